@@ -1,0 +1,1 @@
+"""The built-in methods: each enters by its own entry point, as a third party's would."""

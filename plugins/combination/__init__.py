@@ -1,0 +1,1 @@
+"""Several training images to a canvas."""

@@ -1,0 +1,22 @@
+"""Tiny ImageNet, from the Hugging Face hub (zh-plus/tiny-imagenet)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rethinkdc.data import Dataset, HubFileDataset, Schema
+from rethinkdc.hookspecs import hookimpl
+
+
+class TinyImageNet(HubFileDataset):
+    """Tiny ImageNet: 110,000 photographs of 200 classes, 64 px, tested on the validation split."""
+
+    name: ClassVar[str] = "tiny-imagenet"
+    hub_id: ClassVar[str] = "zh-plus/tiny-imagenet"
+    schema: ClassVar[Schema | None] = Schema(classes=200, train=100_000, test=10_000)
+
+
+@hookimpl
+def register_datasets() -> list[type[Dataset]]:
+    """Registers Tiny ImageNet."""
+    return [TinyImageNet]

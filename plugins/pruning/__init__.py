@@ -1,0 +1,1 @@
+"""Scores of training images, and selection by them."""

@@ -1,0 +1,68 @@
+"""EL2N: the norm of the error vector (Paul et al., Deep Learning on a Data Diet, NeurIPS 2021, arXiv 2107.07075).
+
+The paper scores an early snapshot (about epoch 10 to 20 of 200) of a long, undecayed schedule, averaged over ten runs.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from rethinkdc.context import Context
+from rethinkdc.contracts import Score
+from rethinkdc.errors import RequestError
+from rethinkdc.hookspecs import hookimpl
+from rethinkdc.method import Method
+from rethinkdc.proxy import as_epoch
+from rethinkdc.types import Images
+
+Epoch = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, le=1)]
+
+
+class EL2N(Score):
+    """Norm of the error vector |p - y| at an epoch of the proxy, or its mean over epochs."""
+
+    name: ClassVar[str] = "el2n"
+    family: ClassVar[str] = "pruning"
+    paper: ClassVar[str] = "arXiv 2107.07075"
+    needs: ClassVar[Literal["trace", "features", "model", "none"]] = "trace"
+
+    epochs: Epoch | tuple[Epoch, Epoch] | None = Field(
+        default=None,
+        description="Snapshot epoch, or [first,last] to average over; 1-based or fractions; none = the protocol's.",
+    )
+    observe: Literal["train", "clean"] = Field(
+        default="train", description="Augmented views in training mode, or clean images in evaluation mode."
+    )
+    repeats: int = Field(default=1, ge=1, le=100, description="Independent proxy runs to average over (the paper: 10).")
+
+    def score(self, data: Images, context: Context) -> Tensor:  # noqa: ARG002 - the trace holds the data's rows
+        return torch.stack([self._of_run(context, repeat) for repeat in range(self.repeats)]).mean(0)
+
+    def _of_run(self, context: Context, repeat: int) -> Tensor:
+        trace = context.trace(repeat)
+        chosen = self.epochs if self.epochs is not None else self._default(context)
+        first, last = chosen if isinstance(chosen, tuple | list) else (chosen, chosen)
+        first, last = as_epoch(first, trace.epochs), as_epoch(last, trace.epochs)
+        if first > last:
+            raise RequestError(f"el2n: epochs=[{first},{last}] runs backwards; give [first,last].")
+        return error_norm(trace.column(f"{self.observe}.error", first, last))
+
+    def _default(self, context: Context) -> Epoch | tuple[Epoch, Epoch]:
+        if self.observe == "clean":
+            return context.trace().clean_epochs[0]
+        return context.protocol.proxy.scores.get("el2n", {}).get("epochs", 1.0)
+
+
+def error_norm(errors: Tensor) -> Tensor:
+    """Mean over epochs of |p - y| (arXiv 2107.07075, definition 2.3): float32 [T, N] -> float32 [N]."""
+    return errors.mean(0, dtype=torch.float64).to(torch.float32)
+
+
+@hookimpl
+def register_methods() -> list[type[Method]]:
+    """Returns the score ``el2n``."""
+    return [EL2N]

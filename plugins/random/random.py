@@ -1,0 +1,43 @@
+"""Random subsets, the baseline of every table, and random scores, the control for every selector."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from rethinkdc.compressed import CompressedSet
+from rethinkdc.context import Context
+from rethinkdc.contracts import Compressor, Score
+from rethinkdc.hookspecs import hookimpl
+from rethinkdc.method import Method
+from rethinkdc.selection import random_rows
+from rethinkdc.types import Budget, Images
+
+
+class RandomSubset(Compressor):
+    """Uniform random rows, the same number of each class."""
+
+    name: ClassVar[str] = "random"
+    family: ClassVar[str] = "baseline"
+
+    def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
+        rows = random_rows(data.targets, budget.ipc, budget.classes, context.generator("set", "random"))
+        return CompressedSet.of_rows(data, rows)
+
+
+class RandomScore(Score):
+    """A uniform random number per row: separates what a score adds from what is done with the rows."""
+
+    name: ClassVar[str] = "random"
+    family: ClassVar[str] = "baseline"
+
+    def score(self, data: Images, context: Context) -> Tensor:
+        return torch.rand(len(data), generator=context.generator("set", "random-score"))
+
+
+@hookimpl
+def register_methods() -> list[type[Method]]:
+    """Returns the compressor and the score, both named ``random``."""
+    return [RandomSubset, RandomScore]

@@ -1,0 +1,40 @@
+"""rethinkdc: a plugin-based benchmark framework for dataset compression.
+
+    import rethinkdc as rdc
+    record = rdc.run("pca", "hard")
+
+Names are imported when they are first used, so that the command line's help needs neither torch nor datasets.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rethinkdc.api import compress, evaluate, run, score
+    from rethinkdc.hookspecs import hookimpl
+    from rethinkdc.records import Record
+    from rethinkdc.types import Seeds
+
+_HOMES = {
+    "Record": "records",
+    "Seeds": "types",
+    "compress": "api",
+    "evaluate": "api",
+    "hookimpl": "hookspecs",
+    "run": "api",
+    "score": "api",
+}
+
+__all__ = ["Record", "Seeds", "compress", "evaluate", "hookimpl", "run", "score"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rethinkdc' has no attribute {name!r}")
+    return getattr(import_module(f"rethinkdc.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

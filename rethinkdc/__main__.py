@@ -1,0 +1,5 @@
+"""``python -m rethinkdc``."""
+
+from rethinkdc.cli.main import main
+
+main()

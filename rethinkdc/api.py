@@ -1,0 +1,293 @@
+"""The Python face: one to one with the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rethinkdc.cache import Cache
+from rethinkdc.compressed import Card, CompressedSet, export_folder, import_folder
+from rethinkdc.context import Silent
+from rethinkdc.data.backing import Backing
+from rethinkdc.errors import RequestError
+from rethinkdc.method import parse_reference
+from rethinkdc.records import Record, Records
+from rethinkdc.registry import Registry
+from rethinkdc.request import Request, load_splits, make_plan
+from rethinkdc.runner import Runner, choose_device, deterministic
+from rethinkdc.types import AXES, Progress, Seeds
+
+
+def make_runner(
+    *,
+    records: str | Path | None = None,
+    cache_dir: str | Path | None = None,
+    device: str | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Runner:
+    """A runner for this machine.
+
+    Args:
+        records: folder of records; None = ``RETHINKDC_RECORDS`` or ``./records``.
+        cache_dir: folder of the cache; None = ``RETHINKDC_CACHE`` or the platform's.
+        device: ``cpu``, ``cuda`` or ``cuda:N``; None = CUDA where there is one.
+        workers: threads that render views ahead; None = 4 beside CUDA, else 0.
+        progress: where long work reports to.
+    """
+    chosen = choose_device(device)
+    return Runner(
+        registry=Registry(),
+        cache=Cache(Path(cache_dir) if cache_dir else None),
+        records=Records(Path(records) if records else None),
+        device=chosen,
+        workers=workers if workers is not None else 4 if chosen.type == "cuda" else 0,
+        progress=progress or Silent(),
+    )
+
+
+def run(
+    compressor: str,
+    labeler: str = "hard",
+    *,
+    dataset: str | None = None,
+    protocol: str | None = None,
+    evaluator: str = "standard",
+    student: str | None = None,
+    ipc: int | None = None,
+    seed: int | Seeds = 0,
+    tune: bool = False,
+    overrides: Mapping[str, Any] | None = None,
+    force: bool = False,
+    backing: Backing = "auto",
+    **machine: Any,
+) -> Record:
+    """Makes a compressed set, labels it, trains and tests a student, and returns the record.
+
+    Args:
+        compressor: reference of the compressor, for example ``"pca:grid=3"``.
+        labeler: reference of the labeler.
+        dataset: name, folder or hub id; None = the protocol's, or ``digits``.
+        protocol: id or TOML file; None = the default for the dataset and the labeler's track.
+        evaluator: reference of the evaluator.
+        student: model in place of the protocol's student.
+        ipc: images per class; None = the protocol's default.
+        seed: one seed for every axis, or :class:`Seeds`.
+        tune: train and test on a split of the training set.
+        overrides: dotted protocol keys to replace; marks the record modified.
+        force: run again although an ok record exists.
+        backing: how images are held.
+        **machine: ``records``, ``cache_dir``, ``device``, ``workers``, ``progress`` of :func:`make_runner`.
+
+    Raises:
+        RequestError: the request is wrong; nothing was written.
+        DivergedError: training diverged; recorded as failed.
+    """
+    request = Request(
+        compressor=compressor,
+        labeler=labeler,
+        evaluator=evaluator,
+        dataset=dataset,
+        protocol=protocol,
+        student=student,
+        ipc=ipc,
+        seeds=seed if isinstance(seed, Seeds) else Seeds.all(seed),
+        tune=tune,
+        overrides=dict(overrides or {}),
+        backing=backing,
+    )
+    return make_runner(**machine).run(request, force=force)[0]
+
+
+def evaluate(
+    images: Tensor | CompressedSet | str | Path,
+    targets: Tensor | None = None,
+    *,
+    labeler: str = "hard",
+    dataset: str | None = None,
+    protocol: str | None = None,
+    evaluator: str = "standard",
+    student: str | None = None,
+    seed: int | Seeds = 0,
+    weights: Tensor | None = None,
+    soft_targets: Tensor | None = None,
+    name: str | None = None,
+    force: bool = False,
+    **machine: Any,
+) -> Record:
+    """Evaluates a finished set: plain tensors, a compressed set, or a folder of ``compress --out``.
+
+    Args:
+        images: uint8 [M, 3, S, S], or float in 0..1, at the protocol's size; or a set, or a folder.
+        targets: int64 [M], with tensors only.
+        labeler: reference of the labeler.
+        dataset: whose test set to use; None = the protocol's.
+        protocol: id or TOML file; None = the one that the set was made under, or the dataset's default.
+        evaluator: reference of the evaluator.
+        student: model in place of the protocol's student.
+        seed: one seed for every axis, or :class:`Seeds`.
+        weights: float [M], loss weights of the images.
+        soft_targets: float [M, C], learned labels.
+        name: what tables call the set.
+        force: evaluate again although an ok record exists.
+        **machine: as in :func:`run`.
+
+    Raises:
+        RequestError: sizes, types or classes do not fit the protocol.
+    """
+    runner = make_runner(**machine)
+    if isinstance(images, str | Path):
+        made = import_folder(Path(images), runner.cache.home)
+        name = name or Path(images).resolve().name
+    elif isinstance(images, CompressedSet):
+        made = images
+    else:
+        made = _set_of_tensors(images, targets, weights, soft_targets)
+    request = Request(
+        compressor="",
+        labeler=labeler,
+        evaluator=evaluator,
+        dataset=dataset,
+        protocol=protocol or made.card.protocol or None,
+        student=student,
+        seeds=seed if isinstance(seed, Seeds) else Seeds.all(seed),
+    )
+    label = name or made.card.method or "tensors"
+    return runner.evaluate(made, request, name=label, ipc=_ipc_of(made), force=force)[0]
+
+
+def compress(
+    compressor: str,
+    out: str | Path,
+    *,
+    dataset: str | None = None,
+    protocol: str | None = None,
+    ipc: int | None = None,
+    seed: int | Seeds = 0,
+    backing: Backing = "auto",
+    **machine: Any,
+) -> CompressedSet:
+    """Makes a compressed set and writes it to the folder ``out`` (Parquet that ``datasets`` reads, and a card).
+
+    Raises:
+        RequestError: the request is wrong, or the folder exists.
+    """
+    if Path(out).exists():
+        raise RequestError(f"{out} exists already. Choose another --out folder, or remove it first.")
+    request = Request(
+        compressor=compressor,
+        dataset=dataset,
+        protocol=protocol,
+        ipc=ipc,
+        seeds=seed if isinstance(seed, Seeds) else Seeds.all(seed),
+        backing=backing,
+    )
+    made, plan = make_runner(**machine).compress(request)
+    store = plan.protocol.store
+    export_folder(made, Path(out), size=store.size, fit=store.fit, interpolation=store.interpolation)
+    return made
+
+
+def score(
+    name: str,
+    *,
+    dataset: str | None = None,
+    protocol: str | None = None,
+    seed: int | Seeds = 0,
+    backing: Backing = "auto",
+    **machine: Any,
+) -> tuple[Tensor, dict[str, Any]]:
+    """Scores of the training rows, float32 [N] (larger = harder), and what they were made of, as JSON data.
+
+    Raises:
+        RequestError: an unknown score or a wrong value.
+    """
+    runner = make_runner(**machine)
+    reference = parse_reference(name)
+    method = runner.registry.build("score", reference)
+    request = Request(
+        compressor="full",
+        dataset=dataset,
+        protocol=protocol,
+        seeds=seed if isinstance(seed, Seeds) else Seeds.all(seed),
+        backing=backing,
+    )
+    plan = make_plan(request, runner.registry, runner.cache)
+    splits = load_splits(plan, runner.cache)
+    context = runner.context(plan, splits)
+    with deterministic(runner.device):
+        scores = context.score(runner.registry.reference(method))
+    about = {
+        "score": runner.registry.label(method),
+        "definition": runner.registry.definition(method),
+        "protocol": plan.protocol.id,
+        "protocol_digest": plan.protocol.digest,
+        "dataset": plan.labels["dataset"],
+        "fingerprint": splits.train.fingerprint,
+        "rows": len(scores),
+        "seeds": request.seeds.model_dump(),
+        "notes": context.notes,
+        "seconds": {key.split(":")[0]: value for key, value in context.costs.items() if ":" in key},
+        "plugins": runner.registry.used([method]),
+    }
+    return scores, about
+
+
+def parse_seeds(text: str | None, seed: int = 0) -> list[Seeds]:
+    """Reads ``0,1,2`` (all axes together) or ``student=0,1,2`` (one axis; the others keep ``seed``).
+
+    Raises:
+        RequestError: no list of whole numbers, or an unknown axis.
+    """
+    if text is None:
+        return [Seeds.all(seed)]
+    axis, _, values = text.rpartition("=")
+    if axis and axis not in AXES:
+        raise RequestError(f"--seeds {text}: unknown axis {axis!r}. Known: {', '.join(AXES)}.")
+    try:
+        numbers = [int(value) for value in values.split(",")]
+    except ValueError:
+        raise RequestError(f"--seeds {text}: expected whole numbers such as 0,1,2 or student=0,1,2.") from None
+    if len(set(numbers)) != len(numbers) or min(numbers) < 0:
+        raise RequestError(f"--seeds {text}: the seeds must differ and not be negative.")
+    if not axis:
+        return [Seeds.all(number) for number in numbers]
+    return [Seeds.all(seed).model_copy(update={axis: number}) for number in numbers]
+
+
+def _set_of_tensors(
+    images: Tensor, targets: Tensor | None, weights: Tensor | None, soft_targets: Tensor | None
+) -> CompressedSet:
+    if targets is None or targets.ndim != 1 or len(targets) != len(images):
+        found = None if targets is None else list(targets.shape)
+        raise RequestError(f"evaluate needs targets int64 [M] beside images [M, 3, S, S]; found {found}.")
+    if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3]:
+        raise RequestError(f"Images must be [M, 3, S, S]; found {list(images.shape)}.")
+    pixels, error = images, 0.0
+    if images.dtype != torch.uint8:
+        if not images.is_floating_point() or float(images.min()) < 0 or float(images.max()) > 1:
+            raise RequestError(
+                f"Images must be uint8, or float in 0..1; found {images.dtype} in {float(images.min()):.3g}.."
+                f"{float(images.max()):.3g}. Undo the normalisation first: images * std + mean."
+            )
+        pixels = (images * 255).round().to(torch.uint8)
+        error = float((pixels.to(images.dtype) / 255 - images).abs().max())
+    part = {"canvases": pixels, "targets": targets.to(torch.int64)}
+    if weights is not None:
+        part["weights"] = weights
+    if soft_targets is not None:
+        part["soft_targets"] = soft_targets
+    names = tuple(str(index) for index in range(int(targets.max()) + 1))
+    return CompressedSet.of_canvases([part], names, card=Card(rounding_error=error))
+
+
+def _ipc_of(made: CompressedSet) -> int:
+    """Images per class: the card's, or the mean over the classes that occur."""
+    return made.card.ipc or max(1, round(len(made) / max(1, len(made.targets.unique()))))
+
+
+__all__ = ["compress", "evaluate", "make_runner", "parse_seeds", "run", "score"]

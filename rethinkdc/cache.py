@@ -1,0 +1,104 @@
+"""The cache: artefacts that are made once and shared by every method.
+
+An artefact is a folder ``<kind>/<key>`` with a manifest. While it is made, its working folder ``work/<kind>-<key>``
+outlives a kill, so the next process resumes there. A lock lets one process make and the others wait.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from rethinkdc.errors import DamagedError
+from rethinkdc.storage import commit_folder, lock, verify_folder, writable
+
+ENVIRONMENT = "RETHINKDC_CACHE"
+
+
+def default_cache_folder() -> Path:
+    """``RETHINKDC_CACHE``, or the platform's folder for caches."""
+    if chosen := os.environ.get(ENVIRONMENT):
+        return Path(chosen).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("rethinkdc")
+
+
+class Cache:
+    """Finds, makes and verifies artefacts under ``root``.
+
+    A root that cannot be written is still read; what is missing there is made in a temporary folder of this process,
+    with a warning.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = (root or default_cache_folder()).expanduser().resolve()
+        self._made_here: tempfile.TemporaryDirectory[str] | None = None
+        if not writable(self.root):
+            self._made_here = tempfile.TemporaryDirectory(prefix="rethinkdc-")
+            warnings.warn(
+                f"The cache {self.root} cannot be written: what this process computes is not kept. "
+                f"Choose another folder with --cache-dir or {ENVIRONMENT}.",
+                stacklevel=3,
+            )
+        self._verified: set[Path] = set()
+
+    @property
+    def home(self) -> Path:
+        """Where this process writes: the root, or a temporary folder when the root is read-only."""
+        return Path(self._made_here.name) if self._made_here else self.root
+
+    def find(self, kind: str, key: str) -> Path | None:
+        """The verified folder of an artefact, or None; a damaged one is reported, moved away and not used."""
+        for root in dict.fromkeys((self.root, self.home)):
+            folder = root / kind / key
+            if not folder.is_dir():
+                continue
+            if folder in self._verified:
+                return folder
+            try:
+                verify_folder(folder)
+            except DamagedError as error:
+                warnings.warn(f"{error} It is rebuilt.", stacklevel=2)
+                if root == self.home:
+                    shutil.rmtree(folder)
+                continue
+            self._verified.add(folder)
+            return folder
+        return None
+
+    def make(self, kind: str, key: str, build: Callable[[Path, Path], None]) -> Path:
+        """Returns the artefact's folder, building it if need be.
+
+        Args:
+            kind: what it is, as a folder name: ``traces``, ``scores``, ``sets``.
+            key: digest of all that it depends on.
+            build: called with the working folder (survives a kill) and the folder to fill.
+        """
+        if found := self.find(kind, key):
+            return found
+        final = self.home / kind / key
+        with lock(self.home / "locks" / f"{kind}-{key}.lock"):
+            if found := self.find(kind, key):
+                return found
+            work = self.work(kind, key)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            made = Path(tempfile.mkdtemp(dir=final.parent, prefix=".making-"))
+            try:
+                build(work, made)
+                commit_folder(made, final)
+            finally:
+                shutil.rmtree(made, ignore_errors=True)
+            shutil.rmtree(work, ignore_errors=True)
+        self._verified.add(final)
+        return final
+
+    def work(self, kind: str, key: str) -> Path:
+        """The working folder of a piece of work: kept over kills, removed by whoever finishes it."""
+        folder = self.home / "work" / f"{kind}-{key}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder

@@ -1,0 +1,255 @@
+"""What commands print, and the files of scores."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from rethinkdc.errors import RequestError, nearest
+from rethinkdc.records import Record, Records
+from rethinkdc.registry import ALL_KINDS, Registry
+from rethinkdc.storage import write_atomic
+
+_console = Console()
+
+
+def print_json(value: Any) -> None:
+    """Prints JSON to stdout, and nothing else."""
+    print(json.dumps(value, indent=1))
+
+
+def print_run(record: Record, records: Records, *, existed: bool) -> None:
+    """The result of one run: accuracies, seconds of each stage, bytes, where the record is."""
+    evaluation, cost, labels = record.evaluation, record.cost, record.labels
+    if evaluation is None or cost is None:
+        return
+    title = f"{labels['compressor']} + {labels['labeler']} on {labels['dataset']} ({labels['protocol']}, ipc {labels['ipc']})"
+    table = Table(title=title, title_justify="left", show_header=False)
+    marks = [mark for mark, on in (("modified protocol", record.modified), ("tuning split", record.tune)) if on]
+    for name, value in [
+        ("top-1", f"{evaluation.metrics['top1']:.2%}"),
+        ("top-5", f"{evaluation.metrics['top5']:.2%}"),
+        ("seeds", _seeds(record)),
+        ("seconds", _seconds(record)),
+        ("image bytes", _image_bytes(record)),
+        ("label bytes", f"{cost.label_bytes:,}"),
+        ("record", str(records.path(record.key, record.attempt)) + (" (existed: not run again)" if existed else "")),
+        ("marks", ", ".join(marks)),
+    ]:
+        if value:
+            table.add_row(name, value)
+    _console.print(table)
+
+
+def print_summary(found: list[Record], records: Records) -> None:
+    """Mean and standard deviation over several runs, and the difference to random under the same conditions."""
+    values = [record.evaluation.metrics["top1"] for record in found if record.evaluation]
+    if len(values) > 1:
+        spread = statistics.stdev(values)
+        _console.print(f"top-1 over {len(values)} seeds: {statistics.mean(values):.2%} ± {spread:.2%} (mean, standard deviation)")
+    differences = [difference for record in found if (difference := difference_to_random(record, records)) is not None]
+    if not differences:
+        return
+    mean = statistics.mean(differences)
+    where = "above" if mean >= 0 else "below"
+    spread_text = f" ± {100 * statistics.stdev(differences):.2f} over {len(differences)} paired seeds" if len(differences) > 1 else ""
+    _console.print(f"{abs(100 * mean):.2f} points {where} random under the same conditions{spread_text}")
+
+
+def difference_to_random(record: Record, records: Records) -> float | None:
+    """Top-1 minus that of ``random`` with equal dataset, protocol, labels, ipc and seeds; None when not on record."""
+    if record.evaluation is None or record.labels["compressor"] == "random":
+        return None
+    for other in records.all():
+        if other.labels.get("compressor") != "random" or other.status != "ok" or other.evaluation is None:
+            continue
+        if other.condition == record.condition:
+            return record.evaluation.metrics["top1"] - other.evaluation.metrics["top1"]
+    return None
+
+
+def print_plugins(registry: Registry, *, as_json: bool) -> None:
+    """Every method, grouped by kind."""
+    rows = registry.listing()
+    if as_json:
+        print_json(
+            [
+                {
+                    "kind": row.kind,
+                    "name": row.name,
+                    "family": row.method.family if row.method else "",
+                    "paper": row.method.paper if row.method else "",
+                    "summary": row.method.summary() if row.method else "",
+                    "parameters": list(row.method.model_fields) if row.method else [],
+                    "distribution": row.provider.distribution,
+                    "version": row.provider.version,
+                    "status": row.status,
+                    "reason": row.reason,
+                }
+                for row in rows
+            ]
+        )
+        return
+    table = Table("kind", "name", "what it does", "parameters", "paper", "from")
+    for row in rows:
+        what = row.method.summary() if row.method and row.status == "ok" else f"[red]{row.status}: {row.reason}"
+        method = row.method
+        table.add_row(
+            row.kind, row.name, what, ", ".join(method.model_fields) if method else "", method.paper if method else "", str(row.provider)
+        )  # fmt: skip
+    _console.print(table)
+
+
+def print_protocols(registry: Registry, *, as_json: bool) -> None:
+    """Every protocol in a row."""
+    protocols = registry.protocols().values()
+    if as_json:
+        print_json([{**p.model_dump(mode="json"), "digest": p.digest} for p in protocols])
+        return
+    table = Table("protocol", "labels", "classes", "student", "status", "digest", "what it is")
+    for protocol in protocols:
+        table.add_row(
+            f"{protocol.id} v{protocol.version}",
+            protocol.track,
+            str(protocol.data.classes),
+            str(protocol.student.model),
+            protocol.status,
+            protocol.digest[:12],
+            protocol.summary,
+        )
+    _console.print(table)
+
+
+def print_one(registry: Registry, name: str, *, as_json: bool) -> None:
+    """A method of any kind (all kinds that have the name), or a protocol.
+
+    Raises:
+        RequestError: nothing has this name; names the nearest.
+    """
+    protocols = registry.protocols()
+    rows = [row for row in registry.listing() if name in (row.name, f"{row.provider.distribution}/{row.name}")]
+    methods = [row for row in rows if row.method]
+    if name not in protocols and not methods:
+        broken = [row for row in rows if row.reason]
+        if broken:
+            raise RequestError(f"The plugin {name!r} of {broken[0].provider} is broken: {broken[0].reason}")
+        known = {row.name for row in registry.listing()} | set(protocols)
+        raise RequestError(f"Nothing is named {name!r}. {nearest(name, known)}")
+    shown: list[Any] = []
+    if name in protocols:
+        protocol = protocols[name]
+        shown.append({**protocol.model_dump(mode="json"), "digest": protocol.digest})
+        if not as_json:
+            _print_protocol(protocol, protocol.digest)
+    for row in methods:
+        assert row.method is not None
+        schema = row.method.model_json_schema()
+        shown.append({"kind": row.kind, "name": row.name, "from": str(row.provider), "parameters": schema})
+        if not as_json:
+            _print_method(row.method, str(row.provider))
+    if as_json:
+        print_json(shown)
+
+
+def write_scores(scores: Tensor, about: dict[str, Any], out: Path) -> None:
+    """Writes ``OUT.safetensors`` (tensor ``scores``) and ``OUT.json``.
+
+    Raises:
+        RequestError: the folder cannot be written.
+    """
+    from safetensors.torch import save
+
+    try:
+        write_atomic(out.with_suffix(".safetensors"), save({"scores": scores.contiguous()}))
+        write_atomic(out.with_suffix(".json"), json.dumps(about, indent=1).encode())
+    except OSError as error:
+        raise RequestError(f"Cannot write {out}: {error.strerror}. Choose another --out.") from error
+
+
+def _print_method(method: Any, provider: str) -> None:
+    paper = f", {method.paper}" if method.paper else ""
+    kind = next(kind for kind in ALL_KINDS if kind == method.kind)
+    _console.print(f"[bold]{method.name}[/bold] ({kind}, {method.family or 'no family'}{paper}), from {provider}")
+    _console.print(method.summary())
+    if not method.model_fields:
+        _console.print("No parameters.\n")
+        return
+    table = Table("parameter", "type", "default", "what it is")
+    for key, info in method.model_fields.items():
+        kind_text = _type_text(method.model_json_schema()["properties"][key])
+        default = "(required)" if info.is_required() else str(info.default if info.default is not None else "none")
+        table.add_row(key, kind_text, default, info.description or "")
+    _console.print(table)
+
+
+def _print_protocol(protocol: BaseModel, digest: str) -> None:
+    content = protocol.model_dump(mode="json", exclude={"overrides"})
+    sources: dict[str, str] = content.pop("sources")
+    table = Table("value", "is", "source", title=f"{content['id']} v{content['version']}, digest {digest[:12]}", title_justify="left")
+    for key, value in _flat(content):
+        source = max((name for name in sources if key == name or key.startswith(f"{name}.")), key=len, default="")
+        table.add_row(key, str(value), sources.get(source, ""))
+    _console.print(table)
+
+
+def _flat(content: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for key, value in content.items():
+        if isinstance(value, dict) and value and set(value) == {"name", "values"}:
+            rows.append((prefix + key, value["name"] + (f" {value['values']}" if value["values"] else "")))
+        elif isinstance(value, dict) and value:
+            rows.extend(_flat(value, f"{prefix}{key}."))
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            for index, item in enumerate(value):
+                rows.append((f"{prefix}{key}[{index}]", ", ".join(f"{k}={v}" for k, v in item.items())))
+        elif value not in (None, {}, []):
+            rows.append((prefix + key, value))
+    return rows
+
+
+def _type_text(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return " | ".join(map(str, schema["enum"]))
+    if "anyOf" in schema:
+        return " | ".join(_type_text(item) for item in schema["anyOf"])
+    if "$ref" in schema or "allOf" in schema:
+        return "reference"
+    limits = [f"{sign} {schema[key]}" for key, sign in _LIMITS.items() if key in schema]
+    return " ".join([{"null": "none", "array": "list"}.get(schema.get("type", ""), schema.get("type", "any")), *limits])
+
+
+_LIMITS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+
+
+def _seeds(record: Record) -> str:
+    seeds = record.definition["seeds"]
+    if len(set(seeds.values())) == 1:
+        return str(seeds["set"])
+    return ", ".join(f"{axis}={seed}" for axis, seed in seeds.items())
+
+
+def _seconds(record: Record) -> str:
+    cost = record.cost
+    assert cost is not None
+    stages = {
+        "proxy": cost.proxy_seconds,
+        "selection": cost.selection_seconds,
+        "synthesis": cost.synthesis_seconds,
+        "labels": cost.label_seconds,
+        "training": cost.training_seconds,
+    }
+    return ", ".join(f"{name} {value:.1f}" for name, value in stages.items() if value >= 0.05)
+
+
+def _image_bytes(record: Record) -> str:
+    cost = record.cost
+    assert cost is not None
+    names = {"stored": "PNG", "lossy": "JPEG q75", "recipe": "as a recipe"}
+    return ", ".join(f"{names[key]} {value:,}" for key, value in cost.image_bytes.items() if value is not None)

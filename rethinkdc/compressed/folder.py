@@ -1,0 +1,178 @@
+"""The published form of a compressed set: a folder that ``datasets.load_dataset`` reads, with a card beside it."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from rethinkdc.compressed.set import Card, CompressedSet
+from rethinkdc.data.backing import choose_backing
+from rethinkdc.data.encoded import EncodedImages
+from rethinkdc.data.hub import read_split
+from rethinkdc.errors import DataError, RequestError
+from rethinkdc.storage import commit_folder
+from rethinkdc.types import Fit, Interpolation, ViewRule
+
+CARD = "card.json"
+JPEG_QUALITY = 75
+_ROWS = 512
+_THREADS = 4
+
+
+def export_folder(
+    compressed: CompressedSet, folder: Path, *, size: int, fit: Fit = "squash", interpolation: Interpolation = "bilinear"
+) -> None:
+    """Writes Parquet with lossless PNG images of ``size`` px (columns ``image``, ``class_id``) and ``card.json``.
+
+    Weights, learned labels and the sources of each cell are further columns, where the set has them. The folder
+    appears whole or not at all.
+
+    Raises:
+        RequestError: the folder exists already, or cannot be written.
+    """
+    if folder.exists():
+        raise RequestError(f"{folder} exists already. Choose another --out folder, or remove it first.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    except OSError as error:
+        raise RequestError(f"Cannot write {folder}: {error.strerror}. Choose another --out folder.") from error
+    try:
+        temporary.chmod(0o755)
+        (temporary / "data").mkdir()
+        _write_parquet(compressed, temporary / "data" / "train-00000-of-00001.parquet", size, fit, interpolation)
+        about = {
+            "class_names": compressed.class_names,
+            "size": size,
+            "cell_boxes": compressed.cell_boxes.tolist() if compressed.cells > 1 else None,
+            "view_rule": compressed.view_rule.model_dump(mode="json"),
+            "card": compressed.card.model_dump(mode="json"),
+        }
+        (temporary / CARD).write_text(json.dumps(about, indent=1))
+        commit_folder(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def import_folder(folder: Path, cache_folder: Path | None = None) -> CompressedSet:
+    """Reads a folder written by :func:`export_folder`, or any Parquet folder with the columns ``image``, ``class_id``.
+
+    Raises:
+        DataError: no such folder, no train split, images that are not square or differ in size.
+    """
+    import datasets
+
+    if not folder.is_dir():
+        raise DataError(f"There is no compressed set at {folder}. Make one with `rethinkdc compress --out {folder}`.")
+    try:
+        files = sorted(str(path) for path in (folder / "data").glob("*.parquet")) or str(folder)
+        arrow = str(cache_folder / "datasets") if cache_folder else None
+        if isinstance(files, list):
+            loaded = datasets.load_dataset("parquet", data_files={"train": files}, cache_dir=arrow)
+        else:
+            loaded = datasets.load_dataset(files, cache_dir=arrow)
+    except Exception as error:  # the libraries below raise their own, unrelated types
+        raise DataError(f"Cannot read a compressed set from {folder}: {type(error).__name__}: {error}") from error
+    if "train" not in loaded:
+        raise DataError(f"{folder} has no train split; found {', '.join(loaded)}.")
+    split = loaded["train"]
+    about = json.loads((folder / CARD).read_text()) if (folder / CARD).exists() else {}
+    part = read_split(split, str(folder))
+    images = EncodedImages(part.blobs, part.targets, tuple(about.get("class_names") or part.class_names))
+    backing = choose_backing(images, cache_folder)
+    first = backing.native(torch.tensor([0]))[0]
+    if first.shape[1] != first.shape[2]:
+        raise DataError(f"The images of {folder} are {first.shape[1]} x {first.shape[2]} px; canvases must be square.")
+    columns = {name: _column(split, name) for name in ("sources", "source_boxes", "weight", "soft_target")}
+    boxes = about.get("cell_boxes")
+    cells = len(boxes) if boxes else 1
+    sources, shown = columns["sources"], columns["source_boxes"]
+    return CompressedSet(
+        backing,
+        images.targets,
+        images.class_names,
+        torch.full((len(images), cells), -1) if sources is None else sources.view(len(images), cells),
+        size=int(first.shape[1]),
+        source_boxes=None if shown is None else shown.view(len(images), cells, 4).to(torch.int32),
+        cell_boxes=torch.tensor(boxes, dtype=torch.int32) if boxes else None,
+        weights=columns["weight"],
+        soft_targets=columns["soft_target"],
+        view_rule=ViewRule.model_validate(about.get("view_rule", {})),
+        card=Card.model_validate(about.get("card", {})),
+    )
+
+
+def image_bytes(
+    compressed: CompressedSet, size: int, fit: Fit = "squash", interpolation: Interpolation = "bilinear"
+) -> dict[str, int | None]:
+    """Bytes of the images as lossless PNG, as JPEG of quality 75, and as a recipe of rows and boxes.
+
+    The recipe exists where every cell shows a training image: 8 bytes for the row and 16 for the box of each cell.
+    """
+    stored = lossy = 0
+    for rows in torch.arange(len(compressed)).split(_ROWS):
+        canvases = compressed.canvases(rows, size, fit, interpolation)
+        stored += sum(map(len, _encoded(canvases, "PNG")))
+        lossy += sum(map(len, _encoded(canvases, "JPEG", quality=JPEG_QUALITY)))
+    real = bool((compressed.sources >= 0).all())
+    return {"stored": stored, "lossy": lossy, "recipe": compressed.sources.numel() * 24 if real else None}
+
+
+def _write_parquet(compressed: CompressedSet, path: Path, size: int, fit: Fit, interpolation: Interpolation) -> None:
+    import datasets
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    # The sources of a folder's own set are rows of it: only rows of the training set are worth publishing.
+    extra: dict[str, tuple[Tensor, Any]] = {
+        "sources": (compressed.sources, datasets.Sequence(datasets.Value("int64"))),
+    }
+    if compressed.source_boxes is not None:
+        extra["source_boxes"] = (compressed.source_boxes.flatten(1), datasets.Sequence(datasets.Value("int32")))
+    if compressed.weights is not None:
+        extra["weight"] = (compressed.weights, datasets.Value("float32"))
+    if compressed.soft_targets is not None:
+        extra["soft_target"] = (compressed.soft_targets, datasets.Sequence(datasets.Value("float16")))
+    features = datasets.Features(
+        {
+            "image": datasets.Image(),
+            "class_id": datasets.ClassLabel(names=list(compressed.class_names)),
+            **{name: feature for name, (_, feature) in extra.items()},
+        }
+    )
+    schema = features.arrow_schema
+    with pq.ParquetWriter(path, schema) as writer:
+        for rows in torch.arange(len(compressed)).split(_ROWS):
+            canvases = compressed.canvases(rows, size, fit, interpolation)
+            columns: dict[str, Any] = {
+                "image": [{"bytes": content, "path": None} for content in _encoded(canvases, "PNG")],
+                "class_id": compressed.targets[rows].tolist(),
+            }
+            columns |= {name: list(tensor[rows].numpy()) for name, (tensor, _) in extra.items()}
+            writer.write_table(pa.Table.from_pydict(columns, schema=schema))
+
+
+def _encoded(canvases: Tensor, codec: str, **options: Any) -> list[bytes]:
+    def encode(image: Tensor) -> bytes:
+        buffer = io.BytesIO()
+        Image.fromarray(image.numpy()).save(buffer, codec, **options)
+        return buffer.getvalue()
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(encode, canvases.permute(0, 2, 3, 1).contiguous()))
+
+
+def _column(split: Any, name: str) -> Tensor | None:
+    """A further column as a tensor, or None when the set has none."""
+    if name not in split.column_names:
+        return None
+    return torch.as_tensor(split.with_format("numpy")[:][name] if len(split) else [])

@@ -1,0 +1,275 @@
+"""What a plugin is given beside the data: the device, the seeds, and artefacts computed once and shared.
+
+Everything expensive goes through :meth:`Context._artefact`: keyed by all that it depends on, atomic, checksummed,
+resumed after a kill, with the notes and the seconds of its making kept beside it, so that a record tells the true cost
+also when the work was done by an earlier run.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save, save_file
+from torch import Tensor
+
+from rethinkdc.cache import Cache
+from rethinkdc.compressed import Card, CompressedSet, load_working, save_working
+from rethinkdc.compressed.working import load_tensors
+from rethinkdc.errors import RequestError
+from rethinkdc.method import Method, Reference
+from rethinkdc.protocol import Network, Protocol
+from rethinkdc.proxy import TRACE_SEMANTICS, proxy_features, train_proxy
+from rethinkdc.storage import digest, file_digest, write_atomic
+from rethinkdc.training.trace import Trace
+from rethinkdc.types import Axis, Budget, Images, PartsMaker, Progress, Seeds, derive_seed, generator
+
+SET_SEMANTICS = 1
+"""Raised whenever the core would store another set for the same method."""
+
+
+class Silent:
+    """Progress that shows nothing."""
+
+    @contextmanager
+    def task(self, description: str, total: int) -> Iterator[Callable[[int], None]]:  # noqa: ARG002
+        yield lambda _: None
+
+
+@dataclass
+class Context:
+    """One run's surroundings.
+
+    Attributes:
+        data: the training set that the proxy trains on.
+        protocol: the fixed experiment.
+        seeds: one seed per axis.
+        cache: where shared artefacts live.
+        build: makes a method from a kind and a reference (the registry's).
+        define: JSON definition of a method (the registry's).
+        device: where networks run; draws are always made on the CPU.
+        ipc: the run's images per class; None for the full set.
+        student: the network that the run trains.
+        folder: a private working folder that survives a kill.
+        progress: where long work reports to.
+        workers: threads that render views ahead.
+        epoch_ended: called after each epoch of the student.
+        notes: facts for the record.
+        costs: ``stage:key`` -> seconds of its making.
+    """
+
+    data: Images
+    protocol: Protocol
+    seeds: Seeds
+    cache: Cache
+    build: Callable[[str, Reference | str], Any]
+    define: Callable[[Method], dict[str, Any]]
+    device: torch.device
+    ipc: int | None = None
+    student: Network | None = None
+    folder: Path = field(default_factory=Path.cwd)
+    progress: Progress = field(default_factory=Silent)
+    workers: int = 0
+    epoch_ended: Callable[[int, float], None] | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
+    costs: dict[str, float] = field(default_factory=dict)
+
+    def generator(self, axis: Axis, *names: str | int) -> torch.Generator:
+        """A CPU generator for one use (``names``) on one seed axis."""
+        return generator(self.seeds.of(axis, *names))
+
+    def method(self, kind: str, reference: Reference | str) -> Any:
+        """The method that a reference names."""
+        return self.build(kind, reference)
+
+    def note(self, **facts: Any) -> None:
+        """Adds facts to the record: proxy accuracy, ties at the cut, external data used."""
+        self.notes.update(facts)
+
+    def parts(self, count: int, make: PartsMaker) -> Sequence[dict[str, Tensor]]:
+        """Makes ``count`` parts of a set; each is atomic on disk and skipped if already there.
+
+        Args:
+            count: number of parts.
+            make: makes part ``index`` as named tensors, from the index alone.
+
+        Returns:
+            The parts in order, memory-mapped.
+        """
+        folder = self.folder / "parts"
+        with self.progress.task("parts", count) as done:
+            for index in range(count):
+                path = folder / f"part-{index:05d}.safetensors"
+                if not _sealed(path):
+                    write_atomic(path, save({key: value.contiguous() for key, value in make(index).items()}))
+                    write_atomic(path.with_suffix(".sha256"), file_digest(path).encode())
+                done(1)
+        return [load_tensors(folder / f"part-{index:05d}.safetensors") for index in range(count)]
+
+    def trace(self, repeat: int = 0) -> Trace:
+        """The trace of the protocol's proxy (``repeat`` > 0: of an independent further run)."""
+        trace = Trace(self._proxy(repeat))
+        self.note(proxy="shared", proxy_accuracy=trace.accuracy)
+        return trace
+
+    def features(self) -> Tensor:
+        """Penultimate features of the un-augmented training rows under the proxy: float32 [N, D], memory-mapped."""
+        proxy = self._proxy(0)
+
+        def build(_: Context, out: Path) -> None:
+            found = proxy_features(
+                proxy, self.data, self.protocol, self._proxy_model(), device=self.device, workers=self.workers
+            )
+            save_file({"features": found}, out / "features.safetensors")
+
+        folder = self._artefact("features", {"proxy": proxy.name}, "selection", build)
+        return load_tensors(folder / "features.safetensors")["features"]
+
+    def score(self, reference: Reference | str) -> Tensor:
+        """Scores of the training rows: float32 [N], larger = "hard".
+
+        Raises:
+            RequestError: the score is not one finite number per row.
+        """
+        method = self.build("score", reference)
+        key = {"score": self.define(method), **self._depends(self.data)}
+
+        def build(inner: Context, out: Path) -> None:
+            found = method.score(self.data, inner).to(torch.float32)
+            if found.shape != (len(self.data),) or bool(torch.isnan(found).any()):
+                raise RequestError(
+                    f"The score {method.name} must give {len(self.data):,} numbers without NaN; found shape "
+                    f"{list(found.shape)} with {int(torch.isnan(found).sum())} NaN."
+                )
+            save_file({"scores": found.contiguous()}, out / "scores.safetensors")
+
+        return load_tensors(self._artefact("scores", key, "selection", build) / "scores.safetensors")["scores"].clone()
+
+    def compress(self, reference: Reference | str, data: Images, budget: Budget) -> CompressedSet:
+        """The set that a compressor makes of ``data``, checked against the budget.
+
+        Raises:
+            RequestError: the method returned another number of canvases, another size, or wrong targets.
+        """
+        method = self.build("compressor", reference)
+        definition = self.define(method)
+        key = {"compressor": definition, "budget": budget.model_dump(), **self._depends(data)}
+
+        def build(inner: Context, out: Path) -> None:
+            made = method.compress(data, budget, inner)
+            check_budget(made, method.name, budget, budgeted=method.budgeted, balanced=method.balanced)
+            given = made.card.model_dump(exclude_defaults=True)
+            card = Card(
+                **{
+                    "method": method.name,
+                    "definition": definition,
+                    "ipc": budget.ipc if method.budgeted else None,
+                    "seeds": self.seeds.model_dump(),
+                    "dataset_fingerprint": data.fingerprint,
+                    "protocol": self.protocol.id,
+                    "protocol_digest": self.protocol.digest,
+                    "notes": inner.notes,
+                    **given,
+                }
+            )
+            save_working(made.with_card(card), out)
+
+        return load_working(self._artefact("sets", key, "selection" if method.rows_per_canvas() else "synthesis", build), data)
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _proxy_model(self) -> Any:
+        return self.build("model", self.protocol.proxy.model)
+
+    def _proxy(self, repeat: int) -> Path:
+        key = {
+            "semantics": TRACE_SEMANTICS,
+            "model": self.define(self._proxy_model()),
+            "making": self.protocol.making_digest,
+            "data": self.data.fingerprint,
+            "seed": self.seeds.proxy,
+            "repeat": repeat,
+        }
+
+        def build(inner: Context, out: Path) -> None:
+            train_proxy(
+                self.data,
+                self.protocol,
+                self._proxy_model(),
+                self.seeds,
+                repeat,
+                device=self.device,
+                workers=self.workers,
+                progress=self.progress,
+                work=inner.folder,
+                out=out,
+            )
+
+        return self._artefact("proxies", key, "proxy", build)
+
+    def _depends(self, data: Images) -> dict[str, Any]:
+        """What every score and set depends on beside its method."""
+        return {
+            "semantics": [SET_SEMANTICS, TRACE_SEMANTICS],
+            "making": self.protocol.making_digest,
+            "data": [self.data.fingerprint, data.fingerprint],
+            "seeds": self.seeds.model_dump(exclude={"student"}),
+        }
+
+    def _artefact(self, kind: str, key: Any, stage: str, build: Callable[[Context, Path], None]) -> Path:
+        """Finds or makes an artefact; its notes and costs, the nested ones included, become ours."""
+        name = digest(key)
+
+        def make(work: Path, out: Path) -> None:
+            inner = replace(self, folder=work, notes={}, costs={})
+            before = time.perf_counter()
+            build(inner, out)
+            # What nested artefacts took is theirs, whether they were made just now or long ago.
+            fresh = inner.costs.pop("fresh", 0.0)
+            own = max(0.0, time.perf_counter() - before - fresh)
+            inner.costs[f"{stage}:{name}"] = own
+            (out / "about.json").write_text(json.dumps({"notes": inner.notes, "costs": inner.costs}, indent=1))
+
+        started = time.perf_counter()
+        folder = self.cache.make(kind, name, make)
+        about = json.loads((folder / "about.json").read_text())
+        self.notes.update(about["notes"])
+        self.costs.update(about["costs"])
+        self.costs["fresh"] = self.costs.get("fresh", 0.0) + time.perf_counter() - started
+        return folder
+
+
+def check_budget(made: CompressedSet, name: str, budget: Budget, *, budgeted: bool, balanced: bool) -> None:
+    """Checks what a compressor returned.
+
+    Raises:
+        RequestError: names the method, what the budget asks for, and what came back.
+    """
+    if made.size is not None and made.size != budget.size:
+        raise RequestError(f"{name} returned canvases of {made.size} px; the protocol stores {budget.size} px.")
+    if not (0 <= int(made.targets.min()) and int(made.targets.max()) < budget.classes):
+        raise RequestError(f"{name} returned targets outside 0..{budget.classes - 1}.")
+    if not budgeted:
+        return
+    if len(made) != budget.total:
+        raise RequestError(f"{name} returned {len(made)} canvases; the budget is {budget.total} ({budget.ipc} per class).")
+    histogram = made.histogram()
+    if balanced and set(histogram) != {budget.ipc}:
+        raise RequestError(
+            f"{name} declares balance but returned {min(histogram)} to {max(histogram)} canvases per class, not {budget.ipc}."
+        )
+
+
+def _sealed(path: Path) -> bool:
+    """Whether a part is complete: the checksum beside it is written last and matches."""
+    seal = path.with_suffix(".sha256")
+    return path.exists() and seal.exists() and seal.read_text() == file_digest(path)
+
+
+__all__ = ["Context", "Silent", "check_budget", "derive_seed"]

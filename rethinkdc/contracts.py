@@ -1,0 +1,106 @@
+"""The kinds of method: what a plugin subclasses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from rethinkdc.compressed import CompressedSet
+from rethinkdc.method import Method
+from rethinkdc.types import Budget, Images, Supervision, Track
+
+if TYPE_CHECKING:
+    from rethinkdc.context import Context
+
+
+class Compressor(Method):
+    """Makes a compressed set from the training set.
+
+    ``budgeted``: returns exactly ``budget.ipc`` canvases per class on average; only ``full`` is not.
+    ``balanced``: the classes get exactly ``budget.ipc`` each; the core checks it.
+    """
+
+    kind: ClassVar[str] = "compressor"
+    budgeted: ClassVar[bool] = True
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every class gets the same number of canvases."""
+        return True
+
+    def rows_per_canvas(self) -> int:
+        """Training rows of its own class that one canvas takes; 0 for methods that synthesise."""
+        return 1
+
+    def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
+        """Returns the compressed set for ``budget``; a pure function of the data, the fields and the context's seeds."""
+        raise NotImplementedError
+
+
+class Score(Method):
+    """Gives one number per training row; larger = "hard", the end that its paper keeps.
+
+    ``needs`` names the shared artefact that it reads: ``trace``, ``features``, ``model`` or ``none``.
+    """
+
+    kind: ClassVar[str] = "score"
+    needs: ClassVar[Literal["trace", "features", "model", "none"]] = "none"
+
+    def score(self, data: Images, context: Context) -> Tensor:
+        """Returns float32 [N]."""
+        raise NotImplementedError
+
+
+class Labeler(Method):
+    """Gives labels to a compressed set."""
+
+    kind: ClassVar[str] = "labeler"
+    track: ClassVar[Track] = "hard"
+
+    def prepare(self, compressed: CompressedSet, context: Context) -> Supervision:
+        """Returns the supervision that a student trains under."""
+        raise NotImplementedError
+
+
+class Metric(NamedTuple):
+    """A number that an evaluator reports."""
+
+    name: str
+    better: Literal["higher", "lower"]
+    unit: Literal["fraction", "number"]
+
+
+class Evaluation(BaseModel):
+    """What an evaluator measured, at the *last* epoch; fractions, never percent.
+
+    ``curve`` holds one entry per epoch that was tested or trained; ``per_class`` the top-1 of each class.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metrics: dict[str, float]
+    per_class: list[float]
+    curve: list[dict[str, float]]
+    views: int
+    steps: int
+    seconds: float
+    peak_memory: int
+    result_digest: str
+
+
+class Evaluator(Method):
+    """Trains a student on a labelled compressed set and tests it."""
+
+    kind: ClassVar[str] = "evaluator"
+    metrics: ClassVar[tuple[Metric, ...]]
+
+    def evaluate(
+        self, compressed: CompressedSet, supervision: Supervision, test: Images, context: Context
+    ) -> Evaluation:
+        """Returns the metrics of the last epoch."""
+        raise NotImplementedError
+
+
+KINDS: dict[str, Any] = {"compressor": Compressor, "score": Score, "labeler": Labeler, "evaluator": Evaluator}

@@ -1,0 +1,49 @@
+"""Images: decoding, backings, splits, stores, and the contract of a dataset.
+
+Importing this package imports neither ``datasets`` nor ``sklearn`` nor ``pyarrow``.
+"""
+
+from rethinkdc.data.backing import DECODE_REVISION, DECODED_LIMIT, Backing, choose_backing
+from rethinkdc.data.chunks import CHUNK
+from rethinkdc.data.dataset import Dataset
+from rethinkdc.data.decode import decode
+from rethinkdc.data.decoded import DecodedImages
+from rethinkdc.data.encoded import Blobs, EncodedImages
+from rethinkdc.data.fingerprint import FingerprintBook, stat_signature
+from rethinkdc.data.folder import FolderDataset, HubDataset, HubFileDataset
+from rethinkdc.data.resize import kept_boxes, resize
+from rethinkdc.data.rows import RowsOf
+from rethinkdc.data.split import stratified_folds, stratified_rows, stratified_split
+from rethinkdc.data.splits import Schema, Splits, schema_of
+from rethinkdc.data.store import CANVAS_LIMIT, CanvasStore, NativeStore, Store
+
+__all__ = [
+    "CANVAS_LIMIT",
+    "CHUNK",
+    "DECODED_LIMIT",
+    "DECODE_REVISION",
+    "Backing",
+    "Blobs",
+    "CanvasStore",
+    "Dataset",
+    "DecodedImages",
+    "EncodedImages",
+    "FingerprintBook",
+    "FolderDataset",
+    "HubDataset",
+    "HubFileDataset",
+    "NativeStore",
+    "RowsOf",
+    "Schema",
+    "Splits",
+    "Store",
+    "choose_backing",
+    "decode",
+    "kept_boxes",
+    "resize",
+    "schema_of",
+    "stat_signature",
+    "stratified_folds",
+    "stratified_rows",
+    "stratified_split",
+]

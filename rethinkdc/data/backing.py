@@ -1,0 +1,146 @@
+"""Which backing a set of images gets: one tensor when it fits, else encoded files.
+
+Decoded pixels are kept in the cache, so that the next process maps them instead of decoding again.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+import warnings
+from pathlib import Path
+from typing import Literal
+
+import PIL
+import torch
+
+from rethinkdc.data.chunks import in_chunks
+from rethinkdc.data.decoded import DecodedImages
+from rethinkdc.data.encoded import EncodedImages
+from rethinkdc.data.resize import empty_canvases
+from rethinkdc.errors import DamagedError, DataError
+from rethinkdc.storage import commit_folder, digest, verify_folder, writable
+from rethinkdc.types import Images
+
+Backing = Literal["auto", "decoded", "encoded"]
+
+DECODED_LIMIT = 1 << 30
+"""Bytes of decoded pixels, for each split, above which images stay encoded."""
+
+DECODE_REVISION = 1
+"""Raised whenever the same bytes decode to other pixels."""
+
+_FILE = "images.safetensors"
+
+
+class _SizesDifferError(Exception):
+    def __init__(self, row: int, size: tuple[int, int]) -> None:
+        super().__init__(row, size)
+        self.row = row
+        self.size = size
+
+
+def choose_backing(
+    encoded: EncodedImages,
+    cache_folder: Path | None = None,
+    limit_bytes: int = DECODED_LIMIT,
+    backing: Backing = "auto",
+) -> Images:
+    """Decodes images when all have one size and fit in memory, else leaves them encoded.
+
+    Both give the same pixels, and the same fingerprint.
+
+    Args:
+        encoded: N images.
+        cache_folder: where decoded pixels are kept between processes; None or a read-only folder = nowhere.
+        limit_bytes: the most that ``auto`` decodes, in bytes of pixels.
+        backing: ``auto``, or one of the two whatever the limit.
+
+    Raises:
+        DataError: an image that had to be decoded cannot be; or ``decoded`` is asked for and sizes differ.
+    """
+    if backing == "encoded" or not len(encoded):
+        return encoded
+    known = cached_pixels(encoded.fingerprint, cache_folder)
+    if known is not None:
+        return known
+    height, width = encoded.decoded(0).shape[1:]
+    if backing == "auto" and len(encoded) * 3 * height * width > limit_bytes:
+        return encoded
+    try:
+        decoded = _decoded(encoded, (height, width))
+    except _SizesDifferError as found:
+        if backing == "auto":
+            return encoded
+        raise DataError(
+            f"The decoded backing holds images of one size, but {encoded.blobs.where(0)} is {height} x {width} and "
+            f"{encoded.blobs.where(found.row)} is {found.size[0]} x {found.size[1]} px. Use the encoded backing."
+        ) from found
+    return _kept(decoded, cache_folder)
+
+
+def cached_pixels(fingerprint: str, cache_folder: Path | None) -> DecodedImages | None:
+    """Maps the decoded pixels of an earlier process; None when there are none.
+
+    Damaged ones are removed with a warning.
+    """
+    folder = _place(fingerprint, cache_folder) if cache_folder else None
+    if folder is None or not folder.exists():
+        return None
+    try:
+        verify_folder(folder)
+        return _mapped(folder, fingerprint)
+    except (DamagedError, DataError, OSError) as error:
+        warnings.warn(f"Cached pixels are decoded again: {error}", stacklevel=2)
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+
+
+def _decoded(encoded: EncodedImages, size: tuple[int, int]) -> DecodedImages:
+    pixels = empty_canvases(len(encoded), size)
+
+    def fill(first: int, last: int) -> None:
+        for row in range(first, last):
+            image = encoded.decoded(row)
+            if tuple(image.shape[1:]) != size:
+                raise _SizesDifferError(row, (image.shape[1], image.shape[2]))
+            pixels[row].copy_(image)
+
+    in_chunks(len(encoded), fill, workers=torch.get_num_threads())
+    return DecodedImages(pixels, encoded.targets, encoded.class_names, encoded.fingerprint)
+
+
+def _kept(decoded: DecodedImages, cache_folder: Path | None) -> DecodedImages:
+    """Stores the pixels and returns them memory-mapped; returns them as they are where nothing can be stored."""
+    from safetensors.torch import save_file
+
+    if cache_folder is None or not writable(cache_folder / "decoded"):
+        return decoded
+    final = _place(decoded.fingerprint, cache_folder)
+    temporary = final.with_name(f".{final.name}.{uuid.uuid4().hex}")
+    try:
+        temporary.mkdir()
+        tensors = {"pixels": decoded.pixels.permute(0, 2, 3, 1), "targets": decoded.targets}
+        save_file(tensors, temporary / _FILE, metadata={"class_names": json.dumps(decoded.class_names)})
+        commit_folder(temporary, final)
+        return _mapped(final, decoded.fingerprint)
+    except Exception as error:  # a full disk, for one: the pixels in memory serve as well
+        warnings.warn(f"Decoded pixels were not cached in {final}: {error}", stacklevel=2)
+        shutil.rmtree(temporary, ignore_errors=True)
+        return decoded
+
+
+def _mapped(folder: Path, fingerprint: str) -> DecodedImages:
+    from safetensors import safe_open
+
+    with safe_open(folder / _FILE, framework="pt") as file:
+        class_names = json.loads(file.metadata()["class_names"])
+        pixels = file.get_tensor("pixels").permute(0, 3, 1, 2)
+        return DecodedImages(pixels, file.get_tensor("targets"), class_names, fingerprint)
+
+
+def _place(fingerprint: str, cache_folder: Path) -> Path:
+    # Another release of Pillow may bring another JPEG decoder: its pixels are another artefact.
+    key = {"images": fingerprint, "revision": DECODE_REVISION, "pillow": PIL.__version__}
+    return cache_folder / "decoded" / digest(key)

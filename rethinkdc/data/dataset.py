@@ -1,0 +1,78 @@
+"""The contract of a dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from rethinkdc.data.backing import Backing
+from rethinkdc.data.fingerprint import FingerprintBook, KnownSplits
+from rethinkdc.data.splits import Schema, Splits, schema_of
+from rethinkdc.method import Method
+from rethinkdc.storage import digest
+
+LOADER_REVISION = 1
+"""Raised whenever the same files give another content hash: other columns, class order or rows."""
+
+
+class Dataset(Method):
+    """Base of everything that gives train and test images.
+
+    ``schema`` states what every instance has, for looking a protocol up before anything is read; None = not known.
+    """
+
+    kind: ClassVar[str] = "dataset"
+    schema: ClassVar[Schema | None] = None  # type: ignore[assignment]  # pydantic's deprecated alias has this name
+
+    def signature(self) -> str | None:
+        """Changes whenever the data may have; cheap, reads no content and imports nothing heavy. None = not known."""
+        return None
+
+    def load(self, cache_folder: Path | None = None, backing: Backing = "auto") -> Splits:
+        """Reads the dataset.
+
+        Args:
+            cache_folder: where what is expensive to make is kept; None = nowhere.
+            backing: how the images are held; a dataset that is always in memory may ignore it.
+
+        Raises:
+            DataError: the data is missing or cannot be used.
+        """
+        raise NotImplementedError
+
+    def identify(self, cache_folder: Path | None) -> tuple[str, Schema]:
+        """The fingerprint and exact schema: from the book when the files are unchanged, else by loading once.
+
+        Raises:
+            DataError: the data is missing or cannot be used.
+        """
+        known = self.known(cache_folder)
+        if known is not None:
+            return known.fingerprint, known.layout
+        before = self._signed()
+        splits = self.load(cache_folder, "encoded")
+        self.remember(splits, cache_folder, before)
+        return splits.fingerprint, schema_of(splits)
+
+    def known(self, cache_folder: Path | None) -> KnownSplits | None:
+        """What the book in ``cache_folder`` says of the files as they are now."""
+        signature = self._signed() if cache_folder else None
+        return _book(cache_folder).find(signature) if cache_folder and signature else None
+
+    def remember(self, splits: Splits, cache_folder: Path | None, before: str | None) -> None:
+        """Writes ``splits`` into the book, unless the files changed since the signature ``before`` was taken."""
+        after = self._signed() if cache_folder else None
+        if cache_folder is None or after is None or before not in (None, after):
+            return
+        entry = KnownSplits(train=splits.train.fingerprint, test=splits.test.fingerprint, layout=schema_of(splits))
+        _book(cache_folder).write(after, entry)
+
+    def _signed(self) -> str | None:
+        """The signature with all else that the content hash depends on."""
+        signature = self.signature()
+        parts = [LOADER_REVISION, self.name, self.revision, self.changed(), signature]
+        return None if signature is None else digest(parts)
+
+
+def _book(cache_folder: Path) -> FingerprintBook:
+    return FingerprintBook(cache_folder / "fingerprints")

@@ -1,0 +1,115 @@
+"""Content hashes of images, and the book that spares taking them again.
+
+Two tiers: a signature (names, sizes and times of files) is cheap and says whether anything may have changed; the
+content hash is what digests are made of. The book maps the first to the second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor
+
+from rethinkdc.data.splits import Schema, splits_fingerprint
+from rethinkdc.errors import DataError
+from rethinkdc.storage import canonical_json, writable, write_atomic
+
+if TYPE_CHECKING:
+    from rethinkdc.data.encoded import Blobs
+
+_BLOCK = 1 << 14
+
+
+def content_fingerprint(blobs: Blobs, targets: Tensor, class_names: Sequence[str]) -> str:
+    """SHA-256 (hex) of the class names, the targets int64 [N] and every encoded file in row order, streamed.
+
+    Raises:
+        DataError: a file cannot be read; names it.
+    """
+    total = _begun("encoded", targets, class_names)
+    for row in range(len(blobs)):
+        source = blobs.read(row)
+        if isinstance(source, Path):
+            try:
+                source = source.read_bytes()
+            except OSError as error:
+                raise DataError(
+                    f"Cannot read the image at {blobs.where(row)}: {error}. Restore the file, or delete the dataset's "
+                    "cached copy so that it is made again."
+                ) from error
+        total.update(len(source).to_bytes(8, "little"))
+        total.update(source)
+    return total.hexdigest()
+
+
+def pixels_fingerprint(pixels: Tensor, targets: Tensor, class_names: Sequence[str]) -> str:
+    """SHA-256 (hex) of the class names, the targets int64 [N] and the pixels uint8 [N, 3, h, w]."""
+    total = _begun(f"pixels {list(pixels.shape)}", targets, class_names)
+    by_row = pixels.permute(0, 2, 3, 1)
+    for first in range(0, len(pixels), _BLOCK):
+        total.update(by_row[first : first + _BLOCK].contiguous().numpy().data)
+    return total.hexdigest()
+
+
+def stat_signature(paths: Iterable[Path], root: Path) -> str:
+    """SHA-256 (hex) of ``root`` and of the relative path, size and modification time of every file, in the order given.
+
+    The root's place is part of it, since archives often unpack with equal sizes and times.
+
+    Raises:
+        OSError: a file is missing.
+    """
+    total = hashlib.sha256(str(root.resolve()).encode("utf-8", "surrogateescape"))
+    for path in paths:
+        status = path.stat()
+        name = path.relative_to(root).as_posix().encode("utf-8", "surrogateescape")
+        total.update(b"\0%d\0%d\0%d\0" % (len(name), status.st_size, status.st_mtime_ns) + name)
+    return total.hexdigest()
+
+
+class KnownSplits(BaseModel):
+    """What the book knows of a dataset: the fingerprints of its parts and its exact schema."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    train: str
+    test: str
+    layout: Schema
+
+    @property
+    def fingerprint(self) -> str:
+        """The dataset's fingerprint."""
+        return splits_fingerprint(self.train, self.test)
+
+
+class FingerprintBook:
+    """A folder of JSON files, one for each signature."""
+
+    def __init__(self, folder: Path) -> None:
+        """Opens the book at ``folder``, which need not exist and may be read-only: then nothing is remembered."""
+        self.folder = folder
+
+    def find(self, signature: str) -> KnownSplits | None:
+        """What is known of a signature; None when nothing is, or when the entry is damaged (it is written again)."""
+        try:
+            return KnownSplits.model_validate_json(self._path(signature).read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def write(self, signature: str, known: KnownSplits) -> None:
+        """Remembers a dataset."""
+        if writable(self.folder):
+            write_atomic(self._path(signature), known.model_dump_json(indent=1).encode())
+
+    def _path(self, signature: str) -> Path:
+        return self.folder / f"{signature}.json"
+
+
+def _begun(what: str, targets: Tensor, class_names: Sequence[str]) -> hashlib._Hash:
+    total = hashlib.sha256(canonical_json({"what": what, "classes": list(class_names), "rows": len(targets)}).encode())
+    total.update(targets.contiguous().numpy().astype("<i8").data)
+    return total

@@ -1,0 +1,220 @@
+"""Hugging Face ``datasets``: Parquet folders and hub ids, read from their memory-mapped Arrow files.
+
+``datasets`` takes seconds to import, so that happens inside the functions. Remote code is never run.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rethinkdc.data.backing import Backing
+from rethinkdc.data.blobs import ArrowBlobs
+from rethinkdc.data.fingerprint import KnownSplits
+from rethinkdc.data.image_folder import TRAIN_NAMES, files_below, folder_splits, scan
+from rethinkdc.data.labelled import TEST_NAMES, Labelled, assemble
+from rethinkdc.data.splits import Splits
+from rethinkdc.errors import DataError
+
+IMAGE_COLUMNS = ("image", "img")
+LABEL_COLUMNS = ("label", "fine_label", "class_id")
+
+LAYOUTS = (
+    "Known layouts: an image tree with FOLDER/train/CLASS/FILE and FOLDER/test/CLASS/FILE "
+    f"(the test part may be named {', '.join(TEST_NAMES)}); a folder of Parquet files with those splits and the "
+    f"columns {'|'.join(IMAGE_COLUMNS)} and {'|'.join(LABEL_COLUMNS)}."
+)
+
+
+def load_path(
+    path: Path,
+    *,
+    cache_folder: Path | None = None,
+    backing: Backing = "auto",
+    known: KnownSplits | None = None,
+) -> Splits:
+    """Reads an image tree or a Parquet folder.
+
+    Args:
+        path: the folder.
+        cache_folder: where Arrow files and decoded pixels are kept; None = Hugging Face's own cache, and no pixels.
+        backing: how the images are held.
+        known: fingerprints from the book; None = take them now.
+
+    Raises:
+        DataError: the folder is missing or unreadable, has no known layout, or holds a dataset that cannot be used.
+    """
+    folder = path.expanduser().resolve()
+    if not folder.is_dir():
+        found = "it is a file" if folder.exists() else "it does not exist"
+        raise DataError(f"Cannot read the dataset folder {path}: {found}. {LAYOUTS}")
+    tree = folder_splits(folder)
+    if tree:
+        return assemble(scan(tree[0]), scan(tree[1]), known=known, cache_folder=cache_folder, backing=backing)
+    if not any(file.suffix == ".parquet" for file in files_below(folder)):
+        names = sorted(entry.name for entry in folder.iterdir())
+        raise DataError(
+            f"The folder {path} has no layout that is known; it holds {', '.join(names[:8]) or 'nothing'}"
+            f"{f' and {len(names) - 8} more' if len(names) > 8 else ''}. {LAYOUTS}"
+        )
+    remedy = "Check the folder's Parquet files."
+    loaded = _load_dataset(str(folder), cache_folder and cache_folder / "datasets", remedy)
+    return from_datasets(loaded, where=str(path), cache_folder=cache_folder, backing=backing, known=known)
+
+
+def load_hub(
+    repo: str,
+    *,
+    cache_folder: Path | None = None,
+    backing: Backing = "auto",
+    known: KnownSplits | None = None,
+) -> Splits:
+    """Reads a dataset of the Hugging Face hub, from its local cache when it has been downloaded before.
+
+    Args:
+        repo: ``OWNER/NAME``.
+        cache_folder: where decoded pixels are kept; the download stays in Hugging Face's own cache, shared with others.
+        backing: how the images are held.
+        known: fingerprints from the book; None = take them now.
+
+    Raises:
+        DataError: there is no such dataset, no network to download it, or it cannot be used.
+    """
+    remedy = (
+        "Check the id. Download it once with network access (gated datasets need `hf auth login`), or pass a local "
+        f"folder: `hf download {repo} --repo-type dataset --local-dir FOLDER`, then --dataset FOLDER."
+    )
+    loaded = _load_dataset(repo, None, remedy)
+    return from_datasets(loaded, where=repo, cache_folder=cache_folder, backing=backing, known=known)
+
+
+def from_datasets(
+    loaded: Mapping[str, Any],
+    *,
+    where: str,
+    cache_folder: Path | None = None,
+    backing: Backing = "auto",
+    known: KnownSplits | None = None,
+) -> Splits:
+    """Makes a dataset of a ``datasets.DatasetDict``.
+
+    Args:
+        loaded: a ``datasets.Dataset`` for each split.
+        where: names the dataset in errors.
+        cache_folder: where decoded pixels are kept.
+        backing: how the images are held.
+        known: fingerprints from the book; None = take them now.
+
+    Raises:
+        DataError: a split or column is missing, or the classes do not fit; says what was found.
+    """
+    train = next((loaded[name] for name in TRAIN_NAMES if name in loaded), None)
+    if train is None:
+        raise DataError(f"{where} has no train split; it has {', '.join(map(str, loaded))}. {LAYOUTS}")
+    return assemble(
+        read_split(train, f"the train split of {where}"),
+        _labelled_test(loaded, where),
+        known=known,
+        cache_folder=cache_folder,
+        backing=backing,
+    )
+
+
+def read_split(dataset: Any, label: str) -> Labelled:
+    """Reads one ``datasets.Dataset`` without decoding or copying its images.
+
+    Args:
+        dataset: one split.
+        label: names the split in errors.
+
+    Raises:
+        DataError: a column is missing or of the wrong type, or a label is missing.
+    """
+    if dataset._indices is not None:
+        dataset = dataset.flatten_indices()
+    image = _column_name(dataset, IMAGE_COLUMNS, label)
+    target = _column_name(dataset, LABEL_COLUMNS, label)
+    targets, names = _targets(dataset.data.column(target), dataset.features[target], label)
+    return Labelled(ArrowBlobs(dataset.data.column(image), label), targets, names, label)
+
+
+def _labelled_test(loaded: Mapping[str, Any], where: str) -> Labelled:
+    """The preferred test split whose rows have labels: some datasets publish a test split without."""
+    import pyarrow.compute as pc
+
+    unlabelled = []
+    for name in TEST_NAMES:
+        if name not in loaded:
+            continue
+        label = f"the {name} split of {where}"
+        column = loaded[name].data.column(_column_name(loaded[name], LABEL_COLUMNS, label))
+        if pc.max(column).as_py() == -1:
+            unlabelled.append(name)
+            continue
+        return read_split(loaded[name], label)
+    found = ", ".join(map(str, loaded))
+    why = f"; without labels: {', '.join(unlabelled)}" if unlabelled else ""
+    raise DataError(f"{where} has no labelled test split; it has {found}{why}. Known names: {', '.join(TEST_NAMES)}.")
+
+
+def _column_name(dataset: Any, known: tuple[str, ...], label: str) -> str:
+    for name in known:
+        if name in dataset.column_names:
+            return name
+    raise DataError(f"No column {' or '.join(known)} in {label}; it has {', '.join(dataset.column_names)}.")
+
+
+def _targets(column: Any, feature: Any, label: str) -> tuple[Tensor, tuple[str, ...]]:
+    """Class indices int64 [N] and names: of the ClassLabel, else the distinct texts sorted, else ``str(index)``."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not len(column):
+        raise DataError(f"There are no images in {label}.")
+    if column.null_count:
+        raise DataError(f"{column.null_count} of {len(column)} rows have no label in {label}.")
+    names = getattr(feature, "names", None)
+    if names is None and pa.types.is_string(column.type):
+        names = sorted(pc.unique(column).to_pylist())
+        column = pc.index_in(column, value_set=pa.array(names, type=column.type))
+    if not pa.types.is_integer(column.type):
+        raise DataError(f"The labels of {label} are of type {column.type}, expected integers or texts.")
+    targets = torch.from_numpy(column.to_numpy().astype("int64"))
+    if int(targets.min()) < 0:
+        row = int((targets < 0).nonzero()[0])
+        raise DataError(f"Row {row} of {label} has the label {int(targets[row])}: it has none. Remove such rows.")
+    if names is None:
+        names = [str(index) for index in range(int(targets.max()) + 1)]
+    return targets, tuple(names)
+
+
+def _load_dataset(name: str, arrow_folder: Path | None, remedy: str) -> Mapping[str, Any]:
+    import datasets
+
+    try:
+        with _quiet_unless_watched():
+            loaded: Mapping[str, Any] = datasets.load_dataset(name, cache_dir=arrow_folder and str(arrow_folder))
+            return loaded
+    except Exception as error:  # the libraries below raise their own, unrelated types
+        raise DataError(f"Cannot load the dataset {name}: {type(error).__name__}: {error} {remedy}") from error
+
+
+@contextmanager
+def _quiet_unless_watched() -> Iterator[None]:
+    """No progress bars of ``datasets`` where stderr is no terminal."""
+    import datasets
+
+    quiet = not sys.stderr.isatty() and not datasets.are_progress_bars_disabled()
+    if quiet:
+        datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if quiet:
+            datasets.enable_progress_bars()

@@ -1,0 +1,43 @@
+"""A dataset's train and test images, and the layout a protocol asks of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
+
+from rethinkdc.storage import digest
+from rethinkdc.types import Images
+
+
+class Schema(BaseModel):
+    """Number of classes and of images in each split; None = any."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    classes: int
+    train: int | None = None
+    test: int | None = None
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The two parts of a dataset: same classes, same order."""
+
+    train: Images
+    test: Images
+
+    @property
+    def fingerprint(self) -> str:
+        """Content hash (hex) of both parts."""
+        return splits_fingerprint(self.train.fingerprint, self.test.fingerprint)
+
+
+def splits_fingerprint(train: str, test: str) -> str:
+    """The fingerprint of a dataset from those of its parts."""
+    return digest({"train": train, "test": test})
+
+
+def schema_of(splits: Splits) -> Schema:
+    """The schema that exactly these splits have."""
+    return Schema(classes=len(splits.train.class_names), train=len(splits.train), test=len(splits.test))

@@ -1,0 +1,58 @@
+"""Errors that a user can act on.
+
+Every message says what is wrong, where, the value found, what is known, and the next thing to try. The command line
+prints the message alone; the stack trace needs ``--debug``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RethinkError(Exception):
+    """Base of every error raised on purpose. ``exit_code`` is the command line's."""
+
+    exit_code = 1
+
+
+class RequestError(RethinkError):
+    """The request itself was wrong: nothing was computed and nothing was written."""
+
+    exit_code = 2
+
+
+class UnsupportedError(RequestError):
+    """A well-formed request that this method or dataset cannot serve; inside a sweep it is recorded, not fatal."""
+
+
+class PluginError(RequestError):
+    """A plugin is missing, broken, or shares its name with another one."""
+
+
+class DataError(RequestError):
+    """A dataset cannot be read: names the path or the row."""
+
+
+class DamagedError(RethinkError):
+    """A stored artefact does not match its checksum."""
+
+
+class DivergedError(RethinkError):
+    """Training produced a loss that is not finite."""
+
+    def __init__(self, message: str, *, epoch: int, step: int) -> None:
+        super().__init__(message)
+        self.epoch = epoch
+        self.step = step
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Returns a sentence naming the closest known names, or all of them when none is close."""
+    names = sorted(set(known))
+    if not names:
+        return "None is known."
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if close:
+        return f"Did you mean {' or '.join(repr(item) for item in close)}? Known: {', '.join(names)}."
+    return f"Known: {', '.join(names)}."

@@ -1,0 +1,170 @@
+"""Protocols: everything of a run that is not the method, as a frozen, versioned, digested data file."""
+
+from __future__ import annotations
+
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rethinkdc.data.splits import Schema
+from rethinkdc.errors import RequestError, nearest
+from rethinkdc.method import OfKind, Reference
+from rethinkdc.storage import digest
+from rethinkdc.training.predict import TestView
+from rethinkdc.training.recipe import Recipe
+from rethinkdc.types import Fit, Interpolation
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:  # pragma: no cover - the same reader under its older name
+    import tomli as tomllib
+
+_ADMITS = {"hard": ("hard",), "soft": ("static", "stored", "online")}
+_DESCRIPTIVE = {"summary", "status", "sources", "default", "default_dataset", "default_ipc", "overrides"}
+
+Epoch = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, le=1)]
+"""A 1-based epoch, or a fraction of the proxy's length."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class StoreSpec(_Frozen):
+    """How a compressed image is stored: one square of ``size`` px for every method."""
+
+    size: int = Field(ge=4)
+    fit: Fit = "squash"
+    interpolation: Interpolation = "bilinear"
+
+
+class Network(_Frozen):
+    """A model with the normalisation that it owns."""
+
+    model: Annotated[Reference, OfKind("model")]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class Proxy(Network):
+    """The training run on the full training set whose trace gives scores.
+
+    ``source``: train on the stored canvases, or on images of native size. ``clean``: the epochs after which the
+    un-augmented rows are observed as well. ``scores``: parameters of scores for a proxy of this length.
+    """
+
+    training: Recipe
+    source: Literal["canvas", "native"] = "canvas"
+    clean: tuple[Epoch, ...] = (1.0,)
+    scores: dict[str, dict[str, Any]] = {}
+
+
+class Protocol(_Frozen):
+    """A fixed experiment; the digest covers every value that can change a result."""
+
+    id: str
+    version: int = Field(ge=1)
+    summary: str
+    status: Literal["tuned", "untuned"]
+    sources: dict[str, str]
+    track: Literal["hard", "soft"]
+    default: bool = False
+    default_dataset: str | None = None
+    default_ipc: int | None = Field(default=None, ge=1)
+    data: Schema
+    store: StoreSpec
+    student: Network
+    transfer_students: tuple[Annotated[Reference, OfKind("model")], ...] = ()
+    training: Recipe
+    test: TestView
+    curve: tuple[Epoch, ...] = ()
+    proxy: Proxy
+    reference: Recipe | None = None
+    overrides: dict[str, Any] = {}
+
+    @property
+    def modified(self) -> bool:
+        """Whether values were overridden: such a run never stands in a table with the original's."""
+        return bool(self.overrides)
+
+    @cached_property
+    def digest(self) -> str:
+        """Content digest (hex) of all that can change a result; descriptions and defaults are left out."""
+        return digest(self.model_dump(mode="json", exclude=_DESCRIPTIVE))
+
+    @cached_property
+    def making_digest(self) -> str:
+        """Digest of what a compressed set depends on: store and normalisation, not the student's training."""
+        return digest(self.model_dump(mode="json", include={"store", "proxy"}))
+
+    def admits(self, track: str) -> bool:
+        """Whether a labeler of this track may run under this protocol."""
+        return track in _ADMITS[self.track]
+
+    def fits(self, schema: Schema) -> bool:
+        """Whether a dataset of this exact schema may be used: what the protocol leaves open fits anything."""
+        wanted, found = self.data.model_dump(), schema.model_dump()
+        return all(value is None or value == found[key] for key, value in wanted.items())
+
+    def override(self, values: dict[str, Any]) -> Protocol:
+        """The protocol with dotted keys (``training.batch``) replaced, marked modified.
+
+        Raises:
+            RequestError: an unknown key or a value that does not fit, named.
+        """
+        if not values:
+            return self
+        content = self.model_dump(mode="json")
+        for key, value in values.items():
+            _replace(content, key, value)
+        content["overrides"] = {**self.overrides, **values}
+        return _validated(content, f"protocol {self.id} with {', '.join(f'{k}={v}' for k, v in values.items())}")
+
+
+def load_protocol(path: Path) -> Protocol:
+    """Reads a protocol file.
+
+    Raises:
+        RequestError: the file is missing, is no TOML, or has unknown or wrong values; names file, key and value.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RequestError(f"Cannot read the protocol file {path}: {error.strerror}. See `rethinkdc list-protocols`.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise RequestError(f"{path} is not valid TOML: {error}.") from error
+    if "overrides" in content:
+        raise RequestError(f"{path}: 'overrides' is set by the command line only; change the values themselves.")
+    return _validated(content, str(path))
+
+
+def _validated(content: dict[str, Any], where: str) -> Protocol:
+    try:
+        return Protocol.model_validate(content)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, item['loc']))} = {item['input']!r}: {item['msg']}" for item in error.errors()
+        )
+        raise RequestError(f"{where} is not a valid protocol: {problems}.") from None
+
+
+def _replace(content: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    place: Any = content
+    for part in parents:
+        place = place.get(part) if isinstance(place, dict) else None
+    if not isinstance(place, dict) or (last not in place and place is content):
+        raise RequestError(f"The protocol has no value {key!r} to override. {nearest(key, _keys(content))}")
+    place[last] = value
+
+
+def _keys(content: dict[str, Any], prefix: str = "") -> list[str]:
+    keys = []
+    for key, value in content.items():
+        keys.append(prefix + key)
+        if isinstance(value, dict):
+            keys.extend(_keys(value, f"{prefix}{key}."))
+    return keys

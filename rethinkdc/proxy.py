@@ -1,0 +1,134 @@
+"""The proxy: one training run on the full training set, traced, that serves every score and every feature."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from rethinkdc.data.decoded import DecodedImages
+from rethinkdc.data.store import CanvasStore, NativeStore, Store
+from rethinkdc.models.model import Model, build_seeded
+from rethinkdc.protocol import Epoch, Protocol
+from rethinkdc.training.loop import FitSeeds, fit
+from rethinkdc.training.predict import TestView, predict_batches
+from rethinkdc.training.targets import HardTargets
+from rethinkdc.training.trace import TraceRecorder
+from rethinkdc.types import Images, Progress, Seeds, ViewRule
+from rethinkdc.views import Views
+
+TRACE_SEMANTICS = 1
+"""Raised whenever a trace of the same proxy would hold other numbers."""
+
+
+def training_store(data: Images, protocol: Protocol) -> Store:
+    """What a proxy reads: stored canvases or native images. An encoded set is decoded on demand, never copied whole."""
+    if protocol.proxy.source == "native":
+        return NativeStore(data)
+    store = protocol.store
+    if isinstance(data, DecodedImages):
+        return CanvasStore(data, store.size, store.fit, store.interpolation)
+    return CanvasStore(data, store.size, store.fit, store.interpolation, limit_bytes=0)
+
+
+def clean_view(protocol: Protocol) -> TestView:
+    """How the un-augmented training rows are shown to the proxy: as a test image would be."""
+    if protocol.proxy.source == "native":
+        return protocol.test
+    store = protocol.store
+    return TestView(resize=store.size, size=store.size, fit=store.fit, interpolation=store.interpolation)
+
+
+def as_epoch(value: Epoch, epochs: int) -> int:
+    """A 1-based epoch from an epoch or a fraction of the run's length (1.0 = the last)."""
+    return max(1, round(value * epochs)) if isinstance(value, float) else value
+
+
+def train_proxy(
+    data: Images,
+    protocol: Protocol,
+    model: Model,
+    seeds: Seeds,
+    repeat: int,
+    *,
+    device: torch.device,
+    workers: int,
+    progress: Progress,
+    work: Path,
+    out: Path,
+) -> None:
+    """Trains the protocol's proxy and writes ``trace`` files, ``model.safetensors`` and ``proxy.json`` to ``out``.
+
+    Args:
+        data: the training set.
+        protocol: its ``[proxy]`` is followed.
+        model: the proxy's architecture.
+        seeds: the ``proxy`` axis is used.
+        repeat: 0 for the shared proxy; other numbers give independent runs (scores averaged over repeats).
+        device: where to train.
+        workers: threads that render views ahead.
+        progress: where to report to.
+        work: survives a kill; training resumes from it.
+        out: folder of the artefact.
+    """
+    started = time.perf_counter()
+    proxy, size = protocol.proxy, protocol.store.size
+    classes = len(data.class_names)
+    network = build_seeded(model, classes, size, seeds.of("proxy", "init", repeat))
+    plan = proxy.training.length(len(data))
+    clean = sorted({as_epoch(value, plan.epochs) for value in proxy.clean if as_epoch(value, plan.epochs) <= plan.epochs})
+
+    def observe_clean(trained: nn.Module):  # type: ignore[no-untyped-def]
+        return predict_batches(
+            trained, data, clean_view(protocol), mean=proxy.mean, std=proxy.std, device=device, workers=workers, features=True
+        )
+
+    recorder = TraceRecorder(
+        work, rows=len(data), epochs=plan.epochs, classes=classes, clean_epochs=tuple(clean), observe_clean=observe_clean
+    )
+    fitted = fit(
+        network,
+        training_store(data, protocol),
+        data.targets,
+        Views(proxy.training.views, proxy.training.mix, size=size, rule=ViewRule(), cell_boxes=None),
+        HardTargets(),
+        proxy.training,
+        plan,
+        mean=proxy.mean,
+        std=proxy.std,
+        seeds=FitSeeds(*(seeds.of("proxy", name, repeat) for name in ("order", "views", "noise"))),
+        device=device,
+        workers=workers,
+        folder=work,
+        observers=[recorder],
+        progress=progress,
+        description="proxy",
+    )
+    recorder.finish(out)
+    save_file({k: v.contiguous().cpu() for k, v in network.state_dict().items()}, out / "model.safetensors")
+    about = {"seconds": time.perf_counter() - started, "views": fitted.views, "steps": fitted.steps, "epochs": plan.epochs}
+    (out / "proxy.json").write_text(json.dumps(about, indent=1))
+
+
+def proxy_features(
+    folder: Path, data: Images, protocol: Protocol, model: Model, *, device: torch.device, workers: int
+) -> Tensor:
+    """Penultimate features of the un-augmented training rows under a trained proxy: float32 [N, D]."""
+    network = build_seeded(model, len(data.class_names), protocol.store.size, 0)
+    network.load_state_dict(load_file(folder / "model.safetensors"))
+    network.to(device)
+    proxy, found = protocol.proxy, None
+    for rows, _, features in predict_batches(
+        network, data, clean_view(protocol), mean=proxy.mean, std=proxy.std, device=device, workers=workers, features=True
+    ):
+        if found is None:
+            found = torch.empty((len(data), features.shape[1]))
+        found[rows] = features
+    if found is None:
+        raise ValueError("There are no training rows to take features of.")
+    return found
+

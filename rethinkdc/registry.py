@@ -1,0 +1,419 @@
+"""Finds methods through entry points, builds them from references, and says what is installed.
+
+Entry points are loaded one at a time: a command imports only the modules that it names. A module that fails to import,
+breaks the contract or shares a name is listed with the reason and never breaks another command.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+from pydantic import ValidationError
+
+from rethinkdc import hookspecs
+from rethinkdc.contracts import KINDS
+from rethinkdc.data.dataset import Dataset
+from rethinkdc.data.folder import FolderDataset, HubDataset
+from rethinkdc.data.splits import Schema
+from rethinkdc.errors import PluginError, RequestError, nearest
+from rethinkdc.method import Method, OfKind, Reference, parse_reference, print_reference
+from rethinkdc.models.external import external_model
+from rethinkdc.models.model import Model
+from rethinkdc.protocol import Protocol, load_protocol
+
+ALL_KINDS: dict[str, type[Method]] = {**KINDS, "dataset": Dataset, "model": Model}
+SELECT = "select"
+"""The compressor that a score's bare name stands for."""
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Where a method comes from."""
+
+    distribution: str
+    version: str
+    entry: str
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}"
+
+
+@dataclass
+class Plugin:
+    """One entry point: its state, and what it registered."""
+
+    provider: Provider
+    entry_point: EntryPoint
+    error: str | None = None
+    methods: list[type[Method]] = field(default_factory=list)
+    protocols: list[Path] = field(default_factory=list)
+    loaded: bool = False
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One row of ``list-plugins``."""
+
+    kind: str
+    name: str
+    provider: Provider
+    status: str
+    reason: str = ""
+    method: type[Method] | None = None
+
+
+class Registry:
+    """The methods that the installed distributions provide."""
+
+    def __init__(self, points: Iterable[EntryPoint] | None = None) -> None:
+        self.manager = pluggy.PluginManager(hookspecs.GROUP)
+        self.manager.add_hookspecs(hookspecs)
+        found = entry_points(group=hookspecs.GROUP) if points is None else points
+        self.plugins = [Plugin(_provider(point), point) for point in found]
+        # The framework's own first, so that listings and look-ups do not depend on the order of installation.
+        self.plugins.sort(key=lambda plugin: (plugin.provider.distribution != "rethinkdc", plugin.provider.distribution))
+        self._warn_of_clashes()
+
+    # -- finding ---------------------------------------------------------------------------------------------------
+
+    def find(self, kind: str, name: str) -> type[Method]:
+        """The class registered under ``name``.
+
+        Raises:
+            PluginError: no such method, a broken plugin of that name, or several distributions claim it.
+        """
+        found = self._providers(kind, name)
+        if not found and "/" in name:
+            distribution, _, bare = name.partition("/")
+            found = [pair for pair in self._providers(kind, bare) if pair[0].distribution == distribution]
+        if len(found) > 1:
+            claims = " and ".join(f"{provider} (as {provider.distribution}/{name})" for provider, _ in found)
+            raise PluginError(
+                f"The {kind} name {name!r} is claimed by {claims}. "
+                f"Say which one you mean, for example {found[0][0].distribution}/{name}."
+            )
+        if found:
+            return found[0][1]
+        raise self._unknown(kind, name)
+
+    def build(self, kind: str, reference: Reference | str) -> Method:
+        """Validates a reference and returns its method; nested references are made canonical.
+
+        Raises:
+            RequestError: unknown method or parameter, or a value out of bounds; names the nearest known ones.
+        """
+        wanted = parse_reference(reference) if isinstance(reference, str) else reference
+        if kind == "model" and not wanted.values and (external := external_model(wanted.name)):
+            return external
+        if kind == "dataset" and (local := self._unregistered_dataset(wanted)):
+            return local
+        if kind == "compressor":
+            wanted = self._selected(wanted)
+        return self._construct(self.find(kind, wanted.name), wanted)
+
+    def dataset(self, reference: Reference | str) -> Dataset:
+        """A dataset by registered name, existing path, or hub id."""
+        if isinstance(reference, str) and Path(reference).expanduser().exists() and not self._has("dataset", reference):
+            return FolderDataset(path=reference)
+        built = self.build("dataset", reference)
+        assert isinstance(built, Dataset)
+        return built
+
+    def activate(self, name: str) -> None:
+        """Loads a plugin by the name of its entry point, so that its run events are called.
+
+        Raises:
+            PluginError: no such plugin, or it is broken.
+        """
+        named = [plugin for plugin in self.plugins if plugin.entry_point.name == name]
+        if not named:
+            raise PluginError(f"There is no plugin {name!r}. {nearest(name, (p.entry_point.name for p in self.plugins))}")
+        for plugin in named:
+            self._load(plugin)
+            if plugin.error:
+                raise PluginError(f"The plugin {name!r} of {plugin.provider} is broken: {plugin.error}")
+
+    # -- describing ------------------------------------------------------------------------------------------------
+
+    def definition(self, method: Method) -> dict[str, Any]:
+        """All that a method's result depends on, as JSON data: name, revision, changed parameters, nested methods too."""
+        parameters = {
+            key: self._defined(value, type(method).model_fields[key].metadata) for key, value in method.changed().items()
+        }
+        return {"kind": method.kind, "name": method.name, "revision": method.revision, "parameters": parameters}
+
+    def reference(self, method: Method) -> Reference:
+        """The canonical reference; a selection by score goes under the score's own name."""
+        values = {key: _plain(value) for key, value in method.changed().items()}
+        if method.kind == "compressor" and method.name == SELECT:
+            score = values.pop("score")
+            if not self._has("compressor", score.name):
+                return Reference(name=score.name, values={**score.values, **values})
+            values = {"score": score, **values}
+        return Reference(name=method.name, values=values)
+
+    def label(self, method: Method) -> str:
+        """The canonical printed form."""
+        return print_reference(self.reference(method))
+
+    def provider(self, kind: str, name: str) -> Provider | None:
+        """The distribution that provides a method; None for paths, hub ids and timm or torchvision models."""
+        found = self._providers(kind, name)
+        if not found and "/" in name:
+            distribution, _, bare = name.partition("/")
+            found = [pair for pair in self._providers(kind, bare) if pair[0].distribution == distribution]
+        return found[0][0] if found else None
+
+    def used(self, methods: Iterable[Method]) -> dict[str, str]:
+        """Distribution -> version of every plugin that these methods, and the ones nested in them, come from."""
+        versions: dict[str, str] = {}
+        for method in methods:
+            if provider := self.provider(method.kind, method.name):
+                versions[provider.distribution] = provider.version
+            versions.update(self.used(self._nested(method)))
+        return dict(sorted(versions.items()))
+
+    def listing(self) -> list[Listed]:
+        """Every method of every plugin, broken and clashing ones with the reason."""
+        rows: list[Listed] = []
+        for plugin in self.plugins:
+            self._load(plugin)
+            if plugin.error:
+                rows.append(Listed("?", plugin.entry_point.name, plugin.provider, "broken", plugin.error))
+            for method in plugin.methods:
+                rivals = [p for p, _ in self._providers(method.kind, method.name) if p != plugin.provider]
+                status = "clash" if rivals else "ok"
+                reason = f"also claimed by {', '.join(map(str, rivals))}" if rivals else ""
+                rows.append(Listed(method.kind, method.name, plugin.provider, status, reason, method))
+        order = [*ALL_KINDS, "?"]
+        return sorted(rows, key=lambda row: (order.index(row.kind), row.name, row.provider.distribution))
+
+    # -- protocols -------------------------------------------------------------------------------------------------
+
+    def protocols(self) -> dict[str, Protocol]:
+        """Every registered protocol by id.
+
+        Raises:
+            PluginError: two files carry the same id.
+        """
+        found: dict[str, Protocol] = {}
+        for plugin in self.plugins:
+            self._load(plugin)
+            for path in plugin.protocols:
+                for file in sorted(path.rglob("*.toml")) if path.is_dir() else [path]:
+                    protocol = load_protocol(file)
+                    if protocol.id in found:
+                        raise PluginError(f"Two protocol files carry the id {protocol.id!r}; the second is {file}.")
+                    found[protocol.id] = protocol
+        return found
+
+    def protocol(self, name: str) -> Protocol:
+        """A protocol by id, or by the path of its TOML file."""
+        if name.endswith(".toml"):
+            return load_protocol(Path(name))
+        known = self._shipped_protocols()
+        if name not in known:
+            known = self.protocols()
+        if name not in known:
+            raise RequestError(
+                f"Unknown protocol {name!r}. {nearest(name, known)} See `rethinkdc list-protocols`, or give a .toml file."
+            )
+        return known[name]
+
+    def default_protocol(self, schema: Schema, track: str) -> Protocol:
+        """The protocol declared as default for a dataset of this schema and a labeler of this track."""
+        known = self.protocols().values()
+        fitting = [p for p in known if p.admits(track) and p.fits(schema)]
+        chosen = [protocol for protocol in fitting if protocol.default]
+        if len(chosen) == 1:
+            return chosen[0]
+        candidates = ", ".join(p.id for p in fitting) or "none fits this dataset and track"
+        raise RequestError(
+            f"No default protocol for {schema.classes} classes, {schema.train:,} training and {schema.test:,} test images "
+            f"and {track} labels. "
+            f"Candidates: {candidates}. Choose one with --protocol, or write your own TOML file."
+        )
+
+    def _shipped_protocols(self) -> dict[str, Protocol]:
+        folders = [plugin for plugin in self.plugins if plugin.entry_point.name == "protocols"]
+        for plugin in folders:
+            self._load(plugin)
+        files = (file for plugin in folders for path in plugin.protocols for file in sorted(path.rglob("*.toml")))
+        return {protocol.id: protocol for protocol in map(load_protocol, files)}
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _providers(self, kind: str, name: str) -> list[tuple[Provider, type[Method]]]:
+        named = [plugin for plugin in self.plugins if plugin.entry_point.name == name]
+        found = list(self._registered(named, kind, name))
+        # A module may register methods under other names than its entry point's: look at all of them only then.
+        return found or list(self._registered(self.plugins, kind, name))
+
+    def _registered(self, plugins: list[Plugin], kind: str, name: str) -> Iterator[tuple[Provider, type[Method]]]:
+        for plugin in plugins:
+            self._load(plugin)
+            for method in plugin.methods:
+                if (method.kind, method.name) == (kind, name):
+                    yield plugin.provider, method
+
+    def _has(self, kind: str, name: str) -> bool:
+        return bool(self._providers(kind, name))
+
+    def _selected(self, wanted: Reference) -> Reference:
+        """Reads a score's name as the compressor ``select`` on that score, unless a compressor has the name."""
+        if self._has("compressor", wanted.name) or not self._has("score", wanted.name):
+            return wanted
+        fields = self.find("compressor", SELECT).model_fields
+        own = {key: value for key, value in wanted.values.items() if key in fields}
+        scores = {key: value for key, value in wanted.values.items() if key not in fields}
+        return Reference(name=SELECT, values={"score": Reference(name=wanted.name, values=scores), **own})
+
+    def _construct(self, method: type[Method], wanted: Reference) -> Method:
+        try:
+            built = method(**wanted.values)
+        except ValidationError as error:
+            raise RequestError(_explain(method, wanted, error)) from None
+        canonical = {
+            key: self._canonical(getattr(built, key), kind.kind)
+            for key, info in method.model_fields.items()
+            for kind in info.metadata
+            if isinstance(kind, OfKind)
+        }
+        return built.model_copy(update=canonical) if canonical else built
+
+    def _canonical(self, value: Any, kind: str) -> Any:
+        if isinstance(value, Reference):
+            inner = self.build(kind, value)
+            return Reference(name=inner.name, values={k: _plain(v) for k, v in inner.changed().items()})
+        if isinstance(value, tuple | list):
+            return tuple(self._canonical(item, kind) for item in value)
+        return value
+
+    def _defined(self, value: Any, metadata: Iterable[Any]) -> Any:
+        kinds = [item.kind for item in metadata if isinstance(item, OfKind)]
+        if isinstance(value, Reference):
+            return self.definition(self.build(kinds[0], value))
+        if isinstance(value, tuple | list):
+            return [self._defined(item, metadata) for item in value]
+        return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+
+    def _nested(self, method: Method) -> Iterator[Method]:
+        for key, info in type(method).model_fields.items():
+            for kind in (item.kind for item in info.metadata if isinstance(item, OfKind)):
+                value = getattr(method, key)
+                for item in value if isinstance(value, tuple | list) else [value]:
+                    if isinstance(item, Reference):
+                        yield self.build(kind, item)
+
+    def _unregistered_dataset(self, wanted: Reference) -> Method | None:
+        if self._has("dataset", wanted.name):
+            return None
+        if Path(wanted.name).expanduser().exists():
+            return FolderDataset(path=wanted.name)
+        if wanted.name.startswith((".", "/", "~")):
+            raise RequestError(f"No such dataset folder: {wanted.name}. Give an existing path, a known name or a hub id.")
+        if wanted.name.count("/") == 1 and not self._distribution(wanted.name.partition("/")[0]):
+            return HubDataset(repo=wanted.name)
+        return None
+
+    def _distribution(self, name: str) -> bool:
+        return any(plugin.provider.distribution == name for plugin in self.plugins)
+
+    def _unknown(self, kind: str, name: str) -> PluginError:
+        for plugin in self.plugins:
+            if plugin.entry_point.name == name and plugin.error:
+                return PluginError(f"The plugin {name!r} of {plugin.provider} is broken: {plugin.error}")
+        known = {row.name for row in self.listing() if row.kind == kind}
+        if kind == "compressor":
+            known |= {row.name for row in self.listing() if row.kind == "score"}
+        extra = " A local folder or a hub id (user/name) is accepted too." if kind == "dataset" else ""
+        return PluginError(f"Unknown {kind} {name!r}. {nearest(name, known)}{extra} See `rethinkdc list-plugins`.")
+
+    def _load(self, plugin: Plugin) -> None:
+        if plugin.loaded:
+            return
+        plugin.loaded = True
+        try:
+            module = plugin.entry_point.load()
+            self._register(plugin, module)
+        except Exception as error:
+            # A third party's import may fail in any way at all; one bad plugin must not break other commands.
+            plugin.error = f"{type(error).__name__}: {error}"
+            plugin.methods = []
+
+    def _register(self, plugin: Plugin, module: ModuleType) -> None:
+        name = f"{plugin.provider.distribution}/{plugin.entry_point.name}"
+        if self.manager.register(module, name=name) is None:
+            raise PluginError(f"{name} is blocked.")
+        others = [other for other in self.manager.get_plugins() if other is not module]
+        for hook in ("register_methods", "register_datasets", "register_models"):
+            for batch in self.manager.subset_hook_caller(hook, remove_plugins=others)():
+                for method in batch:
+                    _check_contract(method)
+                    plugin.methods.append(method)
+        for paths in self.manager.subset_hook_caller("register_protocols", remove_plugins=others)():
+            plugin.protocols.extend(Path(path) for path in paths)
+        if not plugin.methods and not plugin.protocols and not self.manager.get_hookcallers(module):
+            raise PluginError(f"The module {module.__name__} implements no hook of rethinkdc.hookspecs.")
+
+    def _warn_of_clashes(self) -> None:
+        by_name: dict[str, list[Plugin]] = defaultdict(list)
+        for plugin in self.plugins:
+            by_name[plugin.entry_point.name].append(plugin)
+        for name, rivals in by_name.items():
+            if len(rivals) > 1:
+                claims = ", ".join(str(plugin.provider) for plugin in rivals)
+                warnings.warn(
+                    f"The plugin name {name!r} is provided by {claims}; write distribution/{name} to use one of them.",
+                    stacklevel=4,
+                )
+
+
+def _provider(point: EntryPoint) -> Provider:
+    distribution = point.dist
+    if distribution is None:
+        return Provider("unknown", "0", point.name)
+    return Provider(distribution.name, distribution.version, point.name)
+
+
+def _check_contract(method: Any) -> None:
+    """Refuses a registered object that the framework could not use.
+
+    Raises:
+        PluginError: says what the contract asks for.
+    """
+    if not (isinstance(method, type) and issubclass(method, Method)):
+        raise PluginError(f"{method!r} is not a subclass of rethinkdc's Method.")
+    base = ALL_KINDS.get(getattr(method, "kind", ""))
+    if base is None or not issubclass(method, base):
+        raise PluginError(f"{method.__name__} must subclass one of {', '.join(c.__name__ for c in ALL_KINDS.values())}.")
+    if not isinstance(getattr(method, "name", None), str) or parse_reference(method.name).name != method.name:
+        raise PluginError(f"{method.__name__}.name must be a plain name such as 'herding'.")
+    bare = [key for key, info in method.model_fields.items() if not info.description]
+    if bare:
+        raise PluginError(f"{method.__name__}: the fields {', '.join(bare)} have no description.")
+
+
+def _plain(value: Any) -> Any:
+    return tuple(_plain(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def _explain(method: type[Method], wanted: Reference, error: ValidationError) -> str:
+    problems = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            problems.append(f"{wanted.name} has no parameter {key!r}. {nearest(key, method.model_fields)}")
+        elif item["type"] == "missing":
+            problems.append(f"{wanted.name} needs the parameter {key!r}: {method.model_fields[key].description}")
+        else:
+            problems.append(f"{wanted.name}: {key} = {item['input']!r} is not valid: {item['msg']}.")
+    return " ".join(problems) + f" See `rethinkdc show {wanted.name}`."

@@ -1,0 +1,225 @@
+"""From what a user asks for to a plan: every name resolved, every check made that needs no training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rethinkdc.cache import Cache
+from rethinkdc.context import SET_SEMANTICS
+from rethinkdc.contracts import Compressor, Evaluator, Labeler
+from rethinkdc.data.backing import Backing
+from rethinkdc.data.dataset import Dataset
+from rethinkdc.data.split import stratified_split
+from rethinkdc.data.splits import Schema, Splits
+from rethinkdc.errors import DataError, RequestError, UnsupportedError
+from rethinkdc.method import Method, Reference, parse_reference
+from rethinkdc.protocol import Network, Protocol
+from rethinkdc.proxy import TRACE_SEMANTICS
+from rethinkdc.registry import Registry
+from rethinkdc.storage import digest
+from rethinkdc.training.loop import LOOP_REVISION
+from rethinkdc.types import Budget, Seeds
+from rethinkdc.views import VIEWS_REVISION
+
+DEFAULT_DATASET = "digits"
+DEFAULT_IPC = 10
+TUNE_FRACTION = 0.2
+TUNE_SEED = 0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks for; every field is optional but the compressor.
+
+    ``tune``: train and test on a stratified split of the training set, for choosing a protocol's values.
+    ``overrides``: dotted protocol keys to replace; the record is then marked modified.
+    """
+
+    compressor: str
+    labeler: str = "hard"
+    evaluator: str = "standard"
+    dataset: str | None = None
+    protocol: str | None = None
+    student: str | None = None
+    ipc: int | None = None
+    seeds: Seeds = field(default_factory=Seeds)
+    tune: bool = False
+    overrides: dict[str, Any] = field(default_factory=dict)
+    backing: Backing = "auto"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A request with every name resolved; ``key`` names the run."""
+
+    request: Request
+    dataset: Dataset
+    dataset_fingerprint: str
+    protocol: Protocol
+    student: Network
+    compressor: Compressor | None
+    labeler: Labeler
+    evaluator: Evaluator
+    ipc: int | None
+    definition: dict[str, Any]
+    labels: dict[str, str]
+    key: str
+
+    @property
+    def methods(self) -> list[Method]:
+        """All methods of the run."""
+        found: list[Method | None] = [self.compressor, self.labeler, self.evaluator, self.dataset]
+        return [method for method in found if method is not None]
+
+    def budget(self, classes: int) -> Budget:
+        """The budget of the run."""
+        return Budget(ipc=self.ipc or 0, classes=classes, size=self.protocol.store.size)
+
+
+def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[str, Any] | None = None) -> Plan:
+    """Resolves a request.
+
+    Args:
+        request: what the user asks for.
+        registry: finds the methods.
+        cache: knows fingerprints of datasets seen before.
+        made: definition of a finished set that takes the compressor's place (``name``, ``fingerprint``, ``ipc``).
+
+    Raises:
+        RequestError: an unknown name, a value out of bounds, or parts that do not go together.
+    """
+    labeler = registry.build("labeler", request.labeler)
+    evaluator = registry.build("evaluator", request.evaluator)
+    compressor = None if made else registry.build("compressor", request.compressor)
+    assert isinstance(labeler, Labeler)
+    assert isinstance(evaluator, Evaluator)
+    chosen = registry.protocol(request.protocol) if request.protocol else None
+    dataset = registry.dataset(request.dataset or (chosen and chosen.default_dataset) or DEFAULT_DATASET)
+    if chosen and not chosen.admits(labeler.track):
+        raise RequestError(
+            f"The protocol {chosen.id} takes {chosen.track} labels; the labeler {labeler.name} gives {labeler.track} ones. "
+            f"Choose another --labeler, or a protocol for them with `rethinkdc list-protocols`."
+        )
+    if chosen and dataset.schema and not chosen.fits(dataset.schema):
+        raise _misfit(chosen, dataset.name, dataset.schema)
+    fingerprint, schema = dataset.identify(cache.home)
+    protocol = chosen or registry.default_protocol(schema, labeler.track)
+    if not protocol.fits(schema):
+        raise _misfit(protocol, registry.label(dataset), schema)
+    protocol = protocol.override(request.overrides)
+    student = _student(request, registry, protocol)
+    ipc = made["ipc"] if made else _ipc(request, compressor, protocol)
+    definition = {
+        "dataset": fingerprint,
+        "compressor": made or registry.definition(compressor) if compressor or made else None,
+        "labeler": registry.definition(labeler),
+        "evaluator": registry.definition(evaluator),
+        "protocol": protocol.digest,
+        "student": registry.definition(registry.build("model", student.model)),
+        "ipc": ipc,
+        "seeds": request.seeds.model_dump(),
+        "tune": request.tune,
+        "semantics": {"views": VIEWS_REVISION, "loop": LOOP_REVISION, "trace": TRACE_SEMANTICS, "set": SET_SEMANTICS},
+    }
+    labels = {
+        "compressor": registry.label(compressor) if compressor else made["name"] if made else "",
+        "labeler": registry.label(labeler),
+        "evaluator": registry.label(evaluator),
+        "dataset": _dataset_label(dataset, registry),
+        "protocol": f"{protocol.id} v{protocol.version}",
+        "student": str(student.model),
+        "ipc": str(ipc) if ipc else "full",
+    }
+    assert compressor is None or isinstance(compressor, Compressor)
+    return Plan(
+        request, dataset, fingerprint, protocol, student, compressor, labeler, evaluator, ipc, definition, labels, digest(definition)
+    )  # fmt: skip
+
+
+def load_splits(plan: Plan, cache: Cache) -> Splits:
+    """Loads the plan's dataset; when tuning, both parts come from the training set.
+
+    Raises:
+        DataError: the data cannot be read, or is not what it was when the plan was made.
+    """
+    splits = plan.dataset.load(cache.home, plan.request.backing)
+    if splits.fingerprint != plan.dataset_fingerprint:
+        raise DataError(f"The dataset {plan.labels['dataset']} changed while it was read. Run again when it is complete.")
+    if not plan.request.tune:
+        return splits
+    kept, held_out = stratified_split(splits.train.targets, TUNE_FRACTION, TUNE_SEED)
+    return Splits(train=rows_of(splits.train, kept), test=rows_of(splits.train, held_out))
+
+
+def check_request(plan: Plan, splits: Splits) -> None:
+    """Checks that the training set can serve the budget.
+
+    Raises:
+        UnsupportedError: a class has fewer images than the compressor takes.
+    """
+    compressor = plan.compressor
+    if compressor is None or plan.ipc is None or not compressor.rows_per_canvas():
+        return
+    train, per_canvas = splits.train, compressor.rows_per_canvas()
+    tiled = f" x {per_canvas} images per canvas (grid {round(per_canvas**0.5)})" if per_canvas > 1 else ""
+    counts = train.targets.bincount(minlength=len(train.class_names))
+    smallest = int(counts.argmin())
+    if plan.ipc * per_canvas > int(counts[smallest]):
+        raise UnsupportedError(
+            f"{plan.labels['compressor']} at ipc {plan.ipc}{tiled} needs {plan.ipc * per_canvas:,} training images of every "
+            f"class, but class {train.class_names[smallest]!r} of {plan.labels['dataset']} has {int(counts[smallest]):,}. "
+            f"The largest ipc here is {int(counts[smallest]) // per_canvas}."
+        )
+
+
+def rows_of(images: Any, rows: Any) -> Any:
+    """Some rows of a set, held as its backing holds it."""
+    from rethinkdc.data.decoded import DecodedImages
+    from rethinkdc.data.rows import RowsOf
+
+    picked = RowsOf(images, rows)
+    if not isinstance(images, DecodedImages):
+        return picked
+    return DecodedImages(images.pixels[rows], images.targets[rows], images.class_names, picked.fingerprint)
+
+
+def _ipc(request: Request, compressor: Method | None, protocol: Protocol) -> int | None:
+    assert isinstance(compressor, Compressor)
+    if not compressor.budgeted:
+        if request.ipc is not None:
+            raise RequestError(f"{compressor.name} uses the whole training set: leave --ipc out.")
+        return None
+    ipc = request.ipc if request.ipc is not None else protocol.default_ipc or DEFAULT_IPC
+    if ipc < 1:
+        raise RequestError(f"--ipc {ipc} is not valid: at least one image per class is needed.")
+    return ipc
+
+
+def _student(request: Request, registry: Registry, protocol: Protocol) -> Network:
+    wanted = parse_reference(request.student) if request.student else protocol.student.model
+    model = registry.build("model", wanted)
+    canonical = Reference(name=wanted.name, values=wanted.values and method_values(model))
+    return Network(model=canonical, mean=protocol.student.mean, std=protocol.student.std)
+
+
+def method_values(method: Method) -> dict[str, Any]:
+    """The parameters of a method that differ from their defaults."""
+    return method.changed()
+
+
+def _dataset_label(dataset: Dataset, registry: Registry) -> str:
+    if dataset.name == "folder":
+        # The folder's own name: a record must not carry the path of somebody's machine.
+        return Path(str(getattr(dataset, "path", ""))).expanduser().resolve().name
+    return str(getattr(dataset, "repo", "")) or registry.label(dataset)
+
+
+def _misfit(protocol: Protocol, name: str, schema: Schema) -> RequestError:
+    wanted = protocol.data
+    return RequestError(
+        f"The protocol {protocol.id} is for {wanted.classes} classes, {wanted.train or 'any number of'} training and "
+        f"{wanted.test or 'any number of'} test images; the dataset {name} has {schema.classes}, {schema.train} and "
+        f"{schema.test}. Choose a fitting --protocol (`rethinkdc list-protocols`) or --dataset."
+    )

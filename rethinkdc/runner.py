@@ -1,0 +1,258 @@
+"""One walk down: dataset, compressor, labeler, evaluator, record."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from rethinkdc.cache import Cache
+from rethinkdc.compressed import CompressedSet, image_bytes
+from rethinkdc.context import Context, Silent
+from rethinkdc.contracts import Evaluation
+from rethinkdc.data.splits import Splits
+from rethinkdc.environment import environment
+from rethinkdc.errors import DivergedError, RequestError
+from rethinkdc.records import Cost, Record, Records, now
+from rethinkdc.registry import Registry
+from rethinkdc.request import Plan, Request, check_request, load_splits, make_plan
+from rethinkdc.types import LabelCost, Progress
+
+_MEASURED_IMAGES = 200_000
+"""Compressed sets up to this many images have their bytes measured; encoding more would outlast the training."""
+
+
+@dataclass
+class Runner:
+    """Carries out requests on this machine.
+
+    Attributes:
+        registry: finds the methods.
+        cache: where shared artefacts live.
+        records: where results go.
+        device: where networks run.
+        workers: threads that render views ahead.
+        progress: where long work reports to.
+    """
+
+    registry: Registry = field(default_factory=Registry)
+    cache: Cache = field(default_factory=Cache)
+    records: Records = field(default_factory=Records)
+    device: torch.device = field(default_factory=lambda: choose_device(None))
+    workers: int = 0
+    progress: Progress = field(default_factory=Silent)
+
+    def run(self, request: Request, *, force: bool = False) -> tuple[Record, bool]:
+        """Runs a request and writes its record.
+
+        Args:
+            request: what to run.
+            force: add an attempt although an ok record exists.
+
+        Returns:
+            The record, and whether it existed before.
+
+        Raises:
+            RequestError: the request is wrong; nothing was written.
+            DivergedError: the student's loss was not finite; recorded as failed.
+        """
+        plan = make_plan(request, self.registry, self.cache)
+        return self._recorded(plan, force, lambda context, splits: self._compressed(plan, context, splits))
+
+    def evaluate(
+        self, made: CompressedSet, request: Request, *, name: str, ipc: int | None, force: bool = False
+    ) -> tuple[Record, bool]:
+        """Evaluates a finished set under the request's protocol and labeler; as :meth:`run` otherwise."""
+        definition = {"kind": "set", "name": name, "fingerprint": made.fingerprint, "ipc": ipc}
+        plan = make_plan(request, self.registry, self.cache, made=definition)
+        return self._recorded(plan, force, lambda _, splits: _fitted_to(made, splits, plan))
+
+    def compress(self, request: Request) -> tuple[CompressedSet, Plan]:
+        """Makes a compressed set without evaluating it."""
+        plan = make_plan(request, self.registry, self.cache)
+        splits = load_splits(plan, self.cache)
+        check_request(plan, splits)
+        with deterministic(self.device):
+            return self._compressed(plan, self.context(plan, splits), splits), plan
+
+    def context(self, plan: Plan, splits: Splits) -> Context:
+        """The surroundings of a plan's methods."""
+        return Context(
+            data=splits.train,
+            protocol=plan.protocol,
+            seeds=plan.request.seeds,
+            cache=self.cache,
+            build=self.registry.build,
+            define=self.registry.definition,
+            device=self.device,
+            ipc=plan.ipc,
+            student=plan.student,
+            folder=self.cache.work("runs", plan.key),
+            progress=self.progress,
+            workers=self.workers,
+            epoch_ended=lambda epoch, loss: self.registry.manager.hook.epoch_ended(epoch=epoch, loss=loss),
+        )
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _recorded(
+        self, plan: Plan, force: bool, make: Callable[[Context, Splits], CompressedSet]
+    ) -> tuple[Record, bool]:
+        if not force and (known := self.records.find(plan.key)):
+            return known, True
+        self.records.check_writable()
+        splits = load_splits(plan, self.cache)
+        check_request(plan, splits)
+        hook = self.registry.manager.hook
+        hook.run_started(definition=plan.definition)
+        context = self.context(plan, splits)
+        try:
+            with deterministic(self.device):
+                record = self.records.add(self._measured(plan, context, splits, make))
+        except DivergedError as error:
+            self.records.add(self._record(plan, status="failed", reason=str(error), notes=context.notes))
+            shutil.rmtree(context.folder, ignore_errors=True)
+            raise
+        shutil.rmtree(context.folder, ignore_errors=True)
+        hook.run_finished(record=record.model_dump(mode="json"))
+        return record, False
+
+    def _measured(
+        self, plan: Plan, context: Context, splits: Splits, make: Callable[[Context, Splits], CompressedSet]
+    ) -> Record:
+        compressed = make(context, splits)
+        before = time.perf_counter()
+        supervision = plan.labeler.prepare(compressed, context)
+        label_seconds = time.perf_counter() - before
+        evaluation = plan.evaluator.evaluate(compressed, supervision, splits.test, context)
+        return self._record(
+            plan,
+            status="ok",
+            evaluation=evaluation,
+            result_digest=evaluation.result_digest,
+            cost=_cost(plan, context, compressed, supervision.cost, label_seconds, evaluation),
+            histogram=compressed.histogram(),
+            sources_per_class=compressed.sources_per_class(),
+            notes=context.notes,
+        )
+
+    def _compressed(self, plan: Plan, context: Context, splits: Splits) -> CompressedSet:
+        assert plan.compressor is not None
+        reference = self.registry.reference(plan.compressor)
+        return context.compress(reference, splits.train, plan.budget(len(splits.train.class_names)))
+
+    def _record(self, plan: Plan, **values: Any) -> Record:
+        return Record(
+            key=plan.key,
+            created=now(),
+            labels=plan.labels,
+            definition=plan.definition,
+            protocol_digest=plan.protocol.digest,
+            dataset_fingerprint=plan.dataset_fingerprint,
+            modified=plan.protocol.modified,
+            tune=plan.request.tune,
+            track=plan.labeler.track,
+            environment=environment(self.device),
+            plugins=self.registry.used(plan.methods),
+            **values,
+        )
+
+
+def choose_device(name: str | None) -> torch.device:
+    """The named device; without a name CUDA where there is one, else the CPU.
+
+    Raises:
+        RequestError: no such device here.
+    """
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise RequestError(f"Unknown device {name!r}. Use cpu, cuda or cuda:N.") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise RequestError(f"There is no CUDA device here for --device {name}. Use --device cpu.")
+    return device
+
+
+@contextmanager
+def deterministic(device: torch.device) -> Iterator[None]:
+    """Deterministic kernels inside; the caller's settings come back afterwards."""
+    if device.type == "cuda":
+        # Read by cuBLAS when its first handle is made: without it some matrix products are not repeatable.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        torch.backends.cudnn.benchmark,
+    )
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.backends.cudnn.benchmark = before[2]
+
+
+def _fitted_to(made: CompressedSet, splits: Splits, plan: Plan) -> CompressedSet:
+    """Checks a finished set against the dataset and protocol, and puts its classes into the dataset's order by name."""
+    size, names = plan.protocol.store.size, splits.train.class_names
+    if made.size is not None and made.size != size:
+        raise RequestError(f"The set holds images of {made.size} px; the protocol {plan.protocol.id} stores {size} px.")
+    if made.class_names == names:
+        return made
+    if set(made.class_names) == set(names):
+        place = torch.tensor([names.index(name) for name in made.class_names])
+        made.targets = place[made.targets]
+    elif not (len(made.class_names) <= len(names) and all(name.isdigit() for name in made.class_names)):
+        raise RequestError(
+            f"The set's classes ({', '.join(made.class_names[:5])}, ...) are not those of {plan.labels['dataset']} "
+            f"({', '.join(names[:5])}, ...)."
+        )
+    made.class_names = names
+    if int(made.targets.max()) >= len(names):
+        raise RequestError(f"The set has class {int(made.targets.max())}; {plan.labels['dataset']} has {len(names)} classes.")
+    return made
+
+
+def _cost(
+    plan: Plan,
+    context: Context,
+    compressed: CompressedSet,
+    labels: LabelCost,
+    label_seconds: float,
+    evaluation: Evaluation,
+) -> Cost:
+    store = plan.protocol.store
+    if len(compressed) <= _MEASURED_IMAGES:
+        stored = image_bytes(compressed, store.size, store.fit, store.interpolation)
+    else:
+        warnings.warn(f"The bytes of {len(compressed):,} images are not measured.", stacklevel=2)
+        stored = dict.fromkeys(("stored", "lossy", "recipe"))
+
+    def seconds(stage: str) -> float:
+        return sum(value for key, value in context.costs.items() if key.startswith(f"{stage}:"))
+
+    return Cost(
+        proxy_seconds=seconds("proxy"),
+        selection_seconds=seconds("selection"),
+        synthesis_seconds=seconds("synthesis"),
+        label_seconds=label_seconds,
+        training_seconds=evaluation.seconds,
+        image_bytes=stored,
+        label_bytes=labels.label_bytes,
+        teacher_bytes=labels.teacher_bytes,
+        teacher_at_training=labels.teacher_at_training,
+    )
+
+
+__all__ = ["Plan", "Request", "Runner", "choose_device", "deterministic"]
+

@@ -1,0 +1,76 @@
+"""Picking rows by a score: exact budgets, seeded tie-breaks, the same rows on any machine."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from rethinkdc.types import Direction
+
+
+class Picked(NamedTuple):
+    """Rows in pick order (int64 [k]) and how many rows outside share their score with the last row inside."""
+
+    rows: Tensor
+    ties: int
+
+
+def pick(
+    scores: Tensor,
+    targets: Tensor,
+    per_class: int,
+    classes: int,
+    direction: Direction,
+    balanced: bool,
+    generator: torch.Generator,
+) -> Picked:
+    """Picks ``per_class`` * ``classes`` rows from one end, or the middle, of a score.
+
+    Args:
+        scores: float [N], larger = harder; infinite values are allowed, NaN is not.
+        targets: int64 [N].
+        per_class: rows per class (``balanced``) or on average.
+        classes: number of classes.
+        direction: ``easy`` keeps the lowest, ``hard`` the highest, ``middle`` those around the median rank.
+        balanced: the same number from each class.
+        generator: breaks ties.
+
+    Returns:
+        Class by class when balanced, best first; the ties are summed over the classes.
+
+    Raises:
+        ValueError: fewer rows than asked for.
+    """
+    ranked = _ranking(scores, generator)
+    if not balanced:
+        return _cut(ranked, scores, per_class * classes, direction)
+    by_class = targets[ranked]
+    # A stable sort by class keeps the order of the score inside each class.
+    grouped = ranked[torch.argsort(by_class, stable=True)]
+    groups = torch.split(grouped, torch.bincount(targets, minlength=classes).tolist())
+    cuts = [_cut(group, scores, per_class, direction) for group in groups]
+    return Picked(torch.cat([cut.rows for cut in cuts]), sum(cut.ties for cut in cuts))
+
+
+def _ranking(scores: Tensor, generator: torch.Generator) -> Tensor:
+    """Rows from easiest to hardest, equal scores in a seeded random order."""
+    shuffled = torch.randperm(len(scores), generator=generator)
+    return shuffled[torch.argsort(scores[shuffled], stable=True)]
+
+
+def _cut(ranked: Tensor, scores: Tensor, count: int, direction: Direction) -> Picked:
+    if count > len(ranked):
+        raise ValueError(f"Cannot pick {count} of {len(ranked)} rows.")
+    start = {"easy": 0, "hard": len(ranked) - count, "middle": (len(ranked) - count) // 2}[direction]
+    inside = ranked[start : start + count]
+    outside = torch.cat([ranked[:start], ranked[start + count :]])
+    edges = scores[inside[[0, -1]]] if count else scores.new_empty(0)
+    ties = int(torch.isin(scores[outside], edges).sum())
+    return Picked(inside.flip(0) if direction == "hard" else inside, ties)
+
+
+def random_rows(targets: Tensor, per_class: int, classes: int, generator: torch.Generator) -> Tensor:
+    """``per_class`` uniform rows of each class, without repeats: int64 [per_class * classes], class by class."""
+    return pick(torch.rand(len(targets), generator=generator), targets, per_class, classes, "easy", True, generator).rows

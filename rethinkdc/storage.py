@@ -1,0 +1,145 @@
+"""Atomic, checksummed storage of files and folders.
+
+A reader sees an artefact whole or not at all: everything is written under a temporary name beside its place, flushed
+to disk and renamed. Folders carry a manifest of SHA-256 sums; single files ("sealed") begin with theirs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rethinkdc.errors import DamagedError
+
+MANIFEST = "manifest.json"
+_DIGEST_BYTES = 32
+
+
+def canonical_json(value: Any) -> str:
+    """The one spelling of a JSON value that digests are taken of: sorted keys, no spaces, NaN refused."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 (hex) of a JSON value's canonical spelling."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes, read in blocks of 1 MiB."""
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            total.update(block)
+    return total.hexdigest()
+
+
+def write_atomic(path: Path, payload: bytes) -> None:
+    """Writes ``payload`` so that ``path`` is afterwards either the old file or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def write_sealed(path: Path, payload: bytes) -> None:
+    """Writes ``payload`` behind its own SHA-256, atomically."""
+    write_atomic(path, hashlib.sha256(payload).digest() + payload)
+
+
+def read_sealed(path: Path) -> bytes:
+    """Reads what :func:`write_sealed` wrote.
+
+    Raises:
+        DamagedError: the bytes do not match the checksum in front of them.
+    """
+    content = path.read_bytes()
+    seal, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    if hashlib.sha256(payload).digest() != seal:
+        raise DamagedError(f"{path} is damaged: its checksum does not match. Delete the file and run again.")
+    return payload
+
+
+def commit_folder(temporary: Path, final: Path) -> None:
+    """Adds a manifest to ``temporary``, flushes every file, and renames the folder to ``final``.
+
+    When another process was faster, its folder stays and ours is removed: both hold the same content.
+    """
+    files = sorted(path for path in temporary.rglob("*") if path.is_file())
+    sums = {path.relative_to(temporary).as_posix(): file_digest(path) for path in files}
+    (temporary / MANIFEST).write_text(json.dumps(sums, indent=1, sort_keys=True))
+    for path in [*files, temporary / MANIFEST]:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    _sync_folder(temporary)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.rename(temporary, final)
+    except OSError:
+        if not (final / MANIFEST).exists():
+            raise
+        shutil.rmtree(temporary)
+    _sync_folder(final.parent)
+
+
+def verify_folder(folder: Path) -> None:
+    """Checks a committed folder against its manifest.
+
+    Raises:
+        DamagedError: the manifest is missing or unreadable, or a file is missing or changed.
+    """
+    try:
+        sums: dict[str, str] = json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError) as error:
+        raise DamagedError(f"{folder} has no readable {MANIFEST}: {error}.") from error
+    for name, expected in sums.items():
+        path = folder / name
+        if not path.is_file():
+            raise DamagedError(f"{path} is missing from a stored artefact.")
+        if file_digest(path) != expected:
+            raise DamagedError(f"{path} is damaged: its checksum does not match the manifest.")
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Holds an inter-process lock; the operating system frees it when the process dies."""
+    from filelock import FileLock
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(str(path)):
+        yield
+
+
+def writable(folder: Path) -> bool:
+    """Whether files can be made in ``folder`` (created if missing); tried, because permissions do not bind root."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,301 @@
+"""The one training loop: students, teachers and proxies."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rethinkdc.data.store import Store
+from rethinkdc.errors import DivergedError, RequestError
+from rethinkdc.models import Penultimate
+from rethinkdc.storage import digest
+from rethinkdc.training.ahead import in_order
+from rethinkdc.training.checkpoint import load_checkpoint, save_checkpoint
+from rethinkdc.training.noise import reproducible, seed_noise
+from rethinkdc.training.observer import Observer
+from rethinkdc.training.plan import Plan, Step
+from rethinkdc.training.predict import parameter_dtype
+from rethinkdc.training.recipe import Recipe
+from rethinkdc.types import Progress, Supervision, ViewBatch, ViewKey, derive_seed
+from rethinkdc.views import Normaliser, Views
+
+# Raised whenever the same training would end with other weights: it belongs in the digest of all that is trained.
+LOOP_REVISION = 1
+
+
+@dataclass(frozen=True)
+class FitSeeds:
+    """Seeds of the order of the rows, of the views, and of the noise inside the network (dropout, drop-path)."""
+
+    order: int
+    views: int
+    noise: int
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a training run did.
+
+    Attributes:
+        curve: mean loss of each epoch.
+        steps: optimiser steps.
+        views: images shown, counting each as often as it was.
+        seconds: wall-clock time, that of earlier tries up to their checkpoint included.
+        peak_memory: most bytes of GPU memory in use at once; 0 on the CPU.
+    """
+
+    curve: list[float]
+    steps: int
+    views: int
+    seconds: float
+    peak_memory: int
+
+
+def fit(
+    model: nn.Module,
+    store: Store,
+    targets: Tensor,
+    views: Views,
+    supervision: Supervision,
+    recipe: Recipe,
+    plan: Plan,
+    *,
+    mean: Sequence[float],
+    std: Sequence[float],
+    seeds: FitSeeds,
+    device: torch.device,
+    weights: Tensor | None = None,
+    workers: int = 0,
+    folder: Path | None = None,
+    checkpoint_every: float = 60.0,
+    observers: Sequence[Observer] = (),
+    progress: Progress | None = None,
+    description: str = "train",
+    epoch_ended: Callable[[int, float], None] | None = None,
+) -> Fit:
+    """Trains ``model`` in place: float32 (bf16 autocast on CUDA) or float64, as its parameters are.
+
+    Args:
+        model: the network; logits [B, C] from normalised images [B, 3, S, S].
+        store: the pixels of N images.
+        targets: int64 [N], class of each image.
+        views: renders a batch from its key.
+        supervision: gives the targets and the loss of each view.
+        recipe: optimiser and schedule.
+        plan: length and batch size, from ``recipe.length``.
+        mean: channel means of the model's input, of pixels in 0..1.
+        std: channel standard deviations of the same.
+        seeds: all the randomness of the run; the global generators are left as they were.
+        device: where to train.
+        weights: float32 [N] with mean 1, loss weight of each image; None = all 1.
+        workers: threads that render views ahead; the result does not depend on it.
+        folder: where checkpoints go, so that a killed run resumes; None = none are kept.
+        checkpoint_every: seconds between two checkpoints.
+        observers: see every batch.
+        progress: where steps are reported.
+        description: what the progress calls this training.
+        epoch_ended: called with the 0-based epoch and its mean loss.
+
+    Raises:
+        DivergedError: the loss is not finite.
+        RequestError: an observer needs whole epochs and the plan cuts the last one short.
+    """
+    with progress.task(description, plan.steps) if progress else nullcontext(_unheard) as advance:
+        return _Training(
+            model=model.to(device, memory_format=torch.channels_last),  # type: ignore[call-overload]
+            store=store,
+            targets=targets,
+            views=views,
+            supervision=supervision,
+            recipe=recipe,
+            plan=plan,
+            mean=mean,
+            std=std,
+            seeds=seeds,
+            device=device,
+            weights=weights,
+            workers=workers,
+            folder=folder,
+            checkpoint_every=checkpoint_every,
+            observers=observers,
+            epoch_ended=epoch_ended,
+        ).run(advance)
+
+
+def _unheard(done: int) -> None:
+    """Progress that nobody asked for."""
+
+
+@dataclass(kw_only=True)
+class _Training:
+    """One call of :func:`fit`, and the state that its checkpoints hold."""
+
+    model: nn.Module
+    store: Store
+    targets: Tensor
+    views: Views
+    supervision: Supervision
+    recipe: Recipe
+    plan: Plan
+    mean: Sequence[float]
+    std: Sequence[float]
+    seeds: FitSeeds
+    device: torch.device
+    weights: Tensor | None
+    workers: int
+    folder: Path | None
+    checkpoint_every: float
+    observers: Sequence[Observer]
+    epoch_ended: Callable[[int, float], None] | None
+
+    def __post_init__(self) -> None:
+        if self._epoch_checkpoints and not self.plan.whole:
+            raise RequestError(
+                "This training is observed row by row and must end with a whole epoch, but its "
+                f"{self.plan.steps} steps are not a multiple of the {self.plan.batches} batches of an epoch: "
+                "give the recipe epochs, or such a multiple."
+            )
+        self.optimizer = self.recipe.optimizer.make(self.model)
+        self.dtype = parameter_dtype(self.model)
+        self.normalise = Normaliser(self.mean, self.std, self.dtype, self.device)
+        self.weights = None if self.weights is None else self.weights.to(self.device)
+        self.features: Penultimate | None = None
+        self.step, self.curve = 0, list[float]()
+        # On the device: reading a loss back after each step would make a GPU wait.
+        self.losses = torch.zeros(self.plan.batches, dtype=torch.float64, device=self.device)
+        self.spent, self.started, self.saved = 0.0, time.perf_counter(), time.perf_counter()
+
+    def run(self, advance: Callable[[int], None]) -> Fit:
+        """Trains from the checkpoint, or from the start, to the end."""
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+        self._restore()
+        advance(self.step)
+        self.model.train()
+        with ExitStack() as stack:
+            stack.enter_context(reproducible(self.device))
+            if any(observer.wants_features for observer in self.observers):
+                self.features = stack.enter_context(Penultimate(self.model))
+            rendered = stack.enter_context(closing(in_order(self._render, self._steps(), self.workers)))
+            for step, batch in rendered:
+                self._train(step, batch)
+                self.step += 1
+                self._after(step)
+                advance(1)
+        memory = torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else 0
+        return Fit(self.curve, self.plan.steps, self.plan.views, self._seconds, memory)
+
+    def _steps(self) -> Iterator[tuple[Step, ViewKey]]:
+        for number, step in enumerate(self.plan.walk(self.seeds.order, self.step), self.step):
+            own = ViewKey(self.seeds.views, step.epoch, step.batch)
+            yield step, self.supervision.view_key(number) or own
+
+    def _render(self, work: tuple[Step, ViewKey]) -> tuple[Step, ViewBatch]:
+        step, key = work
+        return step, self.views.render(self.store, step.rows, self.targets[step.rows], key)
+
+    def _train(self, step: Step, rendered: ViewBatch) -> None:
+        batch = rendered.to(self.device)
+        rate = self.recipe.optimizer.lr * self.recipe.schedule.factor(self.step, self.plan)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        # Before the model's noise is seeded, because a teacher may be asked here.
+        labels = self.supervision.targets(batch)
+        pixels = self.normalise(batch.pixels)
+        seed_noise(derive_seed(self.seeds.noise, "noise", self.step), self.device)
+        with self._autocast():
+            logits = self.model(pixels)
+        logits = logits if self.dtype == torch.float64 else logits.float()
+        losses = self.supervision.loss(logits, labels)
+        loss = (losses if self.weights is None else losses * self.weights[batch.rows]).mean()
+        self.losses[step.batch] = loss.detach()
+        if self.device.type == "cpu":
+            self._require_finite(step.epoch, step.batch, step.batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        for observer in self.observers:
+            features = self.features.features if self.features else None
+            observer.batch(step.epoch, step.rows, logits.detach().float(), batch.hard, features)
+
+    def _after(self, step: Step) -> None:
+        """Ends the epoch and saves, where it is time to."""
+        last = self.step == self.plan.steps
+        ended = last or step.batch + 1 == self.plan.batches
+        if ended:
+            self._end_epoch(step)
+        due = time.perf_counter() - self.saved >= self.checkpoint_every
+        if self.folder is not None and (last or due or (ended and self._epoch_checkpoints)):
+            # A checkpoint of a diverged run would only diverge again.
+            self._require_finite(step.epoch, 0, step.batch)
+            self._save(self.folder)
+
+    def _end_epoch(self, step: Step) -> None:
+        self._require_finite(step.epoch, 0, step.batch)
+        sizes = torch.full((step.batch + 1,), self.plan.batch, dtype=torch.float64)
+        sizes[-1] = len(step.rows)
+        mean = float((self.losses[: step.batch + 1].cpu() * sizes).sum() / sizes.sum())
+        self.curve.append(mean)
+        for observer in self.observers:
+            observer.epoch_ended(step.epoch, self.model)
+        if self.epoch_ended is not None:
+            self.epoch_ended(step.epoch, mean)
+
+    def _require_finite(self, epoch: int, first: int, last: int) -> None:
+        finite = torch.isfinite(self.losses[first : last + 1])
+        if bool(finite.all()):
+            return
+        batch = first + int((~finite).nonzero()[0, 0])
+        step = epoch * self.plan.batches + batch
+        raise DivergedError(
+            f"The loss of step {step + 1} of {self.plan.steps}, in epoch {epoch + 1}, is {float(self.losses[batch])}: "
+            "the training diverged. Lower the learning rate, or look at the images and labels that it was given.",
+            epoch=epoch,
+            step=step,
+        )
+
+    def _autocast(self) -> torch.autocast:
+        enabled = self.device.type == "cuda" and self.dtype == torch.float32
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
+
+    @property
+    def _epoch_checkpoints(self) -> bool:
+        return any(observer.wants_epoch_checkpoints for observer in self.observers)
+
+    @property
+    def _seconds(self) -> float:
+        return self.spent + time.perf_counter() - self.started
+
+    @property
+    def _definition(self) -> str:
+        recipe = self.recipe.model_dump(mode="json")
+        return digest([recipe, asdict(self.plan), asdict(self.seeds), list(self.mean), list(self.std)])
+
+    def _save(self, folder: Path) -> None:
+        state: dict[str, Any] = {
+            "definition": self._definition,
+            "step": self.step,
+            "seconds": self._seconds,
+            "curve": self.curve,
+            "losses": self.losses.cpu(),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        save_checkpoint(folder, state)
+        self.saved = time.perf_counter()
+
+    def _restore(self) -> None:
+        state = load_checkpoint(self.folder, self._definition) if self.folder is not None else None
+        if state is None:
+            return
+        self.step, self.spent, self.curve = state["step"], state["seconds"], state["curve"]
+        self.losses.copy_(state["losses"])
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])

@@ -1,0 +1,135 @@
+"""How a network is trained: the part of a protocol that the loop reads."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import nn
+
+from rethinkdc.errors import RequestError
+from rethinkdc.training.plan import Plan
+from rethinkdc.views import AnyViewOp
+
+_Positive = Annotated[int, Field(ge=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Optimizer(_Part):
+    """AdamW or SGD. ``decay="weights"`` spares every tensor that is not named "weight" or has one dimension."""
+
+    name: Literal["adamw", "sgd"] = "adamw"
+    lr: float = Field(1e-3, gt=0, description="rate before the schedule's factor")
+    weight_decay: float = Field(0.01, ge=0)
+    momentum: float = Field(0.9, ge=0, lt=1, description="SGD only")
+    nesterov: bool = Field(False, description="SGD only")
+    betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW only")
+    decay: Literal["weights", "all"] = Field("weights", description="which tensors the weight decay pulls on")
+
+    def make(self, model: nn.Module) -> torch.optim.Optimizer:
+        """The torch optimiser over the trainable parameters of ``model``, in groups by weight decay."""
+        groups = self._groups(model)
+        if self.name == "adamw":
+            return torch.optim.AdamW(groups, lr=self.lr, betas=self.betas, fused=True)
+        return torch.optim.SGD(groups, lr=self.lr, momentum=self.momentum, nesterov=self.nesterov, fused=True)
+
+    def _groups(self, model: nn.Module) -> list[dict[str, Any]]:
+        named = [(name, tensor) for name, tensor in model.named_parameters() if tensor.requires_grad]
+        decayed = {name for name, tensor in named if self.decay == "all" or ("weight" in name and tensor.ndim > 1)}
+        groups = [
+            {"params": [tensor for name, tensor in named if name in decayed], "weight_decay": self.weight_decay},
+            {"params": [tensor for name, tensor in named if name not in decayed], "weight_decay": 0.0},
+        ]
+        return [group for group in groups if group["params"]]
+
+
+class Schedule(_Part):
+    """The factor on the learning rate, held over an epoch or a step and changed after it.
+
+    With t of T epochs (or steps) done, after a linear ``warmup`` over the first W of them: cosine
+    0.5 (1 + cos(pi (t - W) / (T - W))), so that the last epoch's factor is above 0; ``step`` multiplies by ``gamma`` at
+    each milestone. Warm-up and milestones are fractions of T.
+    """
+
+    name: Literal["cosine", "constant", "step"] = "cosine"
+    per: Literal["epoch", "step"] = "epoch"
+    warmup: float = Field(0.0, ge=0, lt=1, description="fraction of the training")
+    milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field((), description="fractions of the training")
+    gamma: float = Field(0.1, gt=0, description="factor at each milestone")
+
+    def factor(self, step: int, plan: Plan) -> float:
+        """The factor during 0-based ``step``."""
+        done, total = (step // plan.batches, plan.epochs) if self.per == "epoch" else (step, plan.steps)
+        warm = round(self.warmup * total)
+        if done < warm:
+            return (done + 1) / warm
+        if self.name == "cosine":
+            return 0.5 * (1 + math.cos(math.pi * (done - warm) / (total - warm)))
+        if self.name == "step":
+            return float(self.gamma ** sum(done >= round(milestone * total) for milestone in self.milestones))
+        return 1.0
+
+
+class Recipe(_Part):
+    """Optimiser, schedule, length, batch and views of a training run.
+
+    Exactly one of ``epochs`` and ``steps`` is given. ``steps`` may be a table by ipc: an entry counts exactly, between
+    two entries the steps follow a straight line in log ipc and log steps, and beyond the table its nearest entry
+    counts.
+    """
+
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    epochs: _Positive | None = None
+    steps: _Positive | dict[_Positive, _Positive] | None = None
+    batch: _Positive = 128
+    views: tuple[AnyViewOp, ...] = ()
+    mix: AnyViewOp | None = None
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Recipe:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError(f"give exactly one of epochs ({self.epochs}) and steps ({self.steps})")
+        if self.steps == {}:
+            raise ValueError("the table of steps by ipc is empty")
+        return self
+
+    def length(self, rows: int, ipc: int | None = None) -> Plan:
+        """The plan for a set of ``rows`` images.
+
+        Raises:
+            RequestError: the set is empty, or the steps are a table and ``ipc`` is None.
+        """
+        if rows < 1:
+            raise RequestError("There is nothing to train on: the set has no images.")
+        batch = min(self.batch, rows)
+        batches = -(-rows // batch)
+        if self.epochs is not None:
+            return Plan(rows, batch, self.epochs * batches, self.epochs)
+        assert self.steps is not None
+        steps = self.steps if isinstance(self.steps, int) else _interpolated(self.steps, ipc)
+        return Plan(rows, batch, steps, -(-steps // batches))
+
+
+def _interpolated(table: Mapping[int, int], ipc: int | None) -> int:
+    if ipc is None:
+        raise RequestError(
+            f"The recipe's steps are a table by ipc ({dict(table)}), and this training has no ipc. "
+            "Give the recipe epochs, or one number of steps."
+        )
+    known = sorted(table)
+    above = bisect_left(known, ipc)
+    if above == len(known):
+        return table[known[-1]]
+    if known[above] == ipc or above == 0:
+        return table[known[above]]
+    low, high = known[above - 1], known[above]
+    share = math.log(ipc / low) / math.log(high / low)
+    return round(table[low] * math.pow(table[high] / table[low], share))

@@ -1,0 +1,220 @@
+"""The trace of a proxy run: a few numbers per row and epoch, written in place on disk while it trains.
+
+``train.npy`` is float32 [columns, epochs, rows], ``clean.npy`` float32 [clean columns, clean epochs, rows]. Both are
+memory-mapped, so a killed run loses nothing that its checkpoint counts on: the steps after the checkpoint are played
+again and write the same numbers in the same places.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rethinkdc.errors import DamagedError, RequestError, nearest
+from rethinkdc.storage import write_atomic
+from rethinkdc.training.observe import CLEAN_COLUMNS, COLUMNS, change, log_probabilities, observe
+from rethinkdc.training.predict import Prediction
+
+SCHEMA = 1
+_TRAIN, _CLEAN, _ABOUT = "train.npy", "clean.npy", "trace.json"
+
+
+class TraceRecorder:
+    """Observes a training run and keeps its trace in ``folder``.
+
+    Beside the trace it keeps, until the run is over, the log-probabilities of two epochs as float16 [2, N, C]. Two,
+    because the steps after a checkpoint are played again when a killed run resumes: they must find the previous
+    epoch's numbers, not their own. So the loop has to checkpoint at each epoch's end.
+
+    Args:
+        folder: where the files are; those of the same shape that lie there are continued.
+        rows: N, images in the training set.
+        epochs: T, epochs of the run; every one visits every row.
+        classes: C, at least 2.
+        clean_epochs: 1-based epochs after which the un-augmented rows are observed too.
+        observe_clean: gives the model's predictions on all un-augmented rows, features included.
+
+    Raises:
+        RequestError: a clean epoch outside 1..T, or clean epochs without ``observe_clean``.
+    """
+
+    wants_features: ClassVar[bool] = True
+    wants_epoch_checkpoints: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        rows: int,
+        epochs: int,
+        classes: int,
+        clean_epochs: tuple[int, ...] = (),
+        observe_clean: Callable[[nn.Module], Iterable[Prediction]] | None = None,
+    ) -> None:
+        self.folder, self.rows, self.epochs, self.classes = folder, rows, epochs, classes
+        self.clean_epochs = tuple(sorted(set(clean_epochs)))
+        self._observe_clean = observe_clean
+        self._check_clean()
+        shapes: dict[str, tuple[tuple[int, ...], Any]] = {
+            _TRAIN: ((len(COLUMNS), epochs, rows), np.float32),
+            _CLEAN: ((len(CLEAN_COLUMNS), len(self.clean_epochs), rows), np.float32),
+            "before.npy": ((2, rows, classes), np.float16),
+            "targets.npy": ((rows,), np.int64),
+            "ended.npy": ((epochs,), np.bool_),
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        self._train, self._clean, self._before, self._targets, self._ended = _open(folder, shapes)
+
+    def batch(self, epoch: int, rows: Tensor, logits: Tensor, targets: Tensor, features: Tensor | None) -> None:
+        """Records one training batch of 0-based ``epoch``; its logits come from outside autocast."""
+        assert features is not None
+        seen = observe(logits, targets, features)
+        now = log_probabilities(logits)
+        place = rows.numpy()
+        if epoch == 0:
+            seen["change"] = torch.zeros_like(seen["p"])
+        else:
+            before = torch.from_numpy(self._before[(epoch - 1) % 2, place])
+            seen["change"] = change(now, before.to(now.device))
+        # One transfer for all columns.
+        self._train[:, epoch, place] = torch.stack([seen[name] for name in COLUMNS]).cpu().numpy()
+        self._before[epoch % 2, place] = now.half().cpu().numpy()
+        self._targets[place] = targets.cpu().numpy()
+
+    def epoch_ended(self, epoch: int, model: nn.Module) -> None:
+        """Observes the un-augmented rows when 0-based ``epoch`` is a clean one, and flushes to disk."""
+        if epoch + 1 in self.clean_epochs:
+            assert self._observe_clean is not None
+            at = self.clean_epochs.index(epoch + 1)
+            for rows, logits, features in self._observe_clean(model):
+                place = rows.numpy()
+                seen = observe(logits, torch.from_numpy(self._targets[place]), features)
+                self._clean[:, at, place] = torch.stack([seen[name] for name in CLEAN_COLUMNS]).numpy()
+        self._ended[epoch] = True
+        for table in (self._train, self._clean, self._before, self._targets, self._ended):
+            table.flush()
+
+    def finish(self, out: Path) -> None:
+        """Puts the finished trace into ``out``, which :class:`Trace` reads; this folder stays as it is.
+
+        Raises:
+            DamagedError: epochs are missing, because files were removed under a running training.
+        """
+        missing = [int(epoch) + 1 for epoch in np.flatnonzero(~np.asarray(self._ended))]
+        if missing:
+            raise DamagedError(
+                f"The trace in {self.folder} lacks the epochs {missing} although the training is over: "
+                "files were removed while it ran. Delete the folder and run again."
+            )
+        out.mkdir(parents=True, exist_ok=True)
+        for name in (_TRAIN, _CLEAN):
+            # A copy, not a link: whatever writes to this folder again must not reach the finished trace.
+            shutil.copyfile(self.folder / name, out / name)
+        about = {
+            "schema": SCHEMA,
+            "epochs": self.epochs,
+            "rows": self.rows,
+            "classes": self.classes,
+            "clean_epochs": list(self.clean_epochs),
+            "columns": list(COLUMNS),
+            "clean_columns": list(CLEAN_COLUMNS),
+            "accuracy": float(self._train[COLUMNS.index("correct"), -1].mean(dtype=np.float64)),
+        }
+        write_atomic(out / _ABOUT, json.dumps(about, indent=1).encode())
+
+    def _check_clean(self) -> None:
+        outside = [epoch for epoch in self.clean_epochs if not 1 <= epoch <= self.epochs]
+        if outside:
+            raise RequestError(f"The clean epochs {outside} are not among the epochs 1 to {self.epochs} of this run.")
+        if self.clean_epochs and self._observe_clean is None:
+            raise RequestError(f"Clean epochs {list(self.clean_epochs)} were listed without a way to observe them.")
+
+
+class Trace:
+    """A finished trace, read from the folder that :meth:`TraceRecorder.finish` filled."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            about = json.loads((folder / _ABOUT).read_text())
+        except (OSError, ValueError) as error:
+            raise DamagedError(
+                f"{folder} holds no readable {_ABOUT}: {error}. Delete the folder and run again."
+            ) from error
+        if about["schema"] != SCHEMA:
+            raise DamagedError(
+                f"{folder} holds a trace of schema {about['schema']}, known is {SCHEMA}. Delete it and run again."
+            )
+        self.folder = folder
+        self.epochs: int = about["epochs"]
+        self.rows: int = about["rows"]
+        self.classes: int = about["classes"]
+        self.accuracy: float = about["accuracy"]
+        self.clean_epochs: tuple[int, ...] = tuple(about["clean_epochs"])
+        self._columns = {
+            **{f"train.{name}": index for index, name in enumerate(about["columns"])},
+            **{f"clean.{name}": index for index, name in enumerate(about["clean_columns"])},
+        }
+
+    def column(self, name: str, first: int, last: int) -> Tensor:
+        """Column ``train.*`` or ``clean.*`` of the 1-based epochs ``first..last``.
+
+        Returns:
+            Float32 [last - first + 1, N], memory-mapped; writing to it changes nothing on disk.
+
+        Raises:
+            RequestError: no such column or epoch; names those that exist.
+        """
+        if name not in self._columns:
+            raise RequestError(f"The trace has no column {name!r}. {nearest(name, self._columns)}")
+        if first > last:
+            raise RequestError(f"The epochs {first}..{last} of {name!r} are empty: the first comes after the last.")
+        if name.startswith("train."):
+            if first < 1 or last > self.epochs:
+                raise RequestError(
+                    f"{name!r} was asked for the epochs {first}..{last}, but the proxy trained for {self.epochs}: "
+                    f"choose epochs from 1 to {self.epochs}, or a protocol with a longer proxy."
+                )
+            return self._mapped(_TRAIN, self._columns[name], first - 1, last)
+        begin = self._clean_position(name, first, last)
+        return self._mapped(_CLEAN, self._columns[name], begin, begin + last - first + 1)
+
+    def _clean_position(self, name: str, first: int, last: int) -> int:
+        missing = [epoch for epoch in range(first, last + 1) if epoch not in self.clean_epochs]
+        if missing:
+            listed = ", ".join(map(str, self.clean_epochs)) or "none"
+            raise RequestError(
+                f"{name!r} was asked for the epochs {first}..{last}, but the un-augmented rows were observed after "
+                f"these epochs only: {listed}. Choose among them, use 'train.{name.partition('.')[2]}', or list "
+                f"{missing[0]} under the protocol's [proxy] clean."
+            )
+        return self.clean_epochs.index(first)
+
+    def _mapped(self, file: str, column: int, begin: int, end: int) -> Tensor:
+        # Copy-on-write, because torch has no read-only tensors.
+        table = np.load(self.folder / file, mmap_mode="c", allow_pickle=False)
+        return torch.from_numpy(table[column, begin:end])
+
+
+def _open(folder: Path, shapes: dict[str, tuple[tuple[int, ...], Any]]) -> list[np.memmap[Any, Any]]:
+    """The memory-mapped tables: all continued, or all new, because they only mean something together."""
+    try:
+        found = [np.lib.format.open_memmap(folder / name, mode="r+") for name in shapes]
+        if [(table.shape, table.dtype) for table in found] == [
+            (shape, np.dtype(kind)) for shape, kind in shapes.values()
+        ]:
+            return found
+    except (OSError, ValueError):
+        pass  # missing, or cut off while being made
+    for name, (shape, kind) in shapes.items():
+        # Under another name first: a kill in between must not leave half a file under the right one.
+        making = folder / f".{name}.tmp"
+        np.lib.format.open_memmap(making, mode="w+", dtype=kind, shape=shape).flush()
+        making.replace(folder / name)
+    return [np.lib.format.open_memmap(folder / name, mode="r+") for name in shapes]

@@ -1,0 +1,291 @@
+"""The types that several layers speak. They hold no behaviour beyond what their fields imply."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+Fit = Literal["squash", "centre"]
+Interpolation = Literal["bilinear", "bicubic"]
+Track = Literal["hard", "static", "stored", "online"]
+Direction = Literal["easy", "hard", "middle"]
+Balance = Literal["class", "none"]
+Axis = Literal["set", "proxy", "teacher", "labels", "student"]
+AXES: tuple[Axis, ...] = ("set", "proxy", "teacher", "labels", "student")
+
+
+@runtime_checkable
+class Images(Protocol):
+    """One face for train, test and compressed sets."""
+
+    @property
+    def targets(self) -> Tensor:
+        """Class index of each image: int64 [N]."""
+        ...
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of their indices."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Content hash (hex)."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def native(self, rows: Tensor) -> list[Tensor]:
+        """Images at their original size: a uint8 [3, h, w] for each row."""
+        ...
+
+    def canvases(
+        self, rows: Tensor, size: int, fit: Fit = "squash", interpolation: Interpolation = "bilinear"
+    ) -> Tensor:
+        """Images resized to ``size``: uint8 [B, 3, size, size], channels-last."""
+        ...
+
+
+class ViewRule(BaseModel):
+    """How a compressed set wants to be viewed.
+
+    ``cell``: a view is a crop inside one cell of the canvas's grid, never across cells. ``choice``: the cell is drawn
+    uniformly, or cycles with the epoch. ``scale``: area range of the random crop; None = the protocol's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scope: Literal["canvas", "cell"] = "canvas"
+    choice: Literal["uniform", "cycle"] = "uniform"
+    scale: tuple[float, float] | None = None
+
+
+class Trainable(Images, Protocol):
+    """What a student trains on: images with optional weights and a grid of cells."""
+
+    @property
+    def weights(self) -> Tensor | None:
+        """Loss weight of each image: float32 [M], mean 1; None = all 1."""
+        ...
+
+    @property
+    def view_rule(self) -> ViewRule: ...
+
+    @property
+    def cell_boxes(self) -> Tensor:
+        """Cells on the canvas: int32 [cells, 4] as (y, x, height, width)."""
+        ...
+
+
+class ViewKey(NamedTuple):
+    """Names one batch of views: every random number of it follows from these three."""
+
+    seed: int
+    epoch: int
+    batch: int
+
+
+@dataclass
+class ViewBatch:
+    """One rendered batch, mixed but not normalised (teacher and student each own their mean and std).
+
+    Attributes:
+        pixels: uint8 [B, 3, S, S], channels-last; or float in 0..1 where an op needs it.
+        rows: int64 [B], row of each view in the training images.
+        hard: int64 [B], class of each view's own image.
+        key: which views these are.
+        partner: int64 [B], position in this batch of the image mixed in; None = no mix.
+        area: float32 [B], share of each view that shows its partner, as really pasted; None = no mix.
+    """
+
+    pixels: Tensor
+    rows: Tensor
+    hard: Tensor
+    key: ViewKey
+    partner: Tensor | None = None
+    area: Tensor | None = None
+
+    @property
+    def images(self) -> Tensor:
+        """Float [B, 3, S, S] in 0..1."""
+        return self.pixels.float().div_(255.0) if self.pixels.dtype == torch.uint8 else self.pixels
+
+    def to(self, device: torch.device) -> ViewBatch:
+        """The same batch on another device."""
+        return ViewBatch(
+            pixels=self.pixels.to(device, non_blocking=True),
+            rows=self.rows.to(device, non_blocking=True),
+            hard=self.hard.to(device, non_blocking=True),
+            key=self.key,
+            partner=None if self.partner is None else self.partner.to(device, non_blocking=True),
+            area=None if self.area is None else self.area.to(device, non_blocking=True),
+        )
+
+
+@dataclass(frozen=True)
+class LabelCost:
+    """What the labels cost the receiver of a compressed set."""
+
+    label_bytes: int
+    teacher_bytes: int = 0
+    teacher_at_training: bool = False
+
+
+class Supervision(Protocol):
+    """What a labeler hands to training: targets and a loss for any batch of views."""
+
+    @property
+    def cost(self) -> LabelCost: ...
+
+    @property
+    def mix(self) -> Any:
+        """The view op that mixes images, None for no mix, or ``"protocol"`` for the protocol's own."""
+        ...
+
+    def view_key(self, step: int) -> ViewKey | None:
+        """The views that the labels of this step belong to; None = the run's own."""
+        ...
+
+    def targets(self, batch: ViewBatch) -> dict[str, Tensor]:
+        """What :meth:`loss` needs, each with first dimension B."""
+        ...
+
+    def loss(self, logits: Tensor, targets: dict[str, Tensor]) -> Tensor:
+        """Loss of each view: float32 [B] from float32 logits [B, C], unreduced."""
+        ...
+
+
+class Progress(Protocol):
+    """Where long work reports to."""
+
+    def task(self, description: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+        """A context whose value is called with the number of units done since the last call."""
+        ...
+
+
+class Seeds(BaseModel):
+    """One seed per axis of randomness."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    set: int = 0
+    proxy: int = 0
+    teacher: int = 0
+    labels: int = 0
+    student: int = 0
+
+    @classmethod
+    def all(cls, seed: int) -> Seeds:
+        """The same seed on every axis."""
+        return cls(**dict.fromkeys(AXES, seed))
+
+    def of(self, axis: Axis, *names: str | int) -> int:
+        """A 63-bit seed for one use on one axis: independent streams for different names."""
+        return derive_seed(int(getattr(self, axis)), axis, *names)
+
+
+def derive_seed(seed: int, *names: str | int) -> int:
+    """A 63-bit seed from a parent seed and a path of names, by SHA-256: the same on every platform."""
+    path = "/".join(str(name) for name in (seed, *names))
+    return int.from_bytes(hashlib.sha256(path.encode()).digest()[:8], "little") >> 1
+
+
+def generator(seed: int) -> torch.Generator:
+    """A CPU generator: draws never depend on the device that trains."""
+    made = torch.Generator()
+    made.manual_seed(seed)
+    return made
+
+
+class Budget(BaseModel):
+    """``ipc`` canvases of ``size`` x ``size`` px for each of ``classes`` classes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ipc: int
+    classes: int
+    size: int
+
+    @property
+    def total(self) -> int:
+        """Canvases in all."""
+        return self.ipc * self.classes
+
+
+class TraceTable(Protocol):
+    """The record of one proxy run: one number per training row, epoch and column."""
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs T that the proxy trained for."""
+        ...
+
+    @property
+    def accuracy(self) -> float:
+        """The proxy's accuracy on the training rows in its last epoch, as a fraction."""
+        ...
+
+    @property
+    def clean_epochs(self) -> tuple[int, ...]:
+        """The 1-based epochs after which the un-augmented rows were also observed."""
+        ...
+
+    def column(self, name: str, first: int, last: int) -> Tensor:
+        """Float32 [last - first + 1, N], memory-mapped: column ``train.*`` or ``clean.*`` of 1-based epochs first..last."""
+        ...
+
+
+class PartsMaker(Protocol):
+    """Makes part ``index`` of a set as named tensors; must depend on the index alone."""
+
+    def __call__(self, index: int) -> dict[str, Tensor]: ...
+
+
+class ContextFace(Protocol):
+    """What a plugin is given beside the data: the device, the seeds, and artefacts computed once and shared."""
+
+    @property
+    def device(self) -> torch.device: ...
+
+    @property
+    def seeds(self) -> Seeds: ...
+
+    @property
+    def protocol(self) -> Any: ...
+
+    @property
+    def progress(self) -> Progress: ...
+
+    @property
+    def workers(self) -> int: ...
+
+    @property
+    def folder(self) -> Path:
+        """A private folder of this piece of work; survives a kill, removed at its end."""
+        ...
+
+    def generator(self, axis: Axis, *names: str | int) -> torch.Generator: ...
+
+    def parts(self, count: int, make: PartsMaker) -> Sequence[dict[str, Tensor]]: ...
+
+    def method(self, kind: str, reference: Any) -> Any: ...
+
+    def trace(self, repeat: int = 0) -> TraceTable: ...
+
+    def features(self) -> Tensor: ...
+
+    def score(self, reference: Any) -> Tensor: ...
+
+    def compress(self, reference: Any, data: Images, budget: Budget) -> Any: ...
+
+    def note(self, **facts: Any) -> None:
+        """Facts for the record: proxy accuracy, ties at the cut, external data."""
+        ...

@@ -1,0 +1,38 @@
+"""Views: augmented renderings of stored images, geometry first."""
+
+from __future__ import annotations
+
+from rethinkdc.views.normalise import Normaliser
+from rethinkdc.views.op import (
+    Affine,
+    AnyViewOp,
+    CropOp,
+    CropPad,
+    CutMix,
+    Flip,
+    MixOp,
+    PixelOp,
+    RandomResizedCrop,
+    ViewOp,
+)
+from rethinkdc.views.pipeline import VIEWS_REVISION, Views
+from rethinkdc.views.render import render_crops
+from rethinkdc.views.uniforms import uniforms
+
+__all__ = [
+    "VIEWS_REVISION",
+    "Affine",
+    "AnyViewOp",
+    "CropOp",
+    "CropPad",
+    "CutMix",
+    "Flip",
+    "MixOp",
+    "Normaliser",
+    "PixelOp",
+    "RandomResizedCrop",
+    "ViewOp",
+    "Views",
+    "render_crops",
+    "uniforms",
+]

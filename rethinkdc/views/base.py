@@ -1,0 +1,73 @@
+"""What a view op is: geometry first, pixels second."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from rethinkdc.types import Interpolation
+
+
+class ViewOp(BaseModel, ABC):
+    """One step of a view, named in protocol files by its field ``op``; the other fields are its parameters.
+
+    ``view_uniforms`` and ``batch_uniforms`` are the fixed number of uniforms that the op takes for each view and for
+    each batch: what one op draws never shifts what another one sees.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    view_uniforms: ClassVar[int] = 0
+    batch_uniforms: ClassVar[int] = 0
+
+    op: str
+
+    @abstractmethod
+    def place(self, per_view: Tensor, per_batch: Tensor, sizes: Tensor) -> Tensor:
+        """Turns uniforms into the op's parameters; touches no pixel.
+
+        Args:
+            per_view: float64 [B, view_uniforms] in [0, 1).
+            per_batch: float64 [batch_uniforms] in [0, 1).
+            sizes: int64 [B, 2], height and width that each view is placed in.
+        """
+
+
+class CropOp(ViewOp):
+    """An op that chooses where in its source a view lies; the renderer resamples that box to the view's size."""
+
+    interpolation: Interpolation = Field("bilinear", description="antialiased resampling filter")
+
+    @abstractmethod
+    def place(self, per_view: Tensor, per_batch: Tensor, sizes: Tensor) -> Tensor:
+        """Boxes int64 [B, 4] as (y, x, height, width), each inside (0, 0, *sizes)."""
+
+
+class PixelOp(ViewOp):
+    """An op on rendered views, each by itself."""
+
+    @abstractmethod
+    def render(self, pixels: Tensor, placed: Tensor) -> Tensor:
+        """Applies the parameters ``placed`` to uint8 [B, 3, S, S]; gives the same shape and type, channels-last.
+
+        The caller gives ``pixels`` up: the op may write into it.
+        """
+
+
+class MixOp(ViewOp):
+    """An op that puts a part of another view of the same batch into each view."""
+
+    @abstractmethod
+    def partners(self, per_view: Tensor) -> Tensor:
+        """Int64 [B]: position in the batch of the view mixed into each view, a permutation."""
+
+    @abstractmethod
+    def render(self, pixels: Tensor, placed: Tensor, partner: Tensor) -> Tensor:
+        """Mixes uint8 [B, 3, S, S] with ``pixels[partner]``; the caller gives ``pixels`` up."""
+
+    @abstractmethod
+    def area(self, placed: Tensor, size: int, count: int) -> Tensor:
+        """Float32 [count]: share of each view of ``size`` x ``size`` that shows its partner, as really pasted."""

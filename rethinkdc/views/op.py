@@ -1,0 +1,27 @@
+"""The view ops that a protocol file can name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from rethinkdc.views.base import CropOp, MixOp, PixelOp, ViewOp
+from rethinkdc.views.crop import RandomResizedCrop
+from rethinkdc.views.cutmix import CutMix
+from rethinkdc.views.geometry import Affine, CropPad, Flip
+
+AnyViewOp = Annotated[RandomResizedCrop | Flip | CropPad | Affine | CutMix, Field(discriminator="op")]
+
+__all__ = [
+    "Affine",
+    "AnyViewOp",
+    "CropOp",
+    "CropPad",
+    "CutMix",
+    "Flip",
+    "MixOp",
+    "PixelOp",
+    "RandomResizedCrop",
+    "ViewOp",
+]

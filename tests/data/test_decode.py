@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from rethinkdc.data import decode
+from rethinkdc.errors import DataError
+
+
+def encoded(image: Image.Image, image_format: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, image_format, **options)
+    return file.getvalue()
+
+
+def noise(*shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+
+
+def pixel_values(content: bytes) -> list[list[int]]:
+    """The RGB triples of an image, in reading order."""
+    pixels = decode(content, where="here")
+    assert pixels.dtype == torch.uint8
+    return pixels.permute(1, 2, 0).reshape(-1, 3).tolist()
+
+
+def test_an_rgb_image_keeps_its_pixels_from_bytes_and_from_a_path(tmp_path: Path) -> None:
+    values = noise(5, 7, 3)
+    content = encoded(Image.fromarray(values))
+    (tmp_path / "a.png").write_bytes(content)
+    expected = torch.from_numpy(values).permute(2, 0, 1)
+    assert torch.equal(decode(content, where="here"), expected)
+    assert torch.equal(decode(tmp_path / "a.png", where="here"), expected)
+
+
+def test_pixels_lie_channels_last() -> None:
+    assert decode(encoded(Image.fromarray(noise(5, 7, 3))), where="here").permute(1, 2, 0).is_contiguous()
+
+
+def test_grey_is_repeated_over_the_channels() -> None:
+    assert pixel_values(encoded(Image.fromarray(np.array([[0, 77, 255]], np.uint8)))) == [
+        [0, 0, 0],
+        [77, 77, 77],
+        [255, 255, 255],
+    ]
+
+
+def test_one_bit_is_black_and_white() -> None:
+    image = Image.fromarray(np.array([[0, 255]], np.uint8)).convert("1")
+    assert pixel_values(encoded(image)) == [[0, 0, 0], [255, 255, 255]]
+
+
+def test_a_palette_is_expanded() -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    image.putpixel((1, 0), 1)
+    assert pixel_values(encoded(image)) == [[10, 20, 30], [200, 100, 50]]
+
+
+def test_a_transparent_palette_entry_shows_white() -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    image.putpixel((1, 0), 1)
+    assert pixel_values(encoded(image, transparency=0)) == [[255, 255, 255], [200, 100, 50]]
+
+
+def test_a_transparent_colour_of_an_rgb_image_shows_white() -> None:
+    image = Image.fromarray(np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8))
+    assert pixel_values(encoded(image, transparency=(1, 2, 3))) == [[255, 255, 255], [4, 5, 6]]
+
+
+def test_alpha_is_composited_over_white() -> None:
+    image = Image.fromarray(np.array([[[9, 8, 7, 0], [9, 8, 7, 255], [0, 0, 0, 128]]], np.uint8), "RGBA")
+    assert pixel_values(encoded(image)) == [[255, 255, 255], [9, 8, 7], [127, 127, 127]]
+
+
+def test_grey_with_alpha_is_composited_over_white() -> None:
+    image = Image.merge("LA", [Image.new("L", (1, 1), 40), Image.new("L", (1, 1), 0)])
+    assert pixel_values(encoded(image)) == [[255, 255, 255]]
+
+
+def test_cmyk_becomes_the_colour_it_prints() -> None:
+    image = Image.new("CMYK", (1, 1), (0, 255, 255, 0))
+    assert pixel_values(encoded(image, "TIFF")) == [[255, 0, 0]]
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "TIFF"])
+def test_sixteen_bit_grey_is_scaled_and_rounded_not_clipped(image_format: str) -> None:
+    image = Image.fromarray(np.array([[0, 128, 129, 257, 30000, 65535]], np.uint16))
+    # 128 / 257 = 0.498, 129 / 257 = 0.502, 30000 / 257 = 116.7
+    assert [value for value, _, _ in pixel_values(encoded(image, image_format))] == [0, 0, 1, 1, 117, 255]
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_pixels_without_a_defined_range_are_refused(dtype: type) -> None:
+    content = encoded(Image.fromarray(np.zeros((2, 2), dtype)), "TIFF")
+    with pytest.raises(DataError, match="no defined range"):
+        decode(content, where="here")
+
+
+@pytest.mark.parametrize(
+    ("orientation", "expected"),
+    [(1, [[1, 2], [3, 4]]), (3, [[4, 3], [2, 1]]), (6, [[3, 1], [4, 2]]), (8, [[2, 4], [1, 3]])],
+)
+def test_exif_orientation_is_applied(orientation: int, expected: list[list[int]]) -> None:
+    image = Image.fromarray(np.array([[1, 2], [3, 4]], np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    assert decode(encoded(image, exif=exif), where="here")[0].tolist() == expected
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG"])
+def test_a_truncated_file_is_an_error_naming_it(image_format: str) -> None:
+    content = encoded(Image.fromarray(noise(64, 64, 3)), image_format)
+    with pytest.raises(DataError, match="row 7 of the train split"):
+        decode(content[: len(content) // 2], where="row 7 of the train split")
+
+
+@pytest.mark.parametrize("content", [b"", b"no image at all"])
+def test_bytes_that_are_no_image_are_an_error_naming_them(content: bytes) -> None:
+    with pytest.raises(DataError, match="row 3"):
+        decode(content, where="row 3")
+
+
+def test_a_missing_file_is_an_error_naming_it(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="FileNotFoundError"):
+        decode(tmp_path / "gone.png", where="gone.png")

@@ -1,0 +1,143 @@
+"""Recipes: rates, weight decay and lengths."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from rethinkdc.errors import RequestError
+from rethinkdc.training import Optimizer, Plan, Recipe, Schedule, order
+
+FOUR_EPOCHS_OF_THREE = Plan(rows=10, batch=4, steps=12, epochs=4)
+
+
+def _factors(schedule: Schedule, plan: Plan) -> list[float]:
+    return [schedule.factor(step, plan) for step in range(plan.steps)]
+
+
+def test_cosine_per_epoch_holds_over_an_epoch_and_ends_above_zero() -> None:
+    half = math.sqrt(0.5) / 2
+    by_epoch = [1.0, 0.5 + half, 0.5, 0.5 - half]
+    expected = [factor for factor in by_epoch for _ in range(3)]
+    assert _factors(Schedule(), FOUR_EPOCHS_OF_THREE) == pytest.approx(expected, abs=1e-15)
+
+
+def test_the_last_of_300_epochs_has_the_papers_rate() -> None:
+    plan = Plan(rows=128, batch=128, steps=300, epochs=300)
+    assert Schedule().factor(299, plan) == 0.5 * (1 + math.cos(math.pi * 299 / 300)) > 0
+
+
+def test_cosine_per_step_changes_after_each_step() -> None:
+    plan = Plan(rows=4, batch=4, steps=3, epochs=3)
+    assert _factors(Schedule(per="step"), plan) == pytest.approx([1.0, 0.75, 0.25])
+
+
+def test_warm_up_climbs_in_equal_steps_to_one_and_the_cosine_follows() -> None:
+    plan = Plan(rows=4, batch=2, steps=6, epochs=3)
+    # The cosine runs over the 4 steps left: 0.5 (1 + cos(pi k / 4)).
+    half = math.sqrt(0.5) / 2
+    expected = [0.5, 1.0, 1.0, 0.5 + half, 0.5, 0.5 - half]
+    assert _factors(Schedule(per="step", warmup=1 / 3), plan) == pytest.approx(expected)
+
+
+def test_a_step_schedule_drops_at_its_milestones() -> None:
+    plan = Plan(rows=8, batch=8, steps=8, epochs=8)
+    schedule = Schedule(name="step", milestones=(0.5, 0.75))
+    assert _factors(schedule, plan) == pytest.approx([1.0] * 4 + [0.1] * 2 + [0.01] * 2)
+
+
+def test_a_constant_schedule_is_constant() -> None:
+    assert set(_factors(Schedule(name="constant"), FOUR_EPOCHS_OF_THREE)) == {1.0}
+
+
+def _network() -> nn.Module:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2))
+    network.register_parameter("scale", nn.Parameter(torch.ones(2, 2)))
+    network.get_submodule("0").get_parameter("bias").requires_grad_(False)
+    return network
+
+
+def test_weight_decay_spares_norms_biases_and_tensors_not_named_weight() -> None:
+    network = _network()
+    made = Optimizer(weight_decay=0.5).make(network)
+    names = {id(tensor): name for name, tensor in network.named_parameters()}
+    decay = {names[id(p)]: group["weight_decay"] for group in made.param_groups for p in group["params"]}
+    assert decay == {"0.weight": 0.5, "3.weight": 0.5, "1.weight": 0, "1.bias": 0, "3.bias": 0, "scale": 0}
+
+
+def test_weight_decay_on_all_pulls_on_every_trainable_tensor() -> None:
+    made = Optimizer(name="sgd", lr=0.1, weight_decay=1e-4, decay="all").make(_network())
+    assert [group["weight_decay"] for group in made.param_groups] == [1e-4]
+    assert len(made.param_groups[0]["params"]) == 6
+    assert made.defaults["momentum"] == 0.9
+
+
+def test_epochs_keep_the_last_partial_batch() -> None:
+    plan = Recipe(epochs=3, batch=4).length(10)
+    assert plan == Plan(rows=10, batch=4, steps=9, epochs=3)
+    assert (plan.batches, plan.whole, plan.views) == (3, True, 30)
+
+
+def test_the_batch_is_never_larger_than_the_set() -> None:
+    assert Recipe(epochs=2, batch=128).length(10) == Plan(rows=10, batch=10, steps=2, epochs=2)
+
+
+def test_steps_may_end_inside_an_epoch() -> None:
+    plan = Recipe(steps=7, batch=4).length(10)
+    assert plan == Plan(rows=10, batch=4, steps=7, epochs=3)
+    assert (plan.whole, plan.views) == (False, 24)
+    assert [len(step.rows) for step in plan.walk(0)] == [4, 4, 2, 4, 4, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("ipc", "steps"),
+    # Between 10 and 90 the middle in log ipc is 30, and the middle of 600 and 1,350 in log steps is 900.
+    [(10, 600), (90, 1350), (30, 900), (1, 600), (500, 1350)],
+)
+def test_the_table_of_steps_is_exact_then_log_log_then_its_nearest_entry(ipc: int, steps: int) -> None:
+    recipe = Recipe.model_validate_json('{"steps": {"90": 1350, "10": 600}, "batch": 64}')
+    assert recipe.length(10 * ipc, ipc).steps == steps
+    assert Recipe.model_validate(recipe.model_dump(mode="json")) == recipe
+
+
+def test_a_table_of_steps_needs_an_ipc() -> None:
+    with pytest.raises(RequestError, match="table by ipc"):
+        Recipe(steps={10: 600}).length(100)
+
+
+@pytest.mark.parametrize("length", [{}, {"epochs": 1, "steps": 1}, {"steps": {}}, {"epochs": 0}, {"steps": {10: 0}}])
+def test_exactly_one_length_is_given(length: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Recipe.model_validate(length)
+
+
+def test_an_empty_set_cannot_be_trained_on() -> None:
+    with pytest.raises(RequestError, match="no images"):
+        Recipe(epochs=1).length(0)
+
+
+def test_a_misspelt_key_is_refused() -> None:
+    with pytest.raises(ValidationError, match="lerning"):
+        Recipe.model_validate({"epochs": 1, "optimizer": {"lerning_rate": 1}})
+
+
+def test_every_epoch_visits_every_row_once_in_an_order_of_its_own() -> None:
+    plan = Plan(rows=10, batch=4, steps=6, epochs=2)
+    epochs: dict[int, list[int]] = {0: [], 1: []}
+    for step in plan.walk(seed=3):
+        assert step.batch == len(epochs[step.epoch]) // 4
+        epochs[step.epoch] += step.rows.tolist()
+    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(10))
+    assert epochs[0] != epochs[1]
+    assert epochs[1] == order(3, 1, 10).tolist() != order(4, 1, 10).tolist()
+
+
+@pytest.mark.parametrize("first", range(8))
+def test_a_walk_from_the_middle_is_the_rest_of_the_whole_walk(first: int) -> None:
+    plan = Plan(rows=10, batch=4, steps=7, epochs=3)
+    rest = [(step.epoch, step.batch, step.rows.tolist()) for step in plan.walk(1, first)]
+    assert rest == [(step.epoch, step.batch, step.rows.tolist()) for step in plan.walk(1)][first:]
