@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pluggy
 from pydantic import ValidationError
@@ -397,9 +397,20 @@ def _check_contract(method: Any) -> None:
         raise PluginError(f"{method.__name__} must subclass one of {', '.join(c.__name__ for c in ALL_KINDS.values())}.")
     if not isinstance(getattr(method, "name", None), str) or parse_reference(method.name).name != method.name:
         raise PluginError(f"{method.__name__}.name must be a plain name such as 'herding'.")
+    for key, info in method.model_fields.items():
+        words = {"true", "false", "none"} & _literals(info.annotation)
+        if words:
+            raise PluginError(f"{method.__name__}.{key} has the text {words.pop()!r} as a choice, which reads as a word of the grammar; use None or bool.")
     bare = [key for key, info in method.model_fields.items() if not info.description]
     if bare:
         raise PluginError(f"{method.__name__}: the fields {', '.join(bare)} have no description.")
+
+
+def _literals(annotation: Any) -> set[str]:
+    """The texts among the choices of a ``Literal``, also inside a union."""
+    if get_origin(annotation) is Literal:
+        return {choice for choice in get_args(annotation) if isinstance(choice, str)}
+    return set().union(*(_literals(inner) for inner in get_args(annotation)))
 
 
 def _plain(value: Any) -> Any:

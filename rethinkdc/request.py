@@ -27,6 +27,8 @@ DEFAULT_DATASET = "digits"
 DEFAULT_IPC = 10
 TUNE_FRACTION = 0.2
 TUNE_SEED = 0
+KEY_LENGTH = 24
+"""Hex digits of a run's key: 96 bits keep any two runs apart."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[
     }
     assert compressor is None or isinstance(compressor, Compressor)
     return Plan(
-        request, dataset, fingerprint, protocol, student, compressor, labeler, evaluator, ipc, definition, labels, digest(definition)
+        request, dataset, fingerprint, protocol, student, compressor, labeler, evaluator, ipc, definition, labels, digest(definition)[:KEY_LENGTH]
     )  # fmt: skip
 
 

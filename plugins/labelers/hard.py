@@ -24,14 +24,14 @@ class Hard(Labeler):
     family: ClassVar[str] = "labels"
     track: ClassVar[Track] = "hard"
 
-    mix: Literal["protocol", "none", "cutmix"] = Field(default="protocol", description="How views are mixed.")
+    mix: Literal["protocol", "cutmix"] | None = Field(default="protocol", description="How views are mixed; none = not.")
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="Share of the target spread over all classes.")
 
     def prepare(self, compressed: CompressedSet, context: Context) -> Supervision:  # noqa: ARG002
-        mixes = {"protocol": "protocol", "none": None, "cutmix": CutMix()}
+        mix = CutMix() if self.mix == "cutmix" else self.mix
         # A class index takes the fewest whole bytes that hold every class.
         index_bytes = max(1, math.ceil(math.log2(max(2, len(compressed.class_names))) / 8))
-        return HardTargets(mixes[self.mix], self.label_smoothing, label_bytes=index_bytes * len(compressed))
+        return HardTargets(mix, self.label_smoothing, label_bytes=index_bytes * len(compressed))
 
 
 @hookimpl

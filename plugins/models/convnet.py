@@ -27,7 +27,7 @@ class ConvNet(Model):
 
     depth: int = Field(3, ge=1, le=8, description="number of blocks; each halves the image")
     width: int = Field(128, ge=1, le=4096, description="channels of every block")
-    norm: Literal["instance", "group", "batch", "none"] = Field("instance", description="normalisation in each block")
+    norm: Literal["instance", "group", "batch"] | None = Field("instance", description="normalisation in each block")
 
     def build(self, classes: int, size: int) -> nn.Module:
         side = size >> self.depth
@@ -45,7 +45,7 @@ class ConvNet(Model):
     def _norm(self) -> nn.Module:
         if self.norm == "batch":
             return nn.BatchNorm2d(self.width)
-        if self.norm == "none":
+        if self.norm is None:
             return nn.Identity()
         groups = self.width if self.norm == "instance" else math.gcd(_GROUPS, self.width)
         return nn.GroupNorm(groups, self.width)

@@ -40,12 +40,13 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
         ("seconds", _seconds(record)),
         ("image bytes", _image_bytes(record)),
         ("label bytes", f"{cost.label_bytes:,}"),
-        ("record", str(records.path(record.key, record.attempt)) + (" (existed: not run again)" if existed else "")),
         ("marks", ", ".join(marks)),
     ]:
         if value:
             table.add_row(name, value)
     _console.print(table)
+    # Outside the table, where no column cuts it short.
+    print(f"{'existing record' if existed else 'record'}: {records.path(record.key, record.attempt)}")
 
 
 def print_summary(found: list[Record], records: Records) -> None:

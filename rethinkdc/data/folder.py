@@ -44,7 +44,7 @@ class FolderDataset(FileDataset):
         folder = Path(self.path).expanduser()
         if not folder.is_dir():
             return None
-        return stat_signature(files_below(folder), folder)
+        return _signature_of(folder)
 
     def _read(self, cache_folder: Path | None, backing: Backing, known: KnownSplits | None) -> Splits:
         from rethinkdc.data.hub import load_path
@@ -66,7 +66,7 @@ class HubFileDataset(FileDataset):
     def signature(self) -> str | None:
         """That of the one downloaded copy; None when there is none, or several to choose from."""
         copies = _downloaded(self.repository)
-        return stat_signature(files_below(copies[0]), copies[0]) if len(copies) == 1 else None
+        return _signature_of(copies[0]) if len(copies) == 1 else None
 
     def _read(self, cache_folder: Path | None, backing: Backing, known: KnownSplits | None) -> Splits:
         from rethinkdc.data.hub import load_hub
@@ -83,6 +83,13 @@ class HubDataset(HubFileDataset):
     @property
     def repository(self) -> str:
         return self.repo
+
+
+def _signature_of(folder: Path) -> str | None:
+    try:
+        return stat_signature(files_below(folder), folder)
+    except OSError:  # a dangling link, or a file removed meanwhile: reading the data will name it
+        return None
 
 
 def _downloaded(repository: str) -> list[Path]:

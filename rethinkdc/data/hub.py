@@ -11,19 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from rethinkdc.data.backing import Backing
-from rethinkdc.data.blobs import ArrowBlobs
+from rethinkdc.data.columns import IMAGE_COLUMNS, LABEL_COLUMNS, column_name, read_split, stated_names
 from rethinkdc.data.fingerprint import KnownSplits
 from rethinkdc.data.image_folder import TRAIN_NAMES, files_below, folder_splits, scan
 from rethinkdc.data.labelled import TEST_NAMES, Labelled, assemble
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import DataError
 
-IMAGE_COLUMNS = ("image", "img")
-LABEL_COLUMNS = ("label", "fine_label", "class_id")
+__all__ = ["LAYOUTS", "from_datasets", "load_hub", "load_path", "read_split"]
 
 LAYOUTS = (
     "Known layouts: an image tree with FOLDER/train/CLASS/FILE and FOLDER/test/CLASS/FILE "
@@ -64,8 +60,15 @@ def load_path(
             f"{f' and {len(names) - 8} more' if len(names) > 8 else ''}. {LAYOUTS}"
         )
     remedy = "Check the folder's Parquet files."
-    loaded = _load_dataset(str(folder), cache_folder and cache_folder / "datasets", remedy)
-    return from_datasets(loaded, where=str(path), cache_folder=cache_folder, backing=backing, known=known)
+    loaded, files = _load_dataset(str(folder), cache_folder and cache_folder / "datasets", remedy)
+    return from_datasets(
+        loaded,
+        where=str(path),
+        cache_folder=cache_folder,
+        backing=backing,
+        known=known,
+        class_names={split: stated_names(names, f"the {split} split of {path}") for split, names in files.items()},
+    )
 
 
 def load_hub(
@@ -90,7 +93,7 @@ def load_hub(
         "Check the id. Download it once with network access (gated datasets need `hf auth login`), or pass a local "
         f"folder: `hf download {repo} --repo-type dataset --local-dir FOLDER`, then --dataset FOLDER."
     )
-    loaded = _load_dataset(repo, None, remedy)
+    loaded, _ = _load_dataset(repo, None, remedy)
     return from_datasets(loaded, where=repo, cache_folder=cache_folder, backing=backing, known=known)
 
 
@@ -101,6 +104,7 @@ def from_datasets(
     cache_folder: Path | None = None,
     backing: Backing = "auto",
     known: KnownSplits | None = None,
+    class_names: Mapping[str, tuple[str, ...] | None] | None = None,
 ) -> Splits:
     """Makes a dataset of a ``datasets.DatasetDict``.
 
@@ -110,41 +114,26 @@ def from_datasets(
         cache_folder: where decoded pixels are kept.
         backing: how the images are held.
         known: fingerprints from the book; None = take them now.
+        class_names: the names that a split's own files state, where they are known: they overrule the features,
+            which ``datasets`` takes from one split and gives to all without mapping the labels.
 
     Raises:
         DataError: a split or column is missing, or the classes do not fit; says what was found.
     """
-    train = next((loaded[name] for name in TRAIN_NAMES if name in loaded), None)
+    train = next((name for name in TRAIN_NAMES if name in loaded), None)
     if train is None:
         raise DataError(f"{where} has no train split; it has {', '.join(map(str, loaded))}. {LAYOUTS}")
+    stated = class_names or {}
     return assemble(
-        read_split(train, f"the train split of {where}"),
-        _labelled_test(loaded, where),
+        read_split(loaded[train], f"the {train} split of {where}", stated.get(train)),
+        _labelled_test(loaded, where, stated),
         known=known,
         cache_folder=cache_folder,
         backing=backing,
     )
 
 
-def read_split(dataset: Any, label: str) -> Labelled:
-    """Reads one ``datasets.Dataset`` without decoding or copying its images.
-
-    Args:
-        dataset: one split.
-        label: names the split in errors.
-
-    Raises:
-        DataError: a column is missing or of the wrong type, or a label is missing.
-    """
-    if dataset._indices is not None:
-        dataset = dataset.flatten_indices()
-    image = _column_name(dataset, IMAGE_COLUMNS, label)
-    target = _column_name(dataset, LABEL_COLUMNS, label)
-    targets, names = _targets(dataset.data.column(target), dataset.features[target], label)
-    return Labelled(ArrowBlobs(dataset.data.column(image), label), targets, names, label)
-
-
-def _labelled_test(loaded: Mapping[str, Any], where: str) -> Labelled:
+def _labelled_test(loaded: Mapping[str, Any], where: str, stated: Mapping[str, tuple[str, ...] | None]) -> Labelled:
     """The preferred test split whose rows have labels: some datasets publish a test split without."""
     import pyarrow.compute as pc
 
@@ -153,54 +142,28 @@ def _labelled_test(loaded: Mapping[str, Any], where: str) -> Labelled:
         if name not in loaded:
             continue
         label = f"the {name} split of {where}"
-        column = loaded[name].data.column(_column_name(loaded[name], LABEL_COLUMNS, label))
+        column = loaded[name].data.column(column_name(loaded[name], LABEL_COLUMNS, label))
         if pc.max(column).as_py() == -1:
             unlabelled.append(name)
             continue
-        return read_split(loaded[name], label)
+        return read_split(loaded[name], label, stated.get(name))
     found = ", ".join(map(str, loaded))
     why = f"; without labels: {', '.join(unlabelled)}" if unlabelled else ""
     raise DataError(f"{where} has no labelled test split; it has {found}{why}. Known names: {', '.join(TEST_NAMES)}.")
 
 
-def _column_name(dataset: Any, known: tuple[str, ...], label: str) -> str:
-    for name in known:
-        if name in dataset.column_names:
-            return name
-    raise DataError(f"No column {' or '.join(known)} in {label}; it has {', '.join(dataset.column_names)}.")
-
-
-def _targets(column: Any, feature: Any, label: str) -> tuple[Tensor, tuple[str, ...]]:
-    """Class indices int64 [N] and names: of the ClassLabel, else the distinct texts sorted, else ``str(index)``."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if not len(column):
-        raise DataError(f"There are no images in {label}.")
-    if column.null_count:
-        raise DataError(f"{column.null_count} of {len(column)} rows have no label in {label}.")
-    names = getattr(feature, "names", None)
-    if names is None and pa.types.is_string(column.type):
-        names = sorted(pc.unique(column).to_pylist())
-        column = pc.index_in(column, value_set=pa.array(names, type=column.type))
-    if not pa.types.is_integer(column.type):
-        raise DataError(f"The labels of {label} are of type {column.type}, expected integers or texts.")
-    targets = torch.from_numpy(column.to_numpy().astype("int64"))
-    if int(targets.min()) < 0:
-        row = int((targets < 0).nonzero()[0])
-        raise DataError(f"Row {row} of {label} has the label {int(targets[row])}: it has none. Remove such rows.")
-    if names is None:
-        names = [str(index) for index in range(int(targets.max()) + 1)]
-    return targets, tuple(names)
-
-
-def _load_dataset(name: str, arrow_folder: Path | None, remedy: str) -> Mapping[str, Any]:
+def _load_dataset(
+    name: str, arrow_folder: Path | None, remedy: str
+) -> tuple[Mapping[str, Any], Mapping[str, list[str]]]:
+    """The splits, and the data files that each was made of."""
     import datasets
 
+    arrow = arrow_folder and str(arrow_folder)
     try:
         with _quiet_unless_watched():
-            loaded: Mapping[str, Any] = datasets.load_dataset(name, cache_dir=arrow_folder and str(arrow_folder))
-            return loaded
+            files = datasets.load_dataset_builder(name, cache_dir=arrow).config.data_files or {}
+            loaded: Mapping[str, Any] = datasets.load_dataset(name, cache_dir=arrow)
+            return loaded, {str(split): [str(file) for file in found] for split, found in files.items()}
     except Exception as error:  # the libraries below raise their own, unrelated types
         raise DataError(f"Cannot load the dataset {name}: {type(error).__name__}: {error} {remedy}") from error
 

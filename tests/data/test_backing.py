@@ -211,7 +211,7 @@ def test_a_fingerprint_follows_the_content() -> None:
     assert base == DecodedImages(pixels.contiguous(memory_format=torch.channels_last), targets, NAMES).fingerprint
     changed = pixels.clone()
     changed[3, 2, 4, 4] ^= 1
-    others = [
+    others: list[Images] = [
         DecodedImages(changed, targets, NAMES),
         DecodedImages(pixels, 1 - targets, NAMES),
         DecodedImages(pixels, targets, ("ant", "wasp")),

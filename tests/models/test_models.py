@@ -20,7 +20,7 @@ from rethinkdc.plugins.models.resnet_light import ResNetLight
         (ConvNet(width=16), 32),
         (ConvNet(depth=2, width=16, norm="group"), 8),
         (ConvNet(width=16, norm="batch"), 35),
-        (ConvNet(width=16, norm="none"), 16),
+        (ConvNet(width=16, norm=None), 16),
         (ResNet18Small(), 32),
         (ResNetLight(width=4), 32),
         (ResNetLight(width=4), 64),
