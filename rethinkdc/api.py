@@ -139,6 +139,40 @@ def evaluate(
     Raises:
         RequestError: sizes, types or classes do not fit the protocol.
     """
+    return evaluate_or_find(
+        images,
+        targets,
+        labeler=labeler,
+        dataset=dataset,
+        protocol=protocol,
+        evaluator=evaluator,
+        student=student,
+        seed=seed,
+        weights=weights,
+        soft_targets=soft_targets,
+        name=name,
+        force=force,
+        **machine,
+    )[0]
+
+
+def evaluate_or_find(
+    images: Tensor | CompressedSet | str | Path,
+    targets: Tensor | None = None,
+    *,
+    labeler: str = "hard",
+    dataset: str | None = None,
+    protocol: str | None = None,
+    evaluator: str = "standard",
+    student: str | None = None,
+    seed: int | Seeds = 0,
+    weights: Tensor | None = None,
+    soft_targets: Tensor | None = None,
+    name: str | None = None,
+    force: bool = False,
+    **machine: Any,
+) -> tuple[Record, bool]:
+    """As :func:`evaluate`; also tells whether the record existed before."""
     runner = make_runner(**machine)
     if isinstance(images, str | Path):
         made = import_folder(Path(images), runner.cache.home)
@@ -157,7 +191,7 @@ def evaluate(
         seeds=seed if isinstance(seed, Seeds) else Seeds.all(seed),
     )
     label = name or made.card.method or "tensors"
-    return runner.evaluate(made, request, name=label, ipc=_ipc_of(made), force=force)[0]
+    return runner.evaluate(made, request, name=label, ipc=_ipc_of(made), force=force)
 
 
 def compress(

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from rethinkdc.errors import DamagedError
+from rethinkdc.errors import DamagedError, RethinkError
 from rethinkdc.storage import commit_folder, lock, verify_folder, writable
 
 ENVIRONMENT = "RETHINKDC_CACHE"
@@ -80,6 +80,8 @@ class Cache:
             build: called with the working folder (survives a kill) and the folder to fill.
         """
         if found := self.find(kind, key):
+            # Left by a process that was killed between keeping the artefact and clearing its working folder.
+            shutil.rmtree(self.home / "work" / f"{kind}-{key}", ignore_errors=True)
             return found
         final = self.home / kind / key
         with lock(self.home / "locks" / f"{kind}-{key}.lock"):
@@ -87,10 +89,17 @@ class Cache:
                 return found
             work = self.work(kind, key)
             final.parent.mkdir(parents=True, exist_ok=True)
-            made = Path(tempfile.mkdtemp(dir=final.parent, prefix=".making-"))
+            # A fixed name under the lock: what a killed process left here is cleared away, not piled up.
+            made = final.parent / f".making-{key}"
+            shutil.rmtree(made, ignore_errors=True)
+            made.mkdir()
             try:
                 build(work, made)
                 commit_folder(made, final)
+            except RethinkError:
+                # Refused, not interrupted: nobody will come back for this work.
+                shutil.rmtree(work, ignore_errors=True)
+                raise
             finally:
                 shutil.rmtree(made, ignore_errors=True)
             shutil.rmtree(work, ignore_errors=True)

@@ -26,7 +26,6 @@ _NAME = re.compile(r"[^\s:,=\[\]\"]+")
 _INTEGER = re.compile(r"[+-]?\d+")
 _FLOAT = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d+)?")
 _WORDS: dict[str, Any] = {"true": True, "false": False, "none": None}
-_SPECIAL = set(',:=[]" \t\n')
 
 
 class Method(BaseModel):
@@ -84,7 +83,8 @@ class Reference(BaseModel):
         return print_reference(self)
 
     def __hash__(self) -> int:
-        return hash(print_reference(self))
+        # Equal references may list their parameters in another order.
+        return hash((self.name, frozenset(self.values)))
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _print_item(item: Any) -> str:
 
 def _print_text(text: str) -> str:
     looks_typed = text in _WORDS or _INTEGER.fullmatch(text) or _FLOAT.fullmatch(text)
-    return _quoted(text) if not text or looks_typed or _SPECIAL & set(text) else text
+    return text if _NAME.fullmatch(text) and not looks_typed else _quoted(text)
 
 
 def _quoted(text: str) -> str:

@@ -25,13 +25,17 @@ from rethinkdc.data.folder import FolderDataset, HubDataset
 from rethinkdc.data.splits import Schema
 from rethinkdc.errors import PluginError, RequestError, nearest
 from rethinkdc.method import Method, OfKind, Reference, parse_reference, print_reference
-from rethinkdc.models.external import external_model
+from rethinkdc.models.external import TimmModel, TorchvisionModel, external_model
 from rethinkdc.models.model import Model
 from rethinkdc.protocol import Protocol, load_protocol
 
 ALL_KINDS: dict[str, type[Method]] = {**KINDS, "dataset": Dataset, "model": Model}
+OWN = "rethinkdc"
+"""The distribution of the framework itself."""
 SELECT = "select"
 """The compressor that a score's bare name stands for."""
+_UNREGISTERED = (TimmModel, TorchvisionModel, FolderDataset, HubDataset)
+"""Methods that are found by the form of their name, not by an entry point."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class Registry:
         found = entry_points(group=hookspecs.GROUP) if points is None else points
         self.plugins = [Plugin(_provider(point), point) for point in found]
         # The framework's own first, so that listings and look-ups do not depend on the order of installation.
-        self.plugins.sort(key=lambda plugin: (plugin.provider.distribution != "rethinkdc", plugin.provider.distribution))
+        self.plugins.sort(key=lambda plugin: (plugin.provider.distribution != OWN, plugin.provider.distribution))
         self._warn_of_clashes()
 
     # -- finding ---------------------------------------------------------------------------------------------------
@@ -90,10 +94,7 @@ class Registry:
         Raises:
             PluginError: no such method, a broken plugin of that name, or several distributions claim it.
         """
-        found = self._providers(kind, name)
-        if not found and "/" in name:
-            distribution, _, bare = name.partition("/")
-            found = [pair for pair in self._providers(kind, bare) if pair[0].distribution == distribution]
+        found = self._claims(kind, name)
         if len(found) > 1:
             claims = " and ".join(f"{provider} (as {provider.distribution}/{name})" for provider, _ in found)
             raise PluginError(
@@ -148,17 +149,22 @@ class Registry:
         parameters = {
             key: self._defined(value, type(method).model_fields[key].metadata) for key, value in method.changed().items()
         }
-        return {"kind": method.kind, "name": method.name, "revision": method.revision, "parameters": parameters}
+        found = {"kind": method.kind, "name": method.name, "revision": method.revision, "parameters": parameters}
+        provider = self._provider_of(method)
+        # Two distributions may give different methods one name; the framework's own are the ones without a mark.
+        return found if provider is None or provider.distribution == OWN else {**found, "distribution": provider.distribution}
 
     def reference(self, method: Method) -> Reference:
         """The canonical reference; a selection by score goes under the score's own name."""
         values = {key: _plain(value) for key, value in method.changed().items()}
         if method.kind == "compressor" and method.name == SELECT:
             score = values.pop("score")
-            if not self._has("compressor", score.name):
+            if not self._claims("compressor", score.name):
                 return Reference(name=score.name, values={**score.values, **values})
             values = {"score": score, **values}
-        return Reference(name=method.name, values=values)
+        if isinstance(method, TimmModel | TorchvisionModel):
+            return Reference(name=f"{method.name}/{method.id}")
+        return Reference(name=self._spelled(method), values=values)
 
     def label(self, method: Method) -> str:
         """The canonical printed form."""
@@ -166,17 +172,14 @@ class Registry:
 
     def provider(self, kind: str, name: str) -> Provider | None:
         """The distribution that provides a method; None for paths, hub ids and timm or torchvision models."""
-        found = self._providers(kind, name)
-        if not found and "/" in name:
-            distribution, _, bare = name.partition("/")
-            found = [pair for pair in self._providers(kind, bare) if pair[0].distribution == distribution]
+        found = self._claims(kind, name)
         return found[0][0] if found else None
 
     def used(self, methods: Iterable[Method]) -> dict[str, str]:
         """Distribution -> version of every plugin that these methods, and the ones nested in them, come from."""
         versions: dict[str, str] = {}
         for method in methods:
-            if provider := self.provider(method.kind, method.name):
+            if provider := self._provider_of(method):
                 versions[provider.distribution] = provider.version
             versions.update(self.used(self._nested(method)))
         return dict(sorted(versions.items()))
@@ -264,12 +267,33 @@ class Registry:
                 if (method.kind, method.name) == (kind, name):
                     yield plugin.provider, method
 
+    def _claims(self, kind: str, name: str) -> list[tuple[Provider, type[Method]]]:
+        """Who provides ``name``, or ``distribution/name``."""
+        found = self._providers(kind, name)
+        if not found and "/" in name:
+            distribution, _, bare = name.partition("/")
+            found = [pair for pair in self._providers(kind, bare) if pair[0].distribution == distribution]
+        return found
+
+    def _provider_of(self, method: Method) -> Provider | None:
+        if isinstance(method, _UNREGISTERED):
+            return None
+        found = self._providers(method.kind, method.name)
+        return next((provider for provider, known in found if known is type(method)), None)
+
+    def _spelled(self, method: Method) -> str:
+        """The name that finds a method again: with its distribution where several claim the bare one."""
+        provider = self._provider_of(method)
+        if provider is None or len(self._providers(method.kind, method.name)) == 1:
+            return method.name
+        return f"{provider.distribution}/{method.name}"
+
     def _has(self, kind: str, name: str) -> bool:
         return bool(self._providers(kind, name))
 
     def _selected(self, wanted: Reference) -> Reference:
         """Reads a score's name as the compressor ``select`` on that score, unless a compressor has the name."""
-        if self._has("compressor", wanted.name) or not self._has("score", wanted.name):
+        if self._claims("compressor", wanted.name) or not self._claims("score", wanted.name):
             return wanted
         fields = self.find("compressor", SELECT).model_fields
         own = {key: value for key, value in wanted.values.items() if key in fields}
@@ -291,8 +315,7 @@ class Registry:
 
     def _canonical(self, value: Any, kind: str) -> Any:
         if isinstance(value, Reference):
-            inner = self.build(kind, value)
-            return Reference(name=inner.name, values={k: _plain(v) for k, v in inner.changed().items()})
+            return self.reference(self.build(kind, value))
         if isinstance(value, tuple | list):
             return tuple(self._canonical(item, kind) for item in value)
         return value

@@ -19,7 +19,7 @@ from rethinkdc.context import Context, Silent
 from rethinkdc.contracts import Evaluation
 from rethinkdc.data.splits import Splits
 from rethinkdc.environment import environment
-from rethinkdc.errors import DivergedError, RequestError
+from rethinkdc.errors import DivergedError, RequestError, RethinkError
 from rethinkdc.records import Cost, Record, Records, now
 from rethinkdc.registry import Registry
 from rethinkdc.request import Plan, Request, check_request, load_splits, make_plan
@@ -106,6 +106,8 @@ class Runner:
         self, plan: Plan, force: bool, make: Callable[[Context, Splits], CompressedSet]
     ) -> tuple[Record, bool]:
         if not force and (known := self.records.find(plan.key)):
+            # Left by a process that was killed after it wrote the record; a forced run must not go on from there.
+            shutil.rmtree(self.cache.home / "work" / f"runs-{plan.key}", ignore_errors=True)
             return known, True
         self.records.check_writable()
         splits = load_splits(plan, self.cache)
@@ -116,9 +118,11 @@ class Runner:
         try:
             with deterministic(self.device):
                 record = self.records.add(self._measured(plan, context, splits, make))
-        except DivergedError as error:
-            self.records.add(self._record(plan, status="failed", reason=str(error), notes=context.notes))
+        except RethinkError as error:
+            # Diverged or refused: the same work would end the same way, so nothing is kept for going on.
             shutil.rmtree(context.folder, ignore_errors=True)
+            if isinstance(error, DivergedError):
+                self.records.add(self._record(plan, status="failed", reason=str(error), notes=context.notes))
             raise
         shutil.rmtree(context.folder, ignore_errors=True)
         hook.run_finished(record=record.model_dump(mode="json"))

@@ -17,7 +17,6 @@ Fit = Literal["squash", "centre"]
 Interpolation = Literal["bilinear", "bicubic"]
 Track = Literal["hard", "static", "stored", "online"]
 Direction = Literal["easy", "hard", "middle"]
-Balance = Literal["class", "none"]
 Axis = Literal["set", "proxy", "teacher", "labels", "student"]
 AXES: tuple[Axis, ...] = ("set", "proxy", "teacher", "labels", "student")
 

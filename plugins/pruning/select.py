@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,7 +12,7 @@ from rethinkdc.contracts import Compressor
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method, OfKind, Reference
 from rethinkdc.selection import pick
-from rethinkdc.types import Balance, Budget, Direction, Images
+from rethinkdc.types import Budget, Direction, Images
 
 
 class Select(Compressor):
@@ -23,7 +23,9 @@ class Select(Compressor):
 
     score: Annotated[Reference, OfKind("score")] = Field(description="The score to rank the training rows by.")
     direction: Direction = Field(description="Which rows to keep: easy (lowest), hard (highest) or middle ranks.")
-    balance: Balance = Field(default="class", description="The same number of each class, or none: one global ranking.")
+    balance: Literal["class"] | None = Field(
+        default="class", description="The same number of each class; none = one global ranking."
+    )
 
     @property
     def balanced(self) -> bool:

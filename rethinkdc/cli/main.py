@@ -213,7 +213,7 @@ def evaluate(
     from rethinkdc.records import Records
 
     found = [
-        api.evaluate(
+        api.evaluate_or_find(
             folder,
             labeler=labeler,
             dataset=dataset,
@@ -227,11 +227,11 @@ def evaluate(
         for chosen in api.parse_seeds(seeds, seed)
     ]
     if as_json:
-        tables.print_json([record.model_dump(mode="json") for record in found])
+        tables.print_json([record.model_dump(mode="json") for record, _ in found])
         return
-    for record in found:
-        tables.print_run(record, Records(records), existed=False)
-    tables.print_summary(found, Records(records))
+    for record, existed in found:
+        tables.print_run(record, Records(records), existed=existed)
+    tables.print_summary([record for record, _ in found], Records(records))
 
 
 @app.command()

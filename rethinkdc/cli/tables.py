@@ -13,8 +13,9 @@ from rich.table import Table
 from torch import Tensor
 
 from rethinkdc.errors import RequestError, nearest
+from rethinkdc.method import print_value
 from rethinkdc.records import Record, Records
-from rethinkdc.registry import ALL_KINDS, Registry
+from rethinkdc.registry import ALL_KINDS, Listed, Registry
 from rethinkdc.storage import write_atomic
 
 _console = Console()
@@ -98,14 +99,14 @@ def print_plugins(registry: Registry, *, as_json: bool) -> None:
             ]
         )
         return
-    table = Table("kind", "name", "what it does", "parameters", "paper", "from")
-    for row in rows:
-        what = row.method.summary() if row.method and row.status == "ok" else f"[red]{row.status}: {row.reason}"
-        method = row.method
-        table.add_row(
-            row.kind, row.name, what, ", ".join(method.model_fields) if method else "", method.paper if method else "", str(row.provider)
-        )  # fmt: skip
-    _console.print(table)
+    for kind in dict.fromkeys(row.kind for row in rows):
+        _console.print(f"[bold]{_TITLES[kind]}[/bold]")
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+        table.add_column(no_wrap=True)
+        table.add_column()
+        for row in (row for row in rows if row.kind == kind):
+            table.add_row(f"[cyan]{row.name}[/cyan]", _described(row))
+        _console.print(table)
 
 
 def print_protocols(registry: Registry, *, as_json: bool) -> None:
@@ -114,18 +115,14 @@ def print_protocols(registry: Registry, *, as_json: bool) -> None:
     if as_json:
         print_json([{**p.model_dump(mode="json"), "digest": p.digest} for p in protocols])
         return
-    table = Table("protocol", "labels", "classes", "student", "status", "digest", "what it is")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("protocol", no_wrap=True, style="cyan")
+    for name in ("labels", "status", "what it is"):
+        table.add_column(name)
     for protocol in protocols:
-        table.add_row(
-            f"{protocol.id} v{protocol.version}",
-            protocol.track,
-            str(protocol.data.classes),
-            str(protocol.student.model),
-            protocol.status,
-            protocol.digest[:12],
-            protocol.summary,
-        )
+        table.add_row(f"{protocol.id} v{protocol.version}", protocol.track, protocol.status, protocol.summary)
     _console.print(table)
+    _console.print("All values of one, and where each comes from: rethinkdc show NAME")
 
 
 def print_one(registry: Registry, name: str, *, as_json: bool) -> None:
@@ -159,6 +156,20 @@ def print_one(registry: Registry, name: str, *, as_json: bool) -> None:
         print_json(shown)
 
 
+def _described(row: Listed) -> str:
+    """Summary, then what a reader of a table wants to know; or why the plugin cannot be used."""
+    method = row.method
+    lines = [method.summary()] if method else []
+    if row.status != "ok":
+        lines.append(f"[red]{row.status}: {row.reason}[/red]")
+    if method:
+        facts = [method.family, method.paper, ", ".join(method.model_fields)]
+        lines.append(f"[dim]{'; '.join(fact for fact in [*facts, str(row.provider)] if fact)}[/dim]")
+    else:
+        lines.append(f"[dim]{row.provider}[/dim]")
+    return "\n".join(lines)
+
+
 def write_scores(scores: Tensor, about: dict[str, Any], out: Path) -> None:
     """Writes ``OUT.safetensors`` (tensor ``scores``) and ``OUT.json``.
 
@@ -185,7 +196,7 @@ def _print_method(method: Any, provider: str) -> None:
     table = Table("parameter", "type", "default", "what it is")
     for key, info in method.model_fields.items():
         kind_text = _type_text(method.model_json_schema()["properties"][key])
-        default = "(required)" if info.is_required() else str(info.default if info.default is not None else "none")
+        default = "(required)" if info.is_required() else print_value(info.default)
         table.add_row(key, kind_text, default, info.description or "")
     _console.print(table)
 
@@ -226,6 +237,15 @@ def _type_text(schema: dict[str, Any]) -> str:
     return " ".join([{"null": "none", "array": "list"}.get(schema.get("type", ""), schema.get("type", "any")), *limits])
 
 
+_TITLES = {
+    "compressor": "Compressors (any score is one too: el2n:direction=easy)",
+    "score": "Scores",
+    "labeler": "Labelers",
+    "evaluator": "Evaluators",
+    "dataset": "Datasets",
+    "model": "Models (and any timm/NAME, torchvision/NAME)",
+    "?": "Broken",
+}
 _LIMITS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 
 

@@ -254,7 +254,9 @@ def _normalised(weights: Tensor, count: int) -> Tensor:
         raise RequestError(f"Weights must be {count} finite numbers that are not negative.")
     if float(weights.sum()) == 0:
         raise RequestError("All weights are zero.")
-    return (weights / weights.mean()).to(torch.float32)
+    mean = float(weights.mean())
+    # Weights that were normalised and rounded before stay as they are: a stored set reads back to the bit.
+    return (weights if abs(mean - 1) < torch.finfo(torch.float32).eps else weights / mean).to(torch.float32)
 
 
 def _tensor_digest(tensor: Tensor) -> str:

@@ -79,13 +79,24 @@ def _targets(column: Any, names: Sequence[str] | None, label: str) -> tuple[Tens
         column = pc.index_in(column, value_set=pa.array(names, type=column.type))
     if not pa.types.is_integer(column.type):
         raise DataError(f"The labels of {label} are of type {column.type}, expected integers or texts.")
-    targets = torch.from_numpy(column.to_numpy().astype("int64"))
+    targets = _int64(column)
     if int(targets.min()) < 0:
         row = int((targets < 0).nonzero()[0])
         raise DataError(f"Row {row} of {label} has the label {int(targets[row])}: it has none. Remove such rows.")
     if names is None:
         names = [str(index) for index in range(int(targets.max()) + 1)]
     return targets, tuple(names)
+
+
+def _int64(column: Any) -> Tensor:
+    """Copies an integer column chunk by chunk: nothing but the result grows with the rows."""
+    values = torch.empty(len(column), dtype=torch.int64)
+    chunks = column.chunks if hasattr(column, "chunks") else [column]
+    first = 0
+    for chunk in chunks:
+        values[first : first + len(chunk)] = torch.from_numpy(chunk.to_numpy(zero_copy_only=False).astype("int64"))
+        first += len(chunk)
+    return values
 
 
 def _names_in(file: Path) -> tuple[str, ...] | None:

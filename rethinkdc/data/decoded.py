@@ -72,10 +72,11 @@ def check_targets(targets: Tensor, count: int, class_names: Sequence[str]) -> No
         raise DataError(
             f"Targets must be int64 of shape [{count}], found {targets.dtype} of shape {list(targets.shape)}."
         )
+    if not count or (int(targets.min()) >= 0 and int(targets.max()) < len(class_names)):
+        return
     wrong = ((targets < 0) | (targets >= len(class_names))).nonzero().flatten()
-    if len(wrong):
-        row = int(wrong[0])
-        raise DataError(
-            f"Row {row} has the class index {int(targets[row])}, but there are {len(class_names)} classes "
-            f"(0..{len(class_names) - 1}); {len(wrong)} of {count} rows are out of range."
-        )
+    row = int(wrong[0])
+    raise DataError(
+        f"Row {row} has the class index {int(targets[row])}, but there are {len(class_names)} classes "
+        f"(0..{len(class_names) - 1}); {len(wrong)} of {count} rows are out of range."
+    )

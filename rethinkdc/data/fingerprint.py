@@ -111,5 +111,5 @@ class FingerprintBook:
 
 def _begun(what: str, targets: Tensor, class_names: Sequence[str]) -> hashlib._Hash:
     total = hashlib.sha256(canonical_json({"what": what, "classes": list(class_names), "rows": len(targets)}).encode())
-    total.update(targets.contiguous().numpy().astype("<i8").data)
+    total.update(targets.contiguous().numpy().astype("<i8", copy=False).data)
     return total

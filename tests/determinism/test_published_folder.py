@@ -1,0 +1,47 @@
+"""What ``compress --out`` writes: `datasets` reads it, and `evaluate` gets the result of `run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.mark.parametrize("compressor", ["pca", "random", "el2n:direction=hard"])
+def test_the_written_folder_loads_and_evaluates_to_the_same_result(
+    runs: Any, compressor: str, tmp_path: Path
+) -> None:
+    import datasets
+
+    out = tmp_path / "written"
+    made = runs.run(tmp_path, "compress", "--compressor", compressor, "--ipc", "2", "--out", str(out))
+    assert made["code"] == 0, made["err"]
+    loaded = datasets.load_dataset(str(out), cache_dir=str(tmp_path / "arrow"))
+    assert {split: len(rows) for split, rows in loaded.items()} == {"train": 20}
+    assert loaded["train"][0]["image"].size == (8, 8)
+    assert loaded["train"].features["class_id"].names == [str(digit) for digit in range(10)]
+    whole = runs.digest(tmp_path, "run", "--compressor", compressor, "--ipc", "2")
+    assert runs.digest(tmp_path, "evaluate", str(out)) == whole
+
+
+def test_the_same_set_is_written_to_the_last_byte(runs: Any, tmp_path: Path) -> None:
+    """Made twice, the second time in another cache."""
+    files = []
+    for place in ("first", "second"):
+        out = tmp_path / place / "set"
+        made = runs.run(tmp_path / place, "compress", "--compressor", "pca:grid=3", "--out", str(out))
+        assert made["code"] == 0, made["err"]
+        files.append({path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()})
+    assert files[0] == files[1]
+
+
+def test_a_kill_while_the_folder_is_written_leaves_no_folder(runs: Any, tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    given = ("compress", "--compressor", "random", "--out", str(out))
+    stop = {"module": "rethinkdc.compressed.folder", "name": "commit_folder", "call": 1, "when": "before"}
+    assert runs.run(tmp_path, *given, stop=stop)["killed"]
+    assert not out.exists()
+    again = runs.run(tmp_path, *given)
+    assert again["code"] == 0, again["err"]
+    assert (out / "card.json").exists()

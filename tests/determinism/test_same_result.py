@@ -1,0 +1,111 @@
+"""The same result to the last bit, however it was computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PCA = ("run", "--compressor", "pca", "--ipc", "1")
+
+
+@pytest.fixture(scope="module")
+def digits_digest(runs: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Of the embedded default run, uninterrupted."""
+    digest: str = runs.digest(tmp_path_factory.mktemp("whole"), *PCA)
+    return digest
+
+
+@pytest.fixture(scope="module")
+def short_digest(
+    runs: Any, small_digits: Path, short_protocol: Path, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """Of the short run on the Parquet folder, uninterrupted."""
+    digest: str = runs.digest(tmp_path_factory.mktemp("whole"), *_short(small_digits, short_protocol))
+    return digest
+
+
+def _short(data: Path, protocol: Path) -> tuple[str, ...]:
+    return (*PCA, "--dataset", str(data), "--protocol", str(protocol))
+
+
+def test_two_workers_give_the_result_of_none(runs: Any, digits_digest: str, tmp_path: Path) -> None:
+    assert runs.digest(tmp_path, *PCA, "--workers", "2") == digits_digest
+
+
+def test_another_seed_gives_another_result(runs: Any, digits_digest: str, tmp_path: Path) -> None:
+    """Without this, equal digests would prove nothing."""
+    assert runs.digest(tmp_path, *PCA, "--seed", "1") != digits_digest
+
+
+@pytest.mark.parametrize("backing", ["decoded", "encoded"])
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_either_backing_gives_the_same_result(
+    runs: Any, short_digest: str, small_digits: Path, short_protocol: Path, backing: str, workers: str, tmp_path: Path
+) -> None:
+    given = (*_short(small_digits, short_protocol), "--backing", backing, "--workers", workers)
+    assert runs.digest(tmp_path, *given) == short_digest
+
+
+def test_a_cache_filled_by_another_run_gives_the_same_result(
+    runs: Any, short_digest: str, small_digits: Path, short_protocol: Path, tmp_path: Path
+) -> None:
+    """The proxy, the scores and the decoded pixels are those of an earlier run with another set."""
+    runs.digest(tmp_path, *_short(small_digits, short_protocol), "--ipc", "2")
+    assert runs.digest(tmp_path, *_short(small_digits, short_protocol)) == short_digest
+
+
+# The first renames keep the decoded pixels of both splits, the first replacement the book of fingerprints.
+KILLS = {
+    "while the decoded pixels are kept": ("rethinkdc.storage", "os.rename", 2, "before"),
+    "in the middle of the proxy's second epoch": ("rethinkdc.training.loop", "_Training._train", 12, "after"),
+    "before the proxy's second checkpoint": ("rethinkdc.training.loop", "save_checkpoint", 2, "before"),
+    "while the proxy's checkpoint is put in place": ("rethinkdc.storage", "os.replace", 2, "before"),
+    "before the proxy is kept": ("rethinkdc.cache", "commit_folder", 1, "before"),
+    "between the proxy and the scores": ("rethinkdc.cache", "commit_folder", 1, "after"),
+    "while the scores are kept": ("rethinkdc.storage", "os.rename", 4, "before"),
+    "between the scores and the selection": ("rethinkdc.cache", "commit_folder", 2, "after"),
+    "between the selection and the canvases": ("rethinkdc.cache", "commit_folder", 3, "after"),
+    "between a part and its seal": ("rethinkdc.context", "write_atomic", 1, "after"),
+    "between the parts and the set": ("rethinkdc.cache", "commit_folder", 4, "before"),
+    "at the student's first step": ("rethinkdc.training.loop", "_Training._train", 25, "before"),
+    "in the middle of the student": ("rethinkdc.training.loop", "_Training._train", 45, "after"),
+    "after the student's last checkpoint": ("rethinkdc.metrics", "per_class_top1", 1, "before"),
+    "before the record is written": ("rethinkdc.records", "tempfile.mkstemp", 1, "before"),
+    "while the record is written": ("rethinkdc.records", "os.link", 1, "before"),
+}
+
+
+@pytest.mark.parametrize("point", KILLS)
+def test_a_killed_run_goes_on_to_the_same_result(
+    runs: Any, short_digest: str, small_digits: Path, short_protocol: Path, point: str, tmp_path: Path
+) -> None:
+    module, name, call, when = KILLS[point]
+    given = _short(small_digits, short_protocol)
+    stop = {"module": module, "name": name, "call": call, "when": when}
+    assert runs.run(tmp_path, *given, stop=stop, every=0.0)["killed"], "the run ended before the planned point"
+    assert not list((tmp_path / "records").rglob("*.json"))
+    again = runs.run(tmp_path, *given, every=0.0)
+    assert again["code"] == 0, again["err"]
+    assert "damaged" not in again["err"]
+    assert runs.digest(tmp_path, *given) == short_digest
+    assert_nothing_half_made(tmp_path)
+
+
+def test_a_run_killed_after_its_record_is_found(
+    runs: Any, short_digest: str, small_digits: Path, short_protocol: Path, tmp_path: Path
+) -> None:
+    given = _short(small_digits, short_protocol)
+    stop = {"module": "rethinkdc.records", "name": "os.link", "call": 1, "when": "after"}
+    assert runs.run(tmp_path, *given, stop=stop)["killed"]
+    assert runs.digest(tmp_path, *given) == short_digest
+    assert_nothing_half_made(tmp_path)
+
+
+def assert_nothing_half_made(place: Path) -> None:
+    """No temporary folder, no working folder and one record."""
+    cache = place / "cache"
+    assert not list(cache.rglob(".making-*"))
+    assert not list((cache / "work").iterdir())
+    assert len(list((place / "records").rglob("*.json"))) == 1

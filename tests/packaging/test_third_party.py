@@ -1,0 +1,246 @@
+"""Plugins of other people, beside the built wheel, in fresh environments outside the checkout."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECTS = Path(__file__).parent / "third_party"
+SHORT = ("--set", "training.steps=20", "--set", "proxy.training.epochs=2", "--set", "proxy.scores={}")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment whose framework is the wheel; torch and the like are the tests' own."""
+
+    folder: Path
+    work: Path
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "bin" / "python"
+
+    def call(self, *command: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Runs a program of the environment with a cache, a home and caches of its own."""
+        kept = {key: os.environ[key] for key in ("PATH", "LANG", "OMP_NUM_THREADS", "TMPDIR") if key in os.environ}
+        own = {
+            "HOME": str(self.folder / "home"),
+            "RETHINKDC_CACHE": str(self.folder / "cache"),
+            "HF_HOME": str(self.folder / "hf"),
+            "HF_HUB_OFFLINE": "1",
+            "COLUMNS": "200",
+        }
+        program, *words = map(str, command)
+        return subprocess.run(
+            [str(self.folder / "bin" / program), *words],
+            env=kept | own,
+            cwd=cwd or self.work,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    def ok(self, *command: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """As :meth:`call`, for a program that must succeed."""
+        done = self.call(*command, cwd=cwd)
+        assert done.returncode == 0, f"{command}:\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def json(self, *words: str) -> Any:
+        """What ``rethinkdc ... --json`` prints."""
+        return json.loads(self.ok("rethinkdc", *words, "--json").stdout)
+
+
+def make_environment(folder: Path, wheel: Path, *projects: str) -> Environment:
+    """Installs the wheel, and third parties' projects beside it, from what is on this machine."""
+    made = Environment(folder, folder / "empty")
+    venv.create(folder, with_pip=False)
+    made.work.mkdir()
+    (folder / "home").mkdir()
+    wheels = [wheel]
+    for project in projects:
+        # A copy, since building leaves folders behind.
+        source = shutil.copytree(PROJECTS / project, folder / "projects" / project)
+        pip("wheel", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", folder / "wheels", source)
+    wheels += sorted((folder / "wheels").glob("*.whl"))
+    assert len(wheels) == 1 + len(projects)
+    pip("--python", made.python, "install", "--no-deps", "--no-index", *wheels)
+    (site,) = (folder / "lib").glob("python*/site-packages")
+    # After the environment's own folder, and without the .pth files in there: no editable install is seen.
+    others = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    (site / "beside.pth").write_text("\n".join(others))
+    return made
+
+
+def pip(*words: str | Path) -> None:
+    """Runs the tests' own pip."""
+    quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", *map(str, words)], env=os.environ | quiet, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def stranger(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """The wheel, a good plugin and a broken one."""
+    return make_environment(tmp_path_factory.mktemp("stranger"), wheel, "every_nth", "broken")
+
+
+@pytest.fixture(scope="session")
+def contested(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """The wheel and a plugin that claims a built-in's name."""
+    return make_environment(tmp_path_factory.mktemp("contested"), wheel, "clashing")
+
+
+def test_the_environment_runs_the_wheel_and_not_the_checkout(stranger: Environment) -> None:
+    """Otherwise every other test here would show nothing."""
+    code = "import rethinkdc, rethinkdc.plugins.random.random as r, rethinkdc.protocols as p, acme_every_nth as a\n"
+    code += "print(rethinkdc.__file__, r.__file__, p.__file__, a.__file__, sep='\\n')"
+    files = stranger.ok("python", "-c", code).stdout.split()
+    assert len(files) == 4
+    assert all(Path(file).is_relative_to(stranger.folder) for file in files)
+
+
+def test_a_third_partys_method_is_listed_with_its_distribution_and_version(stranger: Environment) -> None:
+    rows = stranger.json("list-plugins")
+    (row,) = [row for row in rows if row["name"] == "every-nth"]
+    assert (row["kind"], row["distribution"], row["version"]) == ("compressor", "acme-every-nth", "2.3.4")
+    assert (row["status"], row["parameters"]) == ("ok", ["n"])
+    assert "every-nth" in stranger.ok("rethinkdc", "list-plugins").stdout
+
+
+def test_every_builtin_is_listed_once(stranger: Environment) -> None:
+    """The tests' own installation lies behind the wheel's: its entry points must not count a second time."""
+    own = [(row["kind"], row["name"]) for row in stranger.json("list-plugins") if row["distribution"] == "rethinkdc"]
+    assert len(own) == len(set(own)) > 10
+
+
+def test_a_broken_plugin_is_listed_with_the_reason_and_breaks_nothing(stranger: Environment) -> None:
+    done = stranger.ok("rethinkdc", "list-plugins", "--json")
+    (row,) = [row for row in json.loads(done.stdout) if row["status"] != "ok"]
+    assert (row["name"], row["distribution"], row["status"]) == ("broken", "acme-broken", "broken")
+    assert "a_package_that_nobody_has" in row["reason"]
+    assert "a_package_that_nobody_has" in stranger.ok("rethinkdc", "list-plugins").stdout
+    asked = stranger.call("rethinkdc", "run", "--compressor", "broken")
+    assert asked.returncode == 2
+    assert "acme-broken 0.0.1" in asked.stderr
+    assert "a_package_that_nobody_has" in asked.stderr
+    assert "Traceback" not in asked.stderr
+
+
+def test_a_third_partys_method_runs_under_the_same_protocol_as_a_builtin(stranger: Environment) -> None:
+    (theirs,) = stranger.json("run", "--compressor", "every-nth:n=3", *short())
+    (random,) = stranger.json("run", "--compressor", "random", *short())
+    assert theirs["status"] == random["status"] == "ok"
+    assert theirs["protocol_digest"] == random["protocol_digest"]
+    assert theirs["dataset_fingerprint"] == random["dataset_fingerprint"]
+    assert theirs["labels"]["compressor"] == "every-nth:n=3"
+    assert theirs["plugins"] == {"acme-every-nth": "2.3.4", "rethinkdc": random["environment"]["versions"]["rethinkdc"]}
+    assert set(random["plugins"]) == {"rethinkdc"}
+    assert random["environment"]["git"] is None
+
+
+def test_a_parameter_of_a_third_partys_method_is_validated(stranger: Environment) -> None:
+    wrong = stranger.call("rethinkdc", "run", "--compressor", "every-nth:n=0")
+    assert wrong.returncode == 2
+    assert "n = 0" in wrong.stderr
+    too_many = stranger.call("rethinkdc", "run", "--compressor", "every-nth:n=200")
+    assert too_many.returncode == 2
+    assert "The largest ipc here is" in too_many.stderr
+
+
+def test_the_main_job_runs_from_the_wheel_in_an_empty_folder(stranger: Environment, tmp_path: Path) -> None:
+    done = stranger.ok("rethinkdc", "run", "--compressor", "pca", "--labeler", "hard", *short(), cwd=tmp_path)
+    assert "top-1" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["records"]
+    again = stranger.ok("rethinkdc", "run", "--compressor", "pca", "--labeler", "hard", *short(), cwd=tmp_path)
+    assert "existing record" in again.stdout
+    assert len(list((tmp_path / "records").rglob("*.json"))) == 1
+
+
+def test_methods_and_protocols_are_shown_from_the_wheel(stranger: Environment) -> None:
+    assert "arXiv 2502.06434" in stranger.ok("rethinkdc", "show", "pca").stdout
+    assert "imagenet1k-hard" in stranger.ok("rethinkdc", "show", "imagenet1k-hard").stdout
+    assert "acme-every-nth" in stranger.ok("rethinkdc", "show", "every-nth").stdout
+    shown = {protocol["id"] for protocol in stranger.json("list-protocols")}
+    assert shown == {path.stem for path in (ROOT / "protocols").rglob("*.toml")}
+
+
+def test_a_command_that_does_not_name_a_clash_only_warns(contested: Environment) -> None:
+    done = contested.ok("rethinkdc", "run", "--compressor", "pca:score=random", *short())
+    assert "Warning" in done.stderr
+    assert "rethinkdc" in done.stderr
+    assert "acme-random 1.1.0" in done.stderr
+
+
+def test_both_claims_to_a_name_are_listed(contested: Environment) -> None:
+    rows = [row for row in contested.json("list-plugins") if (row["kind"], row["name"]) == ("compressor", "random")]
+    assert {row["distribution"] for row in rows} == {"rethinkdc", "acme-random"}
+    assert {row["status"] for row in rows} == {"clash"}
+    by_owner = {row["distribution"]: row["reason"] for row in rows}
+    assert "acme-random 1.1.0" in by_owner["rethinkdc"]
+    assert "rethinkdc" in by_owner["acme-random"]
+
+
+def test_a_name_that_two_distributions_claim_is_refused_with_both(contested: Environment) -> None:
+    done = contested.call("rethinkdc", "run", "--compressor", "random")
+    assert done.returncode == 2
+    assert "acme-random/random" in done.stderr
+    assert "rethinkdc/random" in done.stderr
+    assert not (contested.work / "records" / "random").exists()
+
+
+def test_a_name_with_its_distribution_means_one_of_the_two(contested: Environment) -> None:
+    (own,) = contested.json("run", "--compressor", "rethinkdc/random", *short())
+    (theirs,) = contested.json("run", "--compressor", "acme-random/random", *short())
+    assert own["key"] != theirs["key"]
+    assert own["result_digest"] != theirs["result_digest"]
+    assert own["labels"]["compressor"] == "rethinkdc/random"
+    assert theirs["labels"]["compressor"] == "acme-random/random"
+    assert set(own["plugins"]) == {"rethinkdc"}
+    assert set(theirs["plugins"]) == {"acme-random", "rethinkdc"}
+    (nested,) = contested.json("run", "--compressor", "combine:select=rethinkdc/random", *short())
+    assert set(nested["plugins"]) == {"rethinkdc"}
+
+
+def test_the_worked_example_for_contributors_works(stranger: Environment, tmp_path: Path) -> None:
+    """The files and the commands of CONTRIBUTING.md, as they stand there."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    files = dict(
+        re.findall(r"^`([\w.]+)`[^\n]*\n(?:[^\n`][^\n]*\n)*\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    )
+    assert set(files) == {"pyproject.toml", "nearest_mean.py", "test_nearest_mean.py"}
+    project = tmp_path / "project"
+    project.mkdir()
+    for name, content in files.items():
+        (project / name).write_text(content, encoding="utf-8")
+    (console,) = re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    install, *commands = [line.removeprefix("$ ").split() for line in console.splitlines()]
+    assert install == ["pip", "install", "-e", "."]
+    # What the command needs is here already, and nothing may come from elsewhere.
+    pip("--python", stranger.python, *install[1:3], "--no-deps", "--no-index", "--no-build-isolation", project)
+    for program, *words in commands:
+        if program == "pytest":
+            done = stranger.ok("python", "-m", "pytest", "-q", *words, cwd=project)
+            assert "2 passed" in done.stdout
+        else:
+            done = stranger.ok(program, *words, cwd=project)
+            assert "nearest-mean" in done.stdout
+    assert len(commands) == 3
+
+
+def short() -> tuple[str, ...]:
+    """A student of 20 steps and a proxy of two epochs: enough to see that everything is there."""
+    return SHORT
