@@ -58,8 +58,14 @@ class EL2N(Score):
 
 
 def error_norm(errors: Tensor) -> Tensor:
-    """Mean over epochs of |p - y| (arXiv 2107.07075, definition 2.3): float32 [T, N] -> float32 [N]."""
-    return errors.mean(0, dtype=torch.float64).to(torch.float32)
+    """Mean over epochs of |p - y| (arXiv 2107.07075, definition 2.3): float32 [T, N] -> float32 [N].
+
+    Epoch by epoch, so that a memory-mapped trace is never copied whole.
+    """
+    total = torch.zeros(errors.shape[1], dtype=torch.float64)
+    for epoch in errors:
+        total += epoch
+    return (total / len(errors)).to(torch.float32)
 
 
 @hookimpl
