@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ def make_runner(
     cache_dir: str | Path | None = None,
     device: str | None = None,
     workers: int | None = None,
+    threads: int = 1,
     progress: Progress | None = None,
 ) -> Runner:
     """A runner for this machine.
@@ -37,6 +39,7 @@ def make_runner(
         cache_dir: folder of the cache; None = ``RETHINKDC_CACHE`` or the platform's.
         device: ``cpu``, ``cuda`` or ``cuda:N``; None = CUDA where there is one.
         workers: threads that render views ahead; None = 4 beside CUDA, else 0.
+        threads: that compute on a CPU; the bits of a result depend on it.
         progress: where long work reports to.
     """
     chosen = choose_device(device)
@@ -46,6 +49,7 @@ def make_runner(
         records=Records(Path(records) if records else None),
         device=chosen,
         workers=workers if workers is not None else 4 if chosen.type == "cuda" else 0,
+        threads=threads,
         progress=progress or Silent(),
     )
 
@@ -81,7 +85,7 @@ def run(
         overrides: dotted protocol keys to replace; marks the record modified.
         force: run again although an ok record exists.
         backing: how images are held.
-        **machine: ``records``, ``cache_dir``, ``device``, ``workers``, ``progress`` of :func:`make_runner`.
+        **machine: ``records``, ``cache_dir``, ``device``, ``workers``, ``threads``, ``progress`` of :func:`make_runner`.
 
     Raises:
         RequestError: the request is wrong; nothing was written.
@@ -212,6 +216,7 @@ def compress(
     """
     if Path(out).exists():
         raise RequestError(f"{out} exists already. Choose another --out folder, or remove it first.")
+    check_out(Path(out))
     request = Request(
         compressor=compressor,
         dataset=dataset,
@@ -253,7 +258,7 @@ def score(
     plan = make_plan(request, runner.registry, runner.cache)
     splits = load_splits(plan, runner.cache)
     context = runner.context(plan, splits)
-    with deterministic(runner.device):
+    with deterministic(runner.device, runner.threads):
         scores = context.score(runner.registry.reference(method))
     about = {
         "score": runner.registry.label(method),
@@ -269,6 +274,18 @@ def score(
         "plugins": runner.registry.used([method]),
     }
     return scores, about
+
+
+def check_out(out: Path) -> None:
+    """Refuses to begin work whose result could not be written.
+
+    Raises:
+        RequestError: no file or folder can be made at ``out``; names what stands in the way.
+    """
+    place = next(parent for parent in out.absolute().parents if parent.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        why = "cannot be written" if place.is_dir() else "is no folder"
+        raise RequestError(f"Cannot write {out}: {place} {why}. Choose another --out.")
 
 
 def parse_seeds(text: str | None, seed: int = 0) -> list[Seeds]:
@@ -296,14 +313,14 @@ def parse_seeds(text: str | None, seed: int = 0) -> list[Seeds]:
 def _set_of_tensors(
     images: Tensor, targets: Tensor | None, weights: Tensor | None, soft_targets: Tensor | None
 ) -> CompressedSet:
-    if targets is None or targets.ndim != 1 or len(targets) != len(images):
-        found = None if targets is None else list(targets.shape)
-        raise RequestError(f"evaluate needs targets int64 [M] beside images [M, 3, S, S]; found {found}.")
-    if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3]:
-        raise RequestError(f"Images must be [M, 3, S, S]; found {list(images.shape)}.")
+    if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3] or not len(images):
+        raise RequestError(f"Images must be [M, 3, S, S] with at least one image; found {list(images.shape)}.")
+    _check_targets(targets, len(images))
+    assert targets is not None
     pixels, error = images, 0.0
     if images.dtype != torch.uint8:
-        if not images.is_floating_point() or float(images.min()) < 0 or float(images.max()) > 1:
+        # Written so that NaN, which compares as neither, is refused too.
+        if not (images.is_floating_point() and bool(((images >= 0) & (images <= 1)).all())):
             raise RequestError(
                 f"Images must be uint8, or float in 0..1; found {images.dtype} in {float(images.min()):.3g}.."
                 f"{float(images.max()):.3g}. Undo the normalisation first: images * std + mean."
@@ -317,6 +334,16 @@ def _set_of_tensors(
         part["soft_targets"] = soft_targets
     names = tuple(str(index) for index in range(int(targets.max()) + 1))
     return CompressedSet.of_canvases([part], names, card=Card(rounding_error=error))
+
+
+def _check_targets(targets: Tensor | None, count: int) -> None:
+    if targets is None:
+        raise RequestError("evaluate needs targets beside images [M, 3, S, S]: the class index of each, int64 [M].")
+    if targets.shape != (count,) or targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool:
+        found = f"{targets.dtype} {list(targets.shape)}"
+        raise RequestError(f"targets must be int64 [{count}], the class index of each image; found {found}.")
+    if int(targets.min()) < 0:
+        raise RequestError(f"targets must be class indices from 0; found {int(targets.min())}.")
 
 
 def _ipc_of(made: CompressedSet) -> int:

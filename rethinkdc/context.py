@@ -27,8 +27,10 @@ from rethinkdc.method import Method, Reference
 from rethinkdc.protocol import Network, Protocol
 from rethinkdc.proxy import TRACE_SEMANTICS, proxy_features, train_proxy
 from rethinkdc.storage import digest, file_digest, write_atomic
+from rethinkdc.training.loop import LOOP_REVISION
 from rethinkdc.training.trace import Trace
 from rethinkdc.types import Axis, Budget, Images, PartsMaker, Progress, Seeds, derive_seed, generator
+from rethinkdc.views import VIEWS_REVISION
 
 SET_SEMANTICS = 1
 """Raised whenever the core would store another set for the same method."""
@@ -79,6 +81,7 @@ class Context:
     epoch_ended: Callable[[int, float], None] | None = None
     notes: dict[str, Any] = field(default_factory=dict)
     costs: dict[str, float] = field(default_factory=dict)
+    _part_calls: int = field(default=0, init=False)
 
     def generator(self, axis: Axis, *names: str | int) -> torch.Generator:
         """A CPU generator for one use (``names``) on one seed axis."""
@@ -102,7 +105,9 @@ class Context:
         Returns:
             The parts in order, memory-mapped.
         """
-        folder = self.folder / "parts"
+        # A method that makes two kinds of parts must not find the first ones in place of the second.
+        self._part_calls += 1
+        folder = self.folder / ("parts" if self._part_calls == 1 else f"parts-{self._part_calls}")
         with self.progress.task("parts", count) as done:
             for index in range(count):
                 path = folder / f"part-{index:05d}.safetensors"
@@ -115,7 +120,8 @@ class Context:
     def trace(self, repeat: int = 0) -> Trace:
         """The trace of the protocol's proxy (``repeat`` > 0: of an independent further run)."""
         trace = Trace(self._proxy(repeat))
-        self.note(proxy="shared", proxy_accuracy=trace.accuracy)
+        if repeat == 0:
+            self.note(proxy="shared", proxy_accuracy=trace.accuracy)
         return trace
 
     def features(self) -> Tensor:
@@ -180,7 +186,9 @@ class Context:
             )
             save_working(made.with_card(card), out)
 
-        return load_working(self._artefact("sets", key, "selection" if method.rows_per_canvas() else "synthesis", build), data)
+        return load_working(
+            self._artefact("sets", key, "selection" if method.rows_per_canvas() else "synthesis", build), data
+        )
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -189,7 +197,7 @@ class Context:
 
     def _proxy(self, repeat: int) -> Path:
         key = {
-            "semantics": TRACE_SEMANTICS,
+            "semantics": [TRACE_SEMANTICS, LOOP_REVISION, VIEWS_REVISION],
             "model": self.define(self._proxy_model()),
             "making": self.protocol.making_digest,
             "data": self.data.fingerprint,
@@ -197,8 +205,8 @@ class Context:
             "repeat": repeat,
         }
 
-        def build(inner: Context, out: Path) -> None:
-            train_proxy(
+        def build(inner: Context, out: Path) -> float:
+            return train_proxy(
                 self.data,
                 self.protocol,
                 self._proxy_model(),
@@ -216,24 +224,26 @@ class Context:
     def _depends(self, data: Images) -> dict[str, Any]:
         """What every score and set depends on beside its method."""
         return {
-            "semantics": [SET_SEMANTICS, TRACE_SEMANTICS],
+            "semantics": [SET_SEMANTICS, TRACE_SEMANTICS, LOOP_REVISION, VIEWS_REVISION],
             "making": self.protocol.making_digest,
             "data": [self.data.fingerprint, data.fingerprint],
             "seeds": self.seeds.model_dump(exclude={"student"}),
         }
 
-    def _artefact(self, kind: str, key: Any, stage: str, build: Callable[[Context, Path], None]) -> Path:
-        """Finds or makes an artefact; its notes and costs, the nested ones included, become ours."""
+    def _artefact(self, kind: str, key: Any, stage: str, build: Callable[[Context, Path], float | None]) -> Path:
+        """Finds or makes an artefact; its notes and costs, the nested ones included, become ours.
+
+        ``build`` may return the seconds that it took over all tries, where it knows them better than this process.
+        """
         name = digest(key)
 
         def make(work: Path, out: Path) -> None:
             inner = replace(self, folder=work, notes={}, costs={})
             before = time.perf_counter()
-            build(inner, out)
+            told = build(inner, out) or 0.0
             # What nested artefacts took is theirs, whether they were made just now or long ago.
             fresh = inner.costs.pop("fresh", 0.0)
-            own = max(0.0, time.perf_counter() - before - fresh)
-            inner.costs[f"{stage}:{name}"] = own
+            inner.costs[f"{stage}:{name}"] = max(told, time.perf_counter() - before - fresh)
             (out / "about.json").write_text(json.dumps({"notes": inner.notes, "costs": inner.costs}, indent=1))
 
         started = time.perf_counter()
@@ -253,16 +263,19 @@ def check_budget(made: CompressedSet, name: str, budget: Budget, *, budgeted: bo
     """
     if made.size is not None and made.size != budget.size:
         raise RequestError(f"{name} returned canvases of {made.size} px; the protocol stores {budget.size} px.")
-    if not (0 <= int(made.targets.min()) and int(made.targets.max()) < budget.classes):
+    if int(made.targets.min()) < 0 or int(made.targets.max()) >= budget.classes:
         raise RequestError(f"{name} returned targets outside 0..{budget.classes - 1}.")
     if not budgeted:
         return
     if len(made) != budget.total:
-        raise RequestError(f"{name} returned {len(made)} canvases; the budget is {budget.total} ({budget.ipc} per class).")
+        raise RequestError(
+            f"{name} returned {len(made)} canvases; the budget is {budget.total} ({budget.ipc} per class)."
+        )
     histogram = made.histogram()
     if balanced and set(histogram) != {budget.ipc}:
         raise RequestError(
-            f"{name} declares balance but returned {min(histogram)} to {max(histogram)} canvases per class, not {budget.ipc}."
+            f"{name} declares balance but returned {min(histogram)} to {max(histogram)} canvases per class, "
+            f"not {budget.ipc}."
         )
 
 

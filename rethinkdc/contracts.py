@@ -35,7 +35,7 @@ class Compressor(Method):
         return 1
 
     def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
-        """Returns the compressed set for ``budget``; a pure function of the data, the fields and the context's seeds."""
+        """Returns the set for ``budget``; a pure function of the data, the fields and the context's seeds."""
         raise NotImplementedError
 
 

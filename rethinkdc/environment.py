@@ -19,7 +19,9 @@ def environment(device: torch.device) -> dict[str, Any]:
     """Device, threads, versions and the state of the framework's checkout, if it is one; no paths, no user names."""
     return {
         "device": device.type,
-        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine(),
+        "device_name": torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
         "cpus": os.cpu_count(),
         "python": platform.python_version(),

@@ -89,7 +89,7 @@ class Reference(BaseModel):
 
 @dataclass(frozen=True)
 class OfKind:
-    """Annotation that tells which kind of method a :class:`Reference` field names: ``Annotated[Reference, OfKind("score")]``."""
+    """Tells which kind of method a :class:`Reference` field names: ``Annotated[Reference, OfKind("score")]``."""
 
     kind: str
 
@@ -208,7 +208,7 @@ class _Reader:
 
     def _pair_follows(self) -> bool:
         match = _NAME.match(self.text, self.at + 1)
-        return bool(match) and self.text[match.end() : match.end() + 1] == "="
+        return match is not None and self.text[match.end() : match.end() + 1] == "="
 
     def _quoted(self) -> str:
         match = re.compile(r'"((?:[^"\\]|\\.)*)"').match(self.text, self.at)

@@ -97,8 +97,8 @@ class Protocol(_Frozen):
 
     @cached_property
     def making_digest(self) -> str:
-        """Digest of what a compressed set depends on: store and normalisation, not the student's training."""
-        return digest(self.model_dump(mode="json", include={"store", "proxy"}))
+        """Digest of what a compressed set depends on: store, proxy and how it sees images; not the student's training."""
+        return digest(self.model_dump(mode="json", include={"store", "proxy", "test"}))
 
     def admits(self, track: str) -> bool:
         """Whether a labeler of this track may run under this protocol."""
@@ -133,7 +133,9 @@ def load_protocol(path: Path) -> Protocol:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise RequestError(f"Cannot read the protocol file {path}: {error.strerror}. See `rethinkdc list-protocols`.") from error
+        raise RequestError(
+            f"Cannot read the protocol file {path}: {error.strerror}. See `rethinkdc list-protocols`."
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise RequestError(f"{path} is not valid TOML: {error}.") from error
     if "overrides" in content:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -15,7 +14,7 @@ from rethinkdc.data.store import CanvasStore, NativeStore, Store
 from rethinkdc.models.model import Model, build_seeded
 from rethinkdc.protocol import Epoch, Protocol
 from rethinkdc.training.loop import FitSeeds, fit
-from rethinkdc.training.predict import TestView, predict_batches
+from rethinkdc.training.predict import Prediction, TestView, predict_batches
 from rethinkdc.training.targets import HardTargets
 from rethinkdc.training.trace import TraceRecorder
 from rethinkdc.types import Images, Progress, Seeds, ViewRule
@@ -60,8 +59,8 @@ def train_proxy(
     progress: Progress,
     work: Path,
     out: Path,
-) -> None:
-    """Trains the protocol's proxy and writes ``trace`` files, ``model.safetensors`` and ``proxy.json`` to ``out``.
+) -> float:
+    """Trains the protocol's proxy and writes its trace and ``model.safetensors`` to ``out``.
 
     Args:
         data: the training set.
@@ -74,21 +73,38 @@ def train_proxy(
         progress: where to report to.
         work: survives a kill; training resumes from it.
         out: folder of the artefact.
+
+    Returns:
+        Seconds of training, those before a kill included.
+
+    Raises:
+        RequestError: a clean epoch of the protocol lies beyond the proxy's length.
     """
-    started = time.perf_counter()
     proxy, size = protocol.proxy, protocol.store.size
     classes = len(data.class_names)
     network = build_seeded(model, classes, size, seeds.of("proxy", "init", repeat))
     plan = proxy.training.length(len(data))
-    clean = sorted({as_epoch(value, plan.epochs) for value in proxy.clean if as_epoch(value, plan.epochs) <= plan.epochs})
+    clean = sorted({as_epoch(value, plan.epochs) for value in proxy.clean})
 
-    def observe_clean(trained: nn.Module):  # type: ignore[no-untyped-def]
+    def observe_clean(trained: nn.Module) -> Iterator[Prediction]:
         return predict_batches(
-            trained, data, clean_view(protocol), mean=proxy.mean, std=proxy.std, device=device, workers=workers, features=True
+            trained,
+            data,
+            clean_view(protocol),
+            mean=proxy.mean,
+            std=proxy.std,
+            device=device,
+            workers=workers,
+            features=True,
         )
 
     recorder = TraceRecorder(
-        work, rows=len(data), epochs=plan.epochs, classes=classes, clean_epochs=tuple(clean), observe_clean=observe_clean
+        work,
+        rows=len(data),
+        epochs=plan.epochs,
+        classes=classes,
+        clean_epochs=tuple(clean),
+        observe_clean=observe_clean,
     )
     fitted = fit(
         network,
@@ -110,8 +126,7 @@ def train_proxy(
     )
     recorder.finish(out)
     save_file({k: v.contiguous().cpu() for k, v in network.state_dict().items()}, out / "model.safetensors")
-    about = {"seconds": time.perf_counter() - started, "views": fitted.views, "steps": fitted.steps, "epochs": plan.epochs}
-    (out / "proxy.json").write_text(json.dumps(about, indent=1))
+    return fitted.seconds
 
 
 def proxy_features(
@@ -123,7 +138,14 @@ def proxy_features(
     network.to(device)
     proxy, found = protocol.proxy, None
     for rows, _, features in predict_batches(
-        network, data, clean_view(protocol), mean=proxy.mean, std=proxy.std, device=device, workers=workers, features=True
+        network,
+        data,
+        clean_view(protocol),
+        mean=proxy.mean,
+        std=proxy.std,
+        device=device,
+        workers=workers,
+        features=True,
     ):
         if found is None:
             found = torch.empty((len(data), features.shape[1]))
@@ -131,4 +153,3 @@ def proxy_features(
     if found is None:
         raise ValueError("There are no training rows to take features of.")
     return found
-

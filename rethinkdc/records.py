@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rethinkdc.contracts import Evaluation
 from rethinkdc.errors import RequestError, RethinkError
@@ -45,7 +45,7 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
     key: str
     attempt: int = 0
     status: Status
@@ -149,11 +149,11 @@ class Records:
         while True:
             numbered = record.model_copy(update={"attempt": attempt})
             handle, temporary = tempfile.mkstemp(dir=place, suffix=".tmp")
-            with os.fdopen(handle, "w") as file:
-                file.write(numbered.model_dump_json(indent=1))
-                file.flush()
-                os.fsync(file.fileno())
             try:
+                with os.fdopen(handle, "w") as file:
+                    file.write(numbered.model_dump_json(indent=1))
+                    file.flush()
+                    os.fsync(file.fileno())
                 # A link fails when the name exists: two processes never share an attempt.
                 os.link(temporary, self.path(record.key, attempt))
                 return numbered

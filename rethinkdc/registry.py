@@ -24,7 +24,7 @@ from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.folder import FolderDataset, HubDataset
 from rethinkdc.data.splits import Schema
 from rethinkdc.errors import PluginError, RequestError, nearest
-from rethinkdc.method import Method, OfKind, Reference, parse_reference, print_reference
+from rethinkdc.method import Method, OfKind, Reference, parse_reference, print_reference, print_value
 from rethinkdc.models.external import TimmModel, TorchvisionModel, external_model
 from rethinkdc.models.model import Model
 from rethinkdc.protocol import Protocol, load_protocol
@@ -136,7 +136,9 @@ class Registry:
         """
         named = [plugin for plugin in self.plugins if plugin.entry_point.name == name]
         if not named:
-            raise PluginError(f"There is no plugin {name!r}. {nearest(name, (p.entry_point.name for p in self.plugins))}")
+            raise PluginError(
+                f"There is no plugin {name!r}. {nearest(name, (p.entry_point.name for p in self.plugins))}"
+            )
         for plugin in named:
             self._load(plugin)
             if plugin.error:
@@ -145,14 +147,19 @@ class Registry:
     # -- describing ------------------------------------------------------------------------------------------------
 
     def definition(self, method: Method) -> dict[str, Any]:
-        """All that a method's result depends on, as JSON data: name, revision, changed parameters, nested methods too."""
+        """All that a method's result depends on, as JSON data: name, revision, changed parameters, nested methods."""
         parameters = {
-            key: self._defined(value, type(method).model_fields[key].metadata) for key, value in method.changed().items()
+            key: self._defined(value, type(method).model_fields[key].metadata)
+            for key, value in method.changed().items()
         }
         found = {"kind": method.kind, "name": method.name, "revision": method.revision, "parameters": parameters}
         provider = self._provider_of(method)
         # Two distributions may give different methods one name; the framework's own are the ones without a mark.
-        return found if provider is None or provider.distribution == OWN else {**found, "distribution": provider.distribution}
+        return (
+            found
+            if provider is None or provider.distribution == OWN
+            else {**found, "distribution": provider.distribution}
+        )
 
     def reference(self, method: Method) -> Reference:
         """The canonical reference; a selection by score goes under the score's own name."""
@@ -202,19 +209,27 @@ class Registry:
     # -- protocols -------------------------------------------------------------------------------------------------
 
     def protocols(self) -> dict[str, Protocol]:
-        """Every registered protocol by id.
+        """Every registered protocol by id; a third party's unreadable file, or one with a taken id, only warns.
 
         Raises:
-            PluginError: two files carry the same id.
+            RequestError: one of the framework's own files cannot be read.
         """
         found: dict[str, Protocol] = {}
         for plugin in self.plugins:
             self._load(plugin)
             for path in plugin.protocols:
                 for file in sorted(path.rglob("*.toml")) if path.is_dir() else [path]:
-                    protocol = load_protocol(file)
-                    if protocol.id in found:
-                        raise PluginError(f"Two protocol files carry the id {protocol.id!r}; the second is {file}.")
+                    try:
+                        protocol = load_protocol(file)
+                        if protocol.id in found:
+                            raise PluginError(
+                                f"The protocol id {protocol.id!r} is taken already; {file} needs another."
+                            )
+                    except RequestError as error:
+                        if plugin.provider.distribution == OWN:
+                            raise
+                        warnings.warn(f"A protocol of {plugin.provider} is left out: {error}", stacklevel=2)
+                        continue
                     found[protocol.id] = protocol
         return found
 
@@ -227,7 +242,8 @@ class Registry:
             known = self.protocols()
         if name not in known:
             raise RequestError(
-                f"Unknown protocol {name!r}. {nearest(name, known)} See `rethinkdc list-protocols`, or give a .toml file."
+                f"Unknown protocol {name!r}. {nearest(name, known)} See `rethinkdc list-protocols`, "
+                "or give a .toml file."
             )
         return known[name]
 
@@ -240,8 +256,8 @@ class Registry:
             return chosen[0]
         candidates = ", ".join(p.id for p in fitting) or "none fits this dataset and track"
         raise RequestError(
-            f"No default protocol for {schema.classes} classes, {schema.train:,} training and {schema.test:,} test images "
-            f"and {track} labels. "
+            f"No default protocol for {schema.classes} classes, {schema.train:,} training and {schema.test:,} test "
+            f"images and {track} labels. "
             f"Candidates: {candidates}. Choose one with --protocol, or write your own TOML file."
         )
 
@@ -342,7 +358,9 @@ class Registry:
         if Path(wanted.name).expanduser().exists():
             return FolderDataset(path=wanted.name)
         if wanted.name.startswith((".", "/", "~")):
-            raise RequestError(f"No such dataset folder: {wanted.name}. Give an existing path, a known name or a hub id.")
+            raise RequestError(
+                f"No such dataset folder: {wanted.name}. Give an existing path, a known name or a hub id."
+            )
         if wanted.name.count("/") == 1 and not self._distribution(wanted.name.partition("/")[0]):
             return HubDataset(repo=wanted.name)
         return None
@@ -374,6 +392,8 @@ class Registry:
 
     def _register(self, plugin: Plugin, module: ModuleType) -> None:
         name = f"{plugin.provider.distribution}/{plugin.entry_point.name}"
+        if self.manager.is_registered(module):
+            return  # Another entry point names this module too: what it registers is there already.
         if self.manager.register(module, name=name) is None:
             raise PluginError(f"{name} is blocked.")
         others = [other for other in self.manager.get_plugins() if other is not module]
@@ -417,13 +437,20 @@ def _check_contract(method: Any) -> None:
         raise PluginError(f"{method!r} is not a subclass of rethinkdc's Method.")
     base = ALL_KINDS.get(getattr(method, "kind", ""))
     if base is None or not issubclass(method, base):
-        raise PluginError(f"{method.__name__} must subclass one of {', '.join(c.__name__ for c in ALL_KINDS.values())}.")
-    if not isinstance(getattr(method, "name", None), str) or parse_reference(method.name).name != method.name:
+        raise PluginError(
+            f"{method.__name__} must subclass one of {', '.join(c.__name__ for c in ALL_KINDS.values())}."
+        )
+    name = getattr(method, "name", None)
+    # Printed without quotes, so that references read it back; the slash belongs to distribution/name.
+    if not isinstance(name, str) or print_value(name) != name or "/" in name:
         raise PluginError(f"{method.__name__}.name must be a plain name such as 'herding'.")
     for key, info in method.model_fields.items():
         words = {"true", "false", "none"} & _literals(info.annotation)
         if words:
-            raise PluginError(f"{method.__name__}.{key} has the text {words.pop()!r} as a choice, which reads as a word of the grammar; use None or bool.")
+            raise PluginError(
+                f"{method.__name__}.{key} has the text {words.pop()!r} as a choice, which reads as a word of the "
+                "grammar; use None or bool."
+            )
     bare = [key for key, info in method.model_fields.items() if not info.description]
     if bare:
         raise PluginError(f"{method.__name__}: the fields {', '.join(bare)} have no description.")
@@ -447,7 +474,11 @@ def _explain(method: type[Method], wanted: Reference, error: ValidationError) ->
         if item["type"] == "extra_forbidden":
             problems.append(f"{wanted.name} has no parameter {key!r}. {nearest(key, method.model_fields)}")
         elif item["type"] == "missing":
-            problems.append(f"{wanted.name} needs the parameter {key!r}: {method.model_fields[key].description}")
+            score = wanted.values.get("score")
+            name = score.name if method.name == SELECT and isinstance(score, Reference) else wanted.name
+            problems.append(
+                f"{name} needs the parameter {key!r}, as in {name}:{key}=...: {method.model_fields[key].description}"
+            )
         else:
             problems.append(f"{wanted.name}: {key} = {item['input']!r} is not valid: {item['msg']}.")
     return " ".join(problems) + f" See `rethinkdc show {wanted.name}`."

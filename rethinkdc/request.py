@@ -61,6 +61,7 @@ class Plan:
     dataset_fingerprint: str
     protocol: Protocol
     student: Network
+    student_model: Method
     compressor: Compressor | None
     labeler: Labeler
     evaluator: Evaluator
@@ -72,7 +73,7 @@ class Plan:
     @property
     def methods(self) -> list[Method]:
         """All methods of the run."""
-        found: list[Method | None] = [self.compressor, self.labeler, self.evaluator, self.dataset]
+        found = [self.compressor, self.labeler, self.evaluator, self.dataset, self.student_model]
         return [method for method in found if method is not None]
 
     def budget(self, classes: int) -> Budget:
@@ -101,8 +102,8 @@ def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[
     dataset = registry.dataset(request.dataset or (chosen and chosen.default_dataset) or DEFAULT_DATASET)
     if chosen and not chosen.admits(labeler.track):
         raise RequestError(
-            f"The protocol {chosen.id} takes {chosen.track} labels; the labeler {labeler.name} gives {labeler.track} ones. "
-            f"Choose another --labeler, or a protocol for them with `rethinkdc list-protocols`."
+            f"The protocol {chosen.id} takes {chosen.track} labels; the labeler {labeler.name} gives {labeler.track} "
+            f"ones. Choose another --labeler, or a protocol for them with `rethinkdc list-protocols`."
         )
     if chosen and dataset.schema and not chosen.fits(dataset.schema):
         raise _misfit(chosen, dataset.name, dataset.schema)
@@ -112,14 +113,15 @@ def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[
         raise _misfit(protocol, registry.label(dataset), schema)
     protocol = protocol.override(request.overrides)
     student = _student(request, registry, protocol)
+    model = registry.build("model", student.model)
     ipc = made["ipc"] if made else _ipc(request, compressor, protocol)
     definition = {
         "dataset": fingerprint,
-        "compressor": made or registry.definition(compressor) if compressor or made else None,
+        "compressor": made or (registry.definition(compressor) if compressor else None),
         "labeler": registry.definition(labeler),
         "evaluator": registry.definition(evaluator),
         "protocol": protocol.digest,
-        "student": registry.definition(registry.build("model", student.model)),
+        "student": registry.definition(model),
         "ipc": ipc,
         "seeds": request.seeds.model_dump(),
         "tune": request.tune,
@@ -136,8 +138,20 @@ def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[
     }
     assert compressor is None or isinstance(compressor, Compressor)
     return Plan(
-        request, dataset, fingerprint, protocol, student, compressor, labeler, evaluator, ipc, definition, labels, digest(definition)[:KEY_LENGTH]
-    )  # fmt: skip
+        request=request,
+        dataset=dataset,
+        dataset_fingerprint=fingerprint,
+        protocol=protocol,
+        student=student,
+        student_model=model,
+        compressor=compressor,
+        labeler=labeler,
+        evaluator=evaluator,
+        ipc=ipc,
+        definition=definition,
+        labels=labels,
+        key=digest(definition)[:KEY_LENGTH],
+    )
 
 
 def load_splits(plan: Plan, cache: Cache) -> Splits:
@@ -148,7 +162,9 @@ def load_splits(plan: Plan, cache: Cache) -> Splits:
     """
     splits = plan.dataset.load(cache.home, plan.request.backing)
     if splits.fingerprint != plan.dataset_fingerprint:
-        raise DataError(f"The dataset {plan.labels['dataset']} changed while it was read. Run again when it is complete.")
+        raise DataError(
+            f"The dataset {plan.labels['dataset']} changed while it was read. Run again when it is complete."
+        )
     if not plan.request.tune:
         return splits
     kept, held_out = stratified_split(splits.train.targets, TUNE_FRACTION, TUNE_SEED)
@@ -167,11 +183,20 @@ def check_request(plan: Plan, splits: Splits) -> None:
     train, per_canvas = splits.train, compressor.rows_per_canvas()
     tiled = f" x {per_canvas} images per canvas (grid {round(per_canvas**0.5)})" if per_canvas > 1 else ""
     counts = train.targets.bincount(minlength=len(train.class_names))
+    if not compressor.balanced:
+        # Only the total binds: the classes may give what they have.
+        if plan.ipc * per_canvas * len(counts) > len(train):
+            raise UnsupportedError(
+                f"{plan.labels['compressor']} at ipc {plan.ipc}{tiled} needs {plan.ipc * per_canvas * len(counts):,} "
+                f"training images; {plan.labels['dataset']} has {len(train):,}. Choose a smaller --ipc."
+            )
+        return
     smallest = int(counts.argmin())
     if plan.ipc * per_canvas > int(counts[smallest]):
         raise UnsupportedError(
-            f"{plan.labels['compressor']} at ipc {plan.ipc}{tiled} needs {plan.ipc * per_canvas:,} training images of every "
-            f"class, but class {train.class_names[smallest]!r} of {plan.labels['dataset']} has {int(counts[smallest]):,}. "
+            f"{plan.labels['compressor']} at ipc {plan.ipc}{tiled} needs {plan.ipc * per_canvas:,} training images of "
+            f"every class, but class {train.class_names[smallest]!r} of {plan.labels['dataset']} has "
+            f"{int(counts[smallest]):,}. "
             f"The largest ipc here is {int(counts[smallest]) // per_canvas}."
         )
 

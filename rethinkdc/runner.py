@@ -23,6 +23,7 @@ from rethinkdc.errors import DivergedError, RequestError, RethinkError
 from rethinkdc.records import Cost, Record, Records, now
 from rethinkdc.registry import Registry
 from rethinkdc.request import Plan, Request, check_request, load_splits, make_plan
+from rethinkdc.storage import lock
 from rethinkdc.types import LabelCost, Progress
 
 _MEASURED_IMAGES = 200_000
@@ -39,6 +40,8 @@ class Runner:
         records: where results go.
         device: where networks run.
         workers: threads that render views ahead.
+        threads: that compute on a CPU. One by default: the bits of a result depend on it, two runs side by side use
+            two cores best, and small networks gain nothing from more.
         progress: where long work reports to.
     """
 
@@ -47,6 +50,7 @@ class Runner:
     records: Records = field(default_factory=Records)
     device: torch.device = field(default_factory=lambda: choose_device(None))
     workers: int = 0
+    threads: int = 1
     progress: Progress = field(default_factory=Silent)
 
     def run(self, request: Request, *, force: bool = False) -> tuple[Record, bool]:
@@ -79,7 +83,7 @@ class Runner:
         plan = make_plan(request, self.registry, self.cache)
         splits = load_splits(plan, self.cache)
         check_request(plan, splits)
-        with deterministic(self.device):
+        with deterministic(self.device, self.threads):
             return self._compressed(plan, self.context(plan, splits), splits), plan
 
     def context(self, plan: Plan, splits: Splits) -> Context:
@@ -110,13 +114,20 @@ class Runner:
             shutil.rmtree(self.cache.home / "work" / f"runs-{plan.key}", ignore_errors=True)
             return known, True
         self.records.check_writable()
+        # Two processes asked for the same run would share its working folder: the second waits and finds the record.
+        with lock(self.cache.home / "locks" / f"runs-{plan.key}.lock"):
+            if not force and (known := self.records.find(plan.key)):
+                return known, True
+            return self._carried_out(plan, make), False
+
+    def _carried_out(self, plan: Plan, make: Callable[[Context, Splits], CompressedSet]) -> Record:
         splits = load_splits(plan, self.cache)
         check_request(plan, splits)
         hook = self.registry.manager.hook
         hook.run_started(definition=plan.definition)
         context = self.context(plan, splits)
         try:
-            with deterministic(self.device):
+            with deterministic(self.device, self.threads):
                 record = self.records.add(self._measured(plan, context, splits, make))
         except RethinkError as error:
             # Diverged or refused: the same work would end the same way, so nothing is kept for going on.
@@ -126,7 +137,7 @@ class Runner:
             raise
         shutil.rmtree(context.folder, ignore_errors=True)
         hook.run_finished(record=record.model_dump(mode="json"))
-        return record, False
+        return record
 
     def _measured(
         self, plan: Plan, context: Context, splits: Splits, make: Callable[[Context, Splits], CompressedSet]
@@ -187,8 +198,8 @@ def choose_device(name: str | None) -> torch.device:
 
 
 @contextmanager
-def deterministic(device: torch.device) -> Iterator[None]:
-    """Deterministic kernels inside; the caller's settings come back afterwards."""
+def deterministic(device: torch.device, threads: int = 1) -> Iterator[None]:
+    """Deterministic kernels on ``threads`` CPU threads inside; the caller's settings come back afterwards."""
     if device.type == "cuda":
         # Read by cuBLAS when its first handle is made: without it some matrix products are not repeatable.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -196,14 +207,17 @@ def deterministic(device: torch.device) -> Iterator[None]:
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
         torch.backends.cudnn.benchmark,
+        torch.get_num_threads(),
     )
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
+    torch.set_num_threads(threads)
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
         torch.backends.cudnn.benchmark = before[2]
+        torch.set_num_threads(before[3])
 
 
 def _fitted_to(made: CompressedSet, splits: Splits, plan: Plan) -> CompressedSet:
@@ -223,7 +237,9 @@ def _fitted_to(made: CompressedSet, splits: Splits, plan: Plan) -> CompressedSet
         )
     made.class_names = names
     if int(made.targets.max()) >= len(names):
-        raise RequestError(f"The set has class {int(made.targets.max())}; {plan.labels['dataset']} has {len(names)} classes.")
+        raise RequestError(
+            f"The set has class {int(made.targets.max())}; {plan.labels['dataset']} has {len(names)} classes."
+        )
     return made
 
 
@@ -259,4 +275,3 @@ def _cost(
 
 
 __all__ = ["Plan", "Request", "Runner", "choose_device", "deterministic"]
-

@@ -50,7 +50,7 @@ def write_atomic(path: Path, payload: bytes) -> None:
             file.write(payload)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        os.replace(temporary, path)  # noqa: PTH105 - a name, not a path, comes from mkstemp
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
@@ -89,7 +89,7 @@ def commit_folder(temporary: Path, final: Path) -> None:
     _sync_folder(temporary)
     final.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.rename(temporary, final)
+        os.rename(temporary, final)  # noqa: PTH104 - beside the os.replace and os.fsync of the same step
     except OSError:
         if not (final / MANIFEST).exists():
             raise

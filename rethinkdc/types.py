@@ -238,7 +238,7 @@ class TraceTable(Protocol):
         ...
 
     def column(self, name: str, first: int, last: int) -> Tensor:
-        """Float32 [last - first + 1, N], memory-mapped: column ``train.*`` or ``clean.*`` of 1-based epochs first..last."""
+        """Column ``train.*`` or ``clean.*`` of 1-based epochs first..last: float32 [T, N], memory-mapped."""
         ...
 
 

@@ -20,7 +20,9 @@ SCALARS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=8),
     # Texts that read as something else unless they are quoted.
-    st.sampled_from(["true", "none", "3", "-1.5", "1e-5", "a=b", "a,b", "[x]", 'say "hi"', "back\\slash", "", "٣", " "]),
+    st.sampled_from(
+        ["true", "none", "3", "-1.5", "1e-5", "a=b", "a,b", "[x]", 'say "hi"', "back\\slash", "", "٣", " "]
+    ),
 )
 
 
@@ -159,7 +161,12 @@ def test_a_method_is_frozen_and_refuses_unknown_wrong_and_infinite_values() -> N
     made = Sample(needed=1)
     with pytest.raises(ValidationError):
         made.needed = 2  # type: ignore[misc]
-    for wrong in ({"neded": 2}, {"needed": 1, "rate": float("inf")}, {"needed": 1, "rate": -1.0}, {"needed": 1, "sort": "c"}):
+    for wrong in (
+        {"neded": 2},
+        {"needed": 1, "rate": float("inf")},
+        {"needed": 1, "rate": -1.0},
+        {"needed": 1, "sort": "c"},
+    ):
         with pytest.raises(ValidationError):
             Sample.model_validate(wrong)
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from rethinkdc import storage
 from rethinkdc.errors import DamagedError
 from rethinkdc.storage import (
     MANIFEST,
@@ -167,5 +166,5 @@ def test_writable_tries_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     def refuse(**_: object) -> None:
         raise PermissionError("read-only file system")
 
-    monkeypatch.setattr(storage.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
     assert not writable(tmp_path / "new")

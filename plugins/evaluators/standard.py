@@ -47,9 +47,7 @@ class Standard(Evaluator):
         student = context.student or protocol.student
         recipe = protocol.reference if context.ipc is None and protocol.reference else protocol.training
         store, classes = protocol.store, len(compressed.class_names)
-        network = build_seeded(
-            context.method("model", student.model), classes, store.size, seeds.of("student", "init")
-        )
+        network = build_seeded(context.method("model", student.model), classes, store.size, seeds.of("student", "init"))
         plan = recipe.length(len(compressed), context.ipc)
         tester = _Curve(test, student, context, {as_epoch(value, plan.epochs) for value in protocol.curve})
         mix = recipe.mix if supervision.mix == "protocol" else supervision.mix

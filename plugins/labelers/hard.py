@@ -24,7 +24,9 @@ class Hard(Labeler):
     family: ClassVar[str] = "labels"
     track: ClassVar[Track] = "hard"
 
-    mix: Literal["protocol", "cutmix"] | None = Field(default="protocol", description="How views are mixed; none = not.")
+    mix: Literal["protocol", "cutmix"] | None = Field(
+        default="protocol", description="How views are mixed; none = not."
+    )
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="Share of the target spread over all classes.")
 
     def prepare(self, compressed: CompressedSet, context: Context) -> Supervision:  # noqa: ARG002

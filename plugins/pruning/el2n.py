@@ -54,7 +54,8 @@ class EL2N(Score):
     def _default(self, context: Context) -> Epoch | tuple[Epoch, Epoch]:
         if self.observe == "clean":
             return context.trace().clean_epochs[0]
-        return context.protocol.proxy.scores.get("el2n", {}).get("epochs", 1.0)
+        epochs: Epoch | tuple[Epoch, Epoch] = context.protocol.proxy.scores.get("el2n", {}).get("epochs", 1.0)
+        return epochs
 
 
 def error_norm(errors: Tensor) -> Tensor:

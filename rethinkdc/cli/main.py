@@ -55,6 +55,9 @@ WorkersOption = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option("--workers", min=0, help="Threads that render views ahead; results do not depend on it."),
 ]
+ThreadsOption = Annotated[
+    int, typer.Option("--threads", min=1, help="Threads that compute on a CPU; the bits of a result depend on it.")
+]
 BackingOption = Annotated[
     str, typer.Option("--backing", help="How images are held: auto, decoded or encoded; results do not depend on it.")
 ]
@@ -105,6 +108,7 @@ def run(
     cache_dir: CacheOption = None,
     device: DeviceOption = None,
     workers: WorkersOption = None,
+    threads: ThreadsOption = 1,
     backing: BackingOption = "auto",
     force: ForceOption = False,
     as_json: JsonOption = False,
@@ -117,7 +121,7 @@ def run(
     from rethinkdc.cli import tables
     from rethinkdc.request import Request
 
-    runner = _runner(records, cache_dir, device, workers)
+    runner = _runner(records, cache_dir, device, workers, threads)
     for name in tracker or []:
         runner.registry.activate(name)
     requests = [
@@ -159,6 +163,7 @@ def compress(
     cache_dir: CacheOption = None,
     device: DeviceOption = None,
     workers: WorkersOption = None,
+    threads: ThreadsOption = 1,
     backing: BackingOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -177,7 +182,7 @@ def compress(
         ipc=ipc,
         seed=seed,
         backing=_backing(backing),
-        **_machine(None, cache_dir, device, workers),
+        **_machine(None, cache_dir, device, workers, threads),
     )
     about = {"folder": str(out), "images": len(made), "card": made.card.model_dump(mode="json")}
     if as_json:
@@ -201,6 +206,7 @@ def evaluate(
     cache_dir: CacheOption = None,
     device: DeviceOption = None,
     workers: WorkersOption = None,
+    threads: ThreadsOption = 1,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -222,7 +228,7 @@ def evaluate(
             student=student,
             seed=chosen,
             force=force,
-            **_machine(records, cache_dir, device, workers),
+            **_machine(records, cache_dir, device, workers, threads),
         )
         for chosen in api.parse_seeds(seeds, seed)
     ]
@@ -244,6 +250,7 @@ def score(
     cache_dir: CacheOption = None,
     device: DeviceOption = None,
     workers: WorkersOption = None,
+    threads: ThreadsOption = 1,
     backing: BackingOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -254,13 +261,14 @@ def score(
     from rethinkdc import api
     from rethinkdc.cli import tables
 
+    api.check_out(out)
     scores, about = api.score(
         name,
         dataset=dataset,
         protocol=protocol,
         seed=seed,
         backing=_backing(backing),
-        **_machine(None, cache_dir, device, workers),
+        **_machine(None, cache_dir, device, workers, threads),
     )
     tables.write_scores(scores, about, out)
     if as_json:
@@ -304,7 +312,7 @@ def show(
 
 def main() -> None:
     """Runs the command line: exit code 0 ok, 1 the run failed, 2 the request was wrong."""
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes the other arguments as they come
     try:
         app()
     except RethinkError as error:
@@ -322,16 +330,27 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> N
         typer.secho(f"Warning: {message}", fg=typer.colors.YELLOW, err=True)
 
 
-def _runner(records: Path | None, cache_dir: Path | None, device: str | None, workers: int | None) -> Any:
+def _runner(
+    records: Path | None, cache_dir: Path | None, device: str | None, workers: int | None, threads: int
+) -> Any:
     from rethinkdc.api import make_runner
 
-    return make_runner(**_machine(records, cache_dir, device, workers))
+    return make_runner(**_machine(records, cache_dir, device, workers, threads))
 
 
-def _machine(records: Path | None, cache_dir: Path | None, device: str | None, workers: int | None) -> dict[str, Any]:
+def _machine(
+    records: Path | None, cache_dir: Path | None, device: str | None, workers: int | None, threads: int
+) -> dict[str, Any]:
     from rethinkdc.progress import Bars
 
-    return {"records": records, "cache_dir": cache_dir, "device": device, "workers": workers, "progress": Bars()}
+    return {
+        "records": records,
+        "cache_dir": cache_dir,
+        "device": device,
+        "workers": workers,
+        "threads": threads,
+        "progress": Bars(),
+    }
 
 
 def _overrides(pairs: list[str]) -> dict[str, Any]:

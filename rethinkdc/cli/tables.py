@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 
@@ -31,7 +32,8 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
     evaluation, cost, labels = record.evaluation, record.cost, record.labels
     if evaluation is None or cost is None:
         return
-    title = f"{labels['compressor']} + {labels['labeler']} on {labels['dataset']} ({labels['protocol']}, ipc {labels['ipc']})"
+    methods, under = f"{labels['compressor']} + {labels['labeler']}", f"{labels['protocol']}, ipc {labels['ipc']}"
+    title = f"{methods} on {labels['dataset']} ({under})"
     table = Table(title=title, title_justify="left", show_header=False)
     marks = [mark for mark, on in (("modified protocol", record.modified), ("tuning split", record.tune)) if on]
     for name, value in [
@@ -55,13 +57,19 @@ def print_summary(found: list[Record], records: Records) -> None:
     values = [record.evaluation.metrics["top1"] for record in found if record.evaluation]
     if len(values) > 1:
         spread = statistics.stdev(values)
-        _console.print(f"top-1 over {len(values)} seeds: {statistics.mean(values):.2%} ± {spread:.2%} (mean, standard deviation)")
+        _console.print(
+            f"top-1 over {len(values)} seeds: {statistics.mean(values):.2%} ± {spread:.2%} (mean, standard deviation)"
+        )
     differences = [difference for record in found if (difference := difference_to_random(record, records)) is not None]
     if not differences:
         return
     mean = statistics.mean(differences)
     where = "above" if mean >= 0 else "below"
-    spread_text = f" ± {100 * statistics.stdev(differences):.2f} over {len(differences)} paired seeds" if len(differences) > 1 else ""
+    spread_text = (
+        f" ± {100 * statistics.stdev(differences):.2f} over {len(differences)} paired seeds"
+        if len(differences) > 1
+        else ""
+    )
     _console.print(f"{abs(100 * mean):.2f} points {where} random under the same conditions{spread_text}")
 
 
@@ -197,14 +205,20 @@ def _print_method(method: Any, provider: str) -> None:
     for key, info in method.model_fields.items():
         kind_text = _type_text(method.model_json_schema()["properties"][key])
         default = "(required)" if info.is_required() else print_value(info.default)
-        table.add_row(key, kind_text, default, info.description or "")
+        table.add_row(key, kind_text, escape(default), escape(info.description or ""))
     _console.print(table)
 
 
 def _print_protocol(protocol: BaseModel, digest: str) -> None:
     content = protocol.model_dump(mode="json", exclude={"overrides"})
     sources: dict[str, str] = content.pop("sources")
-    table = Table("value", "is", "source", title=f"{content['id']} v{content['version']}, digest {digest[:12]}", title_justify="left")
+    table = Table(
+        "value",
+        "is",
+        "source",
+        title=f"{content['id']} v{content['version']}, digest {digest[:12]}",
+        title_justify="left",
+    )
     for key, value in _flat(content):
         source = max((name for name in sources if key == name or key.startswith(f"{name}.")), key=len, default="")
         table.add_row(key, str(value), sources.get(source, ""))

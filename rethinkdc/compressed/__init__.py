@@ -4,4 +4,13 @@ from rethinkdc.compressed.folder import export_folder, image_bytes, import_folde
 from rethinkdc.compressed.set import Card, CompressedSet, grid_boxes
 from rethinkdc.compressed.working import load_working, save_working
 
-__all__ = ["Card", "CompressedSet", "export_folder", "grid_boxes", "image_bytes", "import_folder", "load_working", "save_working"]
+__all__ = [
+    "Card",
+    "CompressedSet",
+    "export_folder",
+    "grid_boxes",
+    "image_bytes",
+    "import_folder",
+    "load_working",
+    "save_working",
+]

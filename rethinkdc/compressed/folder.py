@@ -29,7 +29,12 @@ _THREADS = 4
 
 
 def export_folder(
-    compressed: CompressedSet, folder: Path, *, size: int, fit: Fit = "squash", interpolation: Interpolation = "bilinear"
+    compressed: CompressedSet,
+    folder: Path,
+    *,
+    size: int,
+    fit: Fit = "squash",
+    interpolation: Interpolation = "bilinear",
 ) -> None:
     """Writes Parquet with lossless PNG images of ``size`` px (columns ``image``, ``class_id``) and ``card.json``.
 
@@ -69,10 +74,10 @@ def import_folder(folder: Path, cache_folder: Path | None = None) -> CompressedS
     Raises:
         DataError: no such folder, no train split, images that are not square or differ in size.
     """
-    import datasets
-
     if not folder.is_dir():
         raise DataError(f"There is no compressed set at {folder}. Make one with `rethinkdc compress --out {folder}`.")
+    import datasets
+
     try:
         files = sorted(str(path) for path in (folder / "data").glob("*.parquet")) or str(folder)
         arrow = str(cache_folder / "datasets") if cache_folder else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -44,7 +45,7 @@ def grid_boxes(size: int, grid: int) -> Tensor:
     Edges lie at round(i * size / grid) (half up), so that any grid divides any size.
     """
     edges = [(2 * i * size + grid) // (2 * grid) for i in range(grid + 1)]
-    spans = list(zip(edges[:-1], edges[1:], strict=True))
+    spans = list(pairwise(edges))
     return torch.tensor([(y, x, y1 - y, x1 - x) for y, y1 in spans for x, x1 in spans], dtype=torch.int32)
 
 
@@ -105,7 +106,7 @@ class CompressedSet:
             RequestError: a row is out of range or chosen twice.
         """
         rows = rows.to(torch.int64)
-        if len(rows) and not (0 <= int(rows.min()) and int(rows.max()) < len(data)):
+        if len(rows) and (int(rows.min()) < 0 or int(rows.max()) >= len(data)):
             raise RequestError(f"A selected row lies outside 0..{len(data) - 1}.")
         if len(torch.unique(rows)) != len(rows):
             raise RequestError("A training row was selected twice.")

@@ -57,7 +57,9 @@ def load_working(folder: Path, data: Images) -> CompressedSet:
     rule = ViewRule.model_validate(about["view_rule"])
     if "rows" in tensors:
         if about["data"] and about["data"] != data.fingerprint:
-            raise DamagedError(f"{folder} holds rows of another dataset ({about['data'][:12]}, not {data.fingerprint[:12]}).")
+            raise DamagedError(
+                f"{folder} holds rows of another dataset ({about['data'][:12]}, not {data.fingerprint[:12]})."
+            )
         made = CompressedSet.of_rows(data, tensors["rows"], tensors.get("weights"))
         made.soft_targets, made.view_rule = tensors.get("soft_targets"), rule
         return made.with_card(card)

@@ -6,6 +6,7 @@ Decoded pixels are kept in the cache, so that the next process maps them instead
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import uuid
 import warnings
@@ -13,8 +14,6 @@ from pathlib import Path
 from typing import Literal
 
 import PIL
-import torch
-
 from rethinkdc.data.chunks import in_chunks
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.encoded import EncodedImages
@@ -107,7 +106,7 @@ def _decoded(encoded: EncodedImages, size: tuple[int, int]) -> DecodedImages:
                 raise _SizesDifferError(row, (image.shape[1], image.shape[2]))
             pixels[row].copy_(image)
 
-    in_chunks(len(encoded), fill, workers=torch.get_num_threads())
+    in_chunks(len(encoded), fill, workers=os.cpu_count() or 1)
     return DecodedImages(pixels, encoded.targets, encoded.class_names, encoded.fingerprint)
 
 

@@ -73,4 +73,6 @@ def _cut(ranked: Tensor, scores: Tensor, count: int, direction: Direction) -> Pi
 
 def random_rows(targets: Tensor, per_class: int, classes: int, generator: torch.Generator) -> Tensor:
     """``per_class`` uniform rows of each class, without repeats: int64 [per_class * classes], class by class."""
-    return pick(torch.rand(len(targets), generator=generator), targets, per_class, classes, "easy", True, generator).rows
+    return pick(
+        torch.rand(len(targets), generator=generator), targets, per_class, classes, "easy", True, generator
+    ).rows

@@ -219,7 +219,7 @@ class _Training:
         if self.device.type == "cpu":
             self._require_finite(step.epoch, step.batch, step.batch)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self.optimizer.step()
         for observer in self.observers:
             features = self.features.features if self.features else None

@@ -63,7 +63,9 @@ def test_a_subset_shows_the_rows_that_it_names() -> None:
     assert all(torch.equal(*pair) for pair in zip(made.native(wanted), data.native(torch.tensor([5, 0])), strict=True))
 
 
-@pytest.mark.parametrize(("rows", "message"), [([0, 12], r"outside 0\.\.11"), ([-1], r"outside 0\.\.11"), ([3, 3], "twice")])
+@pytest.mark.parametrize(
+    ("rows", "message"), [([0, 12], r"outside 0\.\.11"), ([-1], r"outside 0\.\.11"), ([3, 3], "twice")]
+)
 def test_rows_that_do_not_exist_or_come_twice_are_refused(rows: list[int], message: str) -> None:
     with pytest.raises(RequestError, match=message):
         CompressedSet.of_rows(images(classes=3, per_class=4), torch.tensor(rows))
@@ -127,8 +129,13 @@ def test_weights_have_mean_1_keep_their_ratios_and_stay_when_normalised_again(we
 
 @pytest.mark.parametrize(
     ("weights", "message"),
-    [([1.0, 2.0], "3 finite numbers"), ([1.0, float("nan"), 1.0], "3 finite"), ([1.0, -1.0, 1.0], "not negative"), ([0.0] * 3, "All weights are zero")],
-)  # fmt: skip
+    [
+        ([1.0, 2.0], "3 finite numbers"),
+        ([1.0, float("nan"), 1.0], "3 finite"),
+        ([1.0, -1.0, 1.0], "not negative"),
+        ([0.0] * 3, "All weights are zero"),
+    ],
+)
 def test_weights_that_mean_nothing_are_refused(weights: list[float], message: str) -> None:
     with pytest.raises(RequestError, match=message):
         CompressedSet.of_rows(images(), torch.arange(3), torch.tensor(weights))

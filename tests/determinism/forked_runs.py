@@ -35,7 +35,12 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     _, status = os.waitpid(child, 0)
     killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
     printed, errors = (path.read_text() if path.exists() else "" for path in (out, out.with_suffix(".err")))
-    return {"killed": killed, "code": None if killed else os.waitstatus_to_exitcode(status), "out": printed, "err": errors}
+    return {
+        "killed": killed,
+        "code": None if killed else os.waitstatus_to_exitcode(status),
+        "out": printed,
+        "err": errors,
+    }
 
 
 def _run(request: dict[str, Any], out: Path) -> None:

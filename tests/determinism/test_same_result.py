@@ -18,9 +18,7 @@ def digits_digest(runs: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def short_digest(
-    runs: Any, small_digits: Path, short_protocol: Path, tmp_path_factory: pytest.TempPathFactory
-) -> str:
+def short_digest(runs: Any, small_digits: Path, short_protocol: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Of the short run on the Parquet folder, uninterrupted."""
     digest: str = runs.digest(tmp_path_factory.mktemp("whole"), *_short(small_digits, short_protocol))
     return digest
@@ -39,8 +37,15 @@ def test_another_seed_gives_another_result(runs: Any, digits_digest: str, tmp_pa
     assert runs.digest(tmp_path, *PCA, "--seed", "1") != digits_digest
 
 
-@pytest.mark.parametrize("backing", ["decoded", "encoded"])
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize(
+    ("backing", "workers"),
+    [
+        ("decoded", "0"),
+        ("encoded", "2"),
+        pytest.param("decoded", "2", marks=pytest.mark.slow),
+        pytest.param("encoded", "0", marks=pytest.mark.slow),
+    ],
+)
 def test_either_backing_gives_the_same_result(
     runs: Any, short_digest: str, small_digits: Path, short_protocol: Path, backing: str, workers: str, tmp_path: Path
 ) -> None:
@@ -77,7 +82,21 @@ KILLS = {
 }
 
 
-@pytest.mark.parametrize("point", KILLS)
+SPARED = {
+    "before the proxy's second checkpoint",
+    "while the proxy's checkpoint is put in place",
+    "before the proxy is kept",
+    "while the scores are kept",
+    "between the selection and the canvases",
+    "at the student's first step",
+    "before the record is written",
+}
+"""Points close to another one: left out of the default run."""
+
+
+@pytest.mark.parametrize(
+    "point", [pytest.param(point, marks=pytest.mark.slow if point in SPARED else ()) for point in KILLS]
+)
 def test_a_killed_run_goes_on_to_the_same_result(
     runs: Any, short_digest: str, small_digits: Path, short_protocol: Path, point: str, tmp_path: Path
 ) -> None:

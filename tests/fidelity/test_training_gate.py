@@ -92,7 +92,7 @@ class Reference:
                 for i in range(len(logits))
             ]).mean()  # fmt: skip
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self.optimizer.step()
         return loss.item()
 

@@ -69,11 +69,6 @@ def test_without_balance_one_ranking_serves_all_classes(surroundings: Context, m
     assert found.tolist() == scores.argsort()[:8].tolist()
 
 
-def test_ties_at_the_cut_are_noted(surroundings: Context, data: DecodedImages, make: Make) -> None:
-    surroundings.compress("select:score=random,direction=easy", data, budget(3))
-    assert surroundings.notes["ties_at_the_cut"] == 0
-
-
 def test_pca_with_one_cell_keeps_the_rows_of_el2n_easy(make: Make, data: DecodedImages) -> None:
     pca, easy = make("pca:grid=1"), make("el2n:direction=easy")
     assert pca.sources.tolist() == easy.sources.tolist()

@@ -19,6 +19,7 @@ from rethinkdc.testing import context, images, shortened
 from rethinkdc.training import TraceRecorder
 from rethinkdc.training.trace import Trace
 
+Probabilities = tuple[float, float, float]
 # Softmax of log p is p: three rows of class 0 with these probabilities, hand-worked |p - y| beside them.
 CERTAIN, TORN, WRONG = (0.8, 0.1, 0.1), (0.5, 0.5, 0.0), (0.1, 0.3, 0.6)
 NORMS = {CERTAIN: (0.04 + 0.01 + 0.01) ** 0.5, TORN: 0.5**0.5, WRONG: (0.81 + 0.09 + 0.36) ** 0.5}
@@ -72,7 +73,7 @@ def scored(traced: Traced, **values: Any) -> list[float]:
     return found.tolist()
 
 
-def norms(*rows: tuple[float, ...]) -> Any:
+def norms(*rows: Probabilities) -> Any:
     return pytest.approx([NORMS[row] for row in rows], abs=1e-6)
 
 
@@ -116,7 +117,9 @@ def test_a_clean_epoch_that_was_not_observed_is_an_error_that_names_those_that_w
         scored(traced, observe="clean", epochs=4)
 
 
-@pytest.mark.parametrize(("epochs", "message"), [(5, "from 1 to 4"), ((3, 9), "from 1 to 4"), ((3, 2), "runs backwards")])
+@pytest.mark.parametrize(
+    ("epochs", "message"), [(5, "from 1 to 4"), ((3, 9), "from 1 to 4"), ((3, 2), "runs backwards")]
+)
 def test_epochs_that_do_not_exist_are_an_error(traced: Traced, epochs: Any, message: str) -> None:
     with pytest.raises(RequestError, match=message):
         scored(traced, epochs=epochs)

@@ -1,0 +1,242 @@
+"""Every command does what it says, and `--json` prints JSON and nothing else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CONSOLE = str(Path(sys.executable).with_name("rethinkdc"))
+
+
+def _console(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([CONSOLE, *words], cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("run", "--help"), ("show", "-h")])
+def test_help_and_version_import_neither_torch_nor_datasets(words: tuple[str, ...]) -> None:
+    script = (
+        "import sys; from rethinkdc.cli.main import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "heavy = {'torch', 'datasets', 'numpy', 'pandas', 'sklearn', 'pyarrow', 'timm'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {sorted(heavy)}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_installed_command_tells_its_version(tmp_path: Path) -> None:
+    from importlib.metadata import version
+
+    done = _console(tmp_path, "--version")
+    assert (done.returncode, done.stdout.strip()) == (0, f"rethinkdc {version('rethinkdc')}")
+
+
+def test_without_a_command_the_help_is_printed(tmp_path: Path) -> None:
+    done = _console(tmp_path)
+    for command in ("run", "compress", "evaluate", "score", "list-plugins", "list-protocols", "show"):
+        assert command in done.stdout + done.stderr
+
+
+def test_the_installed_command_ends_with_2_and_no_trace_on_a_wrong_request(tmp_path: Path) -> None:
+    done = _console(tmp_path, "show", "nothing-of-the-kind")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_debug_shows_the_trace(tmp_path: Path) -> None:
+    done = _console(tmp_path, "--debug", "show", "nothing-of-the-kind")
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+
+
+def test_the_module_is_the_command(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P" if sys.version_info >= (3, 11) else "-I", "-m", "rethinkdc", "--version"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("rethinkdc ")
+
+
+def test_run_prints_a_table_and_where_the_record_is(cli: Callable[..., Any], tmp_path: Path) -> None:
+    done = cli("run", "--compressor", "pca", "--labeler", "hard")
+    assert done.code == 0, done.err
+    for word in ("pca + hard", "top-1", "top-5", "proxy", "training", "PNG", "label bytes", "record: "):
+        assert word in done.out
+    record = Path(done.out.split("record: ")[1].splitlines()[0])
+    assert json.loads((tmp_path / record).read_text())["status"] == "ok"
+
+
+def test_an_existing_record_is_found_and_said(cli: Callable[..., Any], tmp_path: Path) -> None:
+    first, second = cli("run", "-c", "random"), cli("run", "-c", "random")
+    assert (first.code, second.code) == (0, 0)
+    assert "existing record" not in first.out
+    assert "existing record" in second.out
+    assert len(list((tmp_path / "records").rglob("*.json"))) == 1
+
+
+def test_force_adds_an_attempt_with_the_same_result(cli: Callable[..., Any], tmp_path: Path) -> None:
+    cli("run", "-c", "random")
+    again = cli("run", "-c", "random", "--force", "--json")
+    assert json.loads(again.out)[0]["attempt"] == 2
+    files = sorted((tmp_path / "records").rglob("*.json"))
+    assert [file.name for file in files] == ["0001.json", "0002.json"]
+    first, second = (json.loads(file.read_text()) for file in files)
+    assert first["result_digest"] == second["result_digest"]
+
+
+def test_json_of_run_is_the_record_and_nothing_else(cli: Callable[..., Any], tmp_path: Path) -> None:
+    done = cli("run", "-c", "random", "--json")
+    (printed,) = json.loads(done.out)
+    (file,) = (tmp_path / "records").rglob("*.json")
+    assert printed == json.loads(file.read_text())
+
+
+def test_several_seeds_make_a_record_each_and_a_mean(cli: Callable[..., Any]) -> None:
+    done = cli("run", "-c", "random", "--seeds", "0,1,2")
+    assert done.code == 0, done.err
+    assert "top-1 over 3 seeds" in done.out
+    records = json.loads(cli("run", "-c", "random", "--seeds", "0,1,2", "--json").out)
+    assert [set(record["definition"]["seeds"].values()) for record in records] == [{0}, {1}, {2}]
+    assert len({record["result_digest"] for record in records}) == 3
+
+
+def test_seeds_of_one_axis_keep_the_set(cli: Callable[..., Any]) -> None:
+    done = cli("run", "-c", "random", "--seeds", "student=0,1", "--seed", "5", "--json")
+    first, second = json.loads(done.out)
+    assert first["definition"]["seeds"] == {"set": 5, "proxy": 5, "teacher": 5, "labels": 5, "student": 0}
+    assert second["definition"]["seeds"] == {"set": 5, "proxy": 5, "teacher": 5, "labels": 5, "student": 1}
+    assert first["cost"]["image_bytes"] == second["cost"]["image_bytes"]
+    assert first["result_digest"] != second["result_digest"]
+
+
+def test_the_difference_to_random_is_printed_only_under_the_same_conditions(cli: Callable[..., Any]) -> None:
+    alone = cli("run", "-c", "pca")
+    assert "random under the same conditions" not in alone.out
+    random = json.loads(cli("run", "-c", "random", "--json").out)[0]
+    beside = cli("run", "-c", "pca")
+    pca = json.loads(cli("run", "-c", "pca", "--json").out)[0]
+    points = 100 * (pca["evaluation"]["metrics"]["top1"] - random["evaluation"]["metrics"]["top1"])
+    assert f"{abs(points):.2f} points {'above' if points >= 0 else 'below'} random" in beside.out
+    other_seed = cli("run", "-c", "pca", "--seed", "1")
+    assert "random under the same conditions" not in other_seed.out
+
+
+def test_an_override_marks_the_record_modified(cli: Callable[..., Any]) -> None:
+    done = cli("run", "-c", "random", "--set", "training.batch=5", "--set", "training.steps=6")
+    assert "modified protocol" in done.out
+    record = json.loads(
+        cli("run", "-c", "random", "--set", "training.batch=5", "--set", "training.steps=6", "--json").out
+    )[0]
+    assert (record["modified"], record["evaluation"]["steps"]) == (True, 6)
+
+
+def test_tune_never_shows_the_test_images(cli: Callable[..., Any]) -> None:
+    record = json.loads(cli("run", "-c", "random", "--tune", "--json").out)[0]
+    assert record["tune"] is True
+    assert "tuning split" in cli("run", "-c", "random", "--tune").out
+
+
+def test_a_student_of_a_library_takes_the_protocols_place(cli: Callable[..., Any]) -> None:
+    given = ("run", "-c", "random", "--student", "convnet:depth=1,width=8", "--set", "training.steps=5", "--json")
+    record = json.loads(cli(*given).out)[0]
+    assert record["labels"]["student"] == "convnet:depth=1,width=8"
+
+
+def test_compress_then_evaluate_gives_the_result_of_run(cli: Callable[..., Any], tmp_path: Path) -> None:
+    made = cli("compress", "-c", "pca", "--out", "written")
+    assert made.code == 0, made.err
+    assert "rethinkdc evaluate written" in made.out
+    evaluated = cli("evaluate", "written", "--json")
+    assert evaluated.code == 0, evaluated.err
+    run = json.loads(cli("run", "-c", "pca", "--json").out)[0]
+    assert json.loads(evaluated.out)[0]["result_digest"] == run["result_digest"]
+    again = cli("evaluate", "written")
+    assert "existing record" in again.out
+
+
+def test_json_of_compress_is_one_object(cli: Callable[..., Any]) -> None:
+    about = json.loads(cli("compress", "-c", "random", "--out", "written", "--json").out)
+    assert (about["folder"], about["images"], about["card"]["method"]) == ("written", 10, "random")
+
+
+def test_score_writes_a_number_for_every_training_row(cli: Callable[..., Any], tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    done = cli("score", "--score", "el2n:observe=clean", "--out", "scores")
+    assert done.code == 0, done.err
+    about = json.loads((tmp_path / "scores.json").read_text())
+    scores = load_file(tmp_path / "scores.safetensors")["scores"]
+    assert len(scores) == about["rows"] > 1400
+    assert about["score"] == "el2n:observe=clean"
+    assert json.loads(cli("score", "-s", "el2n:observe=clean", "-o", "scores", "--json").out)["rows"] == len(scores)
+
+
+@pytest.mark.parametrize("name", ["pca", "random", "el2n", "hard", "standard", "digits", "resnet-light", "digits-hard"])
+def test_show_prints_one_thing_as_text_and_as_json(cli: Callable[..., Any], name: str) -> None:
+    text = cli("show", name)
+    assert text.code == 0, text.err
+    assert name in text.out
+    shown = json.loads(cli("show", name, "--json").out)
+    assert {item.get("name") or item.get("id") for item in shown} == {name}
+
+
+def test_show_names_every_kind_that_has_the_name(cli: Callable[..., Any]) -> None:
+    shown = json.loads(cli("show", "random", "--json").out)
+    assert {item["kind"] for item in shown} == {"compressor", "score"}
+
+
+def test_list_plugins_names_every_method_and_none_is_broken(cli: Callable[..., Any]) -> None:
+    rows = json.loads(cli("list-plugins", "--json").out)
+    named = {(row["kind"], row["name"]) for row in rows}
+    assert {("compressor", "pca"), ("score", "el2n"), ("labeler", "hard"), ("dataset", "digits")} <= named
+    assert {row["status"] for row in rows} == {"ok"}
+    assert all(row["distribution"] == "rethinkdc" for row in rows)
+    text = cli("list-plugins")
+    assert text.code == 0
+    assert "pca" in text.out
+
+
+def test_list_protocols_names_every_protocol_with_its_digest(cli: Callable[..., Any]) -> None:
+    listed = json.loads(cli("list-protocols", "--json").out)
+    found = {item["id"]: item["digest"] for item in listed}
+    assert {"digits-hard", "cifar10-small-hard"} <= set(found)
+    text = cli("list-protocols")
+    assert "digits-hard" in text.out
+    assert json.loads(cli("show", "digits-hard", "--json").out)[0]["digest"] == found["digits-hard"]
+
+
+def test_a_tracker_hears_the_run(cli: Callable[..., Any], install: Callable[..., None], tmp_path: Path) -> None:
+    source = f"""
+from pathlib import Path
+from rethinkdc.hookspecs import hookimpl
+LOG = Path({str(tmp_path / "heard.txt")!r})
+
+def _heard(word):
+    with LOG.open("a") as file:
+        file.write(word + "\\n")
+
+@hookimpl
+def run_started(definition):
+    _heard("started " + definition["compressor"]["name"])
+
+@hookimpl
+def epoch_ended(epoch, loss):
+    if epoch == 0:
+        _heard("first epoch")
+
+@hookimpl
+def run_finished(record):
+    _heard("finished " + record["status"])
+"""
+    install("some-tracker", {"listening": source})
+    done = cli("run", "-c", "random", "--set", "training.steps=5", "--tracker", "listening")
+    assert done.code == 0, done.err
+    assert (tmp_path / "heard.txt").read_text().split("\n")[:3] == ["started random", "first epoch", "finished ok"]

@@ -1,0 +1,186 @@
+"""Every registered method keeps the contract of its kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rethinkdc.contracts import Compressor, Evaluator, Score
+from rethinkdc.data.folder import HubFileDataset
+from rethinkdc.errors import DataError, RequestError, UnsupportedError
+from rethinkdc.method import Method, Reference
+from rethinkdc.registry import ALL_KINDS, Listed, Registry
+from rethinkdc.request import Request, check_request, make_plan
+from rethinkdc.testing import check_method, check_words, context, images
+from rethinkdc.types import Axis, Budget
+
+LISTED = Registry().listing()
+OTHER_PCA = "pca:score=random,grid=3,fit=centre,interpolation=bicubic,constrained=false,scale=[0.5,1.0]"
+
+VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("compressor", "select"): (
+        "el2n:direction=easy",
+        "el2n:direction=middle,balance=none",
+        "select:score=random,direction=hard",
+    ),
+    ("compressor", "combine"): ("combine:select=random", "combine:select=[el2n:direction=hard],grid=3,fit=centre"),
+    ("compressor", "pca"): ("pca", OTHER_PCA),
+    ("score", "el2n"): ("el2n", "el2n:observe=clean", "el2n:epochs=[1,2],repeats=2"),
+    ("labeler", "hard"): ("hard", "hard:mix=cutmix,label_smoothing=0.1", "hard:mix=none"),
+    ("model", "convnet"): (
+        "convnet:depth=2,width=16",
+        "convnet:depth=2,width=16,norm=batch",
+        "convnet:width=8,norm=none",
+    ),
+    ("model", "resnet-light"): ("resnet-light:width=4",),
+    ("dataset", "digits"): ("digits", "digits:fold=3"),
+}
+"""Where a method needs parameters, or has ones that lead elsewhere; all others are tried with their defaults."""
+
+AXES: dict[tuple[str, str], tuple[Axis, ...]] = {
+    ("compressor", "random"): ("set",),
+    ("compressor", "combine:select=random"): ("set",),
+    ("compressor", "select:score=random,direction=hard"): ("set",),
+    ("compressor", OTHER_PCA): ("set",),
+    ("compressor", "el2n:direction=easy"): ("proxy",),
+    ("compressor", "el2n:direction=middle,balance=none"): ("proxy",),
+    ("compressor", "combine:select=[el2n:direction=hard],grid=3,fit=centre"): ("proxy",),
+    ("compressor", "pca"): ("proxy",),
+    ("score", "random"): ("set",),
+    ("score", "el2n"): ("proxy",),
+    ("score", "el2n:observe=clean"): ("proxy",),
+    ("score", "el2n:epochs=[1,2],repeats=2"): ("proxy",),
+    ("evaluator", "standard"): ("student",),
+}
+"""The seed axes that a result depends on; no entry = none."""
+
+
+def variants(kind: str | None = None) -> list[tuple[str, str]]:
+    return [
+        (row.kind, text)
+        for row in LISTED
+        if kind in (None, row.kind)
+        for text in VARIANTS.get((row.kind, row.name), (row.name,))
+    ]
+
+
+def needs_download(kind: str, text: str) -> bool:
+    return kind == "dataset" and isinstance(Registry().build(kind, text), HubFileDataset)
+
+
+def test_every_kind_has_methods_and_none_is_broken() -> None:
+    assert {row.kind for row in LISTED} == set(ALL_KINDS)
+    assert [(row.name, row.reason) for row in LISTED if row.status != "ok"] == []
+
+
+def test_the_tables_above_name_only_what_exists() -> None:
+    assert set(VARIANTS) <= {(row.kind, row.name) for row in LISTED}
+    assert set(AXES) <= set(variants())
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [pair for pair in variants() if not needs_download(*pair)],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_a_method_keeps_the_contract(kind: str, text: str, tmp_path: Path) -> None:
+    data = images(classes=4, per_class=20)
+    check_method(text, tmp_path, kind=kind, varies_with=AXES.get((kind, text), ()), data=data)
+
+
+@pytest.mark.parametrize("row", LISTED, ids=lambda row: f"{row.kind}-{row.name}")
+def test_a_method_describes_itself(row: Listed) -> None:
+    assert row.method is not None
+    assert row.method.summary().endswith(".")
+    assert row.method.revision >= 1
+    if row.kind in ("compressor", "score", "labeler", "evaluator"):
+        assert row.method.family
+    for key, info in row.method.model_fields.items():
+        assert info.description, key
+
+
+@pytest.mark.parametrize(("kind", "text"), variants())
+def test_a_method_is_frozen_and_refuses_unknown_parameters(kind: str, text: str) -> None:
+    registry = Registry()
+    method = registry.build(kind, text)
+    with pytest.raises(RequestError, match="has no parameter 'no_such_parameter'"):
+        registry.build(kind, Reference(name=method.name, values={**method.changed(), "no_such_parameter": 1}))
+    for key in type(method).model_fields:
+        with pytest.raises(ValueError, match="frozen"):
+            setattr(method, key, None)
+
+
+@pytest.mark.parametrize(("kind", "text"), [pair for pair in variants("dataset") if needs_download(*pair)])
+def test_a_dataset_of_the_hub_states_its_layout_and_says_what_to_do_offline(
+    kind: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = Registry().dataset(text)
+    check_words(dataset, Registry())
+    assert dataset.schema is not None
+    assert None not in dataset.schema.model_dump().values()
+
+    def refused(*_: Any, **__: Any) -> Any:
+        raise OSError("there is no network here")
+
+    # At the first call that would use the network: the libraries below try again for half a minute.
+    monkeypatch.setattr("datasets.load_dataset_builder", refused)
+    monkeypatch.setattr("datasets.load_dataset", refused)
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "empty"))
+    with pytest.raises(DataError, match="Download it once with network access"):
+        dataset.identify(tmp_path)
+    with pytest.raises(DataError, match="Download it once with network access"):
+        dataset.load(tmp_path)
+
+
+@pytest.mark.parametrize("text", [text for _, text in variants("compressor")])
+def test_the_rows_that_a_canvas_takes_are_those_that_it_shows(text: str, tmp_path: Path) -> None:
+    """The core refuses a budget that a class cannot serve by this number: it must be true."""
+    here = context(tmp_path, data=images(classes=4, per_class=20))
+    method: Method = here.method("compressor", text)
+    assert isinstance(method, Compressor)
+    made = here.compress(text, here.data, Budget(ipc=2 if method.budgeted else 0, classes=4, size=8))
+    if method.rows_per_canvas():
+        assert made.cells == method.rows_per_canvas()
+        assert bool((made.sources >= 0).all())
+        assert len(made.sources.unique()) == made.sources.numel()
+    assert (here.data.targets[made.sources] == made.targets[:, None]).all()
+
+
+@pytest.mark.parametrize("text", [text for _, text in variants("compressor") if text != "full"])
+def test_a_budget_that_a_class_cannot_serve_is_refused_before_any_work(text: str, tmp_path: Path) -> None:
+    here = context(tmp_path)
+    registry = Registry()
+    request = Request(compressor=text, dataset="digits", ipc=141)
+    plan = make_plan(request, registry, here.cache)
+    splits = plan.dataset.load()
+    with pytest.raises(UnsupportedError, match=r"The largest ipc here is \d+\."):
+        check_request(plan, splits)
+    assert not (tmp_path / "cache" / "proxies").exists()
+
+
+@pytest.mark.parametrize("row", [row for row in LISTED if row.kind == "evaluator"], ids=lambda row: row.name)
+def test_an_evaluator_declares_metrics_of_different_names(row: Listed) -> None:
+    assert row.method is not None
+    assert issubclass(row.method, Evaluator)
+    names = [metric.name for metric in row.method.metrics]
+    assert names
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("row", [row for row in LISTED if row.kind == "score"], ids=lambda row: row.name)
+def test_a_score_reads_what_it_says_that_it_needs(row: Listed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert row.method is not None
+    assert issubclass(row.method, Score)
+    here, read = context(tmp_path), set[str]()
+    for artefact in ("trace", "features"):
+        original = getattr(type(here), artefact)
+
+        def watched(*given: Any, artefact: str = artefact, original: Any = original, **named: Any) -> Any:
+            read.add(artefact)
+            return original(*given, **named)
+
+        monkeypatch.setattr(type(here), artefact, watched)
+    here.score(row.name)
+    assert read == ({row.method.needs} if row.method.needs != "none" else set())

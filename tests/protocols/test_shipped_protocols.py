@@ -1,0 +1,111 @@
+"""Every protocol that ships: pinned, sourced, and able to run."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+
+import pytest
+import torch
+
+from rethinkdc.compressed import CompressedSet
+from rethinkdc.context import Context
+from rethinkdc.contracts import Evaluation
+from rethinkdc.data.decoded import DecodedImages
+from rethinkdc.models import Model
+from rethinkdc.protocol import Protocol, load_protocol
+from rethinkdc.registry import Registry
+from rethinkdc.testing import context, shortened
+from rethinkdc.types import generator
+
+FOLDER = Path(str(resources.files("rethinkdc.protocols")))
+PROTOCOLS = [load_protocol(path) for path in sorted(FOLDER.rglob("*.toml"))]
+PINNED: dict[str, dict[str, str]] = json.loads(Path(__file__).with_name("digests.json").read_text())
+
+ROWS = 4
+# The sides of the real images: those of ImageNet are of any size, larger than a canvas, and rarely square.
+NATIVE = {"imagenet-1k": (240, 280), "tiny-imagenet": (64, 64), "digits": (8, 8)}
+
+each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.id)
+
+
+def test_the_folder_ships_the_protocols_that_it_should() -> None:
+    names = {protocol.id for protocol in PROTOCOLS}
+    assert names >= {"digits-hard", "cifar10-small-hard", "cifar10-hard", "cifar100-hard", "imagenet1k-hard"}
+    assert names == set(Registry().protocols())
+
+
+@each_protocol
+def test_a_protocol_is_what_its_version_was_when_it_was_pinned(protocol: Protocol) -> None:
+    pinned = PINNED.get(protocol.id, {})
+    version = str(protocol.version)
+    assert version in pinned, f"{protocol.id} v{version} is not pinned: run `python tests/protocols/pin.py`."
+    assert pinned[version] == protocol.digest, (
+        f"{protocol.id} changed: raise its version, then run `python tests/protocols/pin.py`. Results of the old and "
+        "the new one must never stand in one table."
+    )
+
+
+def test_nothing_is_pinned_that_does_not_ship() -> None:
+    assert set(PINNED) == {protocol.id for protocol in PROTOCOLS}
+
+
+@each_protocol
+def test_a_protocol_says_where_its_values_come_from(protocol: Protocol) -> None:
+    assert protocol.summary
+    for part in ("data", "student", "training", "proxy"):
+        assert any(key.split(".")[0] == part for key in protocol.sources), f"{protocol.id} gives no source for {part}"
+
+
+@each_protocol
+def test_a_protocol_names_a_file_models_and_a_dataset_that_exist(protocol: Protocol) -> None:
+    registry = Registry()
+    assert (FOLDER / f"{protocol.id}.toml").exists()
+    for reference in (protocol.student.model, protocol.proxy.model, *protocol.transfer_students):
+        assert isinstance(registry.build("model", reference), Model)
+    assert protocol.default_dataset is not None
+    schema = registry.dataset(protocol.default_dataset).schema
+    assert schema is not None
+    assert protocol.fits(schema)
+
+
+def test_each_layout_and_track_has_at_most_one_default() -> None:
+    layouts = [(p.data.model_dump_json(), p.track) for p in PROTOCOLS if p.default]
+    assert len(layouts) == len(set(layouts))
+
+
+def random_images(protocol: Protocol, rows: int, seed: int) -> DecodedImages:
+    """A few images of the protocol's classes and layout."""
+    side = protocol.store.size
+    height, width = NATIVE.get(protocol.default_dataset or "", (side, side))
+    pixels = torch.randint(0, 256, (rows, 3, height, width), dtype=torch.uint8, generator=generator(seed))
+    targets = torch.arange(rows) * (protocol.data.classes - 1) // (rows - 1)
+    return DecodedImages(pixels, targets, [str(index) for index in range(protocol.data.classes)])
+
+
+def evaluated(surroundings: Context, made: CompressedSet, test: DecodedImages) -> Evaluation:
+    supervision = surroundings.method("labeler", "hard").prepare(made, surroundings)
+    found = surroundings.method("evaluator", "standard").evaluate(made, supervision, test, surroundings)
+    assert isinstance(found, Evaluation)
+    return found
+
+
+@each_protocol
+def test_a_protocol_trains_its_student_proxy_and_reference_for_two_steps(protocol: Protocol, tmp_path: Path) -> None:
+    data, test = random_images(protocol, ROWS, 0), random_images(protocol, 2, 1)
+    ipc = protocol.default_ipc or 1
+    surroundings = context(tmp_path, data=data, protocol=shortened(protocol), short=False, ipc=ipc)
+    made = CompressedSet.of_rows(data, torch.arange(ROWS))
+    found = evaluated(surroundings, made, test)
+    assert found.steps == 2
+    assert len(found.per_class) == protocol.data.classes
+    assert 0 <= found.metrics["top1"] <= found.metrics["top5"] <= 1
+
+    trace = surroundings.trace()
+    assert (trace.epochs, trace.clean_epochs) == (2, (2,))
+    assert bool(torch.isfinite(surroundings.score("el2n")).all())
+
+    if protocol.reference:
+        whole = context(tmp_path / "whole", data=data, protocol=shortened(protocol), short=False, ipc=None)
+        assert evaluated(whole, made, test).steps == 2
