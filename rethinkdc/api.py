@@ -85,7 +85,8 @@ def run(
         overrides: dotted protocol keys to replace; marks the record modified.
         force: run again although an ok record exists.
         backing: how images are held.
-        **machine: ``records``, ``cache_dir``, ``device``, ``workers``, ``threads``, ``progress`` of :func:`make_runner`.
+        **machine: ``records``, ``cache_dir``, ``device``, ``workers``, ``threads``, ``progress`` of
+            :func:`make_runner`.
 
     Raises:
         RequestError: the request is wrong; nothing was written.

@@ -97,7 +97,7 @@ class Protocol(_Frozen):
 
     @cached_property
     def making_digest(self) -> str:
-        """Digest of what a compressed set depends on: store, proxy and how it sees images; not the student's training."""
+        """Digest of what a compressed set depends on: store, proxy and its view of images; not the student."""
         return digest(self.model_dump(mode="json", include={"store", "proxy", "test"}))
 
     def admits(self, track: str) -> bool:

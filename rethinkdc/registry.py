@@ -1,65 +1,30 @@
-"""Finds methods through entry points, builds them from references, and says what is installed.
-
-Entry points are loaded one at a time: a command imports only the modules that it names. A module that fails to import,
-breaks the contract or shares a name is listed with the reason and never breaks another command.
-"""
+"""Builds methods from references, describes them, and lists what is installed."""
 
 from __future__ import annotations
 
 import warnings
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import pluggy
 from pydantic import ValidationError
 
-from rethinkdc import hookspecs
-from rethinkdc.contracts import KINDS
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.folder import FolderDataset, HubDataset
 from rethinkdc.data.splits import Schema
+from rethinkdc.discovery import ALL_KINDS, OWN, Discovery, Provider
 from rethinkdc.errors import PluginError, RequestError, nearest
-from rethinkdc.method import Method, OfKind, Reference, parse_reference, print_reference, print_value
+from rethinkdc.method import Method, OfKind, Reference, parse_reference, print_reference
 from rethinkdc.models.external import TimmModel, TorchvisionModel, external_model
-from rethinkdc.models.model import Model
 from rethinkdc.protocol import Protocol, load_protocol
 
-ALL_KINDS: dict[str, type[Method]] = {**KINDS, "dataset": Dataset, "model": Model}
-OWN = "rethinkdc"
-"""The distribution of the framework itself."""
 SELECT = "select"
 """The compressor that a score's bare name stands for."""
 _UNREGISTERED = (TimmModel, TorchvisionModel, FolderDataset, HubDataset)
 """Methods that are found by the form of their name, not by an entry point."""
-
-
-@dataclass(frozen=True)
-class Provider:
-    """Where a method comes from."""
-
-    distribution: str
-    version: str
-    entry: str
-
-    def __str__(self) -> str:
-        return f"{self.distribution} {self.version}"
-
-
-@dataclass
-class Plugin:
-    """One entry point: its state, and what it registered."""
-
-    provider: Provider
-    entry_point: EntryPoint
-    error: str | None = None
-    methods: list[type[Method]] = field(default_factory=list)
-    protocols: list[Path] = field(default_factory=list)
-    loaded: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,13 +43,12 @@ class Registry:
     """The methods that the installed distributions provide."""
 
     def __init__(self, points: Iterable[EntryPoint] | None = None) -> None:
-        self.manager = pluggy.PluginManager(hookspecs.GROUP)
-        self.manager.add_hookspecs(hookspecs)
-        found = entry_points(group=hookspecs.GROUP) if points is None else points
-        self.plugins = [Plugin(_provider(point), point) for point in found]
-        # The framework's own first, so that listings and look-ups do not depend on the order of installation.
-        self.plugins.sort(key=lambda plugin: (plugin.provider.distribution != OWN, plugin.provider.distribution))
-        self._warn_of_clashes()
+        self.found = Discovery(points)
+
+    @property
+    def manager(self) -> pluggy.PluginManager:
+        """Calls the hooks of the plugins that were loaded."""
+        return self.found.manager
 
     # -- finding ---------------------------------------------------------------------------------------------------
 
@@ -94,7 +58,7 @@ class Registry:
         Raises:
             PluginError: no such method, a broken plugin of that name, or several distributions claim it.
         """
-        found = self._claims(kind, name)
+        found = self.found.claims(kind, name)
         if len(found) > 1:
             claims = " and ".join(f"{provider} (as {provider.distribution}/{name})" for provider, _ in found)
             raise PluginError(
@@ -128,22 +92,6 @@ class Registry:
         assert isinstance(built, Dataset)
         return built
 
-    def activate(self, name: str) -> None:
-        """Loads a plugin by the name of its entry point, so that its run events are called.
-
-        Raises:
-            PluginError: no such plugin, or it is broken.
-        """
-        named = [plugin for plugin in self.plugins if plugin.entry_point.name == name]
-        if not named:
-            raise PluginError(
-                f"There is no plugin {name!r}. {nearest(name, (p.entry_point.name for p in self.plugins))}"
-            )
-        for plugin in named:
-            self._load(plugin)
-            if plugin.error:
-                raise PluginError(f"The plugin {name!r} of {plugin.provider} is broken: {plugin.error}")
-
     # -- describing ------------------------------------------------------------------------------------------------
 
     def definition(self, method: Method) -> dict[str, Any]:
@@ -166,7 +114,7 @@ class Registry:
         values = {key: _plain(value) for key, value in method.changed().items()}
         if method.kind == "compressor" and method.name == SELECT:
             score = values.pop("score")
-            if not self._claims("compressor", score.name):
+            if not self.found.claims("compressor", score.name):
                 return Reference(name=score.name, values={**score.values, **values})
             values = {"score": score, **values}
         if isinstance(method, TimmModel | TorchvisionModel):
@@ -179,7 +127,7 @@ class Registry:
 
     def provider(self, kind: str, name: str) -> Provider | None:
         """The distribution that provides a method; None for paths, hub ids and timm or torchvision models."""
-        found = self._claims(kind, name)
+        found = self.found.claims(kind, name)
         return found[0][0] if found else None
 
     def used(self, methods: Iterable[Method]) -> dict[str, str]:
@@ -194,12 +142,12 @@ class Registry:
     def listing(self) -> list[Listed]:
         """Every method of every plugin, broken and clashing ones with the reason."""
         rows: list[Listed] = []
-        for plugin in self.plugins:
-            self._load(plugin)
+        for plugin in self.found.plugins:
+            self.found.load(plugin)
             if plugin.error:
                 rows.append(Listed("?", plugin.entry_point.name, plugin.provider, "broken", plugin.error))
             for method in plugin.methods:
-                rivals = [p for p, _ in self._providers(method.kind, method.name) if p != plugin.provider]
+                rivals = [p for p, _ in self.found.providers(method.kind, method.name) if p != plugin.provider]
                 status = "clash" if rivals else "ok"
                 reason = f"also claimed by {', '.join(map(str, rivals))}" if rivals else ""
                 rows.append(Listed(method.kind, method.name, plugin.provider, status, reason, method))
@@ -215,8 +163,8 @@ class Registry:
             RequestError: one of the framework's own files cannot be read.
         """
         found: dict[str, Protocol] = {}
-        for plugin in self.plugins:
-            self._load(plugin)
+        for plugin in self.found.plugins:
+            self.found.load(plugin)
             for path in plugin.protocols:
                 for file in sorted(path.rglob("*.toml")) if path.is_dir() else [path]:
                     try:
@@ -262,54 +210,33 @@ class Registry:
         )
 
     def _shipped_protocols(self) -> dict[str, Protocol]:
-        folders = [plugin for plugin in self.plugins if plugin.entry_point.name == "protocols"]
+        folders = [plugin for plugin in self.found.plugins if plugin.entry_point.name == "protocols"]
         for plugin in folders:
-            self._load(plugin)
+            self.found.load(plugin)
         files = (file for plugin in folders for path in plugin.protocols for file in sorted(path.rglob("*.toml")))
         return {protocol.id: protocol for protocol in map(load_protocol, files)}
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _providers(self, kind: str, name: str) -> list[tuple[Provider, type[Method]]]:
-        named = [plugin for plugin in self.plugins if plugin.entry_point.name == name]
-        found = list(self._registered(named, kind, name))
-        # A module may register methods under other names than its entry point's: look at all of them only then.
-        return found or list(self._registered(self.plugins, kind, name))
-
-    def _registered(self, plugins: list[Plugin], kind: str, name: str) -> Iterator[tuple[Provider, type[Method]]]:
-        for plugin in plugins:
-            self._load(plugin)
-            for method in plugin.methods:
-                if (method.kind, method.name) == (kind, name):
-                    yield plugin.provider, method
-
-    def _claims(self, kind: str, name: str) -> list[tuple[Provider, type[Method]]]:
-        """Who provides ``name``, or ``distribution/name``."""
-        found = self._providers(kind, name)
-        if not found and "/" in name:
-            distribution, _, bare = name.partition("/")
-            found = [pair for pair in self._providers(kind, bare) if pair[0].distribution == distribution]
-        return found
-
     def _provider_of(self, method: Method) -> Provider | None:
         if isinstance(method, _UNREGISTERED):
             return None
-        found = self._providers(method.kind, method.name)
+        found = self.found.providers(method.kind, method.name)
         return next((provider for provider, known in found if known is type(method)), None)
 
     def _spelled(self, method: Method) -> str:
         """The name that finds a method again: with its distribution where several claim the bare one."""
         provider = self._provider_of(method)
-        if provider is None or len(self._providers(method.kind, method.name)) == 1:
+        if provider is None or len(self.found.providers(method.kind, method.name)) == 1:
             return method.name
         return f"{provider.distribution}/{method.name}"
 
     def _has(self, kind: str, name: str) -> bool:
-        return bool(self._providers(kind, name))
+        return bool(self.found.providers(kind, name))
 
     def _selected(self, wanted: Reference) -> Reference:
         """Reads a score's name as the compressor ``select`` on that score, unless a compressor has the name."""
-        if self._claims("compressor", wanted.name) or not self._claims("score", wanted.name):
+        if self.found.claims("compressor", wanted.name) or not self.found.claims("score", wanted.name):
             return wanted
         fields = self.find("compressor", SELECT).model_fields
         own = {key: value for key, value in wanted.values.items() if key in fields}
@@ -366,10 +293,10 @@ class Registry:
         return None
 
     def _distribution(self, name: str) -> bool:
-        return any(plugin.provider.distribution == name for plugin in self.plugins)
+        return any(plugin.provider.distribution == name for plugin in self.found.plugins)
 
     def _unknown(self, kind: str, name: str) -> PluginError:
-        for plugin in self.plugins:
+        for plugin in self.found.plugins:
             if plugin.entry_point.name == name and plugin.error:
                 return PluginError(f"The plugin {name!r} of {plugin.provider} is broken: {plugin.error}")
         known = {row.name for row in self.listing() if row.kind == kind}
@@ -377,90 +304,6 @@ class Registry:
             known |= {row.name for row in self.listing() if row.kind == "score"}
         extra = " A local folder or a hub id (user/name) is accepted too." if kind == "dataset" else ""
         return PluginError(f"Unknown {kind} {name!r}. {nearest(name, known)}{extra} See `rethinkdc list-plugins`.")
-
-    def _load(self, plugin: Plugin) -> None:
-        if plugin.loaded:
-            return
-        plugin.loaded = True
-        try:
-            module = plugin.entry_point.load()
-            self._register(plugin, module)
-        except Exception as error:
-            # A third party's import may fail in any way at all; one bad plugin must not break other commands.
-            plugin.error = f"{type(error).__name__}: {error}"
-            plugin.methods = []
-
-    def _register(self, plugin: Plugin, module: ModuleType) -> None:
-        name = f"{plugin.provider.distribution}/{plugin.entry_point.name}"
-        if self.manager.is_registered(module):
-            return  # Another entry point names this module too: what it registers is there already.
-        if self.manager.register(module, name=name) is None:
-            raise PluginError(f"{name} is blocked.")
-        others = [other for other in self.manager.get_plugins() if other is not module]
-        for hook in ("register_methods", "register_datasets", "register_models"):
-            for batch in self.manager.subset_hook_caller(hook, remove_plugins=others)():
-                for method in batch:
-                    _check_contract(method)
-                    plugin.methods.append(method)
-        for paths in self.manager.subset_hook_caller("register_protocols", remove_plugins=others)():
-            plugin.protocols.extend(Path(path) for path in paths)
-        if not plugin.methods and not plugin.protocols and not self.manager.get_hookcallers(module):
-            raise PluginError(f"The module {module.__name__} implements no hook of rethinkdc.hookspecs.")
-
-    def _warn_of_clashes(self) -> None:
-        by_name: dict[str, list[Plugin]] = defaultdict(list)
-        for plugin in self.plugins:
-            by_name[plugin.entry_point.name].append(plugin)
-        for name, rivals in by_name.items():
-            if len(rivals) > 1:
-                claims = ", ".join(str(plugin.provider) for plugin in rivals)
-                warnings.warn(
-                    f"The plugin name {name!r} is provided by {claims}; write distribution/{name} to use one of them.",
-                    stacklevel=4,
-                )
-
-
-def _provider(point: EntryPoint) -> Provider:
-    distribution = point.dist
-    if distribution is None:
-        return Provider("unknown", "0", point.name)
-    return Provider(distribution.name, distribution.version, point.name)
-
-
-def _check_contract(method: Any) -> None:
-    """Refuses a registered object that the framework could not use.
-
-    Raises:
-        PluginError: says what the contract asks for.
-    """
-    if not (isinstance(method, type) and issubclass(method, Method)):
-        raise PluginError(f"{method!r} is not a subclass of rethinkdc's Method.")
-    base = ALL_KINDS.get(getattr(method, "kind", ""))
-    if base is None or not issubclass(method, base):
-        raise PluginError(
-            f"{method.__name__} must subclass one of {', '.join(c.__name__ for c in ALL_KINDS.values())}."
-        )
-    name = getattr(method, "name", None)
-    # Printed without quotes, so that references read it back; the slash belongs to distribution/name.
-    if not isinstance(name, str) or print_value(name) != name or "/" in name:
-        raise PluginError(f"{method.__name__}.name must be a plain name such as 'herding'.")
-    for key, info in method.model_fields.items():
-        words = {"true", "false", "none"} & _literals(info.annotation)
-        if words:
-            raise PluginError(
-                f"{method.__name__}.{key} has the text {words.pop()!r} as a choice, which reads as a word of the "
-                "grammar; use None or bool."
-            )
-    bare = [key for key, info in method.model_fields.items() if not info.description]
-    if bare:
-        raise PluginError(f"{method.__name__}: the fields {', '.join(bare)} have no description.")
-
-
-def _literals(annotation: Any) -> set[str]:
-    """The texts among the choices of a ``Literal``, also inside a union."""
-    if get_origin(annotation) is Literal:
-        return {choice for choice in get_args(annotation) if isinstance(choice, str)}
-    return set().union(*(_literals(inner) for inner in get_args(annotation)))
 
 
 def _plain(value: Any) -> Any:

@@ -29,6 +29,7 @@ LAYERS = (
     "context",
     "contracts",
     "hookspecs",
+    "discovery",
     "registry",
     "records",
     "environment",
@@ -42,7 +43,7 @@ LAYERS = (
 )
 
 # Not for plugins: what finds them, runs them and shows them.
-INNER = {"registry", "request", "runner", "api", "records", "cache", "environment", "progress", "cli", "testing"}
+INNER = {"discovery", "registry", "request", "runner", "api", "records", "cache", "environment", "progress", "cli", "testing"}
 
 # Imports to the right that are for the type checker alone, with what they type. No others are allowed.
 TYPING_ONLY = {

@@ -303,7 +303,7 @@ def test_a_broken_plugin_is_listed_with_the_reason_and_breaks_nothing_else(
 def test_a_name_that_is_asked_for_loads_one_plugin_only(registry: Registry) -> None:
     fresh = Registry()
     fresh.build("compressor", "random")
-    assert {plugin.entry_point.name for plugin in fresh.plugins if plugin.loaded} == {"random"}
+    assert {plugin.entry_point.name for plugin in fresh.found.plugins if plugin.loaded} == {"random"}
 
 
 def test_a_parameter_keeps_its_value_through_a_nested_reference(registry: Registry) -> None:

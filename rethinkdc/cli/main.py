@@ -123,7 +123,7 @@ def run(
 
     runner = _runner(records, cache_dir, device, workers, threads)
     for name in tracker or []:
-        runner.registry.activate(name)
+        runner.registry.found.activate(name)
     requests = [
         Request(
             compressor=compressor,
@@ -330,9 +330,7 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> N
         typer.secho(f"Warning: {message}", fg=typer.colors.YELLOW, err=True)
 
 
-def _runner(
-    records: Path | None, cache_dir: Path | None, device: str | None, workers: int | None, threads: int
-) -> Any:
+def _runner(records: Path | None, cache_dir: Path | None, device: str | None, workers: int | None, threads: int) -> Any:
     from rethinkdc.api import make_runner
 
     return make_runner(**_machine(records, cache_dir, device, workers, threads))

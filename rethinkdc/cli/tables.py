@@ -13,10 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 
+from rethinkdc.discovery import ALL_KINDS
 from rethinkdc.errors import RequestError, nearest
 from rethinkdc.method import print_value
 from rethinkdc.records import Record, Records
-from rethinkdc.registry import ALL_KINDS, Listed, Registry
+from rethinkdc.registry import Listed, Registry
 from rethinkdc.storage import write_atomic
 
 _console = Console()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import PIL
+
 from rethinkdc.data.chunks import in_chunks
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.encoded import EncodedImages

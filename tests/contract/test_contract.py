@@ -11,7 +11,8 @@ from rethinkdc.contracts import Compressor, Evaluator, Score
 from rethinkdc.data.folder import HubFileDataset
 from rethinkdc.errors import DataError, RequestError, UnsupportedError
 from rethinkdc.method import Method, Reference
-from rethinkdc.registry import ALL_KINDS, Listed, Registry
+from rethinkdc.discovery import ALL_KINDS
+from rethinkdc.registry import Listed, Registry
 from rethinkdc.request import Request, check_request, make_plan
 from rethinkdc.testing import check_method, check_words, context, images
 from rethinkdc.types import Axis, Budget

@@ -125,6 +125,6 @@ def test_an_entry_point_registers_a_method_of_its_own_name(name: str, module: st
 
 def test_the_installed_entry_points_are_those_of_the_project() -> None:
     """Fails after a change of the entry points until the checkout is installed again."""
-    own = [plugin for plugin in Registry().plugins if plugin.provider.distribution == "rethinkdc"]
+    own = [plugin for plugin in Registry().found.plugins if plugin.provider.distribution == "rethinkdc"]
     assert {plugin.entry_point.name: plugin.entry_point.value for plugin in own} == entry_points()
     assert {plugin.provider.version for plugin in own} == {project()["project"]["version"]}
