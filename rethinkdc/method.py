@@ -14,11 +14,13 @@ reference and ``[resnet18,mobilenet_v2]`` two.
 
 from __future__ import annotations
 
+import inspect
 import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic.fields import FieldInfo
 
 from rethinkdc.errors import RequestError
 
@@ -50,9 +52,15 @@ class Method(BaseModel):
         """First line of the docstring: what tables show."""
         return (cls.__doc__ or "").strip().split("\n", 1)[0]
 
+    @classmethod
+    def fields(cls) -> dict[str, FieldInfo]:
+        """The hyper-parameters in printing order: a class's own before those that it inherits."""
+        own = inspect.get_annotations(cls)
+        return dict(sorted(cls.model_fields.items(), key=lambda item: item[0] not in own))
+
     def changed(self) -> dict[str, Any]:
         """The fields whose value differs from the default, in declaration order."""
-        fields = type(self).model_fields
+        fields = self.fields()
         return {
             key: value
             for key, value in ((key, getattr(self, key)) for key in fields)

@@ -199,7 +199,10 @@ class Registry:
         """The protocol declared as default for a dataset of this schema and a labeler of this track."""
         known = self.protocols().values()
         fitting = [p for p in known if p.admits(track) and p.fits(schema)]
+        # A third party's default counts only where the framework has none: installing a package changes no result.
+        own = self._shipped_protocols()
         chosen = [protocol for protocol in fitting if protocol.default]
+        chosen = [protocol for protocol in chosen if protocol.id in own] or chosen
         if len(chosen) == 1:
             return chosen[0]
         candidates = ", ".join(p.id for p in fitting) or "none fits this dataset and track"
@@ -210,7 +213,12 @@ class Registry:
         )
 
     def _shipped_protocols(self) -> dict[str, Protocol]:
-        folders = [plugin for plugin in self.found.plugins if plugin.entry_point.name == "protocols"]
+        """Those of the framework itself, by id."""
+        folders = [
+            plugin
+            for plugin in self.found.plugins
+            if plugin.entry_point.name == "protocols" and plugin.provider.distribution == OWN
+        ]
         for plugin in folders:
             self.found.load(plugin)
         files = (file for plugin in folders for path in plugin.protocols for file in sorted(path.rglob("*.toml")))

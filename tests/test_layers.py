@@ -28,6 +28,7 @@ LAYERS = (
     "proxy",
     "context",
     "contracts",
+    "combination",
     "hookspecs",
     "discovery",
     "registry",
@@ -43,7 +44,19 @@ LAYERS = (
 )
 
 # Not for plugins: what finds them, runs them and shows them.
-INNER = {"discovery", "registry", "request", "runner", "api", "records", "cache", "environment", "progress", "cli", "testing"}
+INNER = {
+    "discovery",
+    "registry",
+    "request",
+    "runner",
+    "api",
+    "records",
+    "cache",
+    "environment",
+    "progress",
+    "cli",
+    "testing",
+}
 
 # Imports to the right that are for the type checker alone, with what they type. No others are allowed.
 TYPING_ONLY = {

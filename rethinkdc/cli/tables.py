@@ -76,14 +76,22 @@ def print_summary(found: list[Record], records: Records) -> None:
 
 def difference_to_random(record: Record, records: Records) -> float | None:
     """Top-1 minus that of ``random`` with equal dataset, protocol, labels, ipc and seeds; None when not on record."""
-    if record.evaluation is None or record.labels["compressor"] == "random":
+    if record.evaluation is None or _is_random(record):
         return None
     for other in records.all():
-        if other.labels.get("compressor") != "random" or other.status != "ok" or other.evaluation is None:
-            continue
-        if other.condition == record.condition:
+        if other.status == "ok" and other.evaluation and _is_random(other) and other.condition == record.condition:
             return record.evaluation.metrics["top1"] - other.evaluation.metrics["top1"]
     return None
+
+
+def _is_random(record: Record) -> bool:
+    """Whether it is the framework's own baseline, not a third party's method of that name."""
+    compressor = record.definition.get("compressor") or {}
+    return (
+        compressor.get("name") == "random"
+        and compressor.get("kind") == "compressor"
+        and "distribution" not in compressor
+    )
 
 
 def print_plugins(registry: Registry, *, as_json: bool) -> None:
@@ -98,7 +106,7 @@ def print_plugins(registry: Registry, *, as_json: bool) -> None:
                     "family": row.method.family if row.method else "",
                     "paper": row.method.paper if row.method else "",
                     "summary": row.method.summary() if row.method else "",
-                    "parameters": list(row.method.model_fields) if row.method else [],
+                    "parameters": list(row.method.fields()) if row.method else [],
                     "distribution": row.provider.distribution,
                     "version": row.provider.version,
                     "status": row.status,
@@ -172,7 +180,7 @@ def _described(row: Listed) -> str:
     if row.status != "ok":
         lines.append(f"[red]{row.status}: {row.reason}[/red]")
     if method:
-        facts = [method.family, method.paper, ", ".join(method.model_fields)]
+        facts = [method.family, method.paper, ", ".join(method.fields())]
         lines.append(f"[dim]{'; '.join(fact for fact in [*facts, str(row.provider)] if fact)}[/dim]")
     else:
         lines.append(f"[dim]{row.provider}[/dim]")
@@ -203,7 +211,7 @@ def _print_method(method: Any, provider: str) -> None:
         _console.print("No parameters.\n")
         return
     table = Table("parameter", "type", "default", "what it is")
-    for key, info in method.model_fields.items():
+    for key, info in method.fields().items():
         kind_text = _type_text(method.model_json_schema()["properties"][key])
         default = "(required)" if info.is_required() else print_value(info.default)
         table.add_row(key, kind_text, escape(default), escape(info.description or ""))

@@ -9,9 +9,9 @@ import pytest
 
 from rethinkdc.contracts import Compressor, Evaluator, Score
 from rethinkdc.data.folder import HubFileDataset
+from rethinkdc.discovery import ALL_KINDS
 from rethinkdc.errors import DataError, RequestError, UnsupportedError
 from rethinkdc.method import Method, Reference
-from rethinkdc.discovery import ALL_KINDS
 from rethinkdc.registry import Listed, Registry
 from rethinkdc.request import Request, check_request, make_plan
 from rethinkdc.testing import check_method, check_words, context, images
