@@ -25,7 +25,7 @@ from rethinkdc.compressed.working import load_tensors
 from rethinkdc.errors import RequestError
 from rethinkdc.method import Method, Reference
 from rethinkdc.protocol import Network, Protocol
-from rethinkdc.proxy import TRACE_SEMANTICS, proxy_features, train_proxy
+from rethinkdc.proxy import TRACE_SEMANTICS, as_epoch, proxy_features, train_proxy
 from rethinkdc.storage import digest, file_digest, write_atomic
 from rethinkdc.training.loop import LOOP_REVISION
 from rethinkdc.training.trace import Trace
@@ -116,6 +116,16 @@ class Context:
                     write_atomic(path.with_suffix(".sha256"), file_digest(path).encode())
                 done(1)
         return [load_tensors(folder / f"part-{index:05d}.safetensors") for index in range(count)]
+
+    @property
+    def proxy_epochs(self) -> int:
+        """Length of the protocol's proxy on this training set; known without training it."""
+        return self.protocol.proxy.training.length(len(self.data)).epochs
+
+    @property
+    def clean_epochs(self) -> tuple[int, ...]:
+        """The 1-based epochs after which the proxy observes un-augmented rows."""
+        return tuple(sorted({as_epoch(value, self.proxy_epochs) for value in self.protocol.proxy.clean}))
 
     def trace(self, repeat: int = 0) -> Trace:
         """The trace of the protocol's proxy (``repeat`` > 0: of an independent further run)."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.store import CanvasStore, NativeStore, Store
+from rethinkdc.errors import RequestError
 from rethinkdc.models.model import Model, build_seeded
 from rethinkdc.protocol import Epoch, Protocol
 from rethinkdc.training.loop import FitSeeds, fit
@@ -45,6 +46,29 @@ def clean_view(protocol: Protocol) -> TestView:
 def as_epoch(value: Epoch, epochs: int) -> int:
     """A 1-based epoch from an epoch or a fraction of the run's length (1.0 = the last)."""
     return max(1, round(value * epochs)) if isinstance(value, float) else value
+
+
+def epoch_range(chosen: Epoch | tuple[Epoch, Epoch], epochs: int, name: str) -> tuple[int, int]:
+    """First and last 1-based epoch of a snapshot or a range, checked before any proxy is trained.
+
+    Args:
+        chosen: one epoch, or (first, last); fractions of the run are allowed.
+        epochs: length of the proxy.
+        name: of the score, for errors.
+
+    Raises:
+        RequestError: the range runs backwards or beyond the proxy.
+    """
+    first, last = chosen if isinstance(chosen, tuple | list) else (chosen, chosen)
+    first, last = as_epoch(first, epochs), as_epoch(last, epochs)
+    if first > last:
+        raise RequestError(f"{name}: epochs=[{first},{last}] runs backwards; give [first,last].")
+    if last > epochs:
+        raise RequestError(
+            f"{name}: epoch {last} does not exist: the protocol's proxy trains for {epochs} epochs. "
+            f"Choose epochs within 1..{epochs}, or a fraction such as 0.5."
+        )
+    return first, last
 
 
 def train_proxy(

@@ -50,9 +50,10 @@ def test_an_artefact_is_made_once_and_found_by_the_next_process(tmp_path: Path) 
 
 
 def test_two_processes_make_an_artefact_once(tmp_path: Path) -> None:
-    spawned = multiprocessing.get_context("spawn")
-    start = spawned.Barrier(2)
-    workers = [spawned.Process(target=make_slowly, args=(tmp_path, start)) for _ in range(2)]
+    # Forked, since a spawned process could not import a test module.
+    forked = multiprocessing.get_context("fork")
+    start = forked.Barrier(2)
+    workers = [forked.Process(target=make_slowly, args=(tmp_path, start)) for _ in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:

@@ -57,9 +57,10 @@ def test_a_gap_left_by_a_removed_attempt_is_not_filled(tmp_path: Path) -> None:
 
 
 def test_two_processes_never_share_an_attempt(tmp_path: Path) -> None:
-    spawned = multiprocessing.get_context("spawn")
-    start = spawned.Barrier(PROCESSES)
-    workers = [spawned.Process(target=add_many, args=(tmp_path, who, start)) for who in range(PROCESSES)]
+    # Forked, since a spawned process could not import a test module.
+    forked = multiprocessing.get_context("fork")
+    start = forked.Barrier(PROCESSES)
+    workers = [forked.Process(target=add_many, args=(tmp_path, who, start)) for who in range(PROCESSES)]
     for worker in workers:
         worker.start()
     for worker in workers:

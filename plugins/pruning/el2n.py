@@ -16,7 +16,7 @@ from rethinkdc.contracts import Score
 from rethinkdc.errors import RequestError
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method
-from rethinkdc.proxy import as_epoch
+from rethinkdc.proxy import epoch_range
 from rethinkdc.types import Images
 
 Epoch = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, le=1)]
@@ -40,20 +40,21 @@ class EL2N(Score):
     repeats: int = Field(default=1, ge=1, le=100, description="Independent proxy runs to average over (the paper: 10).")
 
     def score(self, data: Images, context: Context) -> Tensor:  # noqa: ARG002 - the trace holds the data's rows
-        return torch.stack([self._of_run(context, repeat) for repeat in range(self.repeats)]).mean(0)
-
-    def _of_run(self, context: Context, repeat: int) -> Tensor:
-        trace = context.trace(repeat)
         chosen = self.epochs if self.epochs is not None else self._default(context)
-        first, last = chosen if isinstance(chosen, tuple | list) else (chosen, chosen)
-        first, last = as_epoch(first, trace.epochs), as_epoch(last, trace.epochs)
-        if first > last:
-            raise RequestError(f"el2n: epochs=[{first},{last}] runs backwards; give [first,last].")
-        return error_norm(trace.column(f"{self.observe}.error", first, last))
+        first, last = epoch_range(chosen, context.proxy_epochs, self.name)
+        unseen = set(range(first, last + 1)) - set(context.clean_epochs)
+        if self.observe == "clean" and unseen:
+            raise RequestError(
+                f"{self.name}: clean images were not observed after epoch {min(unseen)}; the protocol lists the epochs "
+                f"{', '.join(map(str, context.clean_epochs))}."
+            )
+        column = f"{self.observe}.error"
+        runs = [error_norm(context.trace(repeat).column(column, first, last)) for repeat in range(self.repeats)]
+        return torch.stack(runs).mean(0)
 
     def _default(self, context: Context) -> Epoch | tuple[Epoch, Epoch]:
         if self.observe == "clean":
-            return context.trace().clean_epochs[0]
+            return context.clean_epochs[0]
         epochs: Epoch | tuple[Epoch, Epoch] = context.protocol.proxy.scores.get("el2n", {}).get("epochs", 1.0)
         return epochs
 

@@ -132,7 +132,5 @@ def _peak(tmp_path: Path, rows: int) -> int:
 def test_scoring_ten_times_the_images_adds_at_most_64_bytes_per_image(tmp_path: Path) -> None:
     small, large = _peak(tmp_path, SMALL), _peak(tmp_path, LARGE)
     added = (large - small) / (LARGE - SMALL)
-    print(
-        f"\npeak anonymous memory: {small:,} bytes at {SMALL:,} images, {large:,} at {LARGE:,}: {added:.1f} per added image"
-    )
+    print(f"\n{small:,} bytes at {SMALL:,} images, {large:,} at {LARGE:,}: {added:.1f} per added image")
     assert added <= BYTES_PER_IMAGE

@@ -58,6 +58,14 @@ class Traced:
         return self.runs[repeat]
 
     @property
+    def proxy_epochs(self) -> int:
+        return self.runs[0].epochs
+
+    @property
+    def clean_epochs(self) -> tuple[int, ...]:
+        return self.runs[0].clean_epochs
+
+    @property
     def protocol(self) -> Any:
         return SimpleNamespace(proxy=SimpleNamespace(scores=self.scores))
 
@@ -113,12 +121,12 @@ def test_clean_scores_are_of_the_clean_observations(traced: Traced) -> None:
 
 
 def test_a_clean_epoch_that_was_not_observed_is_an_error_that_names_those_that_were(traced: Traced) -> None:
-    with pytest.raises(RequestError, match=r"after these epochs only: 2, 3\."):
+    with pytest.raises(RequestError, match=r"lists the epochs 2, 3\."):
         scored(traced, observe="clean", epochs=4)
 
 
 @pytest.mark.parametrize(
-    ("epochs", "message"), [(5, "from 1 to 4"), ((3, 9), "from 1 to 4"), ((3, 2), "runs backwards")]
+    ("epochs", "message"), [(5, "within 1..4"), ((3, 9), "within 1..4"), ((3, 2), "runs backwards")]
 )
 def test_epochs_that_do_not_exist_are_an_error(traced: Traced, epochs: Any, message: str) -> None:
     with pytest.raises(RequestError, match=message):
