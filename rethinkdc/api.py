@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -248,6 +249,7 @@ def score(
     """
     runner = make_runner(**machine)
     reference = parse_reference(name)
+    runner.registry.check_unambiguous("score", reference)
     method = runner.registry.build("score", reference)
     request = Request(
         compressor="full",
@@ -261,6 +263,7 @@ def score(
     context = runner.context(plan, splits)
     with deterministic(runner.device, runner.threads):
         scores = context.score(runner.registry.reference(method))
+    shutil.rmtree(context.folder, ignore_errors=True)
     about = {
         "score": runner.registry.label(method),
         "definition": runner.registry.definition(method),
@@ -347,9 +350,11 @@ def _check_targets(targets: Tensor | None, count: int) -> None:
         raise RequestError(f"targets must be class indices from 0; found {int(targets.min())}.")
 
 
-def _ipc_of(made: CompressedSet) -> int:
+def _ipc_of(made: CompressedSet) -> int | None:
     """Images per class: the card's, or the mean over the classes that occur."""
-    return made.card.ipc or max(1, round(len(made) / max(1, len(made.targets.unique()))))
+    if made.card.method:
+        return made.card.ipc
+    return max(1, round(len(made) / max(1, len(made.targets.unique()))))
 
 
 __all__ = ["compress", "evaluate", "make_runner", "parse_seeds", "run", "score"]

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts import Compressor
+from rethinkdc.errors import UnsupportedError
 from rethinkdc.method import Reference
 from rethinkdc.selection.grid import cells_of, combine_rows
 from rethinkdc.types import Budget, Fit, Images, Interpolation, ViewRule
@@ -40,7 +41,18 @@ class Combination(Compressor):
 
     def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
         cells = self.rows_per_canvas()
+        selector = context.method("compressor", self.selector())
+        if selector.rows_per_canvas() != 1 or not selector.balanced:
+            raise UnsupportedError(
+                f"{self.name} combines single rows, the same number of each class; {selector.name} does not give that. "
+                "Use a selector such as random or el2n:direction=easy."
+            )
         chosen = context.compress(self.selector(), data, budget.model_copy(update={"ipc": budget.ipc * cells}))
+        if chosen.rows is None or chosen.weights is not None:
+            raise UnsupportedError(
+                f"{self.name} combines unweighted training rows; {selector.name} gives "
+                f"{'weights' if chosen.rows is not None else 'images of its own'}."
+            )
         rule = ViewRule(scope="cell" if self.constrained else "canvas", choice=self.choice, scale=self.scale)
         return combine_rows(
             data,

@@ -196,9 +196,12 @@ class Context:
             )
             save_working(made.with_card(card), out)
 
-        return load_working(
+        made = load_working(
             self._artefact("sets", key, "selection" if method.rows_per_canvas() else "synthesis", build), data
         )
+        # The same set serves every protocol with this store and proxy; the card names the one that asks now.
+        asked = {"protocol": self.protocol.id, "protocol_digest": self.protocol.digest}
+        return made.with_card(made.card.model_copy(update=asked))
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -209,7 +212,7 @@ class Context:
         key = {
             "semantics": [TRACE_SEMANTICS, LOOP_REVISION, VIEWS_REVISION],
             "model": self.define(self._proxy_model()),
-            "making": self.protocol.making_digest,
+            "making": self.protocol.proxy_digest,
             "data": self.data.fingerprint,
             "seed": self.seeds.proxy,
             "repeat": repeat,
@@ -248,7 +251,8 @@ class Context:
         name = digest(key)
 
         def make(work: Path, out: Path) -> None:
-            inner = replace(self, folder=work, notes={}, costs={})
+            # The student and the ipc are no part of a key, so what is made must not see them.
+            inner = replace(self, folder=work, notes={}, costs={}, student=None, ipc=None)
             before = time.perf_counter()
             told = build(inner, out) or 0.0
             # What nested artefacts took is theirs, whether they were made just now or long ago.
@@ -273,6 +277,8 @@ def check_budget(made: CompressedSet, name: str, budget: Budget, *, budgeted: bo
     """
     if made.size is not None and made.size != budget.size:
         raise RequestError(f"{name} returned canvases of {made.size} px; the protocol stores {budget.size} px.")
+    if not len(made):
+        raise RequestError(f"{name} returned no canvas at all; the budget is {budget.total}.")
     if int(made.targets.min()) < 0 or int(made.targets.max()) >= budget.classes:
         raise RequestError(f"{name} returned targets outside 0..{budget.classes - 1}.")
     if not budgeted:

@@ -59,6 +59,7 @@ class Discovery:
     def __init__(self, points: Iterable[EntryPoint] | None = None) -> None:
         self.manager = pluggy.PluginManager(hookspecs.GROUP)
         self.manager.add_hookspecs(hookspecs)
+        self._active: set[str] = set()
         found = entry_points(group=hookspecs.GROUP) if points is None else points
         self.plugins = [Plugin(_provider(point), point) for point in found]
         # The framework's own first, so that listings and look-ups do not depend on the order of installation.
@@ -80,6 +81,12 @@ class Discovery:
             self.load(plugin)
             if plugin.error:
                 raise PluginError(f"The plugin {name!r} of {plugin.provider} is broken: {plugin.error}")
+            self._active.add(f"{plugin.provider.distribution}/{plugin.entry_point.name}")
+
+    def event(self, name: str) -> Any:
+        """The hook of a run event; only the plugins that were activated hear it, however many are imported."""
+        deaf = [plugin for label, plugin in self.manager.list_name_plugin() if label not in self._active]
+        return self.manager.subset_hook_caller(name, remove_plugins=deaf)
 
     def providers(self, kind: str, name: str) -> list[tuple[Provider, type[Method]]]:
         """Who registered a method of this kind and name."""
@@ -114,7 +121,7 @@ class Discovery:
         except Exception as error:
             # A third party's import may fail in any way at all; one bad plugin must not break other commands.
             plugin.error = f"{type(error).__name__}: {error}"
-            plugin.methods = []
+            plugin.methods, plugin.protocols = [], []
 
     def _register(self, plugin: Plugin, module: ModuleType) -> None:
         name = f"{plugin.provider.distribution}/{plugin.entry_point.name}"

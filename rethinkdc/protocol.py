@@ -96,6 +96,15 @@ class Protocol(_Frozen):
         return digest(self.model_dump(mode="json", exclude=_DESCRIPTIVE))
 
     @cached_property
+    def proxy_digest(self) -> str:
+        """Digest of what a proxy depends on; which epochs a score reads is no part of it."""
+        return digest(
+            self.model_dump(
+                mode="json", include={"store": True, "proxy": True, "test": True}, exclude={"proxy": {"scores"}}
+            )
+        )
+
+    @cached_property
     def making_digest(self) -> str:
         """Digest of what a compressed set depends on: store, proxy and its view of images; not the student."""
         return digest(self.model_dump(mode="json", include={"store", "proxy", "test"}))
@@ -105,9 +114,9 @@ class Protocol(_Frozen):
         return track in _ADMITS[self.track]
 
     def fits(self, schema: Schema) -> bool:
-        """Whether a dataset of this exact schema may be used: what the protocol leaves open fits anything."""
+        """Whether a dataset of this schema may be used: what either leaves open fits anything."""
         wanted, found = self.data.model_dump(), schema.model_dump()
-        return all(value is None or value == found[key] for key, value in wanted.items())
+        return all(value is None or found[key] in (None, value) for key, value in wanted.items())
 
     def override(self, values: dict[str, Any]) -> Protocol:
         """The protocol with dotted keys (``training.batch``) replaced, marked modified.
@@ -115,13 +124,19 @@ class Protocol(_Frozen):
         Raises:
             RequestError: an unknown key or a value that does not fit, named.
         """
-        if not values:
-            return self
+        fixed = {"id", "version", "data", *_DESCRIPTIVE}
+        if wrong := [key for key in values if key.split(".")[0] in fixed]:
+            raise RequestError(
+                f"{wrong[0]!r} of a protocol cannot be overridden: it describes the protocol or its data. "
+                "Write a protocol file of your own."
+            )
         content = self.model_dump(mode="json")
         for key, value in values.items():
             _replace(content, key, value)
         content["overrides"] = {**self.overrides, **values}
-        return _validated(content, f"protocol {self.id} with {', '.join(f'{k}={v}' for k, v in values.items())}")
+        changed = _validated(content, f"protocol {self.id} with {', '.join(f'{k}={v}' for k, v in values.items())}")
+        # An override that says what the protocol says already changes nothing, and marks nothing.
+        return self if changed.digest == self.digest else changed
 
 
 def load_protocol(path: Path) -> Protocol:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -155,9 +156,26 @@ class Records:
                     file.flush()
                     os.fsync(file.fileno())
                 # A link fails when the name exists: two processes never share an attempt.
-                os.link(temporary, self.path(record.key, attempt))
+                _placed(Path(temporary), self.path(record.key, attempt))
                 return numbered
             except FileExistsError:
                 attempt += 1
             finally:
                 Path(temporary).unlink()
+
+
+def _placed(temporary: Path, final: Path) -> None:
+    """Gives a written file its name, unless the name is taken.
+
+    Raises:
+        FileExistsError: it is.
+    """
+    try:
+        os.link(temporary, final)
+    except FileExistsError:
+        raise
+    except OSError:
+        # No hard links here (exFAT, some network mounts): take the name first, then move the content over it.
+        with final.open("x"):
+            pass
+        shutil.copyfile(temporary, final)

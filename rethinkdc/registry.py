@@ -59,15 +59,35 @@ class Registry:
             PluginError: no such method, a broken plugin of that name, or several distributions claim it.
         """
         found = self.found.claims(kind, name)
+        if not found:
+            raise self._unknown(kind, name)
+        # The framework's own come first: its protocols and defaults mean them. What a user types is checked before.
+        if len(found) > 1 and found[0][0].distribution != OWN:
+            raise _claimed(kind, name, found)
+        return found[0][1]
+
+    def check_unambiguous(self, kind: str, reference: Reference | str) -> None:
+        """Refuses a reference, as typed by a user, that names a method which several distributions claim.
+
+        Raises:
+            PluginError: names the distributions, and how to say which one is meant.
+        """
+        if isinstance(reference, str) and kind == "dataset" and Path(reference).expanduser().exists():
+            return
+        wanted = parse_reference(reference) if isinstance(reference, str) else reference
+        if kind == "compressor":
+            wanted = self._selected(wanted)
+        found = self.found.claims(kind, wanted.name)
         if len(found) > 1:
-            claims = " and ".join(f"{provider} (as {provider.distribution}/{name})" for provider, _ in found)
-            raise PluginError(
-                f"The {kind} name {name!r} is claimed by {claims}. "
-                f"Say which one you mean, for example {found[0][0].distribution}/{name}."
-            )
-        if found:
-            return found[0][1]
-        raise self._unknown(kind, name)
+            raise _claimed(kind, wanted.name, found)
+        if not found:
+            return
+        for key, info in found[0][1].model_fields.items():
+            for nested in (item.kind for item in info.metadata if isinstance(item, OfKind)):
+                value = wanted.values.get(key)
+                for item in value if isinstance(value, tuple | list) else [value]:
+                    if isinstance(item, Reference | str):
+                        self.check_unambiguous(nested, item)
 
     def build(self, kind: str, reference: Reference | str) -> Method:
         """Validates a reference and returns its method; nested references are made canonical.
@@ -195,16 +215,25 @@ class Registry:
             )
         return known[name]
 
-    def default_protocol(self, schema: Schema, track: str) -> Protocol:
-        """The protocol declared as default for a dataset of this schema and a labeler of this track."""
-        known = self.protocols().values()
-        fitting = [p for p in known if p.admits(track) and p.fits(schema)]
+    def default_protocol(self, dataset: Dataset, schema: Schema, track: str) -> Protocol:
+        """The protocol declared as default for this dataset, or for its exact sizes, and a labeler of this track.
+
+        Args:
+            dataset: a protocol that states no sizes is the default of its own dataset only.
+            schema: the dataset's exact schema.
+            track: the labeler's.
+
+        Raises:
+            RequestError: none, or several; names the candidates.
+        """
         # A third party's default counts only where the framework has none: installing a package changes no result.
-        own = self._shipped_protocols()
-        chosen = [protocol for protocol in fitting if protocol.default]
-        chosen = [protocol for protocol in chosen if protocol.id in own] or chosen
-        if len(chosen) == 1:
-            return chosen[0]
+        for known in (self._shipped_protocols, self.protocols):
+            fitting = [protocol for protocol in known().values() if protocol.admits(track) and protocol.fits(schema)]
+            defaults = [protocol for protocol in fitting if protocol.default]
+            chosen = [p for p in defaults if p.default_dataset == dataset.name]
+            chosen = chosen or [p for p in defaults if p.data.train is not None]
+            if len(chosen) == 1:
+                return chosen[0]
         candidates = ", ".join(p.id for p in fitting) or "none fits this dataset and track"
         raise RequestError(
             f"No default protocol for {schema.classes} classes, {schema.train:,} training and {schema.test:,} test "
@@ -312,6 +341,14 @@ class Registry:
             known |= {row.name for row in self.listing() if row.kind == "score"}
         extra = " A local folder or a hub id (user/name) is accepted too." if kind == "dataset" else ""
         return PluginError(f"Unknown {kind} {name!r}. {nearest(name, known)}{extra} See `rethinkdc list-plugins`.")
+
+
+def _claimed(kind: str, name: str, found: list[tuple[Provider, type[Method]]]) -> PluginError:
+    claims = " and ".join(f"{provider} (as {provider.distribution}/{name})" for provider, _ in found)
+    return PluginError(
+        f"The {kind} name {name!r} is claimed by {claims}. "
+        f"Say which one you mean, for example {found[0][0].distribution}/{name}."
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -93,6 +93,8 @@ def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[
     Raises:
         RequestError: an unknown name, a value out of bounds, or parts that do not go together.
     """
+    for kind, text in _typed(request, made is None):
+        registry.check_unambiguous(kind, text)
     labeler = registry.build("labeler", request.labeler)
     evaluator = registry.build("evaluator", request.evaluator)
     compressor = None if made else registry.build("compressor", request.compressor)
@@ -108,10 +110,12 @@ def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[
     if chosen and dataset.schema and not chosen.fits(dataset.schema):
         raise _misfit(chosen, dataset.name, dataset.schema)
     fingerprint, schema = dataset.identify(cache.home)
-    protocol = chosen or registry.default_protocol(schema, labeler.track)
+    protocol = chosen or registry.default_protocol(dataset, schema, labeler.track)
     if not protocol.fits(schema):
         raise _misfit(protocol, registry.label(dataset), schema)
     protocol = protocol.override(request.overrides)
+    for score, values in protocol.proxy.scores.items():
+        registry.build("score", Reference(name=score, values=values))
     student = _student(request, registry, protocol)
     model = registry.build("model", student.model)
     ipc = made["ipc"] if made else _ipc(request, compressor, protocol)
@@ -152,6 +156,18 @@ def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[
         labels=labels,
         key=digest(definition)[:KEY_LENGTH],
     )
+
+
+def _typed(request: Request, with_compressor: bool) -> list[tuple[str, str]]:
+    """The references that a user wrote; defaults mean the framework's own methods."""
+    given = {
+        "compressor": request.compressor if with_compressor else None,
+        "labeler": request.labeler if request.labeler != Request.labeler else None,
+        "evaluator": request.evaluator if request.evaluator != Request.evaluator else None,
+        "dataset": request.dataset,
+        "model": request.student,
+    }
+    return [(kind, text) for kind, text in given.items() if text]
 
 
 def load_splits(plan: Plan, cache: Cache) -> Splits:

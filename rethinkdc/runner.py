@@ -83,8 +83,11 @@ class Runner:
         plan = make_plan(request, self.registry, self.cache)
         splits = load_splits(plan, self.cache)
         check_request(plan, splits)
+        context = self.context(plan, splits)
         with deterministic(self.device, self.threads):
-            return self._compressed(plan, self.context(plan, splits), splits), plan
+            made = self._compressed(plan, context, splits)
+        shutil.rmtree(context.folder, ignore_errors=True)
+        return made, plan
 
     def context(self, plan: Plan, splits: Splits) -> Context:
         """The surroundings of a plan's methods."""
@@ -101,7 +104,7 @@ class Runner:
             folder=self.cache.work("runs", plan.key),
             progress=self.progress,
             workers=self.workers,
-            epoch_ended=lambda epoch, loss: self.registry.manager.hook.epoch_ended(epoch=epoch, loss=loss),
+            epoch_ended=lambda epoch, loss: self.registry.found.event("epoch_ended")(epoch=epoch, loss=loss),
         )
 
     # -- inside ----------------------------------------------------------------------------------------------------
@@ -123,20 +126,21 @@ class Runner:
     def _carried_out(self, plan: Plan, make: Callable[[Context, Splits], CompressedSet]) -> Record:
         splits = load_splits(plan, self.cache)
         check_request(plan, splits)
-        hook = self.registry.manager.hook
-        hook.run_started(definition=plan.definition)
+        self.registry.found.event("run_started")(definition=plan.definition)
         context = self.context(plan, splits)
         try:
             with deterministic(self.device, self.threads):
-                record = self.records.add(self._measured(plan, context, splits, make))
+                measured = self._measured(plan, context, splits, make)
         except RethinkError as error:
             # Diverged or refused: the same work would end the same way, so nothing is kept for going on.
             shutil.rmtree(context.folder, ignore_errors=True)
             if isinstance(error, DivergedError):
                 self.records.add(self._record(plan, status="failed", reason=str(error), notes=context.notes))
             raise
+        # What is done stays resumable until its record is written.
+        record = self.records.add(measured)
         shutil.rmtree(context.folder, ignore_errors=True)
-        hook.run_finished(record=record.model_dump(mode="json"))
+        self.registry.found.event("run_finished")(record=record.model_dump(mode="json"))
         return record
 
     def _measured(
@@ -174,7 +178,7 @@ class Runner:
             modified=plan.protocol.modified,
             tune=plan.request.tune,
             track=plan.labeler.track,
-            environment=environment(self.device),
+            environment={**environment(self.device), "threads": self.threads},
             plugins=self.registry.used(plan.methods),
             **values,
         )
@@ -222,6 +226,7 @@ def deterministic(device: torch.device, threads: int = 1) -> Iterator[None]:
 
 def _fitted_to(made: CompressedSet, splits: Splits, plan: Plan) -> CompressedSet:
     """Checks a finished set against the dataset and protocol, and puts its classes into the dataset's order by name."""
+    _check_card(made, splits, plan)
     size, names = plan.protocol.store.size, splits.train.class_names
     if made.size is not None and made.size != size:
         raise RequestError(f"The set holds images of {made.size} px; the protocol {plan.protocol.id} stores {size} px.")
@@ -230,6 +235,8 @@ def _fitted_to(made: CompressedSet, splits: Splits, plan: Plan) -> CompressedSet
     if set(made.class_names) == set(names):
         place = torch.tensor([names.index(name) for name in made.class_names])
         made.targets = place[made.targets]
+        if made.soft_targets is not None:
+            made.soft_targets = made.soft_targets[:, torch.argsort(place)]
     elif not (len(made.class_names) <= len(names) and all(name.isdigit() for name in made.class_names)):
         raise RequestError(
             f"The set's classes ({', '.join(made.class_names[:5])}, ...) are not those of {plan.labels['dataset']} "
@@ -241,6 +248,21 @@ def _fitted_to(made: CompressedSet, splits: Splits, plan: Plan) -> CompressedSet
             f"The set has class {int(made.targets.max())}; {plan.labels['dataset']} has {len(names)} classes."
         )
     return made
+
+
+def _check_card(made: CompressedSet, splits: Splits, plan: Plan) -> None:
+    """Refuses a set made of other data (its rows may be this dataset's test images) or under another protocol."""
+    card = made.card
+    if card.dataset_fingerprint and card.dataset_fingerprint != splits.train.fingerprint:
+        raise RequestError(
+            f"The set was made of other data (fingerprint {card.dataset_fingerprint[:12]}) than the training images of "
+            f"{plan.labels['dataset']} ({splits.train.fingerprint[:12]}). Name its own dataset with --dataset."
+        )
+    if plan.request.protocol == card.protocol and card.protocol_digest not in ("", plan.protocol.digest):
+        raise RequestError(
+            f"The set was made under a protocol {card.protocol} of digest {card.protocol_digest[:12]}; the one of that "
+            f"name here has {plan.protocol.digest[:12]}. Give the protocol's file with --protocol."
+        )
 
 
 def _cost(

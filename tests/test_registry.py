@@ -185,10 +185,16 @@ def test_an_unknown_protocol_is_named_with_the_nearest(registry: Registry, tmp_p
 
 
 def test_the_default_protocol_is_the_one_of_the_layout_and_track(registry: Registry) -> None:
-    assert registry.default_protocol(Schema(classes=10, train=1437, test=360), "hard").id == "digits-hard"
-    assert registry.default_protocol(Schema(classes=100, train=50_000, test=10_000), "hard").id == "cifar100-hard"
+    folder, digits = FolderDataset(path="anywhere"), registry.dataset("digits")
+    assert registry.default_protocol(digits, Schema(classes=10, train=1437, test=360), "hard").id == "digits-hard"
+    cifar10, cifar100 = (Schema(classes=classes, train=50_000, test=10_000) for classes in (10, 100))
+    assert registry.default_protocol(folder, cifar10, "hard").id == "cifar10-small-hard"
+    assert registry.default_protocol(folder, cifar100, "hard").id == "cifar100-hard"
+    with pytest.raises(RequestError, match="digits-hard"):
+        # Ten classes of photographs are no digits: the candidates are named, none is taken.
+        registry.default_protocol(folder, Schema(classes=10, train=9469, test=3925), "hard")
     with pytest.raises(RequestError, match="No default protocol for 7 classes"):
-        registry.default_protocol(Schema(classes=7, train=10, test=10), "hard")
+        registry.default_protocol(folder, Schema(classes=7, train=10, test=10), "hard")
 
 
 # -- datasets ----------------------------------------------------------------------------------------------------------
@@ -244,7 +250,12 @@ def test_a_clash_is_an_error_only_for_who_asks_for_the_bare_name(install: Instal
     with pytest.warns(UserWarning, match="'random' is provided by rethinkdc .*, rival 2.5"):
         found = install(rival=("random", compressor("random")))
     with pytest.raises(PluginError, match=r"'random' is claimed by rethinkdc .* and rival 2.5"):
-        found.build("compressor", "random")
+        found.check_unambiguous("compressor", "random")
+    with pytest.raises(PluginError, match=r"'random' is claimed by"):
+        found.check_unambiguous("compressor", "combine:select=[random],grid=3")
+    found.check_unambiguous("compressor", "combine:select=rival/random")
+    # What the framework itself names, in protocols and defaults, is its own.
+    assert found.label(found.build("compressor", "random")) == "rethinkdc/random"
     assert found.label(found.build("compressor", "pca")) == "pca"
     assert ("compressor", "clash", "rival") in rows(found, "random")
 
@@ -267,7 +278,7 @@ def test_the_printed_form_of_a_clashing_method_finds_it_again(install: Install) 
 def test_a_clashing_score_is_selected_with_its_distribution(install: Install) -> None:
     found = install(rival=("el2n", SCORE))
     with pytest.raises(PluginError, match="score name 'el2n' is claimed by"):
-        found.build("compressor", "el2n:direction=easy")
+        found.check_unambiguous("compressor", "el2n:direction=easy")
     method = found.build("compressor", "rethinkdc/el2n:direction=easy,observe=clean")
     assert found.label(method) == "rethinkdc/el2n:observe=clean,direction=easy"
     assert found.build("compressor", found.label(method)) == method

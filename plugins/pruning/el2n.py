@@ -54,6 +54,8 @@ class EL2N(Score):
 
     def _default(self, context: Context) -> Epoch | tuple[Epoch, Epoch]:
         if self.observe == "clean":
+            if not context.clean_epochs:
+                raise RequestError("el2n: the protocol's proxy observes no clean images; use observe=train.")
             return context.clean_epochs[0]
         epochs: Epoch | tuple[Epoch, Epoch] = context.protocol.proxy.scores.get("el2n", {}).get("epochs", 1.0)
         return epochs

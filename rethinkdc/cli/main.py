@@ -149,7 +149,7 @@ def run(
     if as_json:
         tables.print_json([record.model_dump(mode="json") for record, _ in results])
     else:
-        tables.print_summary([record for record, _ in results], runner.records)
+        tables.print_summary([record for record, _ in results], runner.records, runner.registry)
 
 
 @app.command()
@@ -189,7 +189,9 @@ def compress(
         tables.print_json(about)
     else:
         typer.echo(f"Wrote {len(made):,} images of {len(made.class_names)} classes to {out}.")
-        typer.echo(f"Evaluate it with: rethinkdc evaluate {out}")
+        given = {"--dataset": dataset, "--protocol": protocol, "--seed": seed or None}
+        chosen = "".join(f" {option} {value}" for option, value in given.items() if value is not None)
+        typer.echo(f"Evaluate it with: rethinkdc evaluate {out}{chosen}")
 
 
 @app.command()
@@ -217,6 +219,7 @@ def evaluate(
     from rethinkdc import api
     from rethinkdc.cli import tables
     from rethinkdc.records import Records
+    from rethinkdc.registry import Registry
 
     found = [
         api.evaluate_or_find(
@@ -237,7 +240,7 @@ def evaluate(
         return
     for record, existed in found:
         tables.print_run(record, Records(records), existed=existed)
-    tables.print_summary([record for record, _ in found], Records(records))
+    tables.print_summary([record for record, _ in found], Records(records), Registry())
 
 
 @app.command()
@@ -274,7 +277,8 @@ def score(
     if as_json:
         tables.print_json(about)
     else:
-        typer.echo(f"Wrote {len(scores):,} scores to {out.with_suffix('.safetensors')} and {out.with_suffix('.json')}.")
+        files = " and ".join(str(tables.score_file(out, suffix)) for suffix in (".safetensors", ".json"))
+        typer.echo(f"Wrote {len(scores):,} scores to {files}.")
 
 
 @app.command("list-plugins")

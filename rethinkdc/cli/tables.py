@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from rich.table import Table
 from torch import Tensor
 
 from rethinkdc.discovery import ALL_KINDS
-from rethinkdc.errors import RequestError, nearest
+from rethinkdc.errors import RequestError, RethinkError, nearest
 from rethinkdc.method import print_value
 from rethinkdc.records import Record, Records
 from rethinkdc.registry import Listed, Registry
-from rethinkdc.storage import write_atomic
+from rethinkdc.request import KEY_LENGTH
+from rethinkdc.storage import digest, write_atomic
 
 _console = Console()
 
@@ -35,7 +37,7 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
         return
     methods, under = f"{labels['compressor']} + {labels['labeler']}", f"{labels['protocol']}, ipc {labels['ipc']}"
     title = f"{methods} on {labels['dataset']} ({under})"
-    table = Table(title=title, title_justify="left", show_header=False)
+    table = Table(title=escape(title), title_justify="left", show_header=False)
     marks = [mark for mark, on in (("modified protocol", record.modified), ("tuning split", record.tune)) if on]
     for name, value in [
         ("top-1", f"{evaluation.metrics['top1']:.2%}"),
@@ -53,7 +55,7 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
     print(f"{'existing record' if existed else 'record'}: {records.path(record.key, record.attempt)}")
 
 
-def print_summary(found: list[Record], records: Records) -> None:
+def print_summary(found: list[Record], records: Records, registry: Registry) -> None:
     """Mean and standard deviation over several runs, and the difference to random under the same conditions."""
     values = [record.evaluation.metrics["top1"] for record in found if record.evaluation]
     if len(values) > 1:
@@ -61,7 +63,9 @@ def print_summary(found: list[Record], records: Records) -> None:
         _console.print(
             f"top-1 over {len(values)} seeds: {statistics.mean(values):.2%} ± {spread:.2%} (mean, standard deviation)"
         )
-    differences = [difference for record in found if (difference := difference_to_random(record, records)) is not None]
+    differences = [
+        difference for record in found if (difference := difference_to_random(record, records, registry)) is not None
+    ]
     if not differences:
         return
     mean = statistics.mean(differences)
@@ -74,24 +78,22 @@ def print_summary(found: list[Record], records: Records) -> None:
     _console.print(f"{abs(100 * mean):.2f} points {where} random under the same conditions{spread_text}")
 
 
-def difference_to_random(record: Record, records: Records) -> float | None:
+def difference_to_random(record: Record, records: Records, registry: Registry) -> float | None:
     """Top-1 minus that of ``random`` with equal dataset, protocol, labels, ipc and seeds; None when not on record."""
-    if record.evaluation is None or _is_random(record):
+    if record.evaluation is None:
         return None
-    for other in records.all():
-        if other.status == "ok" and other.evaluation and _is_random(other) and other.condition == record.condition:
-            return record.evaluation.metrics["top1"] - other.evaluation.metrics["top1"]
-    return None
-
-
-def _is_random(record: Record) -> bool:
-    """Whether it is the framework's own baseline, not a third party's method of that name."""
-    compressor = record.definition.get("compressor") or {}
-    return (
-        compressor.get("name") == "random"
-        and compressor.get("kind") == "compressor"
-        and "distribution" not in compressor
-    )
+    random = registry.definition(registry.build("compressor", "random"))
+    key = digest({**record.definition, "compressor": random})[:KEY_LENGTH]
+    if key == record.key:
+        return None
+    try:
+        baseline = records.find(key)
+    except RethinkError as error:
+        warnings.warn(f"No comparison with random: {error}", stacklevel=2)
+        return None
+    if baseline is None or baseline.evaluation is None:
+        return None
+    return record.evaluation.metrics["top1"] - baseline.evaluation.metrics["top1"]
 
 
 def print_plugins(registry: Registry, *, as_json: bool) -> None:
@@ -176,15 +178,23 @@ def print_one(registry: Registry, name: str, *, as_json: bool) -> None:
 def _described(row: Listed) -> str:
     """Summary, then what a reader of a table wants to know; or why the plugin cannot be used."""
     method = row.method
-    lines = [method.summary()] if method else []
+    lines = [escape(method.summary())] if method else []
     if row.status != "ok":
-        lines.append(f"[red]{row.status}: {row.reason}[/red]")
+        lines.append(f"[red]{row.status}: {escape(row.reason)}[/red]")
     if method:
         facts = [method.family, method.paper, ", ".join(method.fields())]
-        lines.append(f"[dim]{'; '.join(fact for fact in [*facts, str(row.provider)] if fact)}[/dim]")
+        lines.append(f"[dim]{escape('; '.join(fact for fact in [*facts, str(row.provider)] if fact))}[/dim]")
     else:
         lines.append(f"[dim]{row.provider}[/dim]")
     return "\n".join(lines)
+
+
+def score_file(out: Path, suffix: str) -> Path:
+    """``OUT`` with a suffix appended; a suffix that it has already is not doubled, one like ``.5`` not replaced."""
+    name = out.name
+    for known in (".safetensors", ".json"):
+        name = name.removesuffix(known)
+    return out.with_name(name + suffix)
 
 
 def write_scores(scores: Tensor, about: dict[str, Any], out: Path) -> None:
@@ -196,8 +206,8 @@ def write_scores(scores: Tensor, about: dict[str, Any], out: Path) -> None:
     from safetensors.torch import save
 
     try:
-        write_atomic(out.with_suffix(".safetensors"), save({"scores": scores.contiguous()}))
-        write_atomic(out.with_suffix(".json"), json.dumps(about, indent=1).encode())
+        write_atomic(score_file(out, ".safetensors"), save({"scores": scores.contiguous()}))
+        write_atomic(score_file(out, ".json"), json.dumps(about, indent=1).encode())
     except OSError as error:
         raise RequestError(f"Cannot write {out}: {error.strerror}. Choose another --out.") from error
 
@@ -206,7 +216,7 @@ def _print_method(method: Any, provider: str) -> None:
     paper = f", {method.paper}" if method.paper else ""
     kind = next(kind for kind in ALL_KINDS if kind == method.kind)
     _console.print(f"[bold]{method.name}[/bold] ({kind}, {method.family or 'no family'}{paper}), from {provider}")
-    _console.print(method.summary())
+    _console.print(escape(method.summary()))
     if not method.model_fields:
         _console.print("No parameters.\n")
         return
@@ -230,7 +240,7 @@ def _print_protocol(protocol: BaseModel, digest: str) -> None:
     )
     for key, value in _flat(content):
         source = max((name for name in sources if key == name or key.startswith(f"{name}.")), key=len, default="")
-        table.add_row(key, str(value), sources.get(source, ""))
+        table.add_row(key, escape(str(value)), escape(sources.get(source, "")))
     _console.print(table)
 
 

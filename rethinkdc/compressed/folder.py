@@ -18,8 +18,8 @@ from rethinkdc.compressed.set import Card, CompressedSet
 from rethinkdc.data.backing import choose_backing
 from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.data.hub import read_split
-from rethinkdc.errors import DataError, RequestError
-from rethinkdc.storage import commit_folder
+from rethinkdc.errors import DamagedError, DataError, RequestError
+from rethinkdc.storage import MANIFEST, commit_folder, verify_folder
 from rethinkdc.types import Fit, Interpolation, ViewRule
 
 CARD = "card.json"
@@ -79,24 +79,17 @@ def import_folder(folder: Path, cache_folder: Path | None = None) -> CompressedS
     import datasets
 
     try:
-        files = sorted(str(path) for path in (folder / "data").glob("*.parquet")) or str(folder)
-        arrow = str(cache_folder / "datasets") if cache_folder else None
-        if isinstance(files, list):
-            loaded = datasets.load_dataset("parquet", data_files={"train": files}, cache_dir=arrow)
-        else:
-            loaded = datasets.load_dataset(files, cache_dir=arrow)
+        loaded = datasets.load_dataset(str(folder), cache_dir=str(cache_folder / "datasets") if cache_folder else None)
     except Exception as error:  # the libraries below raise their own, unrelated types
         raise DataError(f"Cannot read a compressed set from {folder}: {type(error).__name__}: {error}") from error
     if "train" not in loaded:
         raise DataError(f"{folder} has no train split; found {', '.join(loaded)}.")
     split = loaded["train"]
-    about = json.loads((folder / CARD).read_text()) if (folder / CARD).exists() else {}
+    about, card = _read_card(folder)
     part = read_split(split, str(folder))
     images = EncodedImages(part.blobs, part.targets, tuple(about.get("class_names") or part.class_names))
+    size = _square_size(images)
     backing = choose_backing(images, cache_folder)
-    first = backing.native(torch.tensor([0]))[0]
-    if first.shape[1] != first.shape[2]:
-        raise DataError(f"The images of {folder} are {first.shape[1]} x {first.shape[2]} px; canvases must be square.")
     columns = {name: _column(split, name) for name in ("sources", "source_boxes", "weight", "soft_target")}
     boxes = about.get("cell_boxes")
     cells = len(boxes) if boxes else 1
@@ -106,14 +99,51 @@ def import_folder(folder: Path, cache_folder: Path | None = None) -> CompressedS
         images.targets,
         images.class_names,
         torch.full((len(images), cells), -1) if sources is None else sources.view(len(images), cells),
-        size=int(first.shape[1]),
+        size=size,
         source_boxes=None if shown is None else shown.view(len(images), cells, 4).to(torch.int32),
         cell_boxes=torch.tensor(boxes, dtype=torch.int32) if boxes else None,
         weights=columns["weight"],
         soft_targets=columns["soft_target"],
         view_rule=ViewRule.model_validate(about.get("view_rule", {})),
-        card=Card.model_validate(about.get("card", {})),
+        card=card,
     )
+
+
+def _read_card(folder: Path) -> tuple[dict[str, Any], Card]:
+    """The content of ``card.json`` and the card in it; both empty for sets made elsewhere."""
+    if not (folder / CARD).exists():
+        return {}, Card()
+    try:
+        if (folder / MANIFEST).exists():
+            verify_folder(folder)
+        about: dict[str, Any] = json.loads((folder / CARD).read_text())
+        ViewRule.model_validate(about.get("view_rule", {}))
+        return about, Card.model_validate(about.get("card", {}))
+    except (DamagedError, ValueError) as error:
+        raise DataError(f"The set at {folder} is damaged or not readable here: {error}") from error
+
+
+def _square_size(images: EncodedImages) -> int:
+    """The side that all images have, read from their headers.
+
+    Raises:
+        DataError: one is not square or has another size; names it.
+    """
+    side = 0
+    for row in range(len(images)):
+        source = images.blobs.read(row)
+        try:
+            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as header:
+                width, height = header.size
+        except OSError as error:
+            raise DataError(f"Cannot read the image at {images.blobs.where(row)}: {error}") from error
+        side = side or width
+        if (width, height) != (side, side):
+            raise DataError(
+                f"The canvases of a set are squares of one size, but {images.blobs.where(row)} is {width} x {height} "
+                f"px and the first is {side} px wide."
+            )
+    return side
 
 
 def image_bytes(

@@ -1,6 +1,5 @@
-"""Choosing rows: quotas, picks by score, grids of cells."""
+"""Choosing rows by score, and combining them on canvases."""
 
-from rethinkdc.selection.quota import check_supply, class_counts
 from rethinkdc.selection.select import Picked, pick, random_rows
 
-__all__ = ["Picked", "check_supply", "class_counts", "pick", "random_rows"]
+__all__ = ["Picked", "pick", "random_rows"]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from rethinkdc.errors import UnsupportedError
 from rethinkdc.types import Direction
 
 
@@ -41,7 +42,7 @@ def pick(
         Class by class when balanced, best first; the ties are summed over the classes.
 
     Raises:
-        ValueError: fewer rows than asked for.
+        UnsupportedError: fewer rows than asked for.
     """
     ranked = _ranking(scores, generator)
     if not balanced:
@@ -62,7 +63,7 @@ def _ranking(scores: Tensor, generator: torch.Generator) -> Tensor:
 
 def _cut(ranked: Tensor, scores: Tensor, count: int, direction: Direction) -> Picked:
     if count > len(ranked):
-        raise ValueError(f"Cannot pick {count} of {len(ranked)} rows.")
+        raise UnsupportedError(f"Cannot pick {count} of {len(ranked)} rows. Choose a smaller --ipc.")
     start = {"easy": 0, "hard": len(ranked) - count, "middle": (len(ranked) - count) // 2}[direction]
     inside = ranked[start : start + count]
     outside = torch.cat([ranked[:start], ranked[start + count :]])

@@ -276,7 +276,9 @@ class _Training:
     @property
     def _definition(self) -> str:
         recipe = self.recipe.model_dump(mode="json")
-        return digest([recipe, asdict(self.plan), asdict(self.seeds), list(self.mean), list(self.std)])
+        # Bits depend on the device and the threads: a run resumed under others begins anew, instead of mixing two.
+        place = [self.device.type, torch.get_num_threads()]
+        return digest([recipe, asdict(self.plan), asdict(self.seeds), list(self.mean), list(self.std), place])
 
     def _save(self, folder: Path) -> None:
         state: dict[str, Any] = {

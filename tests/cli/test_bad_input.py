@@ -110,7 +110,7 @@ def test_a_value_out_of_bounds_is_refused_by_name(refused: Callable[..., str], c
 
 
 @pytest.mark.parametrize(
-    ("epochs", "parts"), [("10000", ["10000", "proxy trained for 1"]), ("[5,2]", ["[5,2]", "backwards"])]
+    ("epochs", "parts"), [("10000", ["10000", "proxy trains for 1"]), ("[5,2]", ["[5,2]", "backwards"])]
 )
 def test_epochs_that_the_proxy_has_not_are_refused(
     cli: Callable[..., Any], shared_cache: Path, tmp_path: Path, epochs: str, parts: list[str]
