@@ -204,7 +204,8 @@ def check_request(plan: Plan, splits: Splits) -> None:
         if plan.ipc * per_canvas * len(counts) > len(train):
             raise UnsupportedError(
                 f"{plan.labels['compressor']} at ipc {plan.ipc}{tiled} needs {plan.ipc * per_canvas * len(counts):,} "
-                f"training images; {plan.labels['dataset']} has {len(train):,}. Choose a smaller --ipc."
+                f"training images; {plan.labels['dataset']} has {len(train):,}. "
+                f"The largest ipc here is {len(train) // (per_canvas * len(counts))}."
             )
         return
     smallest = int(counts.argmin())

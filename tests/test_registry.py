@@ -76,6 +76,30 @@ def register_methods():
     return [Mine]
 """
 
+MODEL = """
+from torch import nn
+from rethinkdc.hookspecs import hookimpl
+from rethinkdc.models import Model
+
+class Mine(Model):
+    name: ClassVar[str] = "convnet"
+
+    def build(self, classes, size):
+        return nn.Linear(3 * size * size, classes)
+
+@hookimpl
+def register_models():
+    return [Mine]
+"""
+
+LISTENER = """
+from rethinkdc.hookspecs import hookimpl
+
+@hookimpl
+def run_started(definition):
+    1 / 0
+"""
+
 
 # -- references --------------------------------------------------------------------------------------------------------
 
@@ -324,3 +348,21 @@ def test_a_parameter_keeps_its_value_through_a_nested_reference(registry: Regist
     )
     score = registry.build("score", method.changed()["score"])
     assert score.changed() == {"epochs": (1, 0.5)}
+
+
+@pytest.mark.filterwarnings("ignore:The plugin name")
+def test_a_clash_on_a_name_that_only_protocols_use_breaks_nothing(install: Install) -> None:
+    found = install(rival=("convnet", MODEL))
+    protocol = found.protocol("digits-hard")
+    assert found.label(found.build("model", protocol.student.model)).startswith("rethinkdc/convnet")
+    with pytest.raises(PluginError, match="'convnet' is claimed by"):
+        found.check_unambiguous("model", "convnet:depth=1")
+
+
+def test_only_activated_plugins_hear_run_events(install: Install) -> None:
+    registry = install(rival=("listener", LISTENER))
+    registry.listing()
+    registry.found.event("run_started")(definition={})
+    registry.found.activate("listener")
+    with pytest.raises(ZeroDivisionError):
+        registry.found.event("run_started")(definition={})

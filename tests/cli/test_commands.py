@@ -240,3 +240,20 @@ def run_finished(record):
     done = cli("run", "-c", "random", "--set", "training.steps=5", "--tracker", "listening")
     assert done.code == 0, done.err
     assert (tmp_path / "heard.txt").read_text().split("\n")[:3] == ["started random", "first epoch", "finished ok"]
+
+
+def test_brackets_are_printed_as_they_are(cli: Callable[..., Any]) -> None:
+    done = cli("run", "-c", "combine:select=[el2n:epochs=1,direction=easy],grid=2", "--set", "training.steps=5")
+    assert done.code == 0, done.err
+    assert "combine:select=[el2n:epochs=1,direction=easy]" in done.out.replace("\n", "")
+
+
+def test_scores_keep_the_whole_name_that_was_asked_for(cli: Callable[..., Any], tmp_path: Path) -> None:
+    for name in ("a-0.5", "a-0.7.safetensors"):
+        assert cli("score", "--score", "random", "--out", name).code == 0
+    assert sorted(path.name for path in tmp_path.glob("a-*")) == [
+        "a-0.5.json",
+        "a-0.5.safetensors",
+        "a-0.7.json",
+        "a-0.7.safetensors",
+    ]
