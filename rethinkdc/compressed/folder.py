@@ -17,7 +17,7 @@ from torch import Tensor
 from rethinkdc.compressed.set import Card, CompressedSet
 from rethinkdc.data.backing import choose_backing
 from rethinkdc.data.encoded import EncodedImages
-from rethinkdc.data.hub import read_split
+from rethinkdc.data.hub import quiet_unless_watched, read_split
 from rethinkdc.errors import DamagedError, DataError, RequestError
 from rethinkdc.storage import MANIFEST, commit_folder, verify_folder
 from rethinkdc.types import Fit, Interpolation, ViewRule
@@ -79,7 +79,10 @@ def import_folder(folder: Path, cache_folder: Path | None = None) -> CompressedS
     import datasets
 
     try:
-        loaded = datasets.load_dataset(str(folder), cache_dir=str(cache_folder / "datasets") if cache_folder else None)
+        with quiet_unless_watched():
+            loaded = datasets.load_dataset(
+                str(folder), cache_dir=str(cache_folder / "datasets") if cache_folder else None
+            )
     except Exception as error:  # the libraries below raise their own, unrelated types
         raise DataError(f"Cannot read a compressed set from {folder}: {type(error).__name__}: {error}") from error
     if "train" not in loaded:

@@ -160,7 +160,7 @@ def _load_dataset(
 
     arrow = arrow_folder and str(arrow_folder)
     try:
-        with _quiet_unless_watched():
+        with quiet_unless_watched():
             files = datasets.load_dataset_builder(name, cache_dir=arrow).config.data_files or {}
             loaded: Mapping[str, Any] = datasets.load_dataset(name, cache_dir=arrow)
             return loaded, {str(split): [str(file) for file in found] for split, found in files.items()}
@@ -169,7 +169,7 @@ def _load_dataset(
 
 
 @contextmanager
-def _quiet_unless_watched() -> Iterator[None]:
+def quiet_unless_watched() -> Iterator[None]:
     """No progress bars of ``datasets`` where stderr is no terminal."""
     import datasets
 
