@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rethinkdc.cache import Cache
 from rethinkdc.compressed import Card, CompressedSet, export_folder, import_folder
-from rethinkdc.context import Silent
+from rethinkdc.context import Silent, by_stage
 from rethinkdc.data.backing import Backing
 from rethinkdc.errors import RequestError
 from rethinkdc.method import parse_reference
@@ -274,7 +274,7 @@ def score(
         "rows": len(scores),
         "seeds": request.seeds.model_dump(),
         "notes": context.notes,
-        "seconds": {key.split(":")[0]: value for key, value in context.costs.items() if ":" in key},
+        "seconds": by_stage(context.costs),
         "plugins": runner.registry.used([method]),
     }
     return scores, about

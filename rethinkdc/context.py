@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -190,17 +191,21 @@ class Context:
                     "dataset_fingerprint": data.fingerprint,
                     "protocol": self.protocol.id,
                     "protocol_digest": self.protocol.digest,
+                    "versions": {name: version(name) for name in ("rethinkdc", "torch", "pillow")},
                     "notes": inner.notes,
                     **given,
                 }
             )
             save_working(made.with_card(card), out)
 
-        made = load_working(
-            self._artefact("sets", key, "selection" if method.rows_per_canvas() else "synthesis", build), data
-        )
+        folder = self._artefact("sets", key, "selection" if method.rows_per_canvas() else "synthesis", build)
+        made = load_working(folder, data)
         # The same set serves every protocol with this store and proxy; the card names the one that asks now.
-        asked = {"protocol": self.protocol.id, "protocol_digest": self.protocol.digest}
+        asked = {
+            "protocol": self.protocol.id,
+            "protocol_digest": self.protocol.digest,
+            "seconds": by_stage(json.loads((folder / "about.json").read_text())["costs"]),
+        }
         return made.with_card(made.card.model_copy(update=asked))
 
     # -- inside ----------------------------------------------------------------------------------------------------
@@ -267,6 +272,16 @@ class Context:
         self.costs.update(about["costs"])
         self.costs["fresh"] = self.costs.get("fresh", 0.0) + time.perf_counter() - started
         return folder
+
+
+def by_stage(costs: Mapping[str, float]) -> dict[str, float]:
+    """Seconds of each stage from ``stage:key`` -> seconds."""
+    seconds: dict[str, float] = {}
+    for key, value in costs.items():
+        if ":" in key:
+            stage = key.partition(":")[0]
+            seconds[stage] = seconds.get(stage, 0.0) + value
+    return seconds
 
 
 def check_budget(made: CompressedSet, name: str, budget: Budget, *, budgeted: bool, balanced: bool) -> None:

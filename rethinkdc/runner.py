@@ -15,7 +15,7 @@ import torch
 
 from rethinkdc.cache import Cache
 from rethinkdc.compressed import CompressedSet, image_bytes
-from rethinkdc.context import Context, Silent
+from rethinkdc.context import Context, Silent, by_stage
 from rethinkdc.contracts import Evaluation
 from rethinkdc.data.splits import Splits
 from rethinkdc.environment import environment
@@ -280,13 +280,12 @@ def _cost(
         warnings.warn(f"The bytes of {len(compressed):,} images are not measured.", stacklevel=2)
         stored = dict.fromkeys(("stored", "lossy", "recipe"))
 
-    def seconds(stage: str) -> float:
-        return sum(value for key, value in context.costs.items() if key.startswith(f"{stage}:"))
-
+    # A finished set brings what its making took on its card: it was not free because it was made before.
+    seconds = by_stage(context.costs) if plan.compressor else compressed.card.seconds
     return Cost(
-        proxy_seconds=seconds("proxy"),
-        selection_seconds=seconds("selection"),
-        synthesis_seconds=seconds("synthesis"),
+        proxy_seconds=seconds.get("proxy", 0.0),
+        selection_seconds=seconds.get("selection", 0.0),
+        synthesis_seconds=seconds.get("synthesis", 0.0),
         label_seconds=label_seconds,
         training_seconds=evaluation.seconds,
         image_bytes=stored,

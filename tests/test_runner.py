@@ -45,6 +45,17 @@ def test_the_full_set_evaluates_from_its_folder_as_it_ran(
     assert found.result_digest == record.result_digest
 
 
+def test_a_finished_set_brings_the_cost_of_its_making(
+    tmp_path: Path, machine: dict[str, Any], place: dict[str, Any]
+) -> None:
+    record = rdc.run("el2n:direction=easy", **machine)
+    rdc.compress("el2n:direction=easy", tmp_path / "set", **place)
+    found = rdc.evaluate(tmp_path / "set", **machine)
+    assert record.cost is not None
+    assert found.cost is not None
+    assert found.cost.proxy_seconds == record.cost.proxy_seconds > 0
+
+
 def test_an_override_that_changes_nothing_marks_nothing(machine: dict[str, Any]) -> None:
     same = rdc.run("random", overrides={"training.batch": 64}, **machine)
     plain = rdc.run("random", **machine)

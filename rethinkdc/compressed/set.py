@@ -21,7 +21,11 @@ SYNTHETIC = -1
 
 
 class Card(BaseModel):
-    """Where a compressed set comes from: enough to make it again."""
+    """Where a compressed set comes from: enough to make it again.
+
+    ``seconds``: what its making took, by stage (proxy, selection, synthesis). ``clamp_error``, ``rounding_error``: the
+    largest change of a pixel, in 0..1, when the images were stored. ``external_data``: data beyond the training set.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,6 +37,7 @@ class Card(BaseModel):
     protocol: str = ""
     protocol_digest: str = ""
     versions: dict[str, str] = {}
+    seconds: dict[str, float] = {}
     external_data: list[str] = []
     clamp_error: float = 0.0
     rounding_error: float = 0.0
