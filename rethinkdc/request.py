@@ -100,22 +100,7 @@ def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[
     compressor = None if made else registry.build("compressor", request.compressor)
     assert isinstance(labeler, Labeler)
     assert isinstance(evaluator, Evaluator)
-    chosen = registry.protocol(request.protocol) if request.protocol else None
-    dataset = registry.dataset(request.dataset or (chosen and chosen.default_dataset) or DEFAULT_DATASET)
-    if chosen and not chosen.admits(labeler.track):
-        raise RequestError(
-            f"The protocol {chosen.id} takes {chosen.track} labels; the labeler {labeler.name} gives {labeler.track} "
-            f"ones. Choose another --labeler, or a protocol for them with `rethinkdc list-protocols`."
-        )
-    if chosen and dataset.schema and not chosen.fits(dataset.schema):
-        raise _misfit(chosen, dataset.name, dataset.schema)
-    fingerprint, schema = dataset.identify(cache.home)
-    protocol = chosen or registry.default_protocol(dataset, schema, labeler.track)
-    if not protocol.fits(schema):
-        raise _misfit(protocol, registry.label(dataset), schema)
-    protocol = protocol.override(request.overrides)
-    for score, values in protocol.proxy.scores.items():
-        registry.build("score", Reference(name=score, values=values))
+    dataset, fingerprint, protocol = _surroundings(request, registry, cache, labeler)
     student = _student(request, registry, protocol)
     model = registry.build("model", student.model)
     ipc = made["ipc"] if made else _ipc(request, compressor, protocol)
@@ -156,6 +141,29 @@ def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[
         labels=labels,
         key=digest(definition)[:KEY_LENGTH],
     )
+
+
+def _surroundings(
+    request: Request, registry: Registry, cache: Cache, labeler: Labeler
+) -> tuple[Dataset, str, Protocol]:
+    """The dataset, its fingerprint, and the protocol with its overrides: checked to go together."""
+    chosen = registry.protocol(request.protocol) if request.protocol else None
+    dataset = registry.dataset(request.dataset or (chosen and chosen.default_dataset) or DEFAULT_DATASET)
+    if chosen and not chosen.admits(labeler.track):
+        raise RequestError(
+            f"The protocol {chosen.id} takes {chosen.track} labels; the labeler {labeler.name} gives {labeler.track} "
+            f"ones. Choose another --labeler, or a protocol for them with `rethinkdc list-protocols`."
+        )
+    if chosen and dataset.schema and not chosen.fits(dataset.schema):
+        raise _misfit(chosen, dataset.name, dataset.schema)
+    fingerprint, schema = dataset.identify(cache.home)
+    protocol = chosen or registry.default_protocol(dataset, schema, labeler.track)
+    if not protocol.fits(schema):
+        raise _misfit(protocol, registry.label(dataset), schema)
+    protocol = protocol.override(request.overrides)
+    for score, values in protocol.proxy.scores.items():
+        registry.build("score", Reference(name=score, values=values))
+    return dataset, fingerprint, protocol
 
 
 def _typed(request: Request, with_compressor: bool) -> list[tuple[str, str]]:
