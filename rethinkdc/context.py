@@ -189,8 +189,6 @@ class Context:
                     "ipc": budget.ipc if method.budgeted else None,
                     "seeds": self.seeds.model_dump(),
                     "dataset_fingerprint": data.fingerprint,
-                    "protocol": self.protocol.id,
-                    "protocol_digest": self.protocol.digest,
                     "versions": {name: version(name) for name in ("rethinkdc", "torch", "pillow")},
                     "notes": inner.notes,
                     **given,

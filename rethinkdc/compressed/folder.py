@@ -75,7 +75,10 @@ def import_folder(folder: Path, cache_folder: Path | None = None) -> CompressedS
         DataError: no such folder, no train split, images that are not square or differ in size.
     """
     if not folder.is_dir():
-        raise DataError(f"There is no compressed set at {folder}. Make one with `rethinkdc compress --out {folder}`.")
+        raise DataError(
+            f"There is no compressed set at {folder}. "
+            f"Make one with `rethinkdc compress --compressor NAME --out {folder}`."
+        )
     import datasets
 
     try:
@@ -170,7 +173,6 @@ def _write_parquet(compressed: CompressedSet, path: Path, size: int, fit: Fit, i
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    # The sources of a folder's own set are rows of it: only rows of the training set are worth publishing.
     extra: dict[str, tuple[Tensor, Any]] = {
         "sources": (compressed.sources, datasets.Sequence(datasets.Value("int64"))),
     }
@@ -213,4 +215,5 @@ def _column(split: Any, name: str) -> Tensor | None:
     """A further column as a tensor, or None when the set has none."""
     if name not in split.column_names:
         return None
-    return torch.as_tensor(split.with_format("numpy")[:][name] if len(split) else [])
+    # Of this column alone: a row of the whole split would decode its image.
+    return torch.as_tensor(split.select_columns([name]).with_format("numpy")[:][name])
