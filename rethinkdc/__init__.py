@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rethinkdc.api import compress, evaluate, run, score
+    from rethinkdc.api import compress, evaluate, leaderboard, rows, run, score, sweep, trace
     from rethinkdc.hookspecs import hookimpl
     from rethinkdc.records import Record
     from rethinkdc.types import Seeds
@@ -23,11 +23,27 @@ _HOMES = {
     "compress": "api",
     "evaluate": "api",
     "hookimpl": "hookspecs",
+    "leaderboard": "api",
+    "rows": "api",
     "run": "api",
     "score": "api",
+    "sweep": "api",
+    "trace": "api",
 }
 
-__all__ = ["Record", "Seeds", "compress", "evaluate", "hookimpl", "run", "score"]
+__all__ = [
+    "Record",
+    "Seeds",
+    "compress",
+    "evaluate",
+    "hookimpl",
+    "leaderboard",
+    "rows",
+    "run",
+    "score",
+    "sweep",
+    "trace",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from rethinkdc import boards
+from rethinkdc.boards import Board
 from rethinkdc.cache import Cache
 from rethinkdc.compressed import Card, CompressedSet, export_folder, import_folder
-from rethinkdc.context import Silent, by_stage
+from rethinkdc.context import Context, Silent, by_stage
 from rethinkdc.data.backing import Backing
 from rethinkdc.errors import RequestError
 from rethinkdc.method import parse_reference
 from rethinkdc.records import Record, Records
 from rethinkdc.registry import Registry
-from rethinkdc.request import Request, load_splits, make_plan
+from rethinkdc.request import Plan, Request, load_splits, make_plan, parse_seeds
 from rethinkdc.runner import Runner, choose_device, deterministic
-from rethinkdc.types import AXES, Progress, Seeds
+from rethinkdc.study import Study, load_study, plans_of
+from rethinkdc.sweeps import Cell, Ended, carry_out, cells_of
+from rethinkdc.training.trace_folder import export_trace
+from rethinkdc.types import Progress, Seeds
 
 
 def make_runner(
@@ -216,18 +222,8 @@ def compress(
     Raises:
         RequestError: the request is wrong, or the folder exists.
     """
-    if Path(out).exists():
-        raise RequestError(f"{out} exists already. Choose another --out folder, or remove it first.")
-    check_out(Path(out))
-    request = Request(
-        compressor=compressor,
-        dataset=dataset,
-        protocol=protocol,
-        ipc=ipc,
-        seeds=seed if isinstance(seed, Seeds) else Seeds.all(seed),
-        backing=backing,
-    )
-    made, plan = make_runner(**machine).compress(request)
+    _check_new(Path(out))
+    made, plan = _compressed(compressor, dataset, protocol, ipc, seed, backing, machine)
     store = plan.protocol.store
     export_folder(made, Path(out), size=store.size, fit=store.fit, interpolation=store.interpolation)
     return made
@@ -251,33 +247,136 @@ def score(
     reference = parse_reference(name)
     runner.registry.check_unambiguous("score", reference)
     method = runner.registry.build("score", reference)
-    request = Request(
-        compressor="full",
-        dataset=dataset,
-        protocol=protocol,
-        seeds=seed if isinstance(seed, Seeds) else Seeds.all(seed),
-        backing=backing,
-    )
-    plan = make_plan(request, runner.registry, runner.cache)
-    splits = load_splits(plan, runner.cache)
-    context = runner.context(plan, splits)
-    with deterministic(runner.device, runner.threads):
+    with _surroundings(runner, dataset, protocol, seed, backing) as (context, source):
         scores = context.score(runner.registry.reference(method))
-    shutil.rmtree(context.folder, ignore_errors=True)
     about = {
         "score": runner.registry.label(method),
         "definition": runner.registry.definition(method),
-        "protocol": plan.protocol.id,
-        "protocol_digest": plan.protocol.digest,
-        "dataset": plan.labels["dataset"],
-        "fingerprint": splits.train.fingerprint,
+        **source(),
         "rows": len(scores),
-        "seeds": request.seeds.model_dump(),
-        "notes": context.notes,
-        "seconds": by_stage(context.costs),
         "plugins": runner.registry.used([method]),
     }
     return scores, about
+
+
+def rows(
+    compressor: str,
+    *,
+    dataset: str | None = None,
+    protocol: str | None = None,
+    ipc: int | None = None,
+    seed: int | Seeds = 0,
+    backing: Backing = "auto",
+    **machine: Any,
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The training rows that a selector picks, and what they were made of, as JSON data.
+
+    Returns:
+        ``rows`` int64 [k] in pick order and, for weighted selectors, ``weights`` float32 [k]; and about them.
+
+    Raises:
+        RequestError: the request is wrong, or the compressor makes images of its own.
+    """
+    made, plan = _compressed(compressor, dataset, protocol, ipc, seed, backing, machine)
+    if made.rows is None:
+        raise RequestError(f"{compressor} makes images of its own, no list of rows: use `rethinkdc compress`.")
+    tensors = {"rows": made.rows} | ({} if made.weights is None else {"weights": made.weights})
+    card = made.card.model_dump(mode="json")
+    about = {"compressor": plan.labels["compressor"], "fingerprint": card.pop("dataset_fingerprint"), **card}
+    return tensors, about
+
+
+def trace(
+    out: str | Path,
+    *,
+    dataset: str | None = None,
+    protocol: str | None = None,
+    seed: int | Seeds = 0,
+    backing: Backing = "auto",
+    **machine: Any,
+) -> dict[str, Any]:
+    """Writes the trace of the protocol's proxy to the folder ``out``; returns what it was made of, as JSON data.
+
+    Raises:
+        RequestError: the request is wrong, or the folder exists.
+    """
+    _check_new(Path(out))
+    runner = make_runner(**machine)
+    with _surroundings(runner, dataset, protocol, seed, backing) as (context, source):
+        found = context.trace()
+        about = {**source(), "rows": found.rows, "epochs": found.epochs, "clean_epochs": list(found.clean_epochs)}
+        export_trace(found, about, Path(out))
+    return about
+
+
+def sweep(
+    study: str | Path | Study,
+    *,
+    dataset: str | None = None,
+    protocol: str | None = None,
+    seeds: str | None = None,
+    jobs: int = 1,
+    retry_unsupported: bool = False,
+    backing: Backing = "auto",
+    **machine: Any,
+) -> list[Record]:
+    """Makes the runs of a study that are not on record yet; one that fails is recorded, and the others go on.
+
+    Args:
+        study: path of a study file, name of a shipped one, or a :class:`~rethinkdc.study.Study`.
+        dataset: in place of the study's.
+        protocol: in place of the study's.
+        seeds: in place of the study's: ``"0,1,2"`` or ``"student=0,1,2"``.
+        jobs: processes side by side; with more than one a script must call this below
+            ``if __name__ == "__main__":``.
+        retry_unsupported: also try again what was unsupported.
+        backing: how images are held.
+        **machine: as in :func:`run`.
+
+    Returns:
+        One record per run, in the study's order: its first ok attempt, else its last.
+
+    Raises:
+        RequestError: the study or one of its runs is wrong; nothing was run.
+    """
+    runner = make_runner(**machine)
+    chosen = study if isinstance(study, Study) else load_study(study)
+    name = "the study" if isinstance(study, Study) else study
+    chosen = chosen.replaced(dataset=dataset, protocol=protocol, seeds=seeds)
+    cells = cells_of(plans_of(chosen, name, runner.registry, runner.cache, backing), runner.records)
+    found = {cell.plan.key: cell.found for cell in cells}
+    remaining = [cell for cell in cells if cell.remains(retry_unsupported=retry_unsupported)]
+
+    def keep(cell: Cell, ended: Ended) -> None:
+        found[cell.plan.key] = ended.record
+
+    carry_out(remaining, runner, keep, jobs=jobs)
+    return [record for record in found.values() if record]
+
+
+def leaderboard(
+    records: str | Path | None = None,
+    *,
+    metric: str = "top1",
+    ipc: int | None = None,
+    protocol: str | None = None,
+    dataset: str | None = None,
+) -> list[Board]:
+    """The boards of the records in a folder: methods under equal conditions, ranked; see :mod:`rethinkdc.boards`.
+
+    Args:
+        records: folder of records; None = ``RETHINKDC_RECORDS`` or ``./records``.
+        metric: what ranks.
+        ipc: only boards of this number of images per class.
+        protocol: only boards of this protocol: its id, or the beginning of its digest.
+        dataset: only boards of this dataset: its label, or the beginning of its fingerprint.
+
+    Raises:
+        RequestError: there is no record, or none that was asked for.
+    """
+    return boards.leaderboard(
+        Records(Path(records) if records else None), metric=metric, ipc=ipc, protocol=protocol, dataset=dataset
+    )
 
 
 def check_out(out: Path) -> None:
@@ -292,26 +391,62 @@ def check_out(out: Path) -> None:
         raise RequestError(f"Cannot write {out}: {place} {why}. Choose another --out.")
 
 
-def parse_seeds(text: str | None, seed: int = 0) -> list[Seeds]:
-    """Reads ``0,1,2`` (all axes together) or ``student=0,1,2`` (one axis; the others keep ``seed``).
+def _check_new(out: Path) -> None:
+    if out.exists():
+        raise RequestError(f"{out} exists already. Choose another --out folder, or remove it first.")
+    check_out(out)
 
-    Raises:
-        RequestError: no list of whole numbers, or an unknown axis.
-    """
-    if text is None:
-        return [Seeds.all(seed)]
-    axis, _, values = text.rpartition("=")
-    if axis and axis not in AXES:
-        raise RequestError(f"--seeds {text}: unknown axis {axis!r}. Known: {', '.join(AXES)}.")
-    try:
-        numbers = [int(value) for value in values.split(",")]
-    except ValueError:
-        raise RequestError(f"--seeds {text}: expected whole numbers such as 0,1,2 or student=0,1,2.") from None
-    if len(set(numbers)) != len(numbers) or min(numbers) < 0:
-        raise RequestError(f"--seeds {text}: the seeds must differ and not be negative.")
-    if not axis:
-        return [Seeds.all(number) for number in numbers]
-    return [Seeds.all(seed).model_copy(update={axis: number}) for number in numbers]
+
+def _compressed(
+    compressor: str,
+    dataset: str | None,
+    protocol: str | None,
+    ipc: int | None,
+    seed: int | Seeds,
+    backing: Backing,
+    machine: Mapping[str, Any],
+) -> tuple[CompressedSet, Plan]:
+    request = Request(
+        compressor=compressor,
+        dataset=dataset,
+        protocol=protocol,
+        ipc=ipc,
+        seeds=seed if isinstance(seed, Seeds) else Seeds.all(seed),
+        backing=backing,
+    )
+    return make_runner(**machine).compress(request)
+
+
+@contextmanager
+def _surroundings(
+    runner: Runner, dataset: str | None, protocol: str | None, seed: int | Seeds, backing: Backing
+) -> Iterator[tuple[Context, Callable[[], dict[str, Any]]]]:
+    """A context without a compressor, and what says where things made in it come from."""
+    request = Request(
+        compressor="full",
+        dataset=dataset,
+        protocol=protocol,
+        seeds=seed if isinstance(seed, Seeds) else Seeds.all(seed),
+        backing=backing,
+    )
+    plan = make_plan(request, runner.registry, runner.cache)
+    splits = load_splits(plan, runner.cache)
+    context = runner.context(plan, splits)
+
+    def source() -> dict[str, Any]:
+        return {
+            "protocol": plan.protocol.id,
+            "protocol_digest": plan.protocol.digest,
+            "dataset": plan.labels["dataset"],
+            "fingerprint": splits.train.fingerprint,
+            "seeds": request.seeds.model_dump(),
+            "notes": context.notes,
+            "seconds": by_stage(context.costs),
+        }
+
+    with deterministic(runner.device, runner.threads):
+        yield context, source
+    shutil.rmtree(context.folder, ignore_errors=True)
 
 
 def _set_of_tensors(
@@ -357,4 +492,4 @@ def _ipc_of(made: CompressedSet) -> int | None:
     return max(1, round(len(made) / max(1, len(made.targets.unique()))))
 
 
-__all__ = ["compress", "evaluate", "make_runner", "parse_seeds", "run", "score"]
+__all__ = ["compress", "evaluate", "leaderboard", "make_runner", "parse_seeds", "rows", "run", "score", "sweep", "trace"]

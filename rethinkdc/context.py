@@ -24,13 +24,22 @@ from rethinkdc.cache import Cache
 from rethinkdc.compressed import Card, CompressedSet, load_working, save_working
 from rethinkdc.compressed.working import load_tensors
 from rethinkdc.errors import RequestError
+from rethinkdc.memory import PeakMeter
 from rethinkdc.method import Method, Reference
 from rethinkdc.protocol import Network, Protocol
-from rethinkdc.proxy import TRACE_SEMANTICS, as_epoch, proxy_features, train_proxy
+from rethinkdc.proxy import (
+    TRACE_SEMANTICS,
+    FrozenProxy,
+    as_epoch,
+    read_predictions,
+    train_proxy,
+    trained_network,
+    write_predictions,
+)
 from rethinkdc.storage import digest, file_digest, write_atomic
 from rethinkdc.training.loop import LOOP_REVISION
 from rethinkdc.training.trace import Trace
-from rethinkdc.types import Axis, Budget, Images, PartsMaker, Progress, Seeds, derive_seed, generator
+from rethinkdc.types import Axis, Budget, Images, PartsMaker, Predictions, Progress, Seeds, derive_seed, generator
 from rethinkdc.views import VIEWS_REVISION
 
 SET_SEMANTICS = 1
@@ -65,6 +74,8 @@ class Context:
         epoch_ended: called after each epoch of the student.
         notes: facts for the record.
         costs: ``stage:key`` -> seconds of its making.
+        memory: ``stage:key`` -> bytes of resident memory that its making took at its peak.
+        meter: measures the work that is going on; None outside any.
     """
 
     data: Images
@@ -82,6 +93,8 @@ class Context:
     epoch_ended: Callable[[int, float], None] | None = None
     notes: dict[str, Any] = field(default_factory=dict)
     costs: dict[str, float] = field(default_factory=dict)
+    memory: dict[str, int] = field(default_factory=dict)
+    meter: PeakMeter | None = None
     _part_calls: int = field(default=0, init=False)
 
     def generator(self, axis: Axis, *names: str | int) -> torch.Generator:
@@ -130,39 +143,49 @@ class Context:
 
     def trace(self, repeat: int = 0) -> Trace:
         """The trace of the protocol's proxy (``repeat`` > 0: of an independent further run)."""
-        trace = Trace(self._proxy(repeat))
-        if repeat == 0:
-            self.note(proxy="shared", proxy_accuracy=trace.accuracy)
-        return trace
+        return Trace(self._proxy(repeat) if repeat else self._noted_proxy())
 
     def features(self) -> Tensor:
         """Penultimate features of the un-augmented training rows under the proxy: float32 [N, D], memory-mapped."""
-        proxy = self._proxy(0)
+        return self.predictions().features
+
+    def predictions(self) -> Predictions:
+        """Features and logits of the un-augmented training rows under the proxy, memory-mapped."""
+        proxy = self._noted_proxy()
 
         def build(_: Context, out: Path) -> None:
-            found = proxy_features(
-                proxy, self.data, self.protocol, self._proxy_model(), device=self.device, workers=self.workers
+            write_predictions(
+                trained_network(proxy, self.data, self.protocol, self._proxy_model()),
+                self.data,
+                self.protocol,
+                out,
+                device=self.device,
+                workers=self.workers,
             )
-            save_file({"features": found}, out / "features.safetensors")
 
-        folder = self._artefact("features", {"proxy": proxy.name}, "selection", build)
-        return load_tensors(folder / "features.safetensors")["features"]
+        return read_predictions(self._artefact("predictions", {"proxy": proxy.name}, "selection", build))
+
+    def proxy_network(self) -> FrozenProxy:
+        """The trained proxy, frozen, with its view of the training rows: for methods that differentiate through it."""
+        network = trained_network(self._noted_proxy(), self.data, self.protocol, self._proxy_model())
+        return FrozenProxy(network, self.data, self.protocol, self.device)
 
     def score(self, reference: Reference | str) -> Tensor:
-        """Scores of the training rows: float32 [N], larger = "hard".
+        """Scores of the training rows: float32 [N], larger = "hard"; NaN for rows outside the score's pool.
 
         Raises:
-            RequestError: the score is not one finite number per row.
+            RequestError: the score is not one number per row of its pool.
         """
         method = self.build("score", reference)
         key = {"score": self.define(method), **self._depends(self.data)}
 
         def build(inner: Context, out: Path) -> None:
-            found = method.score(self.data, inner).to(torch.float32)
-            if found.shape != (len(self.data),) or bool(torch.isnan(found).any()):
+            found, rows = method.score(self.data, inner).to(torch.float32), len(self.data)
+            missing = int(torch.isnan(found).sum())
+            if found.shape != (rows,) or missing != rows - method.pooled(rows):
                 raise RequestError(
-                    f"The score {method.name} must give {len(self.data):,} numbers without NaN; found shape "
-                    f"{list(found.shape)} with {int(torch.isnan(found).sum())} NaN."
+                    f"The score {method.name} must give {method.pooled(rows):,} numbers for {rows:,} rows; found shape "
+                    f"{list(found.shape)} with {missing:,} NaN."
                 )
             save_file({"scores": found.contiguous()}, out / "scores.safetensors")
 
@@ -207,6 +230,12 @@ class Context:
         return made.with_card(made.card.model_copy(update=asked))
 
     # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _noted_proxy(self) -> Path:
+        """The shared proxy's folder; the record says that it was used, and how accurate it is."""
+        folder = self._proxy(0)
+        self.note(proxy="shared", proxy_accuracy=Trace(folder).accuracy)
+        return folder
 
     def _proxy_model(self) -> Any:
         return self.build("model", self.protocol.proxy.model)
@@ -255,19 +284,27 @@ class Context:
 
         def make(work: Path, out: Path) -> None:
             # The student and the ipc are no part of a key, so what is made must not see them.
-            inner = replace(self, folder=work, notes={}, costs={}, student=None, ipc=None)
+            meter = PeakMeter()
+            inner = replace(self, folder=work, notes={}, costs={}, memory={}, meter=meter, student=None, ipc=None)
             before = time.perf_counter()
             told = build(inner, out) or 0.0
             # What nested artefacts took is theirs, whether they were made just now or long ago.
             fresh = inner.costs.pop("fresh", 0.0)
             inner.costs[f"{stage}:{name}"] = max(told, time.perf_counter() - before - fresh)
-            (out / "about.json").write_text(json.dumps({"notes": inner.notes, "costs": inner.costs}, indent=1))
+            inner.memory[f"{stage}:{name}"] = meter.read()
+            about = {"notes": inner.notes, "costs": inner.costs, "memory": inner.memory}
+            (out / "about.json").write_text(json.dumps(about, indent=1))
 
         started = time.perf_counter()
+        if self.meter:
+            self.meter.pause()
         folder = self.cache.make(kind, name, make)
+        if self.meter:
+            self.meter.resume()
         about = json.loads((folder / "about.json").read_text())
         self.notes.update(about["notes"])
         self.costs.update(about["costs"])
+        self.memory.update(about.get("memory", {}))
         self.costs["fresh"] = self.costs.get("fresh", 0.0) + time.perf_counter() - started
         return folder
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.method import Method
+from rethinkdc.training.recipe import Recipe
 from rethinkdc.types import Budget, Images, Supervision, Track
 
 if TYPE_CHECKING:
@@ -39,14 +40,32 @@ class Compressor(Method):
         raise NotImplementedError
 
 
+class PaperProxy(NamedTuple):
+    """The proxy run that a score's paper trains: in words, and what of it a record can check."""
+
+    text: str
+    optimizer: str
+    epochs: int
+
+    def met_by(self, recipe: Recipe, epochs: int) -> bool:
+        """Whether a proxy of this recipe and length is at least what the paper asks for."""
+        return recipe.optimizer.name == self.optimizer and epochs >= self.epochs
+
+
 class Score(Method):
     """Gives one number per training row; larger = "hard", the end that its paper keeps.
 
-    ``needs`` names the shared artefact that it reads: ``trace``, ``features``, ``model`` or ``none``.
+    ``needs`` names the shared artefact that it reads: ``trace``, ``features``, ``model`` or ``none``. ``wants`` is the
+    proxy of its paper; records say ``proxy=paper`` where the protocol's is that, else ``proxy=shared``.
     """
 
     kind: ClassVar[str] = "score"
     needs: ClassVar[Literal["trace", "features", "model", "none"]] = "none"
+    wants: ClassVar[PaperProxy | None] = None
+
+    def pooled(self, rows: int) -> int:
+        """How many of N rows get a number; the others are NaN: not scored, never picked."""
+        return rows
 
     def score(self, data: Images, context: Context) -> Tensor:
         """Returns float32 [N]."""

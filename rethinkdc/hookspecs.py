@@ -36,7 +36,7 @@ def register_models() -> list[type[Method]]:  # type: ignore[empty-body]
 
 @hookspec
 def register_protocols() -> list[Path]:  # type: ignore[empty-body]
-    """Returns protocol files (TOML), or folders of them, that the module provides."""
+    """Returns protocol files (TOML), or folders of them (less a folder ``studies``), that the module provides."""
 
 
 @hookspec

@@ -102,6 +102,15 @@ class OfKind:
     kind: str
 
 
+@dataclass(frozen=True)
+class Content:
+    """Marks a path whose *content* defines the method: ``Annotated[str, Content()]``.
+
+    The path itself is printed, so that the reference can be read again here; definitions and digests hold the file's
+    name and the SHA-256 of what it says, so that they are the same on every machine.
+    """
+
+
 def parse_reference(text: str) -> Reference:
     """Parses ``name`` or ``name:key=value,...``.
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -18,8 +20,8 @@ from rethinkdc.training.loop import FitSeeds, fit
 from rethinkdc.training.predict import Prediction, TestView, predict_batches
 from rethinkdc.training.targets import HardTargets
 from rethinkdc.training.trace import TraceRecorder
-from rethinkdc.types import Images, Progress, Seeds, ViewRule
-from rethinkdc.views import Views
+from rethinkdc.types import Images, Predictions, Progress, Seeds, ViewRule
+from rethinkdc.views import Normaliser, Views
 
 TRACE_SEMANTICS = 1
 """Raised whenever a trace of the same proxy would hold other numbers."""
@@ -153,27 +155,80 @@ def train_proxy(
     return fitted.seconds
 
 
-def proxy_features(
-    folder: Path, data: Images, protocol: Protocol, model: Model, *, device: torch.device, workers: int
-) -> Tensor:
-    """Penultimate features of the un-augmented training rows under a trained proxy: float32 [N, D]."""
+def trained_network(folder: Path, data: Images, protocol: Protocol, model: Model) -> nn.Module:
+    """The network that :func:`train_proxy` left in ``folder``."""
     network = build_seeded(model, len(data.class_names), protocol.store.size, 0)
     network.load_state_dict(load_file(folder / "model.safetensors"))
-    network.to(device)
-    proxy, found = protocol.proxy, None
-    for rows, _, features in predict_batches(
+    return network
+
+
+def write_predictions(
+    network: nn.Module, data: Images, protocol: Protocol, out: Path, *, device: torch.device, workers: int
+) -> None:
+    """Writes the proxy's :class:`~rethinkdc.types.Predictions` of all un-augmented rows to ``out``, batch by batch.
+
+    Raises:
+        RequestError: a feature or a logit is not finite; names the first such row.
+    """
+    tables: list[Any] = []
+    for rows, logits, features in predict_batches(
         network,
         data,
         clean_view(protocol),
-        mean=proxy.mean,
-        std=proxy.std,
+        mean=protocol.proxy.mean,
+        std=protocol.proxy.std,
         device=device,
         workers=workers,
         features=True,
     ):
-        if found is None:
-            found = torch.empty((len(data), features.shape[1]))
-        found[rows] = features
-    if found is None:
-        raise ValueError("There are no training rows to take features of.")
-    return found
+        found = (features, logits)
+        for name, values in zip(Predictions._fields, found, strict=True):
+            require_finite(values, rows, f"The proxy's {name}")
+        # On disk from the start: N x D and N x C numbers may be more than memory holds.
+        tables = tables or [
+            np.lib.format.open_memmap(
+                out / f"{name}.npy", mode="w+", dtype=np.float32, shape=(len(data), values.shape[1])
+            )
+            for name, values in zip(Predictions._fields, found, strict=True)
+        ]
+        for table, values in zip(tables, found, strict=True):
+            table[rows.numpy()] = values.numpy()
+    for table in tables:
+        table.flush()
+
+
+def read_predictions(folder: Path) -> Predictions:
+    """What :func:`write_predictions` wrote, memory-mapped; writing to it changes nothing on disk."""
+    # Copy-on-write, because torch has no read-only tensors.
+    tables = [np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False) for name in Predictions._fields]
+    return Predictions(*map(torch.from_numpy, tables))
+
+
+def require_finite(values: Tensor, rows: Tensor, what: str) -> None:
+    """Raises when a row of ``values`` (float [B, ...]) is not finite.
+
+    Raises:
+        RequestError: names the first such row of ``rows`` (int64 [B]) and its value.
+    """
+    finite = torch.isfinite(values).flatten(1).all(1)
+    if not bool(finite.all()):
+        at = int((~finite).nonzero()[0, 0])
+        row = values[at].flatten()
+        raise RequestError(
+            f"{what} of training row {int(rows[at])} is not finite ({float(row[~torch.isfinite(row)][0])}): the proxy "
+            "diverged on it. Look at the image, or lower the proxy's learning rate in a protocol of your own."
+        )
+
+
+class FrozenProxy:
+    """A trained proxy in evaluation mode with frozen parameters, and its view of the training rows."""
+
+    def __init__(self, network: nn.Module, data: Images, protocol: Protocol, device: torch.device) -> None:
+        self.network = network.to(device).eval().requires_grad_(False)
+        self._data, self._device = data, device
+        self._view = clean_view(protocol)
+        self._normalise = Normaliser(protocol.proxy.mean, protocol.proxy.std, torch.float32, device)
+
+    def inputs(self, rows: Tensor) -> Tensor:
+        """Un-augmented training rows (int64 [B]), normalised: float32 [B, 3, S, S] on the device."""
+        return self._normalise(self._view.render(self._data, rows).to(self._device)).clone()

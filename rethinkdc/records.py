@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -24,8 +25,10 @@ Status = Literal["ok", "failed", "unsupported"]
 class Cost(BaseModel):
     """What a run cost, in seconds and bytes; seconds of shared artefacts are those of their making.
 
-    ``image_bytes``: ``stored`` (lossless PNG), ``lossy`` (JPEG, quality 75) and ``recipe`` (rows and boxes to make the
-    set again from the training set); None where that form does not exist or was not measured.
+    ``selection_memory``: bytes of resident memory that choosing the rows took at its peak, with scores and features,
+    without the proxy's training. ``image_bytes``: ``stored`` (lossless PNG), ``lossy`` (JPEG, quality 75) and
+    ``recipe`` (rows and boxes to make the set again from the training set); None where that form does not exist or was
+    not measured.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +38,7 @@ class Cost(BaseModel):
     synthesis_seconds: float = 0.0
     label_seconds: float = 0.0
     training_seconds: float = 0.0
+    selection_memory: int = 0
     image_bytes: dict[str, int | None] = {}
     label_bytes: int = 0
     teacher_bytes: int = 0
@@ -115,8 +119,16 @@ class Records:
 
     def all(self) -> Iterator[Record]:
         """Every record, in the order of keys and attempts."""
-        for path in sorted(self.folder.glob("*/[0-9]*.json")):
+        for path in self._files():
             yield self.read(path)
+
+    def readable(self) -> Iterator[Record]:
+        """As :meth:`all`, but a file that is no record is warned of and left out."""
+        for path in self._files():
+            try:
+                yield self.read(path)
+            except RethinkError as error:  # noqa: PERF203 - one file must not hide the others
+                warnings.warn(f"A record is left out: {error}", stacklevel=2)
 
     def add(self, record: Record) -> Record:
         """Writes a record under the next free attempt number; never replaces a file.
@@ -141,6 +153,9 @@ class Records:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the file"
             raise RethinkError(f"{path} is not a readable record: {where}: {first['msg']}. Move it away.") from None
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob("*/[0-9]*.json"))
 
     def _added(self, record: Record) -> Record:
         place = self.folder / record.key

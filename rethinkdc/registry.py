@@ -17,12 +17,15 @@ from rethinkdc.data.folder import FolderDataset, HubDataset
 from rethinkdc.data.splits import Schema
 from rethinkdc.discovery import ALL_KINDS, OWN, Discovery, Provider
 from rethinkdc.errors import PluginError, RequestError, nearest
-from rethinkdc.method import Method, OfKind, Reference, parse_reference, print_reference
+from rethinkdc.method import Content, Method, OfKind, Reference, parse_reference, print_reference
 from rethinkdc.models.external import TimmModel, TorchvisionModel, external_model
-from rethinkdc.protocol import Protocol, load_protocol
+from rethinkdc.protocol import Protocol, load_protocol, protocol_files
+from rethinkdc.storage import content_digest
 
 SELECT = "select"
 """The compressor that a score's bare name stands for."""
+SCORE_FILE = "file"
+"""The score that is read from a file."""
 _UNREGISTERED = (TimmModel, TorchvisionModel, FolderDataset, HubDataset)
 """Methods that are found by the form of their name, not by an entry point."""
 
@@ -186,7 +189,7 @@ class Registry:
         for plugin in self.found.plugins:
             self.found.load(plugin)
             for path in plugin.protocols:
-                for file in sorted(path.rglob("*.toml")) if path.is_dir() else [path]:
+                for file in protocol_files(path):
                     try:
                         protocol = load_protocol(file)
                         if protocol.id in found:
@@ -250,7 +253,7 @@ class Registry:
         ]
         for plugin in folders:
             self.found.load(plugin)
-        files = (file for plugin in folders for path in plugin.protocols for file in sorted(path.rglob("*.toml")))
+        files = (file for plugin in folders for path in plugin.protocols for file in protocol_files(path))
         return {protocol.id: protocol for protocol in map(load_protocol, files)}
 
     # -- inside ----------------------------------------------------------------------------------------------------
@@ -282,7 +285,7 @@ class Registry:
 
     def _construct(self, method: type[Method], wanted: Reference) -> Method:
         try:
-            built = method(**wanted.values)
+            built = method(**_with_score_file(method, wanted))
         except ValidationError as error:
             raise RequestError(_explain(method, wanted, error)) from None
         canonical = {
@@ -304,6 +307,8 @@ class Registry:
         kinds = [item.kind for item in metadata if isinstance(item, OfKind)]
         if isinstance(value, Reference):
             return self.definition(self.build(kinds[0], value))
+        if isinstance(value, str) and any(isinstance(item, Content) for item in metadata):
+            return _content(value)
         if isinstance(value, tuple | list):
             return [self._defined(item, metadata) for item in value]
         return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
@@ -349,6 +354,26 @@ def _claimed(kind: str, name: str, found: list[tuple[Provider, type[Method]]]) -
         f"The {kind} name {name!r} is claimed by {claims}. "
         f"Say which one you mean, for example {found[0][0].distribution}/{name}."
     )
+
+
+def _with_score_file(method: type[Method], wanted: Reference) -> dict[str, Any]:
+    """Reads ``scores=FILE``, given to any method that takes a score, as the score ``file`` of that path."""
+    values = wanted.values
+    if "scores" not in values or "scores" in method.model_fields or "score" not in method.model_fields:
+        return values
+    if "score" in values:
+        raise RequestError(f"{wanted.name}: give either score=NAME or scores=FILE, not both.")
+    others = {key: value for key, value in values.items() if key != "scores"}
+    return {"score": Reference(name=SCORE_FILE, values={"path": str(values["scores"])}), **others}
+
+
+def _content(path: str) -> dict[str, str]:
+    """What defines a method in place of a path: the file's name and what it says."""
+    place = Path(path).expanduser()
+    try:
+        return {"file": place.resolve().name, "sha256": content_digest(place)}
+    except OSError as error:
+        raise RequestError(f"Cannot read {path}: {error.strerror}. Give an existing file or folder.") from error
 
 
 def _plain(value: Any) -> Any:

@@ -20,7 +20,7 @@ from rethinkdc.proxy import TRACE_SEMANTICS
 from rethinkdc.registry import Registry
 from rethinkdc.storage import digest
 from rethinkdc.training.loop import LOOP_REVISION
-from rethinkdc.types import Budget, Seeds
+from rethinkdc.types import AXES, Budget, Seeds
 from rethinkdc.views import VIEWS_REVISION
 
 DEFAULT_DATASET = "digits"
@@ -176,6 +176,28 @@ def _typed(request: Request, with_compressor: bool) -> list[tuple[str, str]]:
         "model": request.student,
     }
     return [(kind, text) for kind, text in given.items() if text]
+
+
+def parse_seeds(text: str | None, seed: int = 0) -> list[Seeds]:
+    """Reads ``0,1,2`` (all axes together) or ``student=0,1,2`` (one axis; the others keep ``seed``).
+
+    Raises:
+        RequestError: no list of whole numbers, or an unknown axis.
+    """
+    if text is None:
+        return [Seeds.all(seed)]
+    axis, _, values = text.rpartition("=")
+    if axis and axis not in AXES:
+        raise RequestError(f"--seeds {text}: unknown axis {axis!r}. Known: {', '.join(AXES)}.")
+    try:
+        numbers = [int(value) for value in values.split(",")]
+    except ValueError:
+        raise RequestError(f"--seeds {text}: expected whole numbers such as 0,1,2 or student=0,1,2.") from None
+    if len(set(numbers)) != len(numbers) or min(numbers) < 0:
+        raise RequestError(f"--seeds {text}: the seeds must differ and not be negative.")
+    if not axis:
+        return [Seeds.all(number) for number in numbers]
+    return [Seeds.all(seed).model_copy(update={axis: number}) for number in numbers]
 
 
 def load_splits(plan: Plan, cache: Cache) -> Splits:

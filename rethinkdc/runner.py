@@ -19,8 +19,8 @@ from rethinkdc.context import Context, Silent, by_stage
 from rethinkdc.contracts import Evaluation
 from rethinkdc.data.splits import Splits
 from rethinkdc.environment import environment
-from rethinkdc.errors import DivergedError, RequestError, RethinkError
-from rethinkdc.records import Cost, Record, Records, now
+from rethinkdc.errors import DivergedError, RequestError, RethinkError, UnsupportedError
+from rethinkdc.records import Cost, Record, Records, Status, now
 from rethinkdc.registry import Registry
 from rethinkdc.request import Plan, Request, check_request, load_splits, make_plan
 from rethinkdc.storage import lock
@@ -69,6 +69,32 @@ class Runner:
         """
         plan = make_plan(request, self.registry, self.cache)
         return self._recorded(plan, force, lambda context, splits: self._compressed(plan, context, splits))
+
+    def attempt(self, request: Request) -> tuple[Record, bool]:
+        """As :meth:`run`, but a run that ends badly is recorded with its reason and returned, whatever ended it.
+
+        A request that the method or the dataset cannot serve is recorded as ``unsupported``, all else as ``failed``.
+
+        Raises:
+            RequestError: the request is wrong, or records cannot be written; nothing was.
+        """
+        plan = make_plan(request, self.registry, self.cache)
+        self.records.check_writable()
+        try:
+            return self._recorded(plan, False, lambda context, splits: self._compressed(plan, context, splits))
+        except DivergedError:
+            # On record already.
+            return self.records.attempts(plan.key)[-1], False
+        except UnsupportedError as error:
+            return self.record_end(plan, "unsupported", str(error)), False
+        except RethinkError as error:
+            return self.record_end(plan, "failed", str(error)), False
+        except Exception as error:
+            return self.record_end(plan, "failed", f"{type(error).__name__}: {error}"), False
+
+    def record_end(self, plan: Plan, status: Status, reason: str) -> Record:
+        """Records that a run ended without a result."""
+        return self.records.add(self._record(plan, status=status, reason=reason))
 
     def evaluate(
         self, made: CompressedSet, request: Request, *, name: str, ipc: int | None, force: bool = False
@@ -288,6 +314,7 @@ def _cost(
         synthesis_seconds=seconds.get("synthesis", 0.0),
         label_seconds=label_seconds,
         training_seconds=evaluation.seconds,
+        selection_memory=max((used for key, used in context.memory.items() if key.startswith("selection:")), default=0),
         image_bytes=stored,
         label_bytes=labels.label_bytes,
         teacher_bytes=labels.teacher_bytes,

@@ -41,6 +41,18 @@ def file_digest(path: Path) -> str:
     return total.hexdigest()
 
 
+def content_digest(path: Path) -> str:
+    """SHA-256 (hex) of a file, or of a folder's files with their names below it.
+
+    Raises:
+        OSError: nothing is there, or it cannot be read.
+    """
+    if not path.is_dir():
+        return file_digest(path)
+    files = sorted(found for found in path.rglob("*") if found.is_file())
+    return digest({found.relative_to(path).as_posix(): file_digest(found) for found in files})
+
+
 def write_atomic(path: Path, payload: bytes) -> None:
     """Writes ``payload`` so that ``path`` is afterwards either the old file or the whole new one."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -242,6 +242,31 @@ class TraceTable(Protocol):
         ...
 
 
+class Predictions(NamedTuple):
+    """What the trained proxy says of every un-augmented training row, memory-mapped.
+
+    Attributes:
+        features: float32 [N, D], what its linear classifier reads.
+        logits: float32 [N, C].
+    """
+
+    features: Tensor
+    logits: Tensor
+
+
+class ProxyNetwork(Protocol):
+    """The trained proxy itself, for methods that differentiate through it."""
+
+    @property
+    def network(self) -> Any:
+        """The module, in evaluation mode, its parameters frozen; logits [B, C] from :meth:`inputs`."""
+        ...
+
+    def inputs(self, rows: Tensor) -> Tensor:
+        """Un-augmented training rows (int64 [B]) as the network reads them: float32 [B, 3, S, S], normalised."""
+        ...
+
+
 class PartsMaker(Protocol):
     """Makes part ``index`` of a set as named tensors; must depend on the index alone."""
 
@@ -286,6 +311,10 @@ class ContextFace(Protocol):
     def trace(self, repeat: int = 0) -> TraceTable: ...
 
     def features(self) -> Tensor: ...
+
+    def predictions(self) -> Predictions: ...
+
+    def proxy_network(self) -> ProxyNetwork: ...
 
     def score(self, reference: Any) -> Tensor: ...
 

@@ -173,7 +173,7 @@ def test_a_score_that_is_no_number_per_row_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: Tensor
 ) -> None:
     monkeypatch.setattr(RandomScore, "score", lambda *_: wrong)
-    with pytest.raises(RequestError, match="must give 80 numbers without NaN"):
+    with pytest.raises(RequestError, match="must give 80 numbers for 80 rows"):
         context(tmp_path).score("random")
 
 
@@ -238,7 +238,7 @@ def test_features_have_one_row_per_image_and_are_made_once(tmp_path: Path) -> No
     assert found.dtype == torch.float32
     assert bool(torch.isfinite(found).all())
     assert torch.equal(context(tmp_path).features(), found)
-    assert len(list((tmp_path / "cache" / "features").glob("[!.]*"))) == 1
+    assert len(list((tmp_path / "cache" / "predictions").glob("[!.]*"))) == 1
 
 
 def test_the_proxy_follows_its_own_seed_only(tmp_path: Path) -> None:

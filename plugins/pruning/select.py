@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.context import Context
-from rethinkdc.contracts import Compressor
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method, OfKind, Reference
 from rethinkdc.selection import pick
+from rethinkdc.selector import Selector
 from rethinkdc.types import Budget, Direction, Images
 
 
-class Select(Compressor):
-    """Keeps one end, or the middle, of a score."""
+class Select(Selector):
+    """Keeps one end, or the middle, of a score, if asked for after dropping some of an end."""
 
     name: ClassVar[str] = "select"
-    family: ClassVar[str] = "pruning"
 
-    score: Annotated[Reference, OfKind("score")] = Field(description="The score to rank the training rows by.")
-    direction: Direction = Field(description="Which rows to keep: easy (lowest), hard (highest) or middle ranks.")
-    balance: Literal["class"] | None = Field(
-        default="class", description="The same number of each class; none = one global ranking."
+    score: Annotated[Reference, OfKind("score")] = Field(
+        description="The score to rank the training rows by; scores=FILE reads one."
     )
-
-    @property
-    def balanced(self) -> bool:
-        return self.balance == "class"
+    direction: Direction = Field(description="Which rows to keep: easy (lowest), hard (highest) or middle ranks.")
+    drop_easiest: float = Field(default=0.0, ge=0, lt=1, description="Share of rows left out first, the easiest.")
+    drop_hardest: float = Field(
+        default=0.0, ge=0, lt=1, description="Share of rows left out first, the hardest (often mislabelled)."
+    )
 
     def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
         scores = context.score(self.score)
@@ -41,6 +39,8 @@ class Select(Compressor):
             self.direction,
             self.balanced,
             context.generator("set", "select"),
+            drop_easiest=self.drop_easiest,
+            drop_hardest=self.drop_hardest,
         )
         context.note(ties_at_the_cut=picked.ties)
         return CompressedSet.of_rows(data, picked.rows)

@@ -9,6 +9,30 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from rethinkdc.cli.leaderboard import leaderboard
+from rethinkdc.cli.options import (
+    BackingOption,
+    CacheOption,
+    CompressorOption,
+    DatasetOption,
+    DeviceOption,
+    EvaluatorOption,
+    ForceOption,
+    IpcOption,
+    JsonOption,
+    LabelerOption,
+    ProtocolOption,
+    RecordsOption,
+    SeedOption,
+    SeedsOption,
+    StudentOption,
+    ThreadsOption,
+    WorkersOption,
+    checked_backing,
+    machine,
+)
+from rethinkdc.cli.share import rows, trace
+from rethinkdc.cli.sweep import sweep
 from rethinkdc.errors import RequestError, RethinkError
 
 app = typer.Typer(
@@ -18,51 +42,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _state = {"debug": False}
-
-CompressorOption = Annotated[
-    str, typer.Option("--compressor", "-c", help="Compressor, e.g. pca, random, el2n:direction=easy, pca:grid=3.")
-]
-DatasetOption = Annotated[
-    Optional[str],  # noqa: UP045 - typer reads annotations on Python 3.10 too
-    typer.Option("--dataset", "-d", help="Name, folder or hub id; default: the protocol's, or digits."),
-]
-ProtocolOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--protocol", "-p", help="Protocol id or TOML file; default: the one for the dataset and labels."),
-]
-IpcOption = Annotated[Optional[int], typer.Option("--ipc", help="Images per class; default: the protocol's.")]  # noqa: UP045
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="One seed for every axis of randomness.")]
-SeedsOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--seeds", help="Several runs: 0,1,2 moves all axes, student=0,1,2 one of them."),
-]
-LabelerOption = Annotated[str, typer.Option("--labeler", "-l", help="Labeler, e.g. hard.")]
-EvaluatorOption = Annotated[str, typer.Option("--evaluator", "-e", help="Evaluator.")]
-StudentOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--student", help="Model in place of the protocol's student, e.g. timm/resnet18."),
-]
-RecordsOption = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option("--records", help="Folder of records; default: RETHINKDC_RECORDS or ./records."),
-]
-CacheOption = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option("--cache-dir", help="Folder of the cache; default: RETHINKDC_CACHE or the platform's."),
-]
-DeviceOption = Annotated[Optional[str], typer.Option("--device", help="cpu, cuda or cuda:N.")]  # noqa: UP045
-WorkersOption = Annotated[
-    Optional[int],  # noqa: UP045
-    typer.Option("--workers", min=0, help="Threads that render views ahead; results do not depend on it."),
-]
-ThreadsOption = Annotated[
-    int, typer.Option("--threads", min=1, help="Threads that compute on a CPU; the bits of a result depend on it.")
-]
-BackingOption = Annotated[
-    str, typer.Option("--backing", help="How images are held: auto, decoded or encoded; results do not depend on it.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Run again although an ok record exists.")]
 
 
 def _version(wanted: bool) -> None:
@@ -136,7 +115,7 @@ def run(
             seeds=chosen,
             tune=tune,
             overrides=_overrides(override or []),
-            backing=_backing(backing),
+            backing=checked_backing(backing),
         )
         for chosen in parse_seeds(seeds, seed)
     ]
@@ -181,8 +160,8 @@ def compress(
         protocol=protocol,
         ipc=ipc,
         seed=seed,
-        backing=_backing(backing),
-        **_machine(None, cache_dir, device, workers, threads),
+        backing=checked_backing(backing),
+        **machine(None, cache_dir, device, workers, threads),
     )
     about = {"folder": str(out), "images": len(made), "card": made.card.model_dump(mode="json")}
     if as_json:
@@ -231,7 +210,7 @@ def evaluate(
             student=student,
             seed=chosen,
             force=force,
-            **_machine(records, cache_dir, device, workers, threads),
+            **machine(records, cache_dir, device, workers, threads),
         )
         for chosen in api.parse_seeds(seeds, seed)
     ]
@@ -263,6 +242,7 @@ def score(
     """
     from rethinkdc import api
     from rethinkdc.cli import tables
+    from rethinkdc.data.row_files import write_row_file
 
     api.check_out(out)
     scores, about = api.score(
@@ -270,15 +250,18 @@ def score(
         dataset=dataset,
         protocol=protocol,
         seed=seed,
-        backing=_backing(backing),
-        **_machine(None, cache_dir, device, workers, threads),
+        backing=checked_backing(backing),
+        **machine(None, cache_dir, device, workers, threads),
     )
-    tables.write_scores(scores, about, out)
+    files = write_row_file({"scores": scores}, about, out)
     if as_json:
         tables.print_json(about)
     else:
-        files = " and ".join(str(tables.score_file(out, suffix)) for suffix in (".safetensors", ".json"))
-        typer.echo(f"Wrote {len(scores):,} scores to {files}.")
+        typer.echo(f"Wrote {len(scores):,} scores to {files[0]} and {files[1]}.")
+        typer.echo(
+            f"Select by it with: --compressor file:path={files[0]},direction=hard"
+            f" (any method that takes a score: scores={files[0]})"
+        )
 
 
 @app.command("list-plugins")
@@ -314,6 +297,12 @@ def show(
     tables.print_one(Registry(), name, as_json=as_json)
 
 
+app.command()(rows)
+app.command()(trace)
+app.command()(sweep)
+app.command()(leaderboard)
+
+
 def main() -> None:
     """Runs the command line: exit code 0 ok, 1 the run failed, 2 the request was wrong."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes the other arguments as they come
@@ -337,22 +326,7 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> N
 def _runner(records: Path | None, cache_dir: Path | None, device: str | None, workers: int | None, threads: int) -> Any:
     from rethinkdc.api import make_runner
 
-    return make_runner(**_machine(records, cache_dir, device, workers, threads))
-
-
-def _machine(
-    records: Path | None, cache_dir: Path | None, device: str | None, workers: int | None, threads: int
-) -> dict[str, Any]:
-    from rethinkdc.progress import Bars
-
-    return {
-        "records": records,
-        "cache_dir": cache_dir,
-        "device": device,
-        "workers": workers,
-        "threads": threads,
-        "progress": Bars(),
-    }
+    return make_runner(**machine(records, cache_dir, device, workers, threads))
 
 
 def _overrides(pairs: list[str]) -> dict[str, Any]:
@@ -365,9 +339,3 @@ def _overrides(pairs: list[str]) -> dict[str, Any]:
             raise RequestError(f"--set {pair}: expected KEY=VALUE, for example training.batch=32.")
         found |= parse_reference(f"set:{pair}").values
     return found
-
-
-def _backing(name: str) -> Any:
-    if name not in ("auto", "decoded", "encoded"):
-        raise RequestError(f"--backing {name}: choose auto, decoded or encoded.")
-    return name

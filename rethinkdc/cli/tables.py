@@ -1,18 +1,16 @@
-"""What commands print, and the files of scores."""
+"""What commands print."""
 
 from __future__ import annotations
 
 import json
 import statistics
 import warnings
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from torch import Tensor
 
 from rethinkdc.discovery import ALL_KINDS
 from rethinkdc.errors import RequestError, RethinkError, nearest
@@ -20,7 +18,7 @@ from rethinkdc.method import print_value
 from rethinkdc.records import Record, Records
 from rethinkdc.registry import Listed, Registry
 from rethinkdc.request import KEY_LENGTH
-from rethinkdc.storage import digest, write_atomic
+from rethinkdc.storage import digest
 
 _console = Console()
 
@@ -42,7 +40,7 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
     for name, value in [
         ("top-1", f"{evaluation.metrics['top1']:.2%}"),
         ("top-5", f"{evaluation.metrics['top5']:.2%}"),
-        ("seeds", _seeds(record)),
+        ("seeds", seeds_text(record.definition["seeds"])),
         ("seconds", _seconds(record)),
         ("image bytes", _image_bytes(record)),
         ("label bytes", f"{cost.label_bytes:,}"),
@@ -189,29 +187,6 @@ def _described(row: Listed) -> str:
     return "\n".join(lines)
 
 
-def score_file(out: Path, suffix: str) -> Path:
-    """``OUT`` with a suffix appended; a suffix that it has already is not doubled, one like ``.5`` not replaced."""
-    name = out.name
-    for known in (".safetensors", ".json"):
-        name = name.removesuffix(known)
-    return out.with_name(name + suffix)
-
-
-def write_scores(scores: Tensor, about: dict[str, Any], out: Path) -> None:
-    """Writes ``OUT.safetensors`` (tensor ``scores``) and ``OUT.json``.
-
-    Raises:
-        RequestError: the folder cannot be written.
-    """
-    from safetensors.torch import save
-
-    try:
-        write_atomic(score_file(out, ".safetensors"), save({"scores": scores.contiguous()}))
-        write_atomic(score_file(out, ".json"), json.dumps(about, indent=1).encode())
-    except OSError as error:
-        raise RequestError(f"Cannot write {out}: {error.strerror}. Choose another --out.") from error
-
-
 def _print_method(method: Any, provider: str) -> None:
     paper = f", {method.paper}" if method.paper else ""
     kind = next(kind for kind in ALL_KINDS if kind == method.kind)
@@ -282,11 +257,10 @@ _TITLES = {
 _LIMITS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 
 
-def _seeds(record: Record) -> str:
-    seeds = record.definition["seeds"]
-    if len(set(seeds.values())) == 1:
-        return str(seeds["set"])
-    return ", ".join(f"{axis}={seed}" for axis, seed in seeds.items())
+def seeds_text(seeds: dict[str, int]) -> str:
+    """The set's seed, then the axes that have another one: ``0, student=1``."""
+    others = (f"{axis}={seed}" for axis, seed in seeds.items() if seed != seeds["set"])
+    return ", ".join([str(seeds["set"]), *others])
 
 
 def _seconds(record: Record) -> str:

@@ -26,17 +26,22 @@ def pick(
     direction: Direction,
     balanced: bool,
     generator: torch.Generator,
+    *,
+    drop_easiest: float = 0.0,
+    drop_hardest: float = 0.0,
 ) -> Picked:
     """Picks ``per_class`` * ``classes`` rows from one end, or the middle, of a score.
 
     Args:
-        scores: float [N], larger = harder; infinite values are allowed, NaN is not.
+        scores: float [N], larger = harder; may be infinite; rows with NaN were not scored and are never picked.
         targets: int64 [N].
         per_class: rows per class (``balanced``) or on average.
         classes: number of classes.
         direction: ``easy`` keeps the lowest, ``hard`` the highest, ``middle`` those around the median rank.
         balanced: the same number from each class.
         generator: breaks ties.
+        drop_easiest: share of the rows (of each class when ``balanced``) that is left out first, from the easy end.
+        drop_hardest: the same from the hard end.
 
     Returns:
         Class by class when balanced, best first; the ties are summed over the classes.
@@ -45,13 +50,19 @@ def pick(
         UnsupportedError: fewer rows than asked for.
     """
     ranked = _ranking(scores, generator)
+    ranked = ranked[~torch.isnan(scores[ranked])]
+
+    def cut(group: Tensor, count: int) -> Picked:
+        first, beyond = int(drop_easiest * len(group)), len(group) - int(drop_hardest * len(group))
+        return _cut(group[first : max(first, beyond)], scores, count, direction)
+
     if not balanced:
-        return _cut(ranked, scores, per_class * classes, direction)
+        return cut(ranked, per_class * classes)
     by_class = targets[ranked]
     # A stable sort by class keeps the order of the score inside each class.
     grouped = ranked[torch.argsort(by_class, stable=True)]
-    groups = torch.split(grouped, torch.bincount(targets, minlength=classes).tolist())
-    cuts = [_cut(group, scores, per_class, direction) for group in groups]
+    groups = torch.split(grouped, torch.bincount(by_class, minlength=classes).tolist())
+    cuts = [cut(group, per_class) for group in groups]
     return Picked(torch.cat([cut.rows for cut in cuts]), sum(cut.ties for cut in cuts))
 
 
@@ -63,7 +74,9 @@ def _ranking(scores: Tensor, generator: torch.Generator) -> Tensor:
 
 def _cut(ranked: Tensor, scores: Tensor, count: int, direction: Direction) -> Picked:
     if count > len(ranked):
-        raise UnsupportedError(f"Cannot pick {count} of {len(ranked)} rows. Choose a smaller --ipc.")
+        raise UnsupportedError(
+            f"Cannot pick {count} of {len(ranked)} rows that are scored and not dropped. Choose a smaller --ipc."
+        )
     start = {"easy": 0, "hard": len(ranked) - count, "middle": (len(ranked) - count) // 2}[direction]
     inside = ranked[start : start + count]
     outside = torch.cat([ranked[:start], ranked[start + count :]])

@@ -162,6 +162,11 @@ class Trace:
             **{f"clean.{name}": index for index, name in enumerate(about["clean_columns"])},
         }
 
+    @property
+    def files(self) -> list[Path]:
+        """The files that make the trace."""
+        return [self.folder / name for name in (_TRAIN, _CLEAN, _ABOUT)]
+
     def column(self, name: str, first: int, last: int) -> Tensor:
         """Column ``train.*`` or ``clean.*`` of the 1-based epochs ``first..last``.
 

@@ -16,7 +16,7 @@ from rethinkdc.plugins.pruning.el2n import EL2N
 from rethinkdc.protocol import Protocol
 from rethinkdc.registry import Registry
 from rethinkdc.testing import context, images, shortened
-from rethinkdc.training import TraceRecorder
+from rethinkdc.training import Recipe, TraceRecorder
 from rethinkdc.training.trace import Trace
 
 Probabilities = tuple[float, float, float]
@@ -53,6 +53,7 @@ class Traced:
 
     runs: list[Trace]
     scores: dict[str, Any] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
 
     def trace(self, repeat: int = 0) -> Trace:
         return self.runs[repeat]
@@ -67,7 +68,10 @@ class Traced:
 
     @property
     def protocol(self) -> Any:
-        return SimpleNamespace(proxy=SimpleNamespace(scores=self.scores))
+        return SimpleNamespace(proxy=SimpleNamespace(scores=self.scores, training=Recipe(epochs=self.proxy_epochs)))
+
+    def note(self, **facts: Any) -> None:
+        self.notes.update(facts)
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ from rethinkdc.context import Context
 from rethinkdc.contracts import Evaluation
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.models import Model
-from rethinkdc.protocol import Protocol, load_protocol
+from rethinkdc.protocol import Protocol, load_protocol, protocol_files
 from rethinkdc.registry import Registry
 from rethinkdc.testing import context, shortened
 from rethinkdc.types import generator
 
 FOLDER = Path(str(resources.files("rethinkdc.protocols")))
-PROTOCOLS = [load_protocol(path) for path in sorted(FOLDER.rglob("*.toml"))]
+PROTOCOLS = [load_protocol(path) for path in protocol_files(FOLDER)]
 PINNED: dict[str, dict[str, str]] = json.loads(Path(__file__).with_name("digests.json").read_text())
 
 ROWS = 4
@@ -32,7 +32,8 @@ each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protoc
 
 def test_the_folder_ships_the_protocols_that_it_should() -> None:
     names = {protocol.id for protocol in PROTOCOLS}
-    assert names >= {"digits-hard", "cifar10-small-hard", "cifar10-hard", "cifar100-hard", "imagenet1k-hard"}
+    assert names >= {"digits-hard", "cifar10-small-hard", "cifar10-hard", "cifar100-hard", "imagenet1k-hard", "imagenet1k-hard-sgd",
+        "tiny-imagenet-hard"}
     assert names == set(Registry().protocols())
 
 

@@ -1,0 +1,54 @@
+"""CAL: rows that the network sees unlike their neighbours (Margatina et al., EMNLP 2021, arXiv 2109.03764).
+
+The paper keeps the highest scores (``direction=hard``). Its neighbours are labelled rows; here, as in DeepCore, they
+are the other rows of the class, in the features of the trained proxy.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from rethinkdc.context import Context
+from rethinkdc.hookspecs import hookimpl
+from rethinkdc.method import Method
+from rethinkdc.pooled import PooledScore
+from rethinkdc.selection.divergence import contrast
+from rethinkdc.selection.neighbours import nearest
+from rethinkdc.types import Images
+
+
+class CAL(PooledScore):
+    """Mean KL divergence between a row's prediction and those of its nearest neighbours in feature space."""
+
+    name: ClassVar[str] = "cal"
+    family: ClassVar[str] = "pruning"
+    paper: ClassVar[str] = "arXiv 2109.03764"
+    needs: ClassVar[Literal["trace", "features", "model", "none"]] = "features"
+
+    k: int = Field(default=10, ge=1, description="Nearest neighbours; fewer in a class of fewer rows.")
+    symmetric: bool = Field(
+        default=False, description="Both directions of the divergence, else of the neighbour to the row as in the paper."
+    )
+
+    def of_rows(self, data: Images, rows: Tensor, context: Context) -> Tensor:
+        predictions = context.predictions()
+        asked = torch.zeros(len(data), dtype=torch.bool)
+        asked[rows] = True
+        found = torch.empty(len(data), dtype=torch.float64)
+        for index in torch.unique(data.targets[rows]).tolist():
+            members = (data.targets == index).nonzero().flatten()
+            queries = asked[members].nonzero().flatten()
+            near = nearest(predictions.features[members], self.k, queries)
+            logs = torch.log_softmax(predictions.logits[members].to(torch.float64), 1)
+            found[members[queries]] = contrast(logs, queries, near, symmetric=self.symmetric)
+        return found[rows]
+
+
+@hookimpl
+def register_methods() -> list[type[Method]]:
+    """Returns the score ``cal``."""
+    return [CAL]

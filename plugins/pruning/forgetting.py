@@ -1,0 +1,41 @@
+"""Forgetting events (Toneva et al., ICLR 2019, arXiv 1812.05159): learned at one visit, wrong at the next.
+
+The paper counts over one full run of 200 epochs on CIFAR. Rows that were never learned are infinitely often forgotten
+there; at 0 they would count as the easiest.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from rethinkdc.contracts import PaperProxy
+from rethinkdc.dynamics import Dynamics, Span
+from rethinkdc.hookspecs import hookimpl
+from rethinkdc.method import Method
+from rethinkdc.selection.dynamics import forgetting_events
+from rethinkdc.types import TraceTable
+
+
+class Forgetting(Dynamics):
+    """How often a training row was forgotten: right at one visit and wrong at the next."""
+
+    name: ClassVar[str] = "forgetting"
+    paper: ClassVar[str] = "arXiv 1812.05159"
+    wants: ClassVar[PaperProxy | None] = PaperProxy("one full run: 200 epochs on CIFAR, 60 on ImageNet", "sgd", 60)
+
+    never_learned: Literal["T+1", "inf", "zero"] = Field(
+        default="T+1", description="Count of rows that were never right: epochs + 1, infinite, or 0."
+    )
+
+    def of_trace(self, trace: TraceTable, span: Span) -> Tensor:
+        never = {"T+1": span.length + 1.0, "inf": float("inf"), "zero": 0.0}[self.never_learned]
+        return forgetting_events(trace.column("train.correct", *span), never)
+
+
+@hookimpl
+def register_methods() -> list[type[Method]]:
+    """Returns the score ``forgetting``."""
+    return [Forgetting]

@@ -1,0 +1,44 @@
+"""GRAD-MATCH: weighted rows whose gradients add up to that of all (Killamsetty et al., ICML 2021, arXiv 2103.00123).
+
+The paper picks anew every 20 epochs of the student's own training; here, as in DeepCore, rows are picked once, from the
+last-layer gradients of a proxy (10 to 40 epochs there). ``lam`` is DeepCore's; CORDS takes 0.5 on CIFAR-10.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+from torch import Tensor
+
+from rethinkdc.context import Context
+from rethinkdc.hookspecs import hookimpl
+from rethinkdc.method import Method
+from rethinkdc.selection.classwise import Choose
+from rethinkdc.selection.gradients import LastLayer
+from rethinkdc.selection.pursuit import match_gradients
+from rethinkdc.selection.ties import by_rank
+from rethinkdc.selector import Selector
+from rethinkdc.types import Budget, Images
+
+
+class GradMatch(Selector):
+    """Weighted rows whose last-layer gradients add up to the full gradient, by orthogonal matching pursuit."""
+
+    name: ClassVar[str] = "gradmatch"
+    paper: ClassVar[str] = "arXiv 2103.00123"
+
+    lam: float = Field(default=1.0, ge=0, description="Strength of the penalty on large weights.")
+
+    def chooser(self, data: Images, budget: Budget, ranks: Tensor, context: Context) -> Choose:  # noqa: ARG002
+        predictions = context.predictions()
+        return by_rank(
+            ranks,
+            lambda rows, count: match_gradients(LastLayer(predictions, data.targets, rows), count, self.lam),
+        )
+
+
+@hookimpl
+def register_methods() -> list[type[Method]]:
+    """Returns the compressor ``gradmatch``."""
+    return [GradMatch]

@@ -1,0 +1,40 @@
+"""A subset from a list of rows: that of `rethinkdc compress --rows`, or any table of row numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from rethinkdc.compressed import CompressedSet
+from rethinkdc.context import Context
+from rethinkdc.data.row_files import read_rows
+from rethinkdc.errors import DataError
+from rethinkdc.hookspecs import hookimpl
+from rethinkdc.method import Content, Method
+from rethinkdc.selector import Selector
+from rethinkdc.types import Budget, Images
+
+
+class Rows(Selector):
+    """The training rows that a file lists, with their weights where it has some."""
+
+    name: ClassVar[str] = "rows"
+
+    path: Annotated[str, Content()] = Field(description="FILE.safetensors of `compress --rows`, or a CSV file.")
+
+    def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:  # noqa: ARG002
+        rows, weights = read_rows(Path(self.path).expanduser(), data)
+        if len(rows) != budget.total:
+            raise DataError(
+                f"{self.path} lists {len(rows):,} rows; {budget.ipc} per class of {budget.classes} classes are "
+                f"{budget.total:,}. The --ipc that fits is {len(rows) / budget.classes:g}."
+            )
+        return CompressedSet.of_rows(data, rows, weights)
+
+
+@hookimpl
+def register_methods() -> list[type[Method]]:
+    """Returns the compressor ``rows``."""
+    return [Rows]

@@ -1,0 +1,204 @@
+"""Boards as tables for a terminal and for Markdown, and as CSV and JSON data."""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.filesize import decimal
+from rich.markup import escape
+from rich.table import Table
+
+from rethinkdc.boards import Board, Row
+from rethinkdc.cli import tables
+
+_WIDE = 400
+"""Columns where nobody's window is: a file or a pipe gets whole lines."""
+_FRACTION = re.compile(r"top\d+")
+_NO_CLAIM = 5
+_NOTHING = "-"
+_Columns = dict[str, Callable[[Row], str]]
+
+
+def print_boards(boards: list[Board], form: str) -> None:
+    """Prints boards as ``rich``, ``md``, ``csv`` or ``json``."""
+    if form == "json":
+        tables.print_json([asdict(board) for board in boards])
+    elif form == "csv":
+        _print_csv(boards)
+    elif form == "md":
+        print("\n\n".join(markdown(board) for board in boards))
+    else:
+        _print_rich(boards)
+
+
+def markdown(board: Board) -> str:
+    """A GitHub table below its caption, and above what it leaves out."""
+    names, lines = _cells(board, {**_results(board), **_costs()})
+    rule = ["---", *["--:" if name != "method" else "---" for name in names[1:]]]
+    rows = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in [names, rule, *lines]]
+    notes = "".join(f"\n- {note}" for note in notes_on(board))
+    return f"**{caption(board)}**\n\n" + "\n".join(rows) + (f"\n{notes}" if notes else "")
+
+
+def caption(board: Board) -> str:
+    """The conditions that the rows share."""
+    mark = ", modified" if board.modified else ""
+    evaluator = f", evaluator {board.evaluator}" if board.evaluator != "standard" else ""
+    return (
+        f"{board.protocol} ({board.protocol_digest[:12]}{mark}), {board.dataset} ({board.dataset_fingerprint[:12]}), "
+        f"{board.track} labels, ipc {board.ipc or 'full'}, student {board.student}{evaluator}"
+    )
+
+
+def notes_on(board: Board) -> list[str]:
+    """What a reader must know beside the numbers: small n, what n counts, runs without a result."""
+    notes = []
+    measured = [row for row in board.rows if row.result]
+    if any(row.result.n < _NO_CLAIM for row in measured if row.result):
+        notes.append(f"n counts sets; n < {_NO_CLAIM} supports no claim.")
+    if fixed := [_method(row, board) for row in measured if row.n_counts == "students"]:
+        notes.append(f"n counts students of one set: {', '.join(fixed)}.")
+    for row in board.rows:
+        alike: dict[str, list[str]] = defaultdict(list)
+        for run in row.missing:
+            alike[f"{run.status}: {run.reason}"].append(tables.seeds_text(run.seeds))
+        notes += [f"{_method(row, board)}, seed {'; '.join(seeds)}: {reason}" for reason, seeds in alike.items()]
+    return notes
+
+
+def _print_rich(boards: list[Board]) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(width=_WIDE, highlight=False)
+    for board in boards:
+        console.print(escape(caption(board)), style="bold")
+        results, costs = _results(board), _costs()
+        whole = _table(board, {**results, **costs})
+        if console.measure(whole, options=console.options.update(max_width=_WIDE)).maximum <= console.width:
+            console.print(whole)
+        else:
+            console.print(_table(board, results))
+            console.print(_table(board, {"method": results["method"], **costs}))
+        for note in notes_on(board):
+            console.print(escape(note))
+        console.print()
+
+
+def _table(board: Board, columns: _Columns) -> Table:
+    names, lines = _cells(board, columns)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in names:
+        if name == "method":
+            table.add_column(name, overflow="fold", style="cyan")
+        else:
+            table.add_column(name.replace(" ", "\n"), justify="right", no_wrap=True)
+    for line in lines:
+        table.add_row(*map(escape, line))
+    return table
+
+
+def _cells(board: Board, columns: _Columns) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of a table; a column that says nothing is left out."""
+    shown = [(name, [show(row) for row in board.rows]) for name, show in columns.items()]
+    idle = {name for name, cells in shown if set(cells) == {_NOTHING} and name not in ("rank", "method")}
+    if all(row.difference is None or row.difference.n == row.result.n for row in board.rows if row.result):
+        idle.add("pairs")
+    kept = [(name, cells) for name, cells in shown if name not in idle]
+    return [name for name, _ in kept], [list(line) for line in zip(*(cells for _, cells in kept), strict=True)]
+
+
+def _results(board: Board) -> _Columns:
+    percent = bool(_FRACTION.fullmatch(board.metric))
+    scale, digits = (100, 2) if percent else (1, 4)
+    unit = " %" if percent else ""
+
+    def number(value: float | None, sign: str = "") -> str:
+        return _NOTHING if value is None else f"{scale * value:{sign}.{digits}f}"
+
+    return {
+        "rank": lambda row: str(row.rank or _NOTHING),
+        "method": lambda row: _method(row, board),
+        f"{board.metric}{unit}": lambda row: number(row.result.mean if row.result else None),
+        "sd": lambda row: number(row.result.deviation if row.result else None),
+        "n": lambda row: str(row.result.n) if row.result else "0",
+        "attempts": lambda row: str(row.attempts) if row.attempts > row.runs + len(row.missing) else _NOTHING,
+        "minus random": lambda row: number(row.difference.mean if row.difference else None, "+"),
+        "sd of it": lambda row: number(row.difference.deviation if row.difference else None),
+        "± 95%": lambda row: number(row.difference.half_width if row.difference else None),
+        "pairs": lambda row: str(row.difference.n) if row.difference else _NOTHING,
+    }
+
+
+def _costs() -> _Columns:
+    def seconds(stage: str) -> Callable[[Row], str]:
+        return lambda row: f"{row.seconds[stage]:.1f}" if row.seconds[stage] >= 0.05 else _NOTHING
+
+    def image_bytes(form: str) -> Callable[[Row], str]:
+        return lambda row: _bytes(row.image_bytes[form])
+
+    return {
+        **{f"{stage} s": seconds(stage) for stage in ("proxy", "selection", "synthesis", "labels", "training")},
+        "selection memory": lambda row: _bytes(row.selection_memory),
+        "label bytes": lambda row: _bytes(row.label_bytes),
+        "teacher bytes": lambda row: _bytes(row.teacher_bytes),
+        "PNG": image_bytes("stored"),
+        "JPEG q75": image_bytes("lossy"),
+        "recipe": image_bytes("recipe"),
+    }
+
+
+def _method(row: Row, board: Board) -> str:
+    """The compressor; with its labeler where the board has several."""
+    several = len({other.labeler for other in board.rows}) > 1
+    return f"{row.compressor} + {row.labeler}" if several else row.compressor
+
+
+def _bytes(value: float | None) -> str:
+    return decimal(round(value)).replace("bytes", "B") if value else _NOTHING
+
+
+def _print_csv(boards: list[Board]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    for number, row in enumerate(_flat(board, row) for board in boards for row in board.rows):
+        if not number:
+            writer.writerow(row)
+        writer.writerow(row.values())
+
+
+def _flat(board: Board, row: Row) -> dict[str, Any]:
+    """One line of CSV; None becomes an empty field."""
+    result, random = row.result, row.difference
+    conditions = asdict(board)
+    conditions.pop("rows")
+    conditions["semantics"] = ";".join(f"{key}={value}" for key, value in sorted(board.semantics.items()))
+    return {
+        **conditions,
+        "rank": row.rank,
+        "full": row.full,
+        "compressor": row.compressor,
+        "labeler": row.labeler,
+        "mean": result.mean if result else None,
+        "sd": result.deviation if result else None,
+        "n": result.n if result else 0,
+        "n_counts": row.n_counts,
+        "runs": row.runs,
+        "attempts": row.attempts,
+        "difference": random.mean if random else None,
+        "difference_sd": random.deviation if random else None,
+        "difference_half_width_95": random.half_width if random else None,
+        "pairs": random.n if random else 0,
+        **{f"{stage}_seconds": value for stage, value in row.seconds.items()},
+        "selection_memory": row.selection_memory,
+        "label_bytes": row.label_bytes,
+        "teacher_bytes": row.teacher_bytes,
+        **{f"image_bytes_{form}": value for form, value in row.image_bytes.items()},
+        "missing": "; ".join(f"seed {tables.seeds_text(run.seeds)}: {run.status}: {run.reason}" for run in row.missing),
+    }

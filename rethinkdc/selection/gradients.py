@@ -1,0 +1,88 @@
+"""Gradients of the cross-entropy with respect to the last layer, one per row, never written out.
+
+The gradient of row i is the matrix b_i [1; h_i]^T of C x (D + 1) numbers, with b = p - y and the features h. Every
+product that methods ask for factorises: <g_i, M> = b_i^T M [1; h_i] and <g_i, g_j> = <b_i, b_j> (1 + <h_i, h_j>).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from rethinkdc.types import Predictions
+
+_CHUNK_NUMBERS = 1 << 24
+"""Float64 numbers of b and [1; h] that are held at a time: 128 MiB."""
+
+
+class _Factors(NamedTuple):
+    """Of some rows: b, float64 [m, C], and [1; h], float64 [m, D + 1]."""
+
+    errors: Tensor
+    inputs: Tensor
+
+
+class LastLayer:
+    """Last-layer gradients of given rows, in their order, read a bounded number at a time."""
+
+    def __init__(self, predictions: Predictions, targets: Tensor, rows: Tensor) -> None:
+        """Takes what the network says of all rows (memory-mapped), int64 targets [N], and rows int64 [n]."""
+        self._predictions, self._targets, self._rows = predictions, targets, rows
+        self.shape = (predictions.logits.shape[1], predictions.features.shape[1] + 1)
+        self._chunks = torch.arange(len(rows)).split(max(1, _CHUNK_NUMBERS // sum(self.shape)))
+        self._held = self._read(self._chunks[0]) if len(self._chunks) == 1 else None
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def total(self, moved: Tensor | None = None) -> Tensor:
+        """Sum of all gradients: float64 [C, D + 1].
+
+        Args:
+            moved: float64 [C, D + 1], what the layer's weights were moved by; the features stay, so it is exact.
+        """
+        found = torch.zeros(self.shape, dtype=torch.float64)
+        for errors, inputs in self._factors() if moved is None else (self._read(at, moved) for at in self._chunks):
+            found.addmm_(errors.T, inputs)
+        return found
+
+    def sum_of(self, positions: Tensor) -> Tensor:
+        """Sum of the gradients of a few rows, int64 [m]: float64 [C, D + 1]."""
+        errors, inputs = self._of(positions)
+        return errors.T @ inputs
+
+    def against(self, matrix: Tensor) -> Tensor:
+        """Inner product of each gradient with a matrix [C, D + 1]: float64 [n]."""
+        return torch.cat([(errors @ matrix * inputs).sum(1) for errors, inputs in self._factors()])
+
+    def kernel(self, position: int) -> Tensor:
+        """Inner product of each gradient with that of one row: float64 [n]."""
+        error, value = self._of(torch.tensor([position]))
+        return torch.cat([(errors @ error[0]) * (inputs @ value[0]) for errors, inputs in self._factors()])
+
+    def _factors(self) -> Iterator[_Factors]:
+        if self._held:
+            yield self._held
+        else:
+            yield from map(self._read, self._chunks)
+
+    def _of(self, positions: Tensor) -> _Factors:
+        if self._held:
+            return _Factors(self._held.errors[positions], self._held.inputs[positions])
+        return self._read(positions)
+
+    def _read(self, positions: Tensor, moved: Tensor | None = None) -> _Factors:
+        rows = self._rows[positions]
+        features = self._predictions.features[rows].to(torch.float64)
+        inputs = torch.cat([torch.ones((len(rows), 1), dtype=torch.float64), features], 1)
+        logits = self._predictions.logits[rows].to(torch.float64)
+        if moved is not None:
+            logits = torch.addmm(logits, inputs, moved.T)
+        errors = torch.softmax(logits, 1)
+        # Not p - 1, which is lost to rounding where the row is all but certain.
+        own = self._targets[rows, None]
+        errors.scatter_(1, own, 0).scatter_(1, own, -errors.sum(1, keepdim=True))
+        return _Factors(errors, inputs)

@@ -1,0 +1,61 @@
+"""Exact nearest neighbours, a bounded number of queries at a time."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+_CHUNK_NUMBERS = 1 << 22
+"""Distances (queries x points) that are held at a time, and keys as many: 64 MiB."""
+
+_KEPT_BITS = 40
+
+
+class Neighbours(NamedTuple):
+    """Positions int64 [m, k], nearest first, and Euclidean distances float64 [m, k]."""
+
+    positions: Tensor
+    distances: Tensor
+
+
+def nearest(points: Tensor, count: int, queries: Tensor | None = None) -> Neighbours:
+    """The nearest other points of each query; among equally near ones the lower position comes first.
+
+    Args:
+        points: float [n, D], n below two million; compared in float64.
+        count: k; where there are fewer other points, all of them.
+        queries: int64 [m], positions of the points that are asked for; None = all.
+    """
+    # About their mean, so that large common coordinates take no bits from the distances.
+    points = points.to(torch.float64)
+    points = points - points.mean(0)
+    norms = points.square().sum(1)
+    queries = torch.arange(len(points)) if queries is None else queries
+    count = min(count, len(points) - 1)
+    chunks = queries.split(max(1, _CHUNK_NUMBERS // len(points)))
+    found = [_nearest(points, norms, count, chunk) for chunk in chunks]
+    positions = torch.cat([*found, torch.empty((0, count), dtype=torch.int64)])
+    return Neighbours(positions, _distances(points, queries, positions))
+
+
+def _nearest(points: Tensor, norms: Tensor, count: int, queries: Tensor) -> Tensor:
+    squared = torch.addmm(norms, points[queries], points.T, alpha=-2).add_(norms[queries, None]).clamp_(min=0)
+    squared[torch.arange(len(queries)), queries] = torch.inf
+    if not count:
+        return queries.new_empty((len(queries), 0))
+    furthest = squared.kthvalue(count, dim=1, keepdim=True).values
+    # The last bits depend on the chunk: distances are compared in steps that no rounding reaches, then by position.
+    exponents = torch.frexp(norms[queries, None] + furthest).exponent
+    step = torch.ldexp(torch.ones_like(furthest), exponents - _KEPT_BITS)
+    keys = squared.div_(step).round_().clamp_(max=2.0 ** (_KEPT_BITS + 1)).to(torch.int64)
+    keys.mul_(len(points)).add_(torch.arange(len(points)))
+    keys[torch.arange(len(queries)), queries] = torch.iinfo(torch.int64).max
+    return keys.topk(count, dim=1, largest=False, sorted=True).indices
+
+
+def _distances(points: Tensor, queries: Tensor, positions: Tensor) -> Tensor:
+    """From the differences, so that copies are exactly 0 apart."""
+    columns = [(points[queries] - points[column]).square().sum(1).sqrt() for column in positions.T]
+    return torch.stack(columns, 1) if columns else points.new_empty(positions.shape)

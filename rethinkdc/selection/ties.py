@@ -1,0 +1,65 @@
+"""Ties: rows that a method cannot tell apart are taken by rank, whatever order, chunk or thread computed them.
+
+The last bits of a float64 sum depend on where its row stands. Rows are therefore handed to a method in the order of
+their ranks, and numbers are compared after :func:`settled` took those bits away: then the lower position wins.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from rethinkdc.selection.classwise import Choice, Choose
+
+_KEPT_BITS = 40
+
+
+def by_rank(ranks: Tensor, choose: Choose) -> Choose:
+    """Lets ``choose`` see its rows in the order of their ranks: it needs no tie-break but the lower position.
+
+    Args:
+        ranks: int64 [N], a rank of each row of the training set.
+        choose: picks positions among the rows that it is given.
+    """
+
+    def chosen(rows: Tensor, count: int) -> Choice:
+        order = torch.argsort(ranks[rows])
+        found = choose(rows[order], count)
+        return Choice(order[found.picks], found.weights)
+
+    return chosen
+
+
+def settled(values: Tensor, scale: float | None = None) -> Tensor:
+    """Rounds numbers so far that the order of a sum no longer shows: float64, same shape.
+
+    Args:
+        values: floating point; may be infinite.
+        scale: magnitude of the terms that were added up, where they cancel; None = the largest finite value.
+    """
+    values = values.to(torch.float64)
+    if scale is None:
+        finite = values[torch.isfinite(values)]
+        scale = float(finite.abs().max()) if len(finite) else 0.0
+    if scale == 0:
+        return values
+    # A power of two: whole numbers and halves lie in the middle of a step, never on an edge.
+    step = 2.0 ** (math.frexp(scale)[1] - _KEPT_BITS)
+    return torch.round(values / step) * step
+
+
+def first_largest(values: Tensor, scale: float | None = None) -> int:
+    """Position of the largest value of a vector, the first among equals."""
+    return int(torch.argmax(settled(values, scale)))
+
+
+def ascending(values: Tensor, scale: float | None = None) -> Tensor:
+    """Positions from the smallest value to the largest, equals in their order: int64 [n]."""
+    return torch.argsort(settled(values, scale), stable=True)
+
+
+def descending(values: Tensor, scale: float | None = None) -> Tensor:
+    """Positions from the largest value to the smallest, equals in their order: int64 [n]."""
+    return torch.argsort(settled(values, scale), stable=True, descending=True)

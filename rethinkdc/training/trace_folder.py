@@ -1,0 +1,64 @@
+"""Traces that are shared: a folder with the numbers, what they were made of, and a manifest of checksums."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rethinkdc.errors import DamagedError, DataError, RequestError
+from rethinkdc.storage import commit_folder, verify_folder
+from rethinkdc.training.trace import Trace
+from rethinkdc.types import Images
+
+SOURCE = "source.json"
+
+
+def export_trace(trace: Trace, source: dict[str, Any], out: Path) -> None:
+    """Writes a trace to the folder ``out``, whole or not at all.
+
+    Args:
+        trace: of a proxy run.
+        source: what it was made of, as JSON data; ``fingerprint`` is that of the training set.
+        out: must not exist.
+
+    Raises:
+        RequestError: ``out`` exists.
+    """
+    if out.exists():
+        raise RequestError(f"{out} exists already. Choose another --out folder, or remove it first.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    try:
+        for file in trace.files:
+            shutil.copyfile(file, making / file.name)
+        (making / SOURCE).write_text(json.dumps(source, indent=1))
+        making.chmod(0o755)  # a folder to be shared, unlike a temporary one
+        commit_folder(making, out)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def open_trace(folder: Path, data: Images) -> Trace:
+    """Opens an exported trace for a training set.
+
+    Raises:
+        DataError: the folder is missing, damaged, or of other data; names both fingerprints.
+    """
+    folder = folder.expanduser()
+    if not folder.is_dir():
+        raise DataError(f"There is no trace folder {folder}. Write one with `rethinkdc trace --out FOLDER`.")
+    try:
+        verify_folder(folder)
+        trace = Trace(folder)
+        source = json.loads((folder / SOURCE).read_text())
+    except (DamagedError, OSError, ValueError) as error:
+        raise DataError(f"The trace {folder} cannot be used: {error} Write it again with `rethinkdc trace`.") from error
+    if trace.rows != len(data) or source.get("fingerprint") not in (None, data.fingerprint):
+        raise DataError(
+            f"The trace {folder} is of {trace.rows:,} rows of the data {str(source.get('fingerprint'))[:12]}; the "
+            f"training set has {len(data):,} rows and the fingerprint {data.fingerprint[:12]}."
+        )
+    return trace
