@@ -492,4 +492,15 @@ def _ipc_of(made: CompressedSet) -> int | None:
     return max(1, round(len(made) / max(1, len(made.targets.unique()))))
 
 
-__all__ = ["compress", "evaluate", "leaderboard", "make_runner", "parse_seeds", "rows", "run", "score", "sweep", "trace"]
+__all__ = [
+    "compress",
+    "evaluate",
+    "leaderboard",
+    "make_runner",
+    "parse_seeds",
+    "rows",
+    "run",
+    "score",
+    "sweep",
+    "trace",
+]

@@ -71,7 +71,7 @@ class Dynamics(Score):
         default=None, description="Epoch, or [first,last]; 1-based or fractions; none = the protocol's, or the paper's."
     )
     repeats: int = Field(default=1, ge=1, le=100, description="Independent proxy runs to average over.")
-    trace: Annotated[str, Content()] | None = Field(
+    trace: Annotated[str | None, Content()] = Field(
         default=None, description="Folder written by `rethinkdc trace`; none = the protocol's own proxy."
     )
 

@@ -14,7 +14,7 @@ from rethinkdc.data.folder import FolderDataset, HubDataset
 from rethinkdc.data.splits import Schema
 from rethinkdc.errors import PluginError, RequestError
 from rethinkdc.hookspecs import GROUP
-from rethinkdc.method import parse_reference
+from rethinkdc.method import Reference, parse_reference
 from rethinkdc.registry import Registry
 
 Install = Callable[..., Registry]
@@ -366,3 +366,36 @@ def test_only_activated_plugins_hear_run_events(install: Install) -> None:
     registry.found.activate("listener")
     with pytest.raises(ZeroDivisionError):
         registry.found.event("run_started")(definition={})
+
+
+def test_a_file_defines_a_method_by_what_it_says_and_not_by_where_it_lies(registry: Registry, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "scores.csv").write_text("1\n2\n")
+    paths = [tmp_path / name / "scores.csv" for name in ("a", "b")]
+    methods = [registry.build("score", Reference(name="file", values={"path": str(path)})) for path in paths]
+    first, second = (registry.definition(method) for method in methods)
+    assert first == second
+    assert str(tmp_path) not in str(first)
+    assert registry.build("score", registry.label(methods[0])) == methods[0]
+    paths[1].write_text("1\n3\n")
+    assert registry.definition(methods[1]) != first
+    paths[1].unlink()
+    with pytest.raises(RequestError, match=r"Cannot read .*scores\.csv"):
+        registry.definition(methods[1])
+
+
+@pytest.mark.parametrize("name", ["pca", "ccs", "d2", "select", "weighted-facility-location"])
+def test_every_method_that_takes_a_score_takes_a_file_of_scores(registry: Registry, tmp_path: Path, name: str) -> None:
+    (tmp_path / "scores.csv").write_text("1\n2\n")
+    direction = ",direction=hard" if name in ("select",) else ""
+    built = registry.build("compressor", f"{name}:scores={tmp_path / 'scores.csv'}{direction}")
+    assert registry.build("compressor", registry.label(built)) == built
+    assert "file" in registry.label(built)
+    with pytest.raises(RequestError, match="either score=NAME or scores=FILE"):
+        registry.build("compressor", f"{name}:scores=a.csv,score=aum{direction}")
+
+
+def test_a_method_without_a_score_takes_no_file_of_scores(registry: Registry) -> None:
+    with pytest.raises(RequestError, match="random has no parameter 'scores'"):
+        registry.build("compressor", "random:scores=a.csv")

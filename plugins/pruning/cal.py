@@ -31,7 +31,7 @@ class CAL(PooledScore):
 
     k: int = Field(default=10, ge=1, description="Nearest neighbours; fewer in a class of fewer rows.")
     symmetric: bool = Field(
-        default=False, description="Both directions of the divergence, else of the neighbour to the row as in the paper."
+        default=False, description="Mean of both directions of the divergence; else that of the neighbour to the row."
     )
 
     def of_rows(self, data: Images, rows: Tensor, context: Context) -> Tensor:

@@ -33,7 +33,7 @@ class CCS(Selector):
 
     score: Annotated[Reference, OfKind("score")] = Field(default=AUM, description="The score that is covered.")
     cut: float = Field(default=0.3, ge=0, lt=1, description="Share of the hardest rows that is dropped first.")
-    cut_by: Annotated[Reference, OfKind("score")] | None = Field(
+    cut_by: Annotated[Reference | None, OfKind("score")] = Field(
         default=None, description="Score that the cut goes by; none = the same (the authors: aum of probabilities)."
     )
     strata: int = Field(default=50, ge=1, description="Strata of equal width; at most the budget of a class.")

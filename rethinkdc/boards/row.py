@@ -121,11 +121,12 @@ def _first_ok(records: list[Record]) -> list[Record]:
 
 def _missing(records: list[Record], ok: set[str]) -> tuple[Missing, ...]:
     last = {record.key: record for record in sorted(records, key=lambda record: record.attempt)}
-    return tuple(
+    missing = [
         Missing(record.definition["seeds"], record.status, record.reason)
         for key, record in last.items()
         if key not in ok
-    )
+    ]
+    return tuple(sorted(missing, key=lambda run: sorted(run.seeds.items())))
 
 
 def _results(records: list[Record], metric: str) -> dict[_Seeds, float]:

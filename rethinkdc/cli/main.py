@@ -42,6 +42,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _state = {"debug": False}
+_INTERRUPTED = 130
+"""What typer ends with on a keyboard interrupt."""
 
 
 def _version(wanted: bool) -> None:
@@ -304,7 +306,7 @@ app.command()(leaderboard)
 
 
 def main() -> None:
-    """Runs the command line: exit code 0 ok, 1 the run failed, 2 the request was wrong."""
+    """Runs the command line: exit code 0 ok, 1 the run failed, 2 the request was wrong, 130 interrupted."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes the other arguments as they come
     try:
         app()
@@ -313,9 +315,10 @@ def main() -> None:
             raise
         typer.secho(f"Error: {error}", fg=typer.colors.RED, err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.secho("Interrupted. What was computed is kept; the same command goes on from there.", err=True)
-        sys.exit(1)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            typer.secho("Interrupted. What was computed is kept; the same command goes on from there.", err=True)
+        raise
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:

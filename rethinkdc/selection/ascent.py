@@ -1,4 +1,4 @@
-"""Greedy picks that lower a validation loss after one step (Killamsetty et al., GLISTER, AAAI 2021, arXiv 2012.10630)."""
+"""Picks that lower a validation loss after one step (Killamsetty et al., GLISTER, AAAI 2021, arXiv 2012.10630)."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def _nearest(points: Tensor, norms: Tensor, count: int, queries: Tensor) -> Tens
     squared[torch.arange(len(queries)), queries] = torch.inf
     if not count:
         return queries.new_empty((len(queries), 0))
-    furthest = squared.kthvalue(count, dim=1, keepdim=True).values
+    furthest = squared.topk(count, dim=1, largest=False).values[:, -1:]
     # The last bits depend on the chunk: distances are compared in steps that no rounding reaches, then by position.
     exponents = torch.frexp(norms[queries, None] + furthest).exponent
     step = torch.ldexp(torch.ones_like(furthest), exponents - _KEPT_BITS)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.store import CanvasStore
+from rethinkdc.dynamics import Dynamics, Span
 from rethinkdc.models import build_seeded
+from rethinkdc.models.external import TorchvisionModel
 from rethinkdc.plugins.models.resnet_light import ResNetLight
+from rethinkdc.registry import Registry
 from rethinkdc.training import FitSeeds, HardTargets, Recipe, TraceRecorder, fit
+from rethinkdc.training.observe import CLEAN_COLUMNS, COLUMNS
+from rethinkdc.training.trace import SCHEMA, Trace
 from rethinkdc.types import ViewRule, generator
 from rethinkdc.views import CropPad, Flip, Views
 
@@ -106,3 +113,69 @@ def test_the_loop_costs_little_beside_the_network(benchmark: Any) -> None:
     benchmark.extra_info.update(bare=views / min(alone), whole=views / min(whole))
     benchmark.pedantic(bare, rounds=1)
     assert min(whole) <= 1.15 * min(alone)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_recording_the_trace_at_1000_classes_costs_at_most_five_percent(benchmark: Any, tmp_path: Path) -> None:
+    """ResNet-18 at 224 px, which trains faster than the ResNet-34 of the ImageNet protocols: the share is the larger."""
+    rows, classes, epochs = 64, 1000, 2
+    pixels = torch.randint(0, 256, (rows, 3, 224, 224), dtype=torch.uint8, generator=generator(0))
+    images = DecodedImages(pixels, torch.arange(rows) * 15, tuple(map(str, range(classes))))
+    recipe = Recipe(epochs=epochs, batch=32, views=(Flip(op="flip"),))
+    recorder = Timed(tmp_path, rows=rows, epochs=epochs, classes=classes)
+    started = time.process_time()
+    fit(
+        build_seeded(TorchvisionModel(id="resnet18"), classes, 224, 0), CanvasStore(images, 224), images.targets,
+        Views(recipe.views, None, size=224, rule=ViewRule(), cell_boxes=None), HardTargets(), recipe,
+        recipe.length(rows), mean=(0.5,) * 3, std=(0.25,) * 3, seeds=FitSeeds(1, 2, 3), device=torch.device("cpu"),
+        observers=[recorder],
+    )  # fmt: skip
+    share = recorder.spent / (time.process_time() - started - recorder.spent)
+    benchmark.extra_info.update(share=share, milliseconds_per_image=1000 * recorder.spent / (rows * epochs))
+    benchmark.pedantic(lambda: None, rounds=1)
+    print(
+        f"\ntrace at 1,000 classes: {share:.2%} of training, {1000 * recorder.spent / (rows * epochs):.2f} ms per image"
+    )
+    assert share <= 0.05
+
+
+def _long_trace(folder: Path, rows: int, epochs: int) -> Trace:
+    """A finished trace of random numbers, as large as a whole run on CIFAR."""
+    folder.mkdir()
+    draws = np.random.default_rng(0)
+    for name, columns in (("train.npy", COLUMNS), ("clean.npy", CLEAN_COLUMNS)):
+        length = epochs if name == "train.npy" else 1
+        shape = (len(columns), length, rows)
+        table = np.lib.format.open_memmap(folder / name, mode="w+", dtype=np.float32, shape=shape)
+        for index, column in enumerate(columns):
+            table[index] = draws.random((length, rows), dtype=np.float32)
+            if column == "correct":
+                table[index] = table[index] > 0.3
+        table.flush()
+    about = {
+        "schema": SCHEMA, "epochs": epochs, "rows": rows, "classes": 10, "clean_epochs": [epochs],
+        "columns": list(COLUMNS), "clean_columns": list(CLEAN_COLUMNS), "accuracy": 0.5,
+    }  # fmt: skip
+    (folder / "trace.json").write_text(json.dumps(about))
+    return Trace(folder)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_every_score_of_a_long_trace_takes_less_than_two_seconds(benchmark: Any, tmp_path: Path) -> None:
+    """50,000 rows of 200 epochs; each score reads the whole run, the windowed ones with windows of 10."""
+    trace = _long_trace(tmp_path / "trace", 50_000, 200)
+    registry, seconds = Registry(), dict[str, float]()
+    for row in registry.listing():
+        if row.kind == "score" and row.method is not None and issubclass(row.method, Dynamics):
+            method = registry.build(
+                "score", f"{row.name}:observe=train" if "observe" in row.method.fields() else row.name
+            )
+            assert isinstance(method, Dynamics)
+            started = time.perf_counter()
+            method.of_trace(trace, Span(1, 200))
+            seconds[row.name] = time.perf_counter() - started
+    benchmark.extra_info.update(seconds)
+    benchmark.pedantic(lambda: None, rounds=1)
+    print("\n" + ", ".join(f"{name} {spent:.2f} s" for name, spent in seconds.items()))
+    assert len(seconds) >= 11
+    assert max(seconds.values()) < 2

@@ -18,7 +18,7 @@ def _console(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([CONSOLE, *words], cwd=folder, capture_output=True, text=True, timeout=120)
 
 
-@pytest.mark.parametrize("words", [("--help",), ("--version",), ("run", "--help"), ("show", "-h")])
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("run", "--help"), ("show", "-h"), ("sweep", "-h")])
 def test_help_and_version_import_neither_torch_nor_datasets(words: tuple[str, ...]) -> None:
     script = (
         "import sys; from rethinkdc.cli.main import main\n"
@@ -39,7 +39,8 @@ def test_the_installed_command_tells_its_version(tmp_path: Path) -> None:
 
 def test_without_a_command_the_help_is_printed(tmp_path: Path) -> None:
     done = _console(tmp_path)
-    for command in ("run", "compress", "evaluate", "score", "list-plugins", "list-protocols", "show"):
+    shown = ("run", "compress", "evaluate", "score", "sweep", "leaderboard", "list-plugins", "list-protocols", "show")
+    for command in shown:
         assert command in done.stdout + done.stderr
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rethinkdc.errors import RequestError
 from rethinkdc.plugins.pruning.el2n import EL2N
 from rethinkdc.protocol import Protocol
 from rethinkdc.registry import Registry
 from rethinkdc.testing import context, images, shortened
-from rethinkdc.training import Recipe, TraceRecorder
 from rethinkdc.training.trace import Trace
 
 Probabilities = tuple[float, float, float]
@@ -26,60 +24,13 @@ NORMS = {CERTAIN: (0.04 + 0.01 + 0.01) ** 0.5, TORN: 0.5**0.5, WRONG: (0.81 + 0.
 EPOCHS = [(CERTAIN, TORN), (TORN, WRONG), (WRONG, CERTAIN), (CERTAIN, CERTAIN)]
 
 
-def logits_of(rows: tuple[tuple[float, ...], ...]) -> Tensor:
-    return torch.tensor(rows).clamp(min=1e-12).log()
-
-
-def recorded(folder: Path, epochs: list[Any] = EPOCHS, clean: tuple[int, ...] = (2, 3)) -> Trace:
-    """A trace written by the recorder itself: the clean columns show the next epoch's probabilities."""
-    at = 0
-
-    def observe_clean(_: nn.Module) -> Any:
-        yield torch.arange(2), logits_of(epochs[at + 1]), torch.zeros(2, 1)
-
-    recorder = TraceRecorder(
-        folder / "work", rows=2, epochs=len(epochs), classes=3, clean_epochs=clean, observe_clean=observe_clean
-    )
-    for at, shown in enumerate(epochs):
-        recorder.batch(at, torch.arange(2), logits_of(shown), torch.zeros(2, dtype=torch.int64), torch.zeros(2, 1))
-        recorder.epoch_ended(at, nn.Identity())
-    recorder.finish(folder / "out")
-    return Trace(folder / "out")
-
-
-@dataclass
-class Traced:
-    """The part of a context that a score from a trace needs."""
-
-    runs: list[Trace]
-    scores: dict[str, Any] = field(default_factory=dict)
-    notes: dict[str, Any] = field(default_factory=dict)
-
-    def trace(self, repeat: int = 0) -> Trace:
-        return self.runs[repeat]
-
-    @property
-    def proxy_epochs(self) -> int:
-        return self.runs[0].epochs
-
-    @property
-    def clean_epochs(self) -> tuple[int, ...]:
-        return self.runs[0].clean_epochs
-
-    @property
-    def protocol(self) -> Any:
-        return SimpleNamespace(proxy=SimpleNamespace(scores=self.scores, training=Recipe(epochs=self.proxy_epochs)))
-
-    def note(self, **facts: Any) -> None:
-        self.notes.update(facts)
-
-
 @pytest.fixture
-def traced(tmp_path: Path) -> Traced:
-    return Traced([recorded(tmp_path)])
+def traced(record: Callable[..., Trace], surround: Callable[..., Any]) -> Any:
+    """Two rows in four epochs; the clean columns show the next epoch's probabilities."""
+    return surround(record(EPOCHS, clean=(2, 3)))
 
 
-def scored(traced: Traced, **values: Any) -> list[float]:
+def scored(traced: Any, **values: Any) -> list[float]:
     found: Tensor = EL2N(**values).score(images(), traced)
     assert found.dtype == torch.float32
     return found.tolist()
@@ -89,28 +40,28 @@ def norms(*rows: Probabilities) -> Any:
     return pytest.approx([NORMS[row] for row in rows], abs=1e-6)
 
 
-def test_a_snapshot_is_the_norm_of_the_softmax_error(traced: Traced) -> None:
+def test_a_snapshot_is_the_norm_of_the_softmax_error(traced: Any) -> None:
     for epoch, rows in enumerate(EPOCHS, start=1):
         assert scored(traced, epochs=epoch) == norms(*rows)
 
 
-def test_a_mean_is_taken_of_the_norms_of_each_epoch(traced: Traced) -> None:
+def test_a_mean_is_taken_of_the_norms_of_each_epoch(traced: Any) -> None:
     means = [(NORMS[TORN] + NORMS[WRONG]) / 2, (NORMS[WRONG] + NORMS[CERTAIN]) / 2]
     assert scored(traced, epochs=(2, 3)) == pytest.approx(means, abs=1e-6)
 
 
 @pytest.mark.parametrize(("fraction", "epoch"), [(1.0, 4), (0.5, 2), (0.01, 1), (0.74, 3)])
-def test_a_fraction_is_of_the_proxys_length(traced: Traced, fraction: float, epoch: int) -> None:
+def test_a_fraction_is_of_the_proxys_length(traced: Any, fraction: float, epoch: int) -> None:
     assert scored(traced, epochs=fraction) == scored(traced, epochs=epoch)
     assert scored(traced, epochs=(fraction, 1.0)) == scored(traced, epochs=(epoch, 4))
 
 
-def test_the_whole_number_1_is_the_first_epoch_and_the_fraction_the_last(traced: Traced) -> None:
+def test_the_whole_number_1_is_the_first_epoch_and_the_fraction_the_last(traced: Any) -> None:
     assert scored(traced, epochs=1) == norms(CERTAIN, TORN)
     assert scored(traced, epochs=1.0) == norms(CERTAIN, CERTAIN)
 
 
-def test_without_epochs_the_protocols_are_taken(traced: Traced) -> None:
+def test_without_epochs_the_protocols_are_taken(traced: Any) -> None:
     assert scored(traced) == norms(*EPOCHS[-1])
     traced.scores = {"el2n": {"epochs": 2}}
     assert scored(traced) == norms(*EPOCHS[1])
@@ -118,13 +69,13 @@ def test_without_epochs_the_protocols_are_taken(traced: Traced) -> None:
     assert scored(traced) == scored(traced, epochs=(2, 3))
 
 
-def test_clean_scores_are_of_the_clean_observations(traced: Traced) -> None:
+def test_clean_scores_are_of_the_clean_observations(traced: Any) -> None:
     assert scored(traced, observe="clean", epochs=2) == norms(*EPOCHS[2])
     assert scored(traced, observe="clean", epochs=3) == norms(*EPOCHS[3])
     assert scored(traced, observe="clean") == scored(traced, observe="clean", epochs=2)
 
 
-def test_a_clean_epoch_that_was_not_observed_is_an_error_that_names_those_that_were(traced: Traced) -> None:
+def test_a_clean_epoch_that_was_not_observed_is_an_error_that_names_those_that_were(traced: Any) -> None:
     with pytest.raises(RequestError, match=r"lists the epochs 2, 3\."):
         scored(traced, observe="clean", epochs=4)
 
@@ -132,13 +83,13 @@ def test_a_clean_epoch_that_was_not_observed_is_an_error_that_names_those_that_w
 @pytest.mark.parametrize(
     ("epochs", "message"), [(5, "within 1..4"), ((3, 9), "within 1..4"), ((3, 2), "runs backwards")]
 )
-def test_epochs_that_do_not_exist_are_an_error(traced: Traced, epochs: Any, message: str) -> None:
+def test_epochs_that_do_not_exist_are_an_error(traced: Any, epochs: Any, message: str) -> None:
     with pytest.raises(RequestError, match=message):
         scored(traced, epochs=epochs)
 
 
-def test_repeats_average_the_scores_of_independent_runs(tmp_path: Path, traced: Traced) -> None:
-    traced.runs.append(recorded(tmp_path / "other", [(WRONG, WRONG)] * 4))
+def test_repeats_average_the_scores_of_independent_runs(record: Callable[..., Trace], traced: Any) -> None:
+    traced.runs.append(record([(WRONG, WRONG)] * 4))
     found = scored(traced, epochs=1, repeats=2)
     assert found == pytest.approx([(NORMS[CERTAIN] + NORMS[WRONG]) / 2, (NORMS[TORN] + NORMS[WRONG]) / 2], abs=1e-6)
 

@@ -32,8 +32,15 @@ each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protoc
 
 def test_the_folder_ships_the_protocols_that_it_should() -> None:
     names = {protocol.id for protocol in PROTOCOLS}
-    assert names >= {"digits-hard", "cifar10-small-hard", "cifar10-hard", "cifar100-hard", "imagenet1k-hard", "imagenet1k-hard-sgd",
-        "tiny-imagenet-hard"}
+    assert names >= {
+        "digits-hard",
+        "cifar10-small-hard",
+        "cifar10-hard",
+        "cifar100-hard",
+        "imagenet1k-hard",
+        "imagenet1k-hard-sgd",
+        "tiny-imagenet-hard",
+    }
     assert names == set(Registry().protocols())
 
 

@@ -116,3 +116,27 @@ def test_random_rows_never_change() -> None:
     """Pinned: another draw here means that the random baseline of every record is another one."""
     targets = torch.arange(12) % 3
     assert random_rows(targets, 2, 3, generator(0)).tolist() == [3, 6, 4, 10, 2, 11]
+
+
+def test_a_window_drops_an_end_of_each_class_before_it_picks() -> None:
+    scores, targets = torch.arange(20.0), torch.arange(20) // 10
+    drawn = {"drop_hardest": 0.3, "drop_easiest": 0.2}
+    hard = pick(scores, targets, 2, 2, "hard", True, generator(0), **drawn)
+    easy = pick(scores, targets, 2, 2, "easy", True, generator(0), **drawn)
+    assert hard.rows.tolist() == [6, 5, 16, 15]
+    assert easy.rows.tolist() == [2, 3, 12, 13]
+    assert pick(scores, targets, 1, 2, "hard", False, generator(0), drop_hardest=0.5).rows.tolist() == [9, 8]
+
+
+def test_a_window_that_leaves_too_few_rows_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="Cannot pick 4 of 3 rows that are scored and not dropped"):
+        pick(torch.arange(10.0), torch.zeros(10, dtype=torch.int64), 4, 1, "easy", True, generator(0), drop_hardest=0.7)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_rows_that_were_not_scored_are_never_picked(direction: Direction) -> None:
+    scores = torch.tensor([float("nan"), 1.0, float("nan"), 2.0, 3.0, 0.0])
+    targets = torch.tensor([0, 0, 0, 0, 1, 1])
+    assert set(pick(scores, targets, 2, 2, direction, True, generator(0)).rows.tolist()) == {1, 3, 4, 5}
+    with pytest.raises(UnsupportedError, match="Cannot pick 3 of 2"):
+        pick(scores, targets, 3, 2, direction, True, generator(0))

@@ -1,0 +1,56 @@
+"""DeepFool: rows near a decision boundary (Ducoffe and Precioso, 2018, arXiv 1802.09841, by arXiv 1511.04599).
+
+The paper keeps the rows of the smallest perturbation (``direction=hard``). Any trained network serves as the proxy.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from rethinkdc.context import Context
+from rethinkdc.hookspecs import hookimpl
+from rethinkdc.method import Method
+from rethinkdc.pooled import PooledScore
+from rethinkdc.selection.boundary import boundary_distances
+from rethinkdc.types import Images
+
+_BATCH_NUMBERS = 1 << 22
+"""Numbers of the inputs that are worked on at a time, at most 128 rows."""
+
+
+class DeepFool(PooledScore):
+    """Minus the norm of the smallest perturbation of the normalised image that changes the proxy's prediction."""
+
+    name: ClassVar[str] = "deepfool"
+    family: ClassVar[str] = "pruning"
+    paper: ClassVar[str] = "arXiv 1802.09841"
+    needs: ClassVar[Literal["trace", "features", "model", "none"]] = "model"
+
+    classes: int = Field(default=10, ge=2, description="Classes of the largest logits that are looked at.")
+    iterations: int = Field(
+        default=50, ge=1, description="Steps at most; a row that has not crossed by then is infinitely far."
+    )
+    overshoot: float = Field(default=0.02, gt=0, description="How much further a step goes to cross the boundary.")
+
+    def of_rows(self, data: Images, rows: Tensor, context: Context) -> Tensor:  # noqa: ARG002
+        proxy, found = context.proxy_network(), []
+        batch = min(128, max(1, _BATCH_NUMBERS // proxy.inputs(rows[:1]).numel()))
+        with context.progress.task(self.name, len(rows)) as done:
+            for part in rows.split(batch):
+                inputs = proxy.inputs(part)
+                away = boundary_distances(proxy.network, inputs, self.classes, self.iterations, self.overshoot)
+                found.append(away.cpu())
+                done(len(part))
+        distances = torch.cat(found)
+        context.note(deepfool_unfinished=int(torch.isinf(distances).sum()))
+        return -distances
+
+
+@hookimpl
+def register_methods() -> list[type[Method]]:
+    """Returns the score ``deepfool``."""
+    return [DeepFool]

@@ -1,0 +1,44 @@
+"""GraNd over all parameters (Paul et al., Deep Learning on a Data Diet, NeurIPS 2021, arXiv 2107.07075).
+
+The paper averages ten or more networks at their start or after a few of 200 epochs; here the one trained proxy is read.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from rethinkdc.context import Context
+from rethinkdc.hookspecs import hookimpl
+from rethinkdc.method import Method
+from rethinkdc.pooled import PooledScore
+from rethinkdc.selection.norms import gradient_norms
+from rethinkdc.types import Images
+
+_BATCH = 64
+
+
+class GraNdFull(PooledScore):
+    """Norm of a row's gradient of the loss over all parameters of the trained proxy."""
+
+    name: ClassVar[str] = "grand-full"
+    family: ClassVar[str] = "pruning"
+    paper: ClassVar[str] = "arXiv 2107.07075"
+    needs: ClassVar[Literal["trace", "features", "model", "none"]] = "model"
+
+    def of_rows(self, data: Images, rows: Tensor, context: Context) -> Tensor:
+        proxy, found = context.proxy_network(), []
+        with context.progress.task(self.name, len(rows)) as done:
+            for part in rows.split(_BATCH):
+                targets = data.targets[part].to(context.device)
+                found.append(gradient_norms(proxy.network, proxy.inputs(part), targets).cpu())
+                done(len(part))
+        return torch.cat(found)
+
+
+@hookimpl
+def register_methods() -> list[type[Method]]:
+    """Returns the score ``grand-full``."""
+    return [GraNdFull]

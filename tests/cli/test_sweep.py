@@ -1,0 +1,191 @@
+"""`rethinkdc sweep`: what it prints, what it skips, and that one failure does not end it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FICKLE = """
+import os
+import signal
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from rethinkdc.contracts import Compressor
+from rethinkdc.errors import DivergedError, RequestError, UnsupportedError
+from rethinkdc.hookspecs import hookimpl
+
+
+class Fickle(Compressor):
+    '''Ends as it is told to, until a file tells it otherwise.'''
+
+    name: ClassVar[str] = "fickle"
+    how: Literal["break", "refuse", "diverge", "cannot", "die", "interrupt"] = Field("break", description="Its end.")
+
+    def compress(self, data, budget, context):
+        if Path("mended").exists():
+            return context.compress("random", data, budget)
+        if self.how == "break":
+            raise ZeroDivisionError("nothing to divide")
+        if self.how == "refuse":
+            raise RequestError("not like this")
+        if self.how == "diverge":
+            raise DivergedError("the loss is not finite", epoch=1, step=2)
+        if self.how == "cannot":
+            raise UnsupportedError("not with these data")
+        if self.how == "interrupt":
+            raise KeyboardInterrupt
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@hookimpl
+def register_methods():
+    return [Fickle]
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., None]:
+    """Writes study.toml with short training."""
+
+    def written(*compressors: str, seeds: str = "[0]", more: str = "") -> None:
+        lists = f"compressors = {json.dumps(list(compressors))}\nseeds = {seeds}\n"
+        (tmp_path / "study.toml").write_text(f"{lists}{more}\n[overrides]\ntraining.steps = 5\n")
+
+    return written
+
+
+def files(tmp_path: Path) -> list[Path]:
+    return sorted((tmp_path / "records").rglob("*.json"))
+
+
+def test_every_run_gets_a_line_as_it_ends(cli: Callable[..., Any], write: Callable[..., None]) -> None:
+    write("random", seeds="[0, 1]")
+    done = cli("sweep", "study.toml")
+    assert done.code == 0, done.err
+    lines = done.out.splitlines()
+    assert lines[0] == "2 runs: none on record, 2 to run."
+    assert lines[1].startswith("[1/2] ok ")
+    assert "% random + hard, ipc 1, seed 0 (" in lines[1]
+    assert lines[2].startswith("[2/2] ok ")
+    assert lines[3:] == ["2 ok.", "Compare them with: rethinkdc leaderboard"]
+
+
+def test_a_second_sweep_runs_nothing_and_says_so(
+    cli: Callable[..., Any], write: Callable[..., None], tmp_path: Path
+) -> None:
+    write("random")
+    cli("sweep", "study.toml")
+    before = files(tmp_path)
+    again = cli("sweep", "study.toml")
+    assert again.out.splitlines()[0] == "1 runs: 1 ok on record, 0 to run."
+    assert files(tmp_path) == before
+
+
+def test_a_plan_is_printed_and_nothing_is_run(
+    cli: Callable[..., Any], write: Callable[..., None], tmp_path: Path
+) -> None:
+    write("random", "pca", seeds="[0, 1]", more='title = "What is to come"')
+    done = cli("sweep", "study.toml", "--plan")
+    assert (done.code, files(tmp_path)) == (0, [])
+    assert "What is to come" in done.out
+    assert done.out.count("run") >= 4
+    assert "4 runs: none on record, 4 to run." in done.out
+    cli("run", "-c", "random", "--set", "training.steps=5")
+    rows = json.loads(cli("sweep", "study.toml", "--plan", "--json").out)
+    assert [(row["compressor"], row["seeds"]["set"], row["status"], row["to_run"]) for row in rows] == [
+        ("random", 0, "ok", False),
+        ("random", 1, "new", True),
+        ("pca", 0, "new", True),
+        ("pca", 1, "new", True),
+    ]
+    assert len(files(tmp_path)) == 1
+
+
+def test_seeds_of_one_axis_are_named(cli: Callable[..., Any], write: Callable[..., None]) -> None:
+    write("random", seeds='"student=0,3"')
+    plan = cli("sweep", "study.toml", "--plan").out
+    assert "0, student=3" in plan
+    assert "student=0" not in plan
+
+
+def test_failures_are_recorded_with_their_reason_and_the_sweep_goes_on(
+    cli: Callable[..., Any], write: Callable[..., None], install: Callable[..., None], tmp_path: Path
+) -> None:
+    install("some-fickle", {"fickle": FICKLE})
+    ways = ("break", "refuse", "diverge", "cannot")
+    write(*(f"fickle:how={way}" if way != "break" else "fickle" for way in ways), "random")
+    done = cli("sweep", "study.toml", "--json")
+    assert done.code == 1
+    ended = {record["labels"]["compressor"]: (record["status"], record["reason"]) for record in json.loads(done.out)}
+    assert ended == {
+        "fickle": ("failed", "ZeroDivisionError: nothing to divide"),
+        "fickle:how=refuse": ("failed", "not like this"),
+        "fickle:how=diverge": ("failed", "the loss is not finite"),
+        "fickle:how=cannot": ("unsupported", "not with these data"),
+        "random": ("ok", ""),
+    }
+    assert len(files(tmp_path)) == 5
+    assert "[1/5] failed fickle + hard, ipc 1, seed 0" in done.err
+
+    # What failed is tried again, what is unsupported only when asked for.
+    (tmp_path / "mended").touch()
+    again = cli("sweep", "study.toml")
+    assert again.code == 0, again.out
+    assert again.out.splitlines()[0] == "5 runs: 1 ok, 1 unsupported, 3 failed on record, 3 to run."
+    assert "4 ok, 1 unsupported." in again.out
+    last = cli("sweep", "study.toml", "--retry-unsupported")
+    assert "[1/1] ok" in last.out
+    assert len(files(tmp_path)) == 9
+
+
+def test_a_process_that_dies_fails_its_own_run_only(
+    cli: Callable[..., Any], write: Callable[..., None], install: Callable[..., None], tmp_path: Path
+) -> None:
+    install("some-fickle", {"fickle": FICKLE})
+    write("fickle:how=die", "random", more="ipc = [1, 2]")
+    done = cli("sweep", "study.toml", "--jobs", "2", "--json")
+    assert done.code == 1
+    ended = [(record["labels"]["compressor"], record["status"]) for record in json.loads(done.out)]
+    assert ended == [("fickle:how=die", "failed"), ("random", "ok")] * 2
+    assert "ended by signal 9" in json.loads(files(tmp_path)[0].read_text())["reason"] + done.err
+
+
+def test_an_interrupt_ends_the_sweep(
+    cli: Callable[..., Any], write: Callable[..., None], install: Callable[..., None], tmp_path: Path
+) -> None:
+    install("some-fickle", {"fickle": FICKLE})
+    write("fickle:how=interrupt", "random")
+    done = cli("sweep", "study.toml")
+    assert done.code == 130
+    assert "the same command goes on from there" in done.err
+    assert files(tmp_path) == []
+
+
+def test_a_wrong_entry_stops_before_anything_runs(
+    cli: Callable[..., Any], write: Callable[..., None], tmp_path: Path
+) -> None:
+    write("random", "pcaa")
+    done = cli("sweep", "study.toml")
+    assert (done.code, done.out, files(tmp_path)) == (2, "", [])
+    assert "study.toml, compressor 'pcaa'" in done.err
+
+
+def test_the_dataset_and_the_seeds_of_the_command_line_take_the_studys_place(
+    cli: Callable[..., Any], write: Callable[..., None]
+) -> None:
+    write("random", more='dataset = "cifar10"\nprotocol = "cifar10-hard"')
+    words = ("--dataset", "digits:fold=2", "--protocol", "digits-hard", "--seeds", "3")
+    (row,) = json.loads(cli("sweep", "study.toml", *words, "--plan", "--json").out)
+    assert (row["dataset"], row["protocol"], row["seeds"]["set"]) == ("digits:fold=2", "digits-hard v1", 3)
+
+
+def test_a_shipped_study_is_named(cli: Callable[..., Any]) -> None:
+    rows = json.loads(cli("sweep", "digits-small", "--plan", "--json").out)
+    assert {"random", "pca"} <= {row["compressor"] for row in rows}

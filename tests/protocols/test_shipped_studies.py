@@ -1,0 +1,35 @@
+"""Every study that ships: it can be read, and all that it names exists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rethinkdc.contracts import Compressor, Labeler
+from rethinkdc.protocol import protocol_files
+from rethinkdc.registry import Registry
+from rethinkdc.study import load_study, shipped_studies
+
+
+@pytest.mark.parametrize("name", shipped_studies())
+def test_a_study_names_methods_and_a_protocol_that_exist(name: str) -> None:
+    registry, study = Registry(), load_study(name)
+    assert study.title
+    assert study.protocol
+    assert registry.protocol(study.protocol).id == study.protocol
+    for block in study.blocks():
+        for compressor in block.compressors or ():
+            assert isinstance(registry.build("compressor", compressor), Compressor)
+        for labeler in block.labelers or ():
+            assert isinstance(registry.build("labeler", labeler), Labeler)
+
+
+def test_a_study_beside_protocols_is_not_read_as_one(tmp_path: Path) -> None:
+    """Also where the protocols themselves lie below a folder of that name."""
+    place = tmp_path / "studies" / "protocols"
+    for name in ("one.toml", "more/two.toml", "studies/three.toml"):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).touch()
+    assert [path.name for path in protocol_files(place)] == ["two.toml", "one.toml"]
+    assert protocol_files(place / "one.toml") == [place / "one.toml"]
