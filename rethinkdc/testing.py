@@ -125,14 +125,15 @@ def context(
 
 
 def shortened(protocol: Protocol, steps: int = 2) -> Protocol:
-    """The protocol, marked modified, with students of ``steps`` steps and a proxy of ``steps`` epochs.
+    """The protocol, marked modified, with students of ``steps`` steps and a proxy of ``steps`` + 1 epochs.
 
     Epochs that belong to the protocol's own length (a curve's, a score's) are left out.
     """
     values: dict[str, Any] = {
         "training.epochs": None,
         "training.steps": steps,
-        "proxy.training.epochs": steps,
+        # Two changes from epoch to epoch are the least that every score of the dynamics can read.
+        "proxy.training.epochs": steps + 1,
         "proxy.training.steps": None,
         "proxy.clean": [1.0],
         "proxy.scores": {},
@@ -354,8 +355,10 @@ def _of_score(method: Method, data: Images, seeds: Seeds, bench: _Bench) -> dict
         found.dtype == torch.float32 and found.shape == (len(data),),
         f"{method.name} must give float32 [{len(data)}], found {found.dtype} {list(found.shape)}",
     )
-    _require(bool(torch.isfinite(found).all()), f"{method.name} gives scores that are not finite")
-    return {"scores": found}
+    scored, pooled = found[~torch.isnan(found)], method.pooled(len(data))
+    _require(len(scored) == pooled, f"{method.name} must score {pooled} of {len(data)} rows, and scores {len(scored)}")
+    # NaN differs from itself: the rows that were scored are compared beside their scores.
+    return {"scores": scored, "rows": (~torch.isnan(found)).nonzero().flatten()}
 
 
 def _of_labeler(method: Method, data: Images, seeds: Seeds, bench: _Bench) -> dict[str, Any]:

@@ -6,12 +6,13 @@ product that methods ask for factorises: <g_i, M> = b_i^T M [1; h_i] and <g_i, g
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
+from rethinkdc.selection.vectors import Points, Vectors
 from rethinkdc.types import Predictions
 
 _CHUNK_NUMBERS = 1 << 24
@@ -32,7 +33,8 @@ class LastLayer:
         """Takes what the network says of all rows (memory-mapped), int64 targets [N], and rows int64 [n]."""
         self._predictions, self._targets, self._rows = predictions, targets, rows
         self.shape = (predictions.logits.shape[1], predictions.features.shape[1] + 1)
-        self._chunks = torch.arange(len(rows)).split(max(1, _CHUNK_NUMBERS // sum(self.shape)))
+        self._step = max(1, _CHUNK_NUMBERS // sum(self.shape))
+        self._chunks = torch.arange(len(rows)).split(self._step)
         self._held = self._read(self._chunks[0]) if len(self._chunks) == 1 else None
 
     def __len__(self) -> int:
@@ -63,6 +65,24 @@ class LastLayer:
         error, value = self._of(torch.tensor([position]))
         return torch.cat([(errors @ error[0]) * (inputs @ value[0]) for errors, inputs in self._factors()])
 
+    def squared_norms(self) -> Tensor:
+        """Squared norm of each gradient, |b|^2 (1 + |h|^2): float64 [n]."""
+        return torch.cat([errors.square().sum(1) * inputs.square().sum(1) for errors, inputs in self._factors()])
+
+    def products(self, left: Tensor, right: Tensor) -> Tensor:
+        """Inner products of the gradients at ``left`` (int64 [a]) with those at ``right`` ([b]): float64 [a, b]."""
+        ours, others = self._of(left), self._of(right)
+        return (ours.errors @ others.errors.T) * (ours.inputs @ others.inputs.T)
+
+    def dots(self, left: Tensor, right: Tensor, weights: Tensor) -> Tensor:
+        """Inner products of the gradients at ``left`` with the weighted (float64 [b]) sum of those at ``right``."""
+        total = torch.zeros(self.shape, dtype=torch.float64)
+        for part in torch.arange(len(right)).split(self._step):
+            errors, inputs = self._of(right[part])
+            total.addmm_(errors.T * weights[part], inputs)
+        parts = (self._of(part) for part in left.split(self._step))
+        return torch.cat([(errors @ total * inputs).sum(1) for errors, inputs in parts])
+
     def _factors(self) -> Iterator[_Factors]:
         if self._held:
             yield self._held
@@ -86,3 +106,13 @@ class LastLayer:
         own = self._targets[rows, None]
         errors.scatter_(1, own, 0).scatter_(1, own, -errors.sum(1, keepdim=True))
         return _Factors(errors, inputs)
+
+
+Space = Literal["features", "gradients"]
+
+
+def vectors_of(predictions: Predictions, targets: Tensor, space: Space) -> Callable[[Tensor], Vectors]:
+    """Gives rows (int64 [n]) as vectors: the features, or the last layer's gradients, of what the network says."""
+    if space == "features":
+        return lambda rows: Points(predictions.features, rows)
+    return lambda rows: LastLayer(predictions, targets, rows)

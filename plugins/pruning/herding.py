@@ -1,0 +1,38 @@
+"""Herding: rows whose mean follows the mean of all (Welling, ICML 2009; per class as in iCaRL, arXiv 1611.07725).
+
+Features are those of any trained network; the protocol's proxy gives them. DeepCore picks the row that leads *away*
+from the mean; here it is the nearest.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from rethinkdc.context import Context
+from rethinkdc.hookspecs import hookimpl
+from rethinkdc.method import Method
+from rethinkdc.selection.classwise import Choice, Choose
+from rethinkdc.selection.running import herd
+from rethinkdc.selection.ties import by_rank
+from rethinkdc.selection.vectors import Points
+from rethinkdc.selector import Selector
+from rethinkdc.types import Budget, Images
+
+
+class Herding(Selector):
+    """Rows whose mean feature stays nearest to the mean of their class, pick by pick."""
+
+    name: ClassVar[str] = "herding"
+    paper: ClassVar[str] = "arXiv 1611.07725"
+
+    def chooser(self, data: Images, budget: Budget, ranks: Tensor, context: Context) -> Choose:  # noqa: ARG002
+        features = context.features()
+        return by_rank(ranks, lambda rows, count: Choice(herd(Points(features, rows), count)))
+
+
+@hookimpl
+def register_methods() -> list[type[Method]]:
+    """Returns the compressor ``herding``."""
+    return [Herding]
