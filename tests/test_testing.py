@@ -195,7 +195,9 @@ def test_a_declared_seed_must_make_a_difference(tmp_path: Path) -> None:
     check_method(Faulty(fault="undeclared seed"), tmp_path / "other", varies_with=("labels",))
 
 
-@pytest.mark.parametrize(("given", "said"), [({"value": 1.0}, "must score 80 of 80 rows"), ({"rows": 1}, "must give float32")])
+@pytest.mark.parametrize(
+    ("given", "said"), [({"value": 1.0}, "must score 80 of 80 rows"), ({"rows": 1}, "must give float32")]
+)
 def test_scores_must_be_one_number_for_each_row(given: dict[str, Any], said: str, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=said):
         check_method(Constant(**given), tmp_path)

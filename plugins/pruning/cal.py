@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from rethinkdc.context import Context
+from rethinkdc.contracts import PaperProxy
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method
 from rethinkdc.pooled import PooledScore
@@ -28,6 +29,9 @@ class CAL(PooledScore):
     family: ClassVar[str] = "pruning"
     paper: ClassVar[str] = "arXiv 2109.03764"
     needs: ClassVar[Literal["trace", "features", "model", "none"]] = "features"
+    wants: ClassVar[PaperProxy | None] = PaperProxy(
+        "any network trained to its end; the paper fine-tunes anew in each round of labelling", "sgd", 20
+    )
 
     k: int = Field(default=10, ge=1, description="Nearest neighbours; fewer in a class of fewer rows.")
     symmetric: bool = Field(

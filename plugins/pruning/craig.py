@@ -1,7 +1,7 @@
 """CRAIG: weighted rows whose gradients stand for those of all (Mirzasoleiman et al., ICML 2020, arXiv 1906.01827).
 
-The paper picks anew every few epochs of the student's own training; here, as in DeepCore, rows are picked once, from the
-last-layer gradients of a proxy (10 to 40 epochs there). A pick weighs as many rows as are nearest to it, itself included.
+The paper picks anew every few epochs of the student's own training; here, as in DeepCore, rows are picked once, from
+the last-layer gradients of a proxy (10 to 40 epochs there). A pick weighs as many rows as are nearest to it.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from rethinkdc.context import Context
+from rethinkdc.contracts import PaperProxy
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method
 from rethinkdc.pooled import PooledScore
@@ -29,6 +30,7 @@ class DeepFool(PooledScore):
     family: ClassVar[str] = "pruning"
     paper: ClassVar[str] = "arXiv 1802.09841"
     needs: ClassVar[Literal["trace", "features", "model", "none"]] = "model"
+    wants: ClassVar[PaperProxy | None] = PaperProxy("any network trained to its end", "sgd", 20)
 
     classes: int = Field(default=10, ge=2, description="Classes of the largest logits that are looked at.")
     iterations: int = Field(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rethinkdc.context import Context
+from rethinkdc.contracts import PaperProxy
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method
 from rethinkdc.pooled import PooledScore
@@ -27,6 +28,9 @@ class GraNdFull(PooledScore):
     family: ClassVar[str] = "pruning"
     paper: ClassVar[str] = "arXiv 2107.07075"
     needs: ClassVar[Literal["trace", "features", "model", "none"]] = "model"
+    wants: ClassVar[PaperProxy | None] = PaperProxy(
+        "ResNet-18, SGD 0.1, batch 128, 200 epochs, read within the first 20 epochs, ten runs", "sgd", 20
+    )
 
     def of_rows(self, data: Images, rows: Tensor, context: Context) -> Tensor:
         proxy, found = context.proxy_network(), []

@@ -192,6 +192,8 @@ def _print_method(method: Any, provider: str) -> None:
     kind = next(kind for kind in ALL_KINDS if kind == method.kind)
     _console.print(f"[bold]{method.name}[/bold] ({kind}, {method.family or 'no family'}{paper}), from {provider}")
     _console.print(escape(method.summary()))
+    if wants := getattr(method, "wants", None):
+        _console.print(f"Proxy of its paper: {escape(wants.text)}.")
     if not method.model_fields:
         _console.print("No parameters.\n")
         return

@@ -41,8 +41,8 @@ def distance_similarity(vectors: Vectors) -> Similarity:
     def similarity(left: Tensor, right: Tensor) -> Tensor:
         squared = norms[left, None] + norms[right] - 2 * vectors.products(left, right)
         # A root makes much of a rounding next to 0.
-        away: Tensor = settled(squared.clamp_(min=0), scale).sqrt()
-        return beyond - away
+        near: Tensor = beyond - settled(squared.clamp_(min=0), scale).sqrt()
+        return near
 
     return similarity
 

@@ -117,7 +117,7 @@ def test_the_loop_costs_little_beside_the_network(benchmark: Any) -> None:
 
 @pytest.mark.usefixtures("one_thread")
 def test_recording_the_trace_at_1000_classes_costs_at_most_five_percent(benchmark: Any, tmp_path: Path) -> None:
-    """ResNet-18 at 224 px, which trains faster than the ResNet-34 of the ImageNet protocols: the share is the larger."""
+    """ResNet-18 at 224 px: it trains faster than the ResNet-34 of the ImageNet protocols, so its share is larger."""
     rows, classes, epochs = 64, 1000, 2
     pixels = torch.randint(0, 256, (rows, 3, 224, 224), dtype=torch.uint8, generator=generator(0))
     images = DecodedImages(pixels, torch.arange(rows) * 15, tuple(map(str, range(classes))))

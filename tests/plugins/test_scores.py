@@ -85,7 +85,7 @@ def test_grand_is_the_exact_norm_of_the_last_layers_gradient(traced: Any) -> Non
                 layer.weight.zero_()
                 layer.bias.copy_(torch.tensor(probability).double().log())
             loss = torch.nn.functional.cross_entropy(layer(torch.full((1, 1), 2.0).double()), torch.tensor([0]))
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             gradient = torch.cat([part.grad.flatten() for part in layer.parameters() if part.grad is not None])
             wanted.append(float(gradient.norm()))
         assert scored(f"grand:epochs={epoch}", traced) == near(wanted)

@@ -109,7 +109,7 @@ def test_weighted_changes_equal_a_loop_over_windows(window: int) -> None:
         total, count = 0.0, 6 - window + 1
         for at in range(count):
             inside = row[at + 1 : at + window]  # the change of a window's first epoch is against an epoch outside it
-            total += 0.8 * 0.2 ** (count - 1 - at) * np.linalg.norm(inside - inside.mean())
+            total += 0.8 * 0.2 ** (count - 1 - at) * float(np.linalg.norm(inside - inside.mean()))
         wanted.append(total)
     assert weighted_changes(changes, window, 0.8).tolist() == pytest.approx(wanted, rel=1e-6)
 

@@ -21,7 +21,7 @@ def test_a_draw_has_the_chances_of_drawing_one_after_the_other() -> None:
     weights = torch.tensor([1.0, 2.0, 5.0], dtype=torch.float64)
     tries, seen = 4000, dict.fromkeys(permutations(range(3), 2), 0)
     for seed in range(tries):
-        seen[tuple(draw(weights.log(), 2, uniform(3, seed)).tolist())] += 1  # type: ignore[index]
+        seen[tuple(draw(weights.log(), 2, uniform(3, seed)).tolist())] += 1
     for (first, second), count in seen.items():
         chance = float(weights[first] / weights.sum() * weights[second] / (weights.sum() - weights[first]))
         # Four standard deviations of a binomial count.
