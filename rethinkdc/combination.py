@@ -10,7 +10,7 @@ from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts import Compressor
 from rethinkdc.errors import UnsupportedError
 from rethinkdc.method import Reference
-from rethinkdc.selection.grid import cells_of, combine_rows
+from rethinkdc.selection.grid import canvas_weights, cells_of, combine_rows
 from rethinkdc.types import Budget, Fit, Images, Interpolation, ViewRule
 
 if TYPE_CHECKING:
@@ -48,19 +48,18 @@ class Combination(Compressor):
                 "Use a selector such as random or el2n:direction=easy."
             )
         chosen = context.compress(self.selector(), data, budget.model_copy(update={"ipc": budget.ipc * cells}))
-        if chosen.rows is None or chosen.weights is not None:
-            raise UnsupportedError(
-                f"{self.name} combines unweighted training rows; {selector.name} gives "
-                f"{'weights' if chosen.rows is not None else 'images of its own'}."
-            )
+        if chosen.rows is None:
+            raise UnsupportedError(f"{self.name} combines training rows; {selector.name} gives images of its own.")
+        sources = cells_of(chosen.sources[:, 0], chosen.targets, budget, cells)
         rule = ViewRule(scope="cell" if self.constrained else "canvas", choice=self.choice, scale=self.scale)
         return combine_rows(
             data,
-            cells_of(chosen.sources[:, 0], chosen.targets, budget, cells),
+            sources,
             budget,
             context,
             grid=self.grid,
             fit=self.fit,
             interpolation=self.interpolation,
             rule=rule,
+            weights=None if chosen.weights is None else canvas_weights(sources, chosen.rows, chosen.weights),
         )

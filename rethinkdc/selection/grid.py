@@ -35,6 +35,19 @@ def cells_of(rows: Tensor, targets: Tensor, budget: Budget, cells: int) -> Tenso
     return rows[torch.argsort(targets, stable=True)].view(budget.total, cells)
 
 
+def canvas_weights(sources: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
+    """The weight of a canvas is the mean of those of the rows that it shows: float32 [M].
+
+    Args:
+        sources: int64 [M, cells].
+        rows: int64 [k], picked rows, without repeats.
+        weights: float32 [k].
+    """
+    of_row = torch.zeros(int(rows.max()) + 1)
+    of_row[rows] = weights
+    return of_row[sources].mean(1)
+
+
 def combine_rows(
     data: Images,
     sources: Tensor,
@@ -45,6 +58,7 @@ def combine_rows(
     fit: Fit,
     interpolation: Interpolation,
     rule: ViewRule,
+    weights: Tensor | None = None,
 ) -> CompressedSet:
     """Makes canvases whose cells show whole training images (arXiv 2502.06434, "Combine").
 
@@ -57,12 +71,14 @@ def combine_rows(
         fit: how a whole image fills a cell.
         interpolation: of the resize.
         rule: how the set wants to be viewed.
+        weights: float32 [M], loss weights of the canvases; None = all 1.
     """
     boxes = grid_boxes(budget.size, grid)
     count = -(-len(sources) // PART)
 
     def make(index: int) -> dict[str, Tensor]:
-        here = sources[index * PART : (index + 1) * PART]
+        part = slice(index * PART, (index + 1) * PART)
+        here = sources[part]
         canvases, source_boxes = fill_canvases(data, here, boxes, budget.size, fit, interpolation)
         return {
             # Kept as NHWC: channels-last memory survives the memory map.
@@ -70,6 +86,7 @@ def combine_rows(
             "targets": data.targets[here[:, 0]],
             "sources": here,
             "source_boxes": source_boxes,
+            **({} if weights is None else {"weights": weights[part]}),
         }
 
     parts = [{**part, "canvases": part["canvases"].permute(0, 3, 1, 2)} for part in context.parts(count, make)]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rethinkdc.data.row_files import write_row_file
-from rethinkdc.errors import DataError, RequestError, UnsupportedError
+from rethinkdc.errors import DataError, RequestError
 from rethinkdc.testing import context, images
 from rethinkdc.types import Budget, Seeds, generator
 
@@ -96,8 +96,6 @@ def test_rows_of_a_file_are_the_set(tmp_path: Path) -> None:
     assert found.rows.tolist() == rows.tolist()
     assert found.weights is not None
     assert float(found.weights.mean()) == pytest.approx(1.0)
-    with pytest.raises(UnsupportedError, match="unweighted training rows"):
-        context(tmp_path, data=DATA).compress(f"combine:select=[rows:path={path}],grid=1", DATA, BUDGET)
 
 
 def test_rows_that_are_not_the_budget_are_refused(tmp_path: Path) -> None:
@@ -116,3 +114,23 @@ def test_any_selector_may_be_combined(tmp_path: Path) -> None:
     assert tiled.cells == 4
     chosen = here.compress("ccs", DATA, Budget(ipc=12, classes=4, size=8))
     assert torch.equal(tiled.sources.flatten().sort().values, chosen.sources.flatten().sort().values)
+
+
+def test_a_canvas_weighs_as_the_rows_that_it_shows(tmp_path: Path) -> None:
+    rows = torch.arange(80).view(4, 20)[:, :12].flatten()
+    weights = torch.rand(48, generator=generator(1))
+    path, _ = write_row_file({"rows": rows, "weights": weights}, {}, tmp_path / "picks")
+    tiled = context(tmp_path, data=DATA).compress(f"combine:select=[rows:path={path}],grid=2", DATA, BUDGET)
+    assert tiled.weights is not None
+    wanted = torch.zeros(80).scatter_(0, rows, weights)[tiled.sources].mean(1)
+    assert torch.allclose(tiled.weights, wanted / wanted.mean())
+
+
+@pytest.mark.parametrize("score", ["entropy", "margin", "least-confidence"])
+@pytest.mark.parametrize("balance", ["class", "none"])
+def test_the_uncertain_are_kept_with_and_without_balance(tmp_path: Path, score: str, balance: str) -> None:
+    """An unbalanced selection that turned the order round would keep the most certain rows."""
+    here = context(tmp_path, data=DATA)
+    uncertain = here.score(score)
+    kept = uncertain[made(tmp_path, f"{score}:direction=hard,balance={balance}")]
+    assert float(kept.mean()) > float(uncertain.mean())
