@@ -12,9 +12,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rethinkdc.api import compress, evaluate, leaderboard, rows, run, score, sweep, trace
+    from rethinkdc.api import compress, evaluate, leaderboard, run, sweep
     from rethinkdc.hookspecs import hookimpl
     from rethinkdc.records import Record
+    from rethinkdc.sharing import rows, score, trace
     from rethinkdc.types import Seeds
 
 _HOMES = {
@@ -24,11 +25,11 @@ _HOMES = {
     "evaluate": "api",
     "hookimpl": "hookspecs",
     "leaderboard": "api",
-    "rows": "api",
+    "rows": "sharing",
     "run": "api",
-    "score": "api",
+    "score": "sharing",
     "sweep": "api",
-    "trace": "api",
+    "trace": "sharing",
 }
 
 __all__ = [

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,51 +11,16 @@ from torch import Tensor
 
 from rethinkdc import boards
 from rethinkdc.boards import Board
-from rethinkdc.cache import Cache
 from rethinkdc.compressed import Card, CompressedSet, export_folder, import_folder
-from rethinkdc.context import Context, Silent, by_stage
 from rethinkdc.data.backing import Backing
 from rethinkdc.errors import RequestError
-from rethinkdc.method import parse_reference
+from rethinkdc.machine import make_runner
 from rethinkdc.records import Record, Records
-from rethinkdc.registry import Registry
-from rethinkdc.request import Plan, Request, load_splits, make_plan, parse_seeds
-from rethinkdc.runner import Runner, choose_device, deterministic
+from rethinkdc.request import Request, parse_seeds
+from rethinkdc.sharing import check_new, compressed_by
 from rethinkdc.study import Study, load_study, plans_of
 from rethinkdc.sweeps import Cell, Ended, carry_out, cells_of
-from rethinkdc.training.trace_folder import export_trace
-from rethinkdc.types import Progress, Seeds
-
-
-def make_runner(
-    *,
-    records: str | Path | None = None,
-    cache_dir: str | Path | None = None,
-    device: str | None = None,
-    workers: int | None = None,
-    threads: int = 1,
-    progress: Progress | None = None,
-) -> Runner:
-    """A runner for this machine.
-
-    Args:
-        records: folder of records; None = ``RETHINKDC_RECORDS`` or ``./records``.
-        cache_dir: folder of the cache; None = ``RETHINKDC_CACHE`` or the platform's.
-        device: ``cpu``, ``cuda`` or ``cuda:N``; None = CUDA where there is one.
-        workers: threads that render views ahead; None = 4 beside CUDA, else 0.
-        threads: that compute on a CPU; the bits of a result depend on it.
-        progress: where long work reports to.
-    """
-    chosen = choose_device(device)
-    return Runner(
-        registry=Registry(),
-        cache=Cache(Path(cache_dir) if cache_dir else None),
-        records=Records(Path(records) if records else None),
-        device=chosen,
-        workers=workers if workers is not None else 4 if chosen.type == "cuda" else 0,
-        threads=threads,
-        progress=progress or Silent(),
-    )
+from rethinkdc.types import Seeds
 
 
 def run(
@@ -222,91 +184,11 @@ def compress(
     Raises:
         RequestError: the request is wrong, or the folder exists.
     """
-    _check_new(Path(out))
-    made, plan = _compressed(compressor, dataset, protocol, ipc, seed, backing, machine)
+    check_new(Path(out))
+    made, plan = compressed_by(compressor, dataset, protocol, ipc, seed, backing, machine)
     store = plan.protocol.store
     export_folder(made, Path(out), size=store.size, fit=store.fit, interpolation=store.interpolation)
     return made
-
-
-def score(
-    name: str,
-    *,
-    dataset: str | None = None,
-    protocol: str | None = None,
-    seed: int | Seeds = 0,
-    backing: Backing = "auto",
-    **machine: Any,
-) -> tuple[Tensor, dict[str, Any]]:
-    """Scores of the training rows, float32 [N] (larger = harder), and what they were made of, as JSON data.
-
-    Raises:
-        RequestError: an unknown score or a wrong value.
-    """
-    runner = make_runner(**machine)
-    reference = parse_reference(name)
-    runner.registry.check_unambiguous("score", reference)
-    method = runner.registry.build("score", reference)
-    with _surroundings(runner, dataset, protocol, seed, backing) as (context, source):
-        scores = context.score(runner.registry.reference(method))
-    about = {
-        "score": runner.registry.label(method),
-        "definition": runner.registry.definition(method),
-        **source(),
-        "rows": len(scores),
-        "plugins": runner.registry.used([method]),
-    }
-    return scores, about
-
-
-def rows(
-    compressor: str,
-    *,
-    dataset: str | None = None,
-    protocol: str | None = None,
-    ipc: int | None = None,
-    seed: int | Seeds = 0,
-    backing: Backing = "auto",
-    **machine: Any,
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The training rows that a selector picks, and what they were made of, as JSON data.
-
-    Returns:
-        ``rows`` int64 [k] in pick order and, for weighted selectors, ``weights`` float32 [k]; and about them.
-
-    Raises:
-        RequestError: the request is wrong, or the compressor makes images of its own.
-    """
-    made, plan = _compressed(compressor, dataset, protocol, ipc, seed, backing, machine)
-    if made.rows is None:
-        raise RequestError(f"{compressor} makes images of its own, no list of rows: use `rethinkdc compress`.")
-    tensors = {"rows": made.rows} | ({} if made.weights is None else {"weights": made.weights})
-    card = made.card.model_dump(mode="json")
-    about = {"compressor": plan.labels["compressor"], "fingerprint": card.pop("dataset_fingerprint"), **card}
-    return tensors, about
-
-
-def trace(
-    out: str | Path,
-    *,
-    dataset: str | None = None,
-    protocol: str | None = None,
-    seed: int | Seeds = 0,
-    backing: Backing = "auto",
-    **machine: Any,
-) -> dict[str, Any]:
-    """Writes the trace of the protocol's proxy to the folder ``out``; returns what it was made of, as JSON data.
-
-    Raises:
-        RequestError: the request is wrong, or the folder exists.
-    """
-    _check_new(Path(out))
-    runner = make_runner(**machine)
-    with _surroundings(runner, dataset, protocol, seed, backing) as (context, source):
-        found = context.trace()
-        about = {**source(), "rows": found.rows, "epochs": found.epochs, "clean_epochs": list(found.clean_epochs)}
-        export_trace(found, about, Path(out))
-    return about
 
 
 def sweep(
@@ -379,76 +261,6 @@ def leaderboard(
     )
 
 
-def check_out(out: Path) -> None:
-    """Refuses to begin work whose result could not be written.
-
-    Raises:
-        RequestError: no file or folder can be made at ``out``; names what stands in the way.
-    """
-    place = next(parent for parent in out.absolute().parents if parent.exists())
-    if not place.is_dir() or not os.access(place, os.W_OK):
-        why = "cannot be written" if place.is_dir() else "is no folder"
-        raise RequestError(f"Cannot write {out}: {place} {why}. Choose another --out.")
-
-
-def _check_new(out: Path) -> None:
-    if out.exists():
-        raise RequestError(f"{out} exists already. Choose another --out folder, or remove it first.")
-    check_out(out)
-
-
-def _compressed(
-    compressor: str,
-    dataset: str | None,
-    protocol: str | None,
-    ipc: int | None,
-    seed: int | Seeds,
-    backing: Backing,
-    machine: Mapping[str, Any],
-) -> tuple[CompressedSet, Plan]:
-    request = Request(
-        compressor=compressor,
-        dataset=dataset,
-        protocol=protocol,
-        ipc=ipc,
-        seeds=seed if isinstance(seed, Seeds) else Seeds.all(seed),
-        backing=backing,
-    )
-    return make_runner(**machine).compress(request)
-
-
-@contextmanager
-def _surroundings(
-    runner: Runner, dataset: str | None, protocol: str | None, seed: int | Seeds, backing: Backing
-) -> Iterator[tuple[Context, Callable[[], dict[str, Any]]]]:
-    """A context without a compressor, and what says where things made in it come from."""
-    request = Request(
-        compressor="full",
-        dataset=dataset,
-        protocol=protocol,
-        seeds=seed if isinstance(seed, Seeds) else Seeds.all(seed),
-        backing=backing,
-    )
-    plan = make_plan(request, runner.registry, runner.cache)
-    splits = load_splits(plan, runner.cache)
-    context = runner.context(plan, splits)
-
-    def source() -> dict[str, Any]:
-        return {
-            "protocol": plan.protocol.id,
-            "protocol_digest": plan.protocol.digest,
-            "dataset": plan.labels["dataset"],
-            "fingerprint": splits.train.fingerprint,
-            "seeds": request.seeds.model_dump(),
-            "notes": context.notes,
-            "seconds": by_stage(context.costs),
-        }
-
-    with deterministic(runner.device, runner.threads):
-        yield context, source
-    shutil.rmtree(context.folder, ignore_errors=True)
-
-
 def _set_of_tensors(
     images: Tensor, targets: Tensor | None, weights: Tensor | None, soft_targets: Tensor | None
 ) -> CompressedSet:
@@ -492,15 +304,4 @@ def _ipc_of(made: CompressedSet) -> int | None:
     return max(1, round(len(made) / max(1, len(made.targets.unique()))))
 
 
-__all__ = [
-    "compress",
-    "evaluate",
-    "leaderboard",
-    "make_runner",
-    "parse_seeds",
-    "rows",
-    "run",
-    "score",
-    "sweep",
-    "trace",
-]
+__all__ = ["compress", "evaluate", "leaderboard", "parse_seeds", "run", "sweep"]

@@ -41,6 +41,8 @@ LAYERS = (
     "environment",
     "request",
     "runner",
+    "machine",
+    "sharing",
     "study",
     "sweeps",
     "api",
@@ -56,6 +58,8 @@ INNER = {
     "registry",
     "request",
     "runner",
+    "machine",
+    "sharing",
     "study",
     "sweeps",
     "api",
@@ -73,6 +77,7 @@ TYPING_ONLY = {
     ("rethinkdc/__init__.py", "rethinkdc.api"): "the lazily imported public names",
     ("rethinkdc/__init__.py", "rethinkdc.hookspecs"): "the lazily imported public names",
     ("rethinkdc/__init__.py", "rethinkdc.records"): "the lazily imported public names",
+    ("rethinkdc/__init__.py", "rethinkdc.sharing"): "the lazily imported public names",
     ("rethinkdc/__init__.py", "rethinkdc.types"): "the lazily imported public names",
 }
 

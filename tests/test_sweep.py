@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import rethinkdc as rdc
-from rethinkdc.api import make_runner
 from rethinkdc.cache import Cache
 from rethinkdc.errors import RequestError
+from rethinkdc.machine import make_runner
 from rethinkdc.records import Records
 from rethinkdc.registry import Registry
 from rethinkdc.request import Plan

@@ -242,12 +242,13 @@ def score(
 
     Example: rethinkdc score --score el2n --out el2n-digits
     """
-    from rethinkdc import api
     from rethinkdc.cli import tables
     from rethinkdc.data.row_files import write_row_file
+    from rethinkdc.sharing import check_out
+    from rethinkdc.sharing import score as make_scores
 
-    api.check_out(out)
-    scores, about = api.score(
+    check_out(out)
+    scores, about = make_scores(
         name,
         dataset=dataset,
         protocol=protocol,
@@ -327,7 +328,7 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> N
 
 
 def _runner(records: Path | None, cache_dir: Path | None, device: str | None, workers: int | None, threads: int) -> Any:
-    from rethinkdc.api import make_runner
+    from rethinkdc.machine import make_runner
 
     return make_runner(**machine(records, cache_dir, device, workers, threads))
 

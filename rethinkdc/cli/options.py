@@ -58,7 +58,7 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Run again although a
 def machine(
     records: Path | None, cache_dir: Path | None, device: str | None, workers: int | None, threads: int
 ) -> dict[str, Any]:
-    """Keyword arguments of ``api.make_runner``."""
+    """Keyword arguments of ``rethinkdc.machine.make_runner``."""
     from rethinkdc.progress import Bars
 
     return {

@@ -42,12 +42,12 @@ def rows(
 
     Example: rethinkdc rows --compressor k-means --ipc 10 --out k-means-digits
     """
-    from rethinkdc import api
+    from rethinkdc import sharing
     from rethinkdc.cli import tables
     from rethinkdc.data.row_files import write_row_file
 
-    api.check_out(out)
-    tensors, about = api.rows(
+    sharing.check_out(out)
+    tensors, about = sharing.rows(
         compressor,
         dataset=dataset,
         protocol=protocol,
@@ -80,10 +80,10 @@ def trace(
 
     Example: rethinkdc trace --out trace-digits
     """
-    from rethinkdc import api
+    from rethinkdc import sharing
     from rethinkdc.cli import tables
 
-    about = api.trace(
+    about = sharing.trace(
         out,
         dataset=dataset,
         protocol=protocol,

@@ -54,8 +54,8 @@ def sweep(
     A run that fails is recorded with its reason, the others go on, and the next sweep tries it again. The exit code is
     1 when a run failed. Example: rethinkdc sweep digits-small --jobs 2
     """
-    from rethinkdc.api import make_runner
     from rethinkdc.cli import sweep_tables, tables
+    from rethinkdc.machine import make_runner
     from rethinkdc.study import load_study, plans_of
     from rethinkdc.sweeps import carry_out, cells_of
 

@@ -20,7 +20,7 @@ import json, sys, threading, time
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from rethinkdc.api import make_runner
+from rethinkdc.machine import make_runner
 from rethinkdc.request import Request, load_splits, make_plan
 
 def anonymous():
