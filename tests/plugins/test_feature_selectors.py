@@ -15,11 +15,17 @@ from torch import Tensor
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.errors import RequestError, UnsupportedError
 from rethinkdc.plugins.pruning.contextual_diversity import ContextualDiversity
+from rethinkdc.plugins.pruning.craig import Craig
 from rethinkdc.plugins.pruning.d2 import D2
+from rethinkdc.plugins.pruning.facility_location import FacilityLocation
 from rethinkdc.plugins.pruning.glister import Glister
 from rethinkdc.plugins.pruning.gradmatch import GradMatch
+from rethinkdc.plugins.pruning.graph_cut import GraphCut
+from rethinkdc.plugins.pruning.herding import Herding
+from rethinkdc.plugins.pruning.k_center import KCenter
 from rethinkdc.plugins.pruning.k_means import KMeans
 from rethinkdc.plugins.pruning.moderate import Moderate
+from rethinkdc.plugins.pruning.weighted_facility_location import WeightedFacilityLocation
 from rethinkdc.selection.classwise import Choice, choose_rows
 from rethinkdc.selector import Selector
 from rethinkdc.testing import context
@@ -39,8 +45,17 @@ SELECTORS: tuple[Selector, ...] = tuple(
         GradMatch(lam=0.0, balance=balance),
         Glister(balance=balance, rounds=2),
         ContextualDiversity(balance=balance),
+        Herding(balance=balance),
+        KCenter(balance=balance),
+        KCenter(robust=0.2, balance=balance),
+        GraphCut(balance=balance),
+        GraphCut(lam=2.0, space="features", balance=balance),
+        FacilityLocation(balance=balance),
+        WeightedFacilityLocation(balance=balance),
+        Craig(balance=balance),
     )
 )
+GEOMETRY = (Herding(), KCenter(), GraphCut(), FacilityLocation(), WeightedFacilityLocation(), Craig())
 each_selector = pytest.mark.parametrize("method", SELECTORS, ids=lambda method: f"{method.name}-{method.changed()}")
 
 
@@ -122,7 +137,7 @@ def test_one_class_and_classes_of_one_row_and_all_rows_of_a_class_can_be_picked(
 
 
 @pytest.mark.parametrize(
-    "method", [KMeans(), GradMatch(), Glister(), ContextualDiversity()], ids=lambda made: made.name
+    "method", [KMeans(), GradMatch(), Glister(), ContextualDiversity(), *GEOMETRY], ids=lambda made: made.name
 )
 def test_where_all_rows_are_copies_the_ranks_decide(method: Selector) -> None:
     here = surroundings(0, 12, 1, copies=12)
@@ -131,7 +146,9 @@ def test_where_all_rows_are_copies_the_ranks_decide(method: Selector) -> None:
 
 
 @pytest.mark.parametrize(
-    "method", [KMeans(), Moderate(), D2(), GradMatch(), Glister(), ContextualDiversity()], ids=lambda made: made.name
+    "method",
+    [KMeans(), Moderate(), D2(), GradMatch(), Glister(), ContextualDiversity(), *GEOMETRY],
+    ids=lambda made: made.name,
 )
 def test_a_row_of_which_the_proxy_says_nothing_finite_is_named(
     method: Selector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
