@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from rethinkdc.selection.ties import first_largest, settled
+from rethinkdc.selection.ties import first_largest, largest, settled
 from rethinkdc.selection.vectors import Vectors
 
 Similarity = Callable[[Tensor, Tensor], Tensor]
@@ -17,8 +16,8 @@ Similarity = Callable[[Tensor, Tensor], Tensor]
 _TILE = 1024
 """Rows by rows whose similarities are held at a time: 8 MiB."""
 
-_LISTED = 1 << 21
-"""Similarities above what the picks give that are listed from then on: 16 bytes each, 32 MiB."""
+_LISTED = 3 << 20
+"""Similarities above what the picks give that are listed from then on: 12 bytes each, 36 MiB."""
 
 
 def cosine_similarity(vectors: Vectors) -> Similarity:
@@ -27,8 +26,8 @@ def cosine_similarity(vectors: Vectors) -> Similarity:
     inverse = torch.where(norms > 0, 1 / norms, 0.0)
 
     def similarity(left: Tensor, right: Tensor) -> Tensor:
-        cosines: Tensor = vectors.products(left, right).mul_(inverse[left, None]).mul_(inverse[right])
-        return cosines.add_(1).div_(2).clamp_(0, 1)
+        halves: Tensor = vectors.products(left, right).mul_(inverse[left, None] / 2).mul_(inverse[right])
+        return halves.add_(0.5).clamp_(0, 1)
 
     return similarity
 
@@ -39,10 +38,9 @@ def distance_similarity(vectors: Vectors) -> Similarity:
     beyond, scale = 2 * float(norms.max()) ** 0.5, 4 * float(norms.max())
 
     def similarity(left: Tensor, right: Tensor) -> Tensor:
-        squared = norms[left, None] + norms[right] - 2 * vectors.products(left, right)
+        squared: Tensor = vectors.products(left, right).mul_(-2).add_(norms[left, None]).add_(norms[right])
         # A root makes much of a rounding next to 0.
-        near: Tensor = beyond - settled(squared.clamp_(min=0), scale).sqrt()
-        return near
+        return settled(squared.clamp_(min=0), scale).sqrt_().neg_().add_(beyond)
 
     return similarity
 
@@ -76,7 +74,7 @@ def locate_facilities(similarity: Similarity, rows: int, count: int, weights: Te
         if index + 1 == count:
             break
         if listed is None and index >= look:
-            listed, look = _list(similarity, rows, covered), 2 * index + 1
+            listed, look = _Listed.of(similarity, covered), 1.5 * index + 1
         if listed is not None:
             listed.pick(best, covered, gains, weights)
             continue
@@ -85,7 +83,7 @@ def locate_facilities(similarity: Similarity, rows: int, count: int, weights: Te
         for part in nearer.split(_TILE):
             low, high = covered[part, None], column[part, None]
             for others in everyone.split(_TILE):
-                lost = torch.clamp(similarity(part, others), low, high).sub_(low)
+                lost = similarity(part, others).clamp_(low, high).sub_(low)
                 gains[others] -= weights[part] @ lost
         covered[nearer] = column[nearer]
     return picks
@@ -99,68 +97,59 @@ def _gain(similarity: Similarity, everyone: Tensor, part: Tensor, weights: Tenso
     return found
 
 
-class _Listed(NamedTuple):
-    """The pairs of rows whose similarity lies above what covers the first of them.
+class _Listed:
+    """The pairs of rows whose similarity lies above what covers the first of them, in the order of those."""
 
-    ``starts`` int64 [n + 1] and ``others`` int32 [p]: with whom each row makes pairs, ``values`` float64 [p]: how
-    similar they are. ``by_other`` int32 [p] orders the pairs by their second row, which ``other_starts`` [n + 1] cut.
-    """
+    def __init__(self, starts: Tensor, others: Tensor, values: Tensor) -> None:
+        """Takes where the pairs of each row start, int64 [n + 1], their second rows, int32 [p], and float64 [p]."""
+        self._starts, self._others, self._values = starts, others, values
 
-    starts: Tensor
-    others: Tensor
-    values: Tensor
-    by_other: Tensor
-    other_starts: Tensor
+    @classmethod
+    def of(cls, similarity: Similarity, covered: Tensor) -> _Listed | None:
+        """Lists them; None where there are too many of them."""
+        everyone, pairs = torch.arange(len(covered)), 0
+        starts = torch.zeros(len(covered) + 1, dtype=torch.int64)
+        # Whole at once: pieces that are kept between tiles would keep the memory of the tiles, too.
+        owners, others = torch.empty(_LISTED, dtype=torch.int16), torch.empty(_LISTED, dtype=torch.int32)
+        values = torch.empty(_LISTED, dtype=torch.float64)
+        for part in everyone.split(_TILE):
+            begin = pairs
+            for block in everyone.split(_TILE):
+                near = similarity(part, block)
+                above = near > covered[part, None]
+                end = pairs + int(above.sum())
+                if end > _LISTED:
+                    return None
+                owners[pairs:end], places = above.nonzero(as_tuple=True)
+                others[pairs:end], values[pairs:end] = block[places], near[above]
+                pairs = end
+            mine = slice(begin, pairs)
+            order = torch.argsort(owners[mine], stable=True)
+            others[mine], values[mine] = others[mine][order], values[mine][order]
+            starts[part + 1] = begin + torch.bincount(owners[mine], minlength=len(part)).cumsum(0)
+        return cls(starts, others[:pairs], values[:pairs])
 
     def pick(self, best: int, covered: Tensor, gains: Tensor, weights: Tensor) -> None:
         """Covers by one more row, in place: int ``best``, float64 ``covered``, ``gains`` and ``weights`` [n]."""
-        pairs = self.by_other[self.other_starts[best] : self.other_starts[best + 1]].long()
-        rows = torch.bucketize(pairs, self.starts[1:], right=True)
-        nearer = self.values[pairs] > covered[rows]
-        rows, high = rows[nearer], self.values[pairs[nearer]]
+        pairs = (self._others == best).nonzero().flatten()
+        rows = torch.bucketize(pairs, self._starts[1:], right=True)
+        nearer = self._values[pairs] > covered[rows]
+        rows, high = rows[nearer], self._values[pairs[nearer]]
         # All pairs of those rows, one row after the other.
-        lengths = self.starts[rows + 1] - self.starts[rows]
+        lengths = self._starts[rows + 1] - self._starts[rows]
         owner = torch.repeat_interleave(torch.arange(len(rows)), lengths)
         within = torch.arange(len(owner)) - (lengths.cumsum(0) - lengths)[owner]
-        places = self.starts[rows][owner] + within
+        places = self._starts[rows][owner] + within
         low = covered[rows][owner]
-        lost = torch.clamp(torch.minimum(self.values[places], high[owner]) - low, min=0) * weights[rows][owner]
-        gains -= torch.bincount(self.others[places], weights=lost, minlength=len(gains))
+        lost = torch.clamp(torch.minimum(self._values[places], high[owner]) - low, min=0) * weights[rows][owner]
+        gains -= torch.bincount(self._others[places], weights=lost, minlength=len(gains))
         covered[rows] = high
-
-
-def _list(similarity: Similarity, rows: int, covered: Tensor) -> _Listed | None:
-    """Lists the pairs (i, x) with s_ix above what covers i; None where there are too many of them."""
-    everyone = torch.arange(rows)
-    lengths, others, values, pairs = torch.zeros(rows, dtype=torch.int64), list[Tensor](), list[Tensor](), 0
-    for part in everyone.split(_TILE):
-        near = [_above(similarity, part, block, covered) for block in everyone.split(_TILE)]
-        owner, other, value = (torch.cat(column) for column in zip(*near, strict=True))
-        pairs += len(owner)
-        if pairs > 2 * _LISTED:
-            return None
-        lengths[part] = torch.bincount(owner, minlength=len(part))
-        order = torch.argsort(owner, stable=True)
-        others.append(other[order].to(torch.int32))
-        values.append(value[order])
-    found = torch.cat(others)
-    zero = torch.zeros(1, dtype=torch.int64)
-    other_starts = torch.cat([zero, torch.bincount(found, minlength=rows).cumsum(0)])
-    by_other = torch.argsort(found, stable=True).to(torch.int32)
-    return _Listed(torch.cat([zero, lengths.cumsum(0)]), found, torch.cat(values), by_other, other_starts)
-
-
-def _above(similarity: Similarity, part: Tensor, block: Tensor, covered: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Pairs of one tile: place of the first row in ``part``, the second row, their similarity."""
-    near = similarity(part, block)
-    owner, place = (near > covered[part, None]).nonzero(as_tuple=True)
-    return owner, block[place], near[owner, place]
 
 
 def assigned(similarity: Similarity, rows: int, picks: Tensor) -> Tensor:
     """How many rows each pick stands for: float64 [k], of sum n; a row between two goes to the earlier pick."""
     counts = torch.zeros(len(picks), dtype=torch.int64)
-    for part in torch.arange(rows).split(_TILE):
-        near = settled(similarity(part, picks))
-        counts += torch.bincount(near.argmax(1), minlength=len(picks))
+    for part in torch.arange(rows).split(max(1, _TILE * _TILE // len(picks))):
+        nearest = largest(similarity(part, picks)).to(torch.uint8).argmax(1)
+        counts += torch.bincount(nearest, minlength=len(picks))
     return counts.to(torch.float64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rethinkdc.selection.ties import descending, settled
+from rethinkdc.selection.ties import descending, first_largest, rounding
 from rethinkdc.selection.vectors import CHUNK, Vectors
 
 _BLOCK = 256
@@ -31,10 +31,9 @@ def farthest_points(vectors: Vectors, count: int, first: int = 0, spared: float 
     norms = vectors.squared_norms()
     scale = 4 * float(norms.max())
     apart = torch.full((len(vectors),), torch.inf, dtype=torch.float64)
-    picks = torch.tensor([first])
+    picks, skipped = torch.tensor([first]), min(int(spared * len(vectors)), len(vectors) - count)
     _approach(vectors, norms, apart, picks)
     while len(picks) < count:
-        skipped = min(int(spared * len(vectors)), len(vectors) - count)
         found = _from_block(vectors, norms, apart, count - len(picks), scale, skipped)
         _approach(vectors, norms, apart, found)
         picks = torch.cat([picks, found])
@@ -49,28 +48,28 @@ def _approach(vectors: Vectors, norms: Tensor, apart: Tensor, picks: Tensor) -> 
 
 
 def _squared(vectors: Vectors, norms: Tensor, left: Tensor, right: Tensor) -> Tensor:
-    """Squared distances float64 [a, b]; copies may be a rounding away from 0, which :func:`settled` takes off."""
+    """Squared distances float64 [a, b]; copies may be a rounding away from 0, which no comparison sees."""
     return (norms[left, None] + norms[right] - 2 * vectors.products(left, right)).clamp_(min=0)
 
 
 def _from_block(vectors: Vectors, norms: Tensor, apart: Tensor, wanted: int, scale: float, skipped: int) -> Tensor:
     """Picks from the farthest rows while none of the others can be farther: int64, at least one."""
-    order = descending(apart, scale)[skipped : skipped + _BLOCK + 1]
-    # With outliers passed over, whoever is next depends on all rows: one pick for each pass.
-    block, wanted = (order[:_BLOCK], wanted) if not skipped else (order[:1], 1)
-    beyond = float(settled(apart[order[_BLOCK:]], scale)[0]) if len(order) > _BLOCK else -torch.inf
-    inside, among, found = apart[block].clone(), None, list[int]()
+    order = descending(apart, scale)
+    # The first pick knows all rows, however many equal it.
+    first = first_largest(apart, scale) if not skipped else int(order[skipped])
+    if skipped > _BLOCK:
+        return torch.tensor([first])
+    order = order[order != first]
     # Positions of the block in ascending order, so that the lower one wins a tie.
-    block, ascending = block.sort()
-    inside = inside[ascending]
+    block = torch.cat([torch.tensor([first]), order[: skipped + _BLOCK - 1]]).sort().values
+    beyond = float(apart[order[skipped + _BLOCK - 1 :]].amax()) if len(order) >= skipped + _BLOCK else -torch.inf
+    beyond += rounding(apart, scale)
+    inside, among, found = apart[block], _squared(vectors, norms, block, block), [int((block == first).nonzero())]
     while len(found) < wanted:
-        values = settled(inside, scale)
-        best = int(torch.argmax(values))
-        if found and not float(values[best]) > beyond:
+        inside = torch.minimum(inside, among[found[-1]])
+        inside[found] = -torch.inf
+        best = first_largest(inside, scale) if not skipped else int(descending(inside, scale)[skipped])
+        if not float(inside[best]) > beyond:
             break
         found.append(best)
-        if len(found) < wanted:
-            among = _squared(vectors, norms, block, block) if among is None else among
-            inside = torch.minimum(inside, among[best])
-            inside[best] = -torch.inf
     return block[found]

@@ -51,14 +51,23 @@ class LastLayer:
             found.addmm_(errors.T, inputs)
         return found
 
-    def sum_of(self, positions: Tensor) -> Tensor:
-        """Sum of the gradients of a few rows, int64 [m]: float64 [C, D + 1]."""
-        errors, inputs = self._of(positions)
-        return errors.T @ inputs
+    def sum_of(self, positions: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Sum of the gradients of some rows, int64 [m], weighted by float64 [m]: float64 [C, D + 1]."""
+        total = torch.zeros(self.shape, dtype=torch.float64)
+        for part in torch.arange(len(positions)).split(self._step):
+            errors, inputs = self._of(positions[part])
+            total.addmm_(errors.T if weights is None else errors.T * weights[part], inputs)
+        return total
 
-    def against(self, matrix: Tensor) -> Tensor:
-        """Inner product of each gradient with a matrix [C, D + 1]: float64 [n]."""
-        return torch.cat([(errors @ matrix * inputs).sum(1) for errors, inputs in self._factors()])
+    def against(self, total: Tensor, positions: Tensor | None = None) -> Tensor:
+        """Inner product of each gradient, or of those of some rows, with a matrix [C, D + 1]: float64 [m]."""
+        factors = self._factors() if positions is None else (self._of(part) for part in positions.split(self._step))
+        return torch.cat([(errors @ total * inputs).sum(1) for errors, inputs in factors])
+
+    @property
+    def precision(self) -> float:
+        """How far off :meth:`kernel` may be, in units of the product of the two norms."""
+        return sum(self.shape) * 2.0**-52
 
     def kernel(self, position: int) -> Tensor:
         """Inner product of each gradient with that of one row: float64 [n]."""
@@ -73,15 +82,6 @@ class LastLayer:
         """Inner products of the gradients at ``left`` (int64 [a]) with those at ``right`` ([b]): float64 [a, b]."""
         ours, others = self._of(left), self._of(right)
         return (ours.errors @ others.errors.T) * (ours.inputs @ others.inputs.T)
-
-    def dots(self, left: Tensor, right: Tensor, weights: Tensor) -> Tensor:
-        """Inner products of the gradients at ``left`` with the weighted (float64 [b]) sum of those at ``right``."""
-        total = torch.zeros(self.shape, dtype=torch.float64)
-        for part in torch.arange(len(right)).split(self._step):
-            errors, inputs = self._of(right[part])
-            total.addmm_(errors.T * weights[part], inputs)
-        parts = (self._of(part) for part in left.split(self._step))
-        return torch.cat([(errors @ total * inputs).sum(1) for errors, inputs in parts])
 
     def _factors(self) -> Iterator[_Factors]:
         if self._held:

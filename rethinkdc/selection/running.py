@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rethinkdc.selection.ties import first_largest
+from rethinkdc.selection.ties import first_largest, rounding
 from rethinkdc.selection.vectors import Vectors
 
-_PRECISION = 2.0**-20
-"""Error of a float32 inner product of a few thousand terms, in units of the vectors' norms, with room to spare."""
+_RENEWED = 256
+"""Picks after which all running values are computed anew."""
 
 
 def herd(vectors: Vectors, count: int) -> Tensor:
@@ -25,10 +25,9 @@ def herd(vectors: Vectors, count: int) -> Tensor:
     Returns:
         Distinct positions int64 [count], in pick order.
     """
-    everyone, rows = torch.arange(len(vectors)), len(vectors)
     norms = vectors.squared_norms()
-    towards = 2 * vectors.dots(everyone, everyone, torch.full((rows,), 1 / rows, dtype=torch.float64))
-    return _running(vectors, -norms, towards, torch.ones(rows, dtype=torch.float64), norms.sqrt(), count)
+    towards = 2 / len(vectors) * vectors.against(vectors.sum_of(torch.arange(len(vectors))))
+    return _running(vectors, -norms, towards, torch.ones_like(norms), float(norms.max()), count)
 
 
 def cut_graph(vectors: Vectors, count: int, lam: float) -> Tensor:
@@ -45,43 +44,43 @@ def cut_graph(vectors: Vectors, count: int, lam: float) -> Tensor:
     Returns:
         Distinct positions int64 [count], in pick order.
     """
-    everyone = torch.arange(len(vectors))
     norms = vectors.squared_norms().sqrt()
     # A vector of length 0 is at right angles to all.
     inverse = torch.where(norms > 0, 1 / norms, 0.0)
-    start = lam * inverse * vectors.dots(everyone, everyone, inverse)
-    return _running(vectors, start, torch.zeros_like(start), inverse, torch.ones_like(norms), count)
+    start = lam * inverse * vectors.against(vectors.sum_of(torch.arange(len(vectors)), inverse))
+    return _running(vectors, start, torch.zeros_like(start), inverse, 1.0, count)
 
 
-def _running(vectors: Vectors, start: Tensor, drift: Tensor, factors: Tensor, lengths: Tensor, count: int) -> Tensor:
+def _running(vectors: Vectors, start: Tensor, drift: Tensor, factors: Tensor, longest: float, count: int) -> Tensor:
     """Picks the row of the largest start + t drift - 2 sum_S <x, s> for t = 1, 2, ..., each row once.
 
-    The sums run in whatever precision the kernel has. Rows that its error could bring to the top are compared in
-    float64, so that the picks depend neither on the error nor on where a row stands.
+    The values run in whatever precision the kernel has, and are renewed now and then. Rows that its error could have
+    brought to the top are compared in float64, so that the picks depend neither on it nor on where a row stands.
 
     Args:
         vectors: n rows.
         start: float64 [n].
         drift: float64 [n].
         factors: float64 [n], what each vector is multiplied by.
-        lengths: float64 [n], norms after that.
+        longest: the largest squared norm after that.
         count: rows to pick.
     """
-    picks, longest = torch.empty(count, dtype=torch.int64), float(lengths.max())
-    value, taken = start.clone(), torch.zeros(len(start), dtype=torch.bool)
-    scale = float(start.abs().max()) + longest**2
+    picks, taken = torch.empty(count, dtype=torch.int64), torch.zeros(len(start), dtype=torch.bool)
+    total, scale = vectors.sum_of(picks[:0]), float(start.abs().max()) + longest
+    value = start.clone()
     for index in range(count):
         value += drift
         open_value = value.masked_fill(taken, -torch.inf)
-        slack = 2 * (index + 1) * _PRECISION * longest**2 + 2.0**-40 * scale
+        slack = 2 * (index % _RENEWED) * vectors.precision * longest + rounding(value, scale)
         near = (open_value >= open_value.max() - 2 * slack).nonzero().flatten()
-        best = int(near[0])
         if len(near) > 1:
-            before = picks[:index]
-            sums = factors[near] * vectors.dots(near, before, factors[before])
-            exact = start[near] + (index + 1) * drift[near] - 2 * sums
-            best = int(near[first_largest(exact, scale)])
+            sums = factors[near] * vectors.against(total, near)
+            near = near[first_largest(start[near] + (index + 1) * drift[near] - 2 * sums, scale)]
+        best = int(near)
         picks[index], taken[best] = best, True
-        if index + 1 < count:
+        total += factors[best] * vectors.sum_of(near.view(1))
+        if (index + 1) % _RENEWED:
             value -= 2 * factors[best] * factors * vectors.kernel(best)
+        else:
+            value = start + (index + 1) * drift - 2 * factors * vectors.against(total)
     return picks

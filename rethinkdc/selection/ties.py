@@ -40,19 +40,30 @@ def settled(values: Tensor, scale: float | None = None) -> Tensor:
         scale: magnitude of the terms that were added up, where they cancel; None = the largest finite value.
     """
     values = values.to(torch.float64)
+    step = rounding(values, scale)
+    return torch.round(values / step) * step if step else values
+
+
+def rounding(values: Tensor, scale: float | None = None) -> float:
+    """How far apart numbers may be that are taken for equal; ``scale`` as for :func:`settled`."""
     if scale is None:
         finite = values[torch.isfinite(values)]
         scale = float(finite.abs().max()) if len(finite) else 0.0
-    if scale == 0:
-        return values
     # A power of two: whole numbers and halves lie in the middle of a step, never on an edge.
-    step = 2.0 ** (math.frexp(scale)[1] - _KEPT_BITS)
-    return torch.round(values / step) * step
+    return 2.0 ** (math.frexp(scale)[1] - _KEPT_BITS) if scale else 0.0
+
+
+def largest(values: Tensor, scale: float | None = None) -> Tensor:
+    """Which values of each row (the last dimension) are its largest or equal it: bool, same shape.
+
+    Measured from the largest and not on a grid, an edge of which equals may lie astride.
+    """
+    return values >= values.amax(-1, keepdim=True) - rounding(values, scale)
 
 
 def first_largest(values: Tensor, scale: float | None = None) -> int:
     """Position of the largest value of a vector, the first among equals."""
-    return int(torch.argmax(settled(values, scale)))
+    return int(largest(values, scale).nonzero()[0, 0])
 
 
 def ascending(values: Tensor, scale: float | None = None) -> Tensor:

@@ -23,18 +23,21 @@ class Vectors(Protocol):
         """Inner products of the vectors at ``left`` (int64 [a]) with those at ``right`` ([b]): float64 [a, b]."""
         ...
 
-    def kernel(self, position: int) -> Tensor:
-        """Inner product of every vector with one of them: float [n]; float32 where that is much faster."""
+    @property
+    def precision(self) -> float:
+        """How far off :meth:`kernel` may be, in units of the product of the two lengths."""
         ...
 
-    def dots(self, left: Tensor, right: Tensor, weights: Tensor) -> Tensor:
-        """Inner products of the vectors at ``left`` with the weighted sum of those at ``right``: float64 [a].
+    def kernel(self, position: int) -> Tensor:
+        """Inner product of every vector with one of them: float64 [n], rougher where that is much faster."""
+        ...
 
-        Args:
-            left: int64 [a].
-            right: int64 [b].
-            weights: float64 [b].
-        """
+    def sum_of(self, positions: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Sum of the vectors at some positions (int64 [m]), weighted by float64 [m]: float64, as large as a vector."""
+        ...
+
+    def against(self, total: Tensor, positions: Tensor | None = None) -> Tensor:
+        """Inner products of the vectors at some positions, or of all, with such a sum: float64 [m]."""
         ...
 
 
@@ -45,6 +48,7 @@ class Points:
         """Takes a table float [N, D], and which of its rows (int64 [n]) are the vectors, in order."""
         self._table, self._rows = table, rows
         self._held: Tensor | None = None
+        self._unit = 1.0
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -65,22 +69,38 @@ class Points:
         """See :class:`Vectors`."""
         return self._take(left) @ self._take(right).T
 
-    def kernel(self, position: int) -> Tensor:
-        """See :class:`Vectors`: float32, from a copy of the rows that is made once and read at every pick."""
-        if self._held is None:
-            self._held = self._table[self._rows].to(torch.float32)
-        return self._held @ self._held[position]
+    @property
+    def precision(self) -> float:
+        """See :class:`Vectors`: the bound for float32 sums in any order, and for numbers narrowed to it."""
+        return (self._table.shape[1] + 4) * 2.0**-24
 
-    def dots(self, left: Tensor, right: Tensor, weights: Tensor) -> Tensor:
-        """See :class:`Vectors`."""
+    def kernel(self, position: int) -> Tensor:
+        """See :class:`Vectors`: from a float32 copy of all rows, made once and read at every call."""
+        if self._held is None:
+            self._unit = max(float(self.squared_norms().max()) ** 0.5, torch.finfo(torch.float32).tiny)
+            # One column for each row: a product with a single vector reads memory twice as fast as from rows.
+            self._held = torch.empty((self._table.shape[1], len(self)))
+            for part in torch.arange(len(self)).split(CHUNK):
+                self._held[:, part] = (self._take(part) / self._unit).to(torch.float32).T
+        products: Tensor = (self._held[:, position] @ self._held).to(torch.float64).mul_(self._unit**2)
+        return products
+
+    def sum_of(self, positions: Tensor, weights: Tensor | None = None) -> Tensor:
+        """See :class:`Vectors`: float64 [D]."""
         total = torch.zeros(self._table.shape[1], dtype=torch.float64)
-        for part in torch.arange(len(right)).split(CHUNK):
-            total += weights[part] @ self._take(right[part])
-        return torch.cat([self._take(part) @ total for part in left.split(CHUNK)])
+        for part in torch.arange(len(positions)).split(CHUNK):
+            found = self._take(positions[part])
+            total += found.sum(0) if weights is None else weights[part] @ found
+        return total
+
+    def against(self, total: Tensor, positions: Tensor | None = None) -> Tensor:
+        """See :class:`Vectors`."""
+        positions = torch.arange(len(self)) if positions is None else positions
+        return torch.cat([self._take(part) @ total for part in positions.split(CHUNK)])
 
     def _take(self, positions: Tensor) -> Tensor:
         return self._table[self._rows[positions]].to(torch.float64)
 
 
-CHUNK = 2048
-"""Vectors that are widened to float64 at a time: 8 MiB at 512 dimensions."""
+CHUNK = 512
+"""Vectors that are widened to float64 at a time: 2 MiB at 512 dimensions."""

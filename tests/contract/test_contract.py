@@ -79,6 +79,8 @@ AXES: dict[tuple[str, str], tuple[Axis, ...]] = {
     ("compressor", "k-means:balance=none"): ("set", "proxy"),
     ("compressor", "k-center"): ("set", "proxy"),
     ("compressor", "k-center:robust=0.2,balance=none"): ("set", "proxy"),
+    # Two rows that only cover each other have equal gains.
+    ("compressor", "facility-location:space=features,balance=none"): ("set", "proxy"),
     ("compressor", "d2:cut=0.2,direction=easy,balance=none"): ("set", "proxy"),
     ("compressor", "contextual-diversity"): ("set", "proxy"),
     ("compressor", "contextual-diversity:balance=none"): ("set", "proxy"),

@@ -176,6 +176,30 @@ def test_the_weights_of_gradmatch_reach_the_set(tmp_path: Path) -> None:
     assert weights.view(4, 3).sum(1).tolist() == pytest.approx([3.0] * 4)
 
 
+def test_the_weights_of_craig_reach_the_set_and_add_up_alike_in_each_class(tmp_path: Path) -> None:
+    here = context(tmp_path)
+    weights = here.compress("craig", here.data, Budget(ipc=3, classes=4, size=8)).weights
+    assert weights is not None
+    assert weights.view(4, 3).sum(1).tolist() == pytest.approx([3.0] * 4)
+
+
+def test_a_score_that_weighs_the_rows_draws_the_picks_to_its_end() -> None:
+    """Two clusters at right angles, the second with the higher scores."""
+    features = torch.tensor([[1.0, 0.0]] * 6 + [[0.0, 1.0]] * 4)
+    here = Predicted(Predictions(features, torch.zeros(10, 1)), torch.tensor([0.0] * 6 + [5.0] * 4))
+    targets, ranks = torch.zeros(10, dtype=torch.int64), torch.arange(10)
+    hard, easy = WeightedFacilityLocation(direction="hard"), WeightedFacilityLocation(direction="easy")
+    assert chosen(hard, here, targets, 1, ranks).picks.tolist() == [6]
+    assert chosen(easy, here, targets, 1, ranks).picks.tolist() == [0]
+
+
+def test_a_row_without_a_score_cannot_be_weighed() -> None:
+    here = surroundings(0, 10)
+    here.scores[4] = float("nan")
+    with pytest.raises(RequestError, match="of training row 4 is nan"):
+        chosen(WeightedFacilityLocation(), here, torch.zeros(10, dtype=torch.int64), 2, torch.arange(10))
+
+
 def test_moderate_of_all_rows_ranks_the_distances_of_all_classes_together() -> None:
     """Class 0 lies close to its median and class 1 far: the middle is where they meet."""
     values = torch.tensor([[-1.0], [-0.5], [0.0], [0.5], [1.0], [-9.0], [-8.0], [0.0], [8.0], [9.0]])

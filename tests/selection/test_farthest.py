@@ -45,6 +45,22 @@ def test_outliers_are_passed_over_at_each_pick(make: Callable[..., Any]) -> None
     assert sorted(farthest_points(case.vectors, 40, spared=0.5).tolist()) == list(range(40))
 
 
+@pytest.mark.parametrize("block", [1, 4, 256])
+def test_the_passed_over_are_counted_anew_at_each_pick(
+    make: Callable[..., Any], block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(farthest, "_BLOCK", block)
+    for seed in range(3):
+        case = make(40, seed)
+        assert farthest_points(case.vectors, 20, spared=0.1).tolist() == textbook(case.matrix, 20, 0.1)
+
+
+def test_of_more_equals_than_a_block_holds_the_first_is_picked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(farthest, "_BLOCK", 3)
+    table = torch.cat([torch.zeros((1, 2)), torch.ones((50, 2)), 2 * torch.ones((40, 2))])
+    assert farthest_points(Points(table, torch.arange(91)), 5).tolist() == [0, 51, 1, 2, 3]
+
+
 def test_an_outlier_is_picked_first_unless_outliers_are_spared() -> None:
     """By hand on a line: from 0 the outlier at 100 is farthest, then 6, then 3."""
     line = torch.tensor([[0.0], [1.0], [3.0], [6.0], [100.0]])

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from rethinkdc.selection import running
 from rethinkdc.selection.running import cut_graph, herd
 from rethinkdc.selection.ties import settled
 from rethinkdc.selection.vectors import Points
@@ -47,6 +48,16 @@ def test_graph_cut_is_the_textbooks(make: Callable[..., Any], count: int, lam: f
     for seed in range(4):
         case = make(40, seed)
         assert cut_graph(case.vectors, count, lam).tolist() == textbook_cut(case.matrix, count, lam)
+
+
+def test_values_that_are_renewed_at_any_pick_give_the_same_picks(
+    make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = make(40, 5)
+    first = [herd(case.vectors, 30).tolist(), cut_graph(case.vectors, 30, 1.0).tolist()]
+    for renewed in (1, 7):
+        monkeypatch.setattr(running, "_RENEWED", renewed)
+        assert [herd(case.vectors, 30).tolist(), cut_graph(case.vectors, 30, 1.0).tolist()] == first
 
 
 def test_herding_leads_to_the_mean_and_not_away_from_it() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rethinkdc.selection.classwise import Choice
-from rethinkdc.selection.ties import ascending, by_rank, descending, first_largest, settled
+from rethinkdc.selection.ties import ascending, by_rank, descending, first_largest, largest, settled
 from rethinkdc.types import generator
 
 
@@ -59,3 +59,18 @@ def test_a_method_gets_its_rows_in_the_order_of_their_ranks(rows: list[int], see
     assert ranks[seen].tolist() == sorted(ranks[here].tolist())
     assert here[found.picks].tolist() == seen[:3]
     assert found.weights is not None
+
+
+@given(st.floats(0.5, 1.0), st.integers(-3, 3))
+def test_equals_are_equal_wherever_they_lie(value: float, bits: int) -> None:
+    """On a grid, two numbers that differ in their last bit may lie on either side of an edge."""
+    one = torch.tensor(value, dtype=torch.float64)
+    values = torch.stack([one * (1 + bits * 2.0**-52), one, one - 1e-9])
+    assert largest(values, scale=1.0).tolist() == [True, True, False]
+    assert first_largest(values.flip(0), scale=1.0) == 1
+
+
+def test_the_edge_of_a_grid_is_no_edge_between_equals() -> None:
+    edge = 0.75 + 2.0**-41
+    values = torch.tensor([edge - 2.0**-53, edge + 2.0**-53], dtype=torch.float64)
+    assert first_largest(values, scale=0.75) == 0

@@ -24,8 +24,21 @@ def test_products_are_those_of_the_vectors(make: Callable[..., Any], monkeypatch
     assert len(vectors) == 30
     assert torch.allclose(vectors.squared_norms(), matrix.square().sum(1))
     assert torch.allclose(vectors.products(left, right), matrix[left] @ matrix[right].T)
-    assert torch.allclose(vectors.kernel(4).double(), matrix @ matrix[4], rtol=1e-4, atol=1e-4)
-    assert torch.allclose(vectors.dots(left, right, weights), matrix[left] @ (weights @ matrix[right]))
+    total = vectors.sum_of(right, weights)
+    assert torch.allclose(vectors.against(total, left), matrix[left] @ (weights @ matrix[right]))
+    assert torch.allclose(vectors.against(vectors.sum_of(left)), matrix @ matrix[left].sum(0))
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+def test_a_kernel_is_as_precise_as_it_says_at_any_scale(make: Callable[..., Any], scale: float) -> None:
+    vectors, matrix = make(30, 1, ORDER)
+    if isinstance(vectors, Points):
+        # All numbers alike: every rounding of a sum goes the same way.
+        matrix = torch.cat([matrix, torch.full((1, 6), 0.7)]).repeat(1, 50).mul(scale).float()
+        vectors, matrix = Points(matrix, torch.arange(31)), matrix.double()
+    for position in range(len(vectors)):
+        off = (vectors.kernel(position) - matrix @ matrix[position]).abs()
+        assert bool((off <= vectors.precision * matrix.norm(dim=1).max() ** 2).all())
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
