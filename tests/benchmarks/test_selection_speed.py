@@ -109,11 +109,13 @@ def measured(form: str, method: str, rows: int, picks: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_selector_is_ten_times_as_fast_as_its_textbook_form(method: str, benchmark: Any) -> None:
-    """CPU seconds on one thread; the textbook's facility location is timed on a tenth of the picks, ours beside it."""
+    """CPU seconds on one thread. Each pick of the textbook's facility location costs the same: it is extrapolated."""
     picks = PICKS // 10 if method == "facility-location" else PICKS
     ours, textbook = measured("ours", method, ROWS, PICKS), measured("textbook", method, ROWS, picks)
-    # Its seconds grow with the picks, after the kernel: a tenth of them, times ten, is less than the whole takes.
-    seconds = textbook["seconds"] * (PICKS / picks if method == "facility-location" else 1)
+    seconds = textbook["seconds"]
+    if picks < PICKS:
+        half = measured("textbook", method, ROWS, picks // 2)["seconds"]
+        seconds += (seconds - half) / (picks - picks // 2) * (PICKS - picks)
     same = sum(one == other for one, other in zip(ours["picks"], textbook["picks"], strict=False)) / picks
     benchmark.extra_info.update(
         ours=ours["seconds"], textbook=seconds, ratio=seconds / ours["seconds"], bytes=ours["bytes"], same=same
@@ -131,7 +133,9 @@ def test_a_selector_is_ten_times_as_fast_as_its_textbook_form(method: str, bench
 def test_seconds_grow_with_the_rows_and_no_faster(method: str, benchmark: Any) -> None:
     """At 500 picks; facility location compares all pairs of rows in its first picks, so it grows with the square."""
     picks = min(500, PICKS)
-    found = {rows: measured("ours", method, rows, picks) for rows in (5_000, 10_000, 20_000, 40_000)}
+    largest = 20_000 if method == "facility-location" else 40_000
+    sizes = [rows for rows in (5_000, 10_000, 20_000, 40_000) if rows <= largest]
+    found = {rows: measured("ours", method, rows, picks) for rows in sizes}
     seconds = {rows: one["seconds"] for rows, one in found.items()}
     benchmark.extra_info.update({str(rows): spent for rows, spent in seconds.items()})
     benchmark.pedantic(lambda: None, rounds=1)
