@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,25 @@ def test_the_proxys_seconds_are_counted_once(tmp_path: Path) -> None:
             seconds[key.partition(":")[0]] += value
     assert seconds["proxy"] > 0
     assert seconds["proxy"] + seconds["selection"] <= here.costs["fresh"] + 1e-6
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can begin a new peak")
+def test_the_memory_of_choosing_the_rows_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mebibyte, score = 1 << 20, EL2N.score
+
+    def heavy(*given: Any) -> Tensor:
+        torch.ones(60 * mebibyte, dtype=torch.uint8)
+        return score(*given)
+
+    monkeypatch.setattr(EL2N, "score", heavy)
+    here = context(tmp_path)
+    here.compress("el2n:direction=easy", here.data, BUDGET)
+    peaks = [used for key, used in here.memory.items() if key.startswith("selection:")]
+    assert len(peaks) == 2  # the scores, and the set
+    assert 55 * mebibyte < max(peaks) < 120 * mebibyte
+    again = context(tmp_path)
+    again.compress("el2n:direction=easy", again.data, BUDGET)
+    assert again.memory == here.memory
 
 
 @pytest.mark.parametrize("wrong", [torch.rand(79), torch.rand(80, 1), torch.full((80,), float("nan"))])

@@ -25,9 +25,7 @@ def test_scores_that_were_written_select_the_same_rows(cli: Cli) -> None:
     named = cli("run", "--compressor", "ccs:score=aum", "--json")
     read = cli("run", "--compressor", "ccs:scores=shared/aum.safetensors", "--json")
     assert top1(named) == top1(read)
-    record = json.loads(read.out)[0]
-    assert record["notes"]["proxy"] == "imported"
-    assert record["cost"]["selection_memory"] > 0
+    assert json.loads(read.out)[0]["notes"]["proxy"] == "imported"
 
 
 def test_rows_that_were_written_are_the_same_set(cli: Cli, tmp_path: Path) -> None:
