@@ -173,7 +173,7 @@ def test_the_proxys_seconds_are_counted_once(tmp_path: Path) -> None:
 def test_the_memory_of_choosing_the_rows_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mebibyte, score = 1 << 20, EL2N.score
 
-    def heavy(*given: Any) -> Tensor:
+    def heavy(*given: Any) -> Any:
         torch.ones(60 * mebibyte, dtype=torch.uint8)
         return score(*given)
 
