@@ -13,11 +13,11 @@ from rethinkdc.selection.vectors import Vectors
 Similarity = Callable[[Tensor, Tensor], Tensor]
 """Similarity of rows at some positions (int64 [a]) to rows at others ([b]): float64 [a, b], not negative, symmetric."""
 
-_TILE = 1024
-"""Rows by rows whose similarities are held at a time: 8 MiB."""
+_TILE = 512
+"""Rows by rows whose similarities are held at a time: 2 MiB."""
 
-_LISTED = 3 << 20
-"""Similarities above what the picks give that are listed from then on: 12 bytes each, 36 MiB."""
+_LISTED = 2 << 20
+"""Similarities above what the picks give that are listed from then on: 12 bytes each, 24 MiB."""
 
 
 def cosine_similarity(vectors: Vectors) -> Similarity:

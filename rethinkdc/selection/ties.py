@@ -41,7 +41,7 @@ def settled(values: Tensor, scale: float | None = None) -> Tensor:
     """
     values = values.to(torch.float64)
     step = rounding(values, scale)
-    return torch.round(values / step) * step if step else values
+    return torch.round_(values / step).mul_(step) if step else values
 
 
 def rounding(values: Tensor, scale: float | None = None) -> float:
