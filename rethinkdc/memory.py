@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import resource
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ class PeakMeter:
 
     def __init__(self) -> None:
         self._extra = 0
+        _give_back_free_memory()
         self.resume()
         self._base = _resident("VmRSS:")
 
@@ -36,6 +38,14 @@ class PeakMeter:
     def read(self) -> int:
         """Bytes at the peak so far, beyond those held at the beginning."""
         return max(self._extra, _resident("VmHWM:") - self._base)
+
+
+def _give_back_free_memory() -> None:
+    """Hands what was freed before to the system, where the C library can: taken again, it would not be seen."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError, TypeError):
+        return
 
 
 def _resident(field: str) -> int:

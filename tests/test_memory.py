@@ -36,3 +36,15 @@ def test_work_between_pause_and_resume_is_left_out() -> None:
     meter.resume()
     touch(32)
     assert 60 * MEBIBYTE < meter.read() < 100 * MEBIBYTE
+
+
+@linux
+def test_memory_that_was_freed_before_is_seen_when_it_is_taken_again() -> None:
+    """Pieces too small for mappings of their own, below one that stays: the process keeps their memory."""
+    pieces = [torch.ones(64 << 10, dtype=torch.uint8) for _ in range(3000)]
+    kept = pieces[-1]
+    pieces.clear()
+    meter = PeakMeter()
+    pieces = [torch.ones(64 << 10, dtype=torch.uint8) for _ in range(2000)]
+    assert 110 * MEBIBYTE < meter.read() < 160 * MEBIBYTE
+    assert len(kept) == len(pieces[0])
