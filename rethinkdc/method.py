@@ -106,8 +106,8 @@ class OfKind:
 class Content:
     """Marks a path whose *content* defines the method: ``Annotated[str, Content()]``.
 
-    The path itself is printed, so that the reference can be read again here; definitions and digests hold the file's
-    name and the SHA-256 of what it says, so that they are the same on every machine.
+    The path itself is printed, so that the reference can be read again here; definitions and digests hold the SHA-256
+    of what the file says, so that they are the same on every machine.
     """
 
 

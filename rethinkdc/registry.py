@@ -368,10 +368,9 @@ def _with_score_file(method: type[Method], wanted: Reference) -> dict[str, Any]:
 
 
 def _content(path: str) -> dict[str, str]:
-    """What defines a method in place of a path: the file's name and what it says."""
-    place = Path(path).expanduser()
+    """What defines a method in place of a path: what the file says, wherever it lies and whatever its name."""
     try:
-        return {"file": place.resolve().name, "sha256": content_digest(place)}
+        return {"sha256": content_digest(Path(path).expanduser())}
     except OSError as error:
         raise RequestError(f"Cannot read {path}: {error.strerror}. Give an existing file or folder.") from error
 

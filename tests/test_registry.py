@@ -371,8 +371,8 @@ def test_only_activated_plugins_hear_run_events(install: Install) -> None:
 def test_a_file_defines_a_method_by_what_it_says_and_not_by_where_it_lies(registry: Registry, tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "scores.csv").write_text("1\n2\n")
-    paths = [tmp_path / name / "scores.csv" for name in ("a", "b")]
+        (tmp_path / name / f"{name}.csv").write_text("1\n2\n")
+    paths = [tmp_path / name / f"{name}.csv" for name in ("a", "b")]
     methods = [registry.build("score", Reference(name="file", values={"path": str(path)})) for path in paths]
     first, second = (registry.definition(method) for method in methods)
     assert first == second
@@ -381,7 +381,7 @@ def test_a_file_defines_a_method_by_what_it_says_and_not_by_where_it_lies(regist
     paths[1].write_text("1\n3\n")
     assert registry.definition(methods[1]) != first
     paths[1].unlink()
-    with pytest.raises(RequestError, match=r"Cannot read .*scores\.csv"):
+    with pytest.raises(RequestError, match=r"Cannot read .*b\.csv"):
         registry.definition(methods[1])
 
 

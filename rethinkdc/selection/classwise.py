@@ -43,10 +43,11 @@ def choose_rows(targets: Tensor, budget: Budget, *, balanced: bool, choose: Choo
     Raises:
         UnsupportedError: fewer rows than asked for.
     """
-    groups = [(targets == index).nonzero().flatten() for index in range(budget.classes)] if balanced else None
+    groups, count = [torch.arange(len(targets))], budget.total
+    if balanced:
+        groups, count = [(targets == index).nonzero().flatten() for index in range(budget.classes)], budget.ipc
     choices = []
-    for rows in groups if groups is not None else [torch.arange(len(targets))]:
-        count = budget.ipc if balanced else budget.total
+    for rows in groups:
         if count > len(rows):
             raise UnsupportedError(f"Cannot pick {count} of {len(rows)} rows. Choose a smaller --ipc.")
         found = choose(rows, count)
