@@ -25,7 +25,7 @@ from rethinkdc.compressed import Card, CompressedSet, load_working, save_working
 from rethinkdc.compressed.working import load_tensors
 from rethinkdc.errors import RequestError
 from rethinkdc.memory import PeakMeter
-from rethinkdc.method import Method, Reference
+from rethinkdc.method import Method, Reference, names_kind
 from rethinkdc.protocol import Network, Protocol
 from rethinkdc.proxy import (
     TRACE_SEMANTICS,
@@ -36,8 +36,10 @@ from rethinkdc.proxy import (
     trained_network,
     write_predictions,
 )
-from rethinkdc.storage import digest, file_digest, write_atomic
+from rethinkdc.storage import digest, keep_part
+from rethinkdc.teachers import TEACHER_SEMANTICS, read_teacher, teacher_recipe, teacher_top1, train_teacher
 from rethinkdc.training.loop import LOOP_REVISION
+from rethinkdc.training.teacher import Teacher
 from rethinkdc.training.trace import Trace
 from rethinkdc.types import Axis, Budget, Images, PartsMaker, Predictions, Progress, Seeds, derive_seed, generator
 from rethinkdc.views import VIEWS_REVISION
@@ -66,6 +68,7 @@ class Context:
         build: makes a method from a kind and a reference (the registry's).
         define: JSON definition of a method (the registry's).
         device: where networks run; draws are always made on the CPU.
+        test: the run's test images: only to tell how good a teacher is, never to choose by.
         ipc: the run's images per class; None for the full set.
         student: the network that the run trains.
         folder: a private working folder that survives a kill.
@@ -85,6 +88,7 @@ class Context:
     build: Callable[[str, Reference | str], Any]
     define: Callable[[Method], dict[str, Any]]
     device: torch.device
+    test: Images | None = None
     ipc: int | None = None
     student: Network | None = None
     folder: Path = field(default_factory=Path.cwd)
@@ -125,9 +129,7 @@ class Context:
         with self.progress.task("parts", count) as done:
             for index in range(count):
                 path = folder / f"part-{index:05d}.safetensors"
-                if not _sealed(path):
-                    write_atomic(path, save({key: value.contiguous() for key, value in make(index).items()}))
-                    write_atomic(path.with_suffix(".sha256"), file_digest(path).encode())
+                keep_part(path, lambda: save(_contiguous(make(index))))  # noqa: B023 - called at once
                 done(1)
         return [load_tensors(folder / f"part-{index:05d}.safetensors") for index in range(count)]
 
@@ -163,7 +165,7 @@ class Context:
                 workers=self.workers,
             )
 
-        return read_predictions(self._artefact("predictions", {"proxy": proxy.name}, "selection", build))
+        return read_predictions(self.artefact("predictions", {"proxy": proxy.name}, "selection", build))
 
     def proxy_network(self) -> FrozenProxy:
         """The trained proxy, frozen, with its view of the training rows: for methods that differentiate through it."""
@@ -189,7 +191,61 @@ class Context:
                 )
             save_file({"scores": found.contiguous()}, out / "scores.safetensors")
 
-        return load_tensors(self._artefact("scores", key, "selection", build) / "scores.safetensors")["scores"].clone()
+        return load_tensors(self.artefact("scores", key, "selection", build) / "scores.safetensors")["scores"].clone()
+
+    def teacher(self, reference: Reference | str | None = None) -> Teacher:
+        """A frozen teacher, with its accuracy on the test images; the record tells of it.
+
+        Args:
+            reference: which; None = the protocol's.
+
+        Raises:
+            RequestError: the protocol has none, or the named one cannot be had.
+        """
+        if reference is None and self.protocol.teacher is None:
+            raise RequestError(
+                f"The protocol {self.protocol.id} has no [teacher]. Name one: timm/NAME, torchvision/NAME or "
+                "checkpoint:path=FILE."
+            )
+        chosen = self.protocol.teacher.use if reference is None and self.protocol.teacher else reference
+        assert chosen is not None
+        found: Teacher = self.build("teacher", chosen).provide(self)
+        teacher = replace(found, top1=self._teacher_top1(found))
+        about = {"top1": teacher.top1, "digest": teacher.digest, "bytes": teacher.bytes}
+        self.note(teachers={**self.notes.get("teachers", {}), teacher.id: about})
+        if teacher.external:
+            self.note(external_data=sorted({*self.notes.get("external_data", ()), teacher.external}))
+        return teacher
+
+    def trained_teacher(self, name: str) -> Teacher:
+        """The teacher of one of the protocol's recipes, trained once; :meth:`teacher` is the way to ask for it."""
+        recipe = teacher_recipe(self.protocol, name)
+        model = self.build("model", recipe.model)
+        key = {
+            "semantics": [TEACHER_SEMANTICS, LOOP_REVISION, VIEWS_REVISION],
+            "model": self.define(model),
+            "recipe": recipe.model_dump(mode="json"),
+            "store": self.protocol.store.model_dump(mode="json"),
+            "data": self.data.fingerprint,
+            "seed": self.seeds.teacher,
+        }
+
+        def build(inner: Context, out: Path) -> float:
+            return train_teacher(
+                self.data,
+                self.protocol,
+                recipe,
+                model,
+                self.seeds,
+                device=self.device,
+                workers=self.workers,
+                progress=self.progress,
+                work=inner.folder,
+                out=out,
+            )
+
+        folder = self.artefact("teachers", key, "teacher", build)
+        return read_teacher(folder, f"trained:recipe={name}", self.data, self.protocol, recipe, model, self.device)
 
     def compress(self, reference: Reference | str, data: Images, budget: Budget) -> CompressedSet:
         """The set that a compressor makes of ``data``, checked against the budget.
@@ -200,6 +256,8 @@ class Context:
         method = self.build("compressor", reference)
         definition = self.define(method)
         key = {"compressor": definition, "budget": budget.model_dump(), **self._depends(data)}
+        if names_kind(method, "teacher", self.build):
+            key["teachers"] = self.protocol.teacher_digest
 
         def build(inner: Context, out: Path) -> None:
             made = method.compress(data, budget, inner)
@@ -219,7 +277,7 @@ class Context:
             )
             save_working(made.with_card(card), out)
 
-        folder = self._artefact("sets", key, "selection" if method.rows_per_canvas() else "synthesis", build)
+        folder = self.artefact("sets", key, "selection" if method.rows_per_canvas() else "synthesis", build)
         made = load_working(folder, data)
         # The same set serves every protocol with this store and proxy; the card names the one that asks now.
         asked = {
@@ -230,6 +288,19 @@ class Context:
         return made.with_card(made.card.model_copy(update=asked))
 
     # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _teacher_top1(self, teacher: Teacher) -> float | None:
+        """Measured once for each teacher and test set."""
+        if self.test is None:
+            return None
+        test = self.test
+        key = {"teacher": teacher.digest, "test": test.fingerprint, "view": teacher.test.model_dump(mode="json")}
+
+        def build(_: Context, out: Path) -> None:
+            top1 = teacher_top1(teacher, test, workers=self.workers)
+            (out / "top1.json").write_text(json.dumps(top1))
+
+        return float(json.loads((self.artefact("teacher-tests", key, "measuring", build) / "top1.json").read_text()))
 
     def _noted_proxy(self) -> Path:
         """The shared proxy's folder; the record says that it was used, and how accurate it is."""
@@ -264,7 +335,7 @@ class Context:
                 out=out,
             )
 
-        return self._artefact("proxies", key, "proxy", build)
+        return self.artefact("proxies", key, "proxy", build)
 
     def _depends(self, data: Images) -> dict[str, Any]:
         """What every score and set depends on beside its method."""
@@ -275,10 +346,18 @@ class Context:
             "seeds": self.seeds.model_dump(exclude={"student"}),
         }
 
-    def _artefact(self, kind: str, key: Any, stage: str, build: Callable[[Context, Path], float | None]) -> Path:
+    def artefact(self, kind: str, key: Any, stage: str, build: Callable[[Context, Path], float | None]) -> Path:
         """Finds or makes an artefact; its notes and costs, the nested ones included, become ours.
 
-        ``build`` may return the seconds that it took over all tries, where it knows them better than this process.
+        Args:
+            kind: what it is, as a folder name of the cache: ``labels``.
+            key: JSON data that holds all that the artefact depends on.
+            stage: what its seconds count as: proxy, teacher, selection, synthesis or labels.
+            build: called with a context whose folder survives a kill, and with the folder to fill; may return the
+                seconds that it took over all tries, where it knows them better than this process.
+
+        Returns:
+            The folder: whole, and checked against its checksums.
         """
         name = digest(key)
 
@@ -345,10 +424,8 @@ def check_budget(made: CompressedSet, name: str, budget: Budget, *, budgeted: bo
         )
 
 
-def _sealed(path: Path) -> bool:
-    """Whether a part is complete: the checksum beside it is written last and matches."""
-    seal = path.with_suffix(".sha256")
-    return path.exists() and seal.exists() and seal.read_text() == file_digest(path)
+def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.contiguous() for name, tensor in tensors.items()}
 
 
 __all__ = ["Context", "Silent", "check_budget", "derive_seed"]

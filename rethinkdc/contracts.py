@@ -10,6 +10,7 @@ from torch import Tensor
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.method import Method
 from rethinkdc.training.recipe import Recipe
+from rethinkdc.training.teacher import Teacher
 from rethinkdc.types import Budget, Images, Supervision, Track
 
 if TYPE_CHECKING:
@@ -83,6 +84,20 @@ class Labeler(Method):
         raise NotImplementedError
 
 
+class TeacherSource(Method):
+    """Gives a trained network that labels, scores or is inverted. Ask for one with ``context.teacher(reference)``."""
+
+    kind: ClassVar[str] = "teacher"
+
+    def provide(self, context: Context) -> Teacher:
+        """Returns the frozen network with its normalisation, size and test view; its logits have the data's classes.
+
+        Raises:
+            RequestError: it cannot be had, or has other classes than the data.
+        """
+        raise NotImplementedError
+
+
 class Metric(NamedTuple):
     """A number that an evaluator reports."""
 
@@ -122,4 +137,10 @@ class Evaluator(Method):
         raise NotImplementedError
 
 
-KINDS: dict[str, Any] = {"compressor": Compressor, "score": Score, "labeler": Labeler, "evaluator": Evaluator}
+KINDS: dict[str, Any] = {
+    "compressor": Compressor,
+    "score": Score,
+    "labeler": Labeler,
+    "teacher": TeacherSource,
+    "evaluator": Evaluator,
+}

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -100,6 +101,24 @@ class OfKind:
     """Tells which kind of method a :class:`Reference` field names: ``Annotated[Reference, OfKind("score")]``."""
 
     kind: str
+
+
+def names_kind(method: Method, kind: str, build: Callable[[str, Reference], Method]) -> bool:
+    """Whether a method, or one nested in it, has a parameter that names a method of ``kind``, set or left open.
+
+    Args:
+        method: where to look.
+        kind: what to look for.
+        build: makes a method from a kind and a reference (the registry's).
+    """
+    for key, info in type(method).model_fields.items():
+        for named in (item.kind for item in info.metadata if isinstance(item, OfKind)):
+            value = getattr(method, key)
+            items = value if isinstance(value, tuple | list) else [value]
+            nested = [build(named, item) for item in items if isinstance(item, Reference)]
+            if named == kind or any(names_kind(item, kind, build) for item in nested):
+                return True
+    return False
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rethinkdc.data.splits import Schema
 from rethinkdc.errors import RequestError, nearest
@@ -64,6 +64,27 @@ class Proxy(Network):
     scores: dict[str, dict[str, Any]] = {}
 
 
+class TeacherRecipe(Network):
+    """A training run on the full training set that makes a teacher; ``source`` as a proxy's."""
+
+    training: Recipe
+    source: Literal["canvas", "native"] = "canvas"
+
+
+class Teachers(_Frozen):
+    """``use``: the teacher of labelers and compressors that name none; ``recipes``: those trained here, by name."""
+
+    use: Annotated[Reference, OfKind("teacher")] = Reference(name="trained")
+    recipes: dict[str, TeacherRecipe] = {}
+
+
+class SoftLabels(_Frozen):
+    """How students learn from soft labels where a labeler does not say otherwise."""
+
+    temperature: float = Field(gt=0)
+    t_squared: bool = False
+
+
 class Protocol(_Frozen):
     """A fixed experiment; the digest covers every value that can change a result."""
 
@@ -85,7 +106,22 @@ class Protocol(_Frozen):
     curve: tuple[Epoch, ...] = ()
     proxy: Proxy
     reference: Recipe | None = None
+    soft: SoftLabels | None = None
+    teacher: Teachers | None = None
     overrides: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _labels_fit_the_track(self) -> Protocol:
+        if (self.track == "soft") != (self.soft is not None):
+            raise ValueError(
+                f"a protocol of the {self.track} track {'needs' if self.track == 'soft' else 'has no'} [soft]"
+            )
+        if self.soft and self.teacher is None:
+            raise ValueError("a protocol of the soft track needs a [teacher]")
+        if self.soft and self.training.optimizer.name == "sgd" and not self.soft.t_squared:
+            # Without the factor the gradient is about 1 / T^2 of the usual: AdamW does not mind, SGD stands still.
+            raise ValueError("SGD under soft labels needs t_squared = true")
+        return self
 
     @property
     def modified(self) -> bool:
@@ -94,8 +130,18 @@ class Protocol(_Frozen):
 
     @cached_property
     def digest(self) -> str:
-        """Content digest (hex) of all that can change a result; descriptions and defaults are left out."""
-        return digest(self.model_dump(mode="json", exclude=_DESCRIPTIVE))
+        """Content digest (hex) of all that can change a result; descriptions and defaults are left out.
+
+        Under hard labels a teacher is a matter of the few methods that ask for one: their runs are defined by
+        :attr:`teacher_digest` beside this.
+        """
+        absent = {key for key in ("soft", "teacher") if self.soft is None}
+        return digest(self.model_dump(mode="json", exclude=_DESCRIPTIVE | absent))
+
+    @cached_property
+    def teacher_digest(self) -> str:
+        """Digest of what the protocol's teachers depend on."""
+        return digest(self.model_dump(mode="json", include={"store", "teacher", "test"}))
 
     @cached_property
     def proxy_digest(self) -> str:
@@ -138,7 +184,8 @@ class Protocol(_Frozen):
         content["overrides"] = {**self.overrides, **values}
         changed = _validated(content, f"protocol {self.id} with {', '.join(f'{k}={v}' for k, v in values.items())}")
         # An override that says what the protocol says already changes nothing, and marks nothing.
-        return self if changed.digest == self.digest else changed
+        same = changed.digest == self.digest and changed.teacher_digest == self.teacher_digest
+        return self if same else changed
 
 
 def protocol_files(place: Path) -> list[Path]:

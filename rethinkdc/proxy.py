@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -27,9 +27,9 @@ TRACE_SEMANTICS = 1
 """Raised whenever a trace of the same proxy would hold other numbers."""
 
 
-def training_store(data: Images, protocol: Protocol) -> Store:
-    """What a proxy reads: stored canvases or native images. An encoded set is decoded on demand, never copied whole."""
-    if protocol.proxy.source == "native":
+def training_store(data: Images, protocol: Protocol, source: Literal["canvas", "native"]) -> Store:
+    """What a proxy or a teacher reads: stored canvases or native images. An encoded set is decoded on demand."""
+    if source == "native":
         return NativeStore(data)
     store = protocol.store
     if isinstance(data, DecodedImages):
@@ -37,9 +37,9 @@ def training_store(data: Images, protocol: Protocol) -> Store:
     return CanvasStore(data, store.size, store.fit, store.interpolation, limit_bytes=0)
 
 
-def clean_view(protocol: Protocol) -> TestView:
-    """How the un-augmented training rows are shown to the proxy: as a test image would be."""
-    if protocol.proxy.source == "native":
+def observed_view(protocol: Protocol, source: Literal["canvas", "native"]) -> TestView:
+    """How un-augmented images are shown to a proxy or a teacher that was trained on ``source``."""
+    if source == "native":
         return protocol.test
     store = protocol.store
     return TestView(resize=store.size, size=store.size, fit=store.fit, interpolation=store.interpolation)
@@ -116,7 +116,7 @@ def train_proxy(
         return predict_batches(
             trained,
             data,
-            clean_view(protocol),
+            observed_view(protocol, protocol.proxy.source),
             mean=proxy.mean,
             std=proxy.std,
             device=device,
@@ -134,7 +134,7 @@ def train_proxy(
     )
     fitted = fit(
         network,
-        training_store(data, protocol),
+        training_store(data, protocol, proxy.source),
         data.targets,
         Views(proxy.training.views, proxy.training.mix, size=size, rule=ViewRule(), cell_boxes=None),
         HardTargets(),
@@ -174,7 +174,7 @@ def write_predictions(
     for rows, logits, features in predict_batches(
         network,
         data,
-        clean_view(protocol),
+        observed_view(protocol, protocol.proxy.source),
         mean=protocol.proxy.mean,
         std=protocol.proxy.std,
         device=device,
@@ -226,7 +226,7 @@ class FrozenProxy:
     def __init__(self, network: nn.Module, data: Images, protocol: Protocol, device: torch.device) -> None:
         self.network = network.to(device).eval().requires_grad_(False)
         self._data, self._device = data, device
-        self._view = clean_view(protocol)
+        self._view = observed_view(protocol, protocol.proxy.source)
         self._normalise = Normaliser(protocol.proxy.mean, protocol.proxy.std, torch.float32, device)
 
     def inputs(self, rows: Tensor) -> Tensor:

@@ -34,6 +34,7 @@ class Cost(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     proxy_seconds: float = 0.0
+    teacher_seconds: float = 0.0
     selection_seconds: float = 0.0
     synthesis_seconds: float = 0.0
     label_seconds: float = 0.0

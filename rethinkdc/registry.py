@@ -26,6 +26,8 @@ SELECT = "select"
 """The compressor that a score's bare name stands for."""
 SCORE_FILE = "file"
 """The score that is read from a file."""
+_LIBRARIES = ("timm", "torchvision")
+"""Teachers that are named ``library/NAME``."""
 _UNREGISTERED = (TimmModel, TorchvisionModel, FolderDataset, HubDataset)
 """Methods that are found by the form of their name, not by an entry point."""
 
@@ -105,6 +107,8 @@ class Registry:
             return local
         if kind == "compressor":
             wanted = self._selected(wanted)
+        if kind == "teacher":
+            wanted = _in_library(wanted)
         return self._construct(self.find(kind, wanted.name), wanted)
 
     def dataset(self, reference: Reference | str) -> Dataset:
@@ -142,6 +146,8 @@ class Registry:
             values = {"score": score, **values}
         if isinstance(method, TimmModel | TorchvisionModel):
             return Reference(name=f"{method.name}/{method.id}")
+        if method.kind == "teacher" and method.name in _LIBRARIES:
+            return Reference(name=f"{method.name}/{values.pop('id')}", values=values)
         return Reference(name=self._spelled(method), values=values)
 
     def label(self, method: Method) -> str:
@@ -346,6 +352,14 @@ class Registry:
             known |= {row.name for row in self.listing() if row.kind == "score"}
         extra = " A local folder or a hub id (user/name) is accepted too." if kind == "dataset" else ""
         return PluginError(f"Unknown {kind} {name!r}. {nearest(name, known)}{extra} See `rethinkdc list-plugins`.")
+
+
+def _in_library(wanted: Reference) -> Reference:
+    """Reads ``timm/NAME`` as the teacher ``timm`` with this id; the same for torchvision."""
+    library, slash, identity = wanted.name.partition("/")
+    if not slash or library not in _LIBRARIES:
+        return wanted
+    return Reference(name=library, values={"id": identity, **wanted.values})
 
 
 def _claimed(kind: str, name: str, found: list[tuple[Provider, type[Method]]]) -> PluginError:

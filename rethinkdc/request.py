@@ -14,7 +14,7 @@ from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.split import stratified_split
 from rethinkdc.data.splits import Schema, Splits
 from rethinkdc.errors import DataError, RequestError, UnsupportedError
-from rethinkdc.method import Method, Reference, parse_reference
+from rethinkdc.method import Method, Reference, names_kind, parse_reference
 from rethinkdc.protocol import Network, Protocol
 from rethinkdc.proxy import TRACE_SEMANTICS
 from rethinkdc.registry import Registry
@@ -116,6 +116,8 @@ def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[
         "tune": request.tune,
         "semantics": {"views": VIEWS_REVISION, "loop": LOOP_REVISION, "trace": TRACE_SEMANTICS, "set": SET_SEMANTICS},
     }
+    if any(method and names_kind(method, "teacher", registry.build) for method in (compressor, labeler)):
+        definition["teachers"] = protocol.teacher_digest
     labels = {
         "compressor": registry.label(compressor) if compressor else made["name"] if made else "",
         "labeler": registry.label(labeler),

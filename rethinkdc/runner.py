@@ -30,6 +30,9 @@ _MEASURED_IMAGES = 200_000
 """Compressed sets up to this many images have their bytes measured; encoding more would outlast the training."""
 
 
+_STAGES = ("proxy", "teacher", "selection", "synthesis", "labels")
+
+
 @dataclass
 class Runner:
     """Carries out requests on this machine.
@@ -125,6 +128,7 @@ class Runner:
             build=self.registry.build,
             define=self.registry.definition,
             device=self.device,
+            test=splits.test,
             ipc=plan.ipc,
             student=plan.student,
             folder=self.cache.work("runs", plan.key),
@@ -173,9 +177,10 @@ class Runner:
         self, plan: Plan, context: Context, splits: Splits, make: Callable[[Context, Splits], CompressedSet]
     ) -> Record:
         compressed = make(context, splits)
-        before = time.perf_counter()
+        before, fresh = time.perf_counter(), context.costs.get("fresh", 0.0)
         supervision = plan.labeler.prepare(compressed, context)
-        label_seconds = time.perf_counter() - before
+        # What was made now or long ago tells its own seconds.
+        label_seconds = time.perf_counter() - before - (context.costs.get("fresh", 0.0) - fresh)
         evaluation = plan.evaluator.evaluate(compressed, supervision, splits.test, context)
         return self._record(
             plan,
@@ -307,12 +312,15 @@ def _cost(
         stored = dict.fromkeys(("stored", "lossy", "recipe"))
 
     # A finished set brings what its making took on its card: it was not free because it was made before.
-    seconds = by_stage(context.costs) if plan.compressor else compressed.card.seconds
+    seconds = by_stage(context.costs)
+    if plan.compressor is None:
+        seconds = {stage: seconds.get(stage, 0.0) + compressed.card.seconds.get(stage, 0.0) for stage in _STAGES}
     return Cost(
         proxy_seconds=seconds.get("proxy", 0.0),
+        teacher_seconds=seconds.get("teacher", 0.0),
         selection_seconds=seconds.get("selection", 0.0),
         synthesis_seconds=seconds.get("synthesis", 0.0),
-        label_seconds=label_seconds,
+        label_seconds=label_seconds + seconds.get("labels", 0.0),
         training_seconds=evaluation.seconds,
         selection_memory=max((used for key, used in context.memory.items() if key.startswith("selection:")), default=0),
         image_bytes=stored,

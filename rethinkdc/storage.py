@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,18 @@ def read_sealed(path: Path) -> bytes:
     if hashlib.sha256(payload).digest() != seal:
         raise DamagedError(f"{path} is damaged: its checksum does not match. Delete the file and run again.")
     return payload
+
+
+def keep_part(path: Path, payload: Callable[[], bytes]) -> None:
+    """Writes one part of a longer work to ``path`` unless it is there already, whole.
+
+    The checksum beside it is written last: a part without one, or with another, is made again.
+    """
+    seal = path.with_suffix(".sha256")
+    if path.exists() and seal.exists() and seal.read_text() == file_digest(path):
+        return
+    write_atomic(path, payload())
+    write_atomic(seal, file_digest(path).encode())
 
 
 def commit_folder(temporary: Path, final: Path) -> None:

@@ -34,7 +34,6 @@ from rethinkdc.contracts import Compressor, Evaluator, Labeler, Score
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.encoded import EncodedImages
-from rethinkdc.data.store import CanvasStore
 from rethinkdc.errors import PluginError
 from rethinkdc.hookspecs import GROUP
 from rethinkdc.method import Method
@@ -42,8 +41,8 @@ from rethinkdc.models import Model, Penultimate, build_seeded
 from rethinkdc.protocol import Protocol
 from rethinkdc.registry import Registry
 from rethinkdc.runner import deterministic
-from rethinkdc.types import AXES, Axis, Budget, Images, Seeds, Supervision, ViewBatch, ViewKey, generator
-from rethinkdc.views import Views
+from rethinkdc.student import student_training
+from rethinkdc.types import AXES, Axis, Budget, Drawn, Images, Seeds, Supervision, ViewBatch, ViewKey, generator
 
 _VIEWS = 8
 """Views that a labeler is asked for."""
@@ -125,7 +124,7 @@ def context(
 
 
 def shortened(protocol: Protocol, steps: int = 2) -> Protocol:
-    """The protocol, marked modified, with students of ``steps`` steps and a proxy of ``steps`` + 1 epochs.
+    """The protocol, marked modified, with students and teachers of ``steps`` steps and a proxy of ``steps`` + 1 epochs.
 
     Epochs that belong to the protocol's own length (a curve's, a score's) are left out.
     """
@@ -141,6 +140,9 @@ def shortened(protocol: Protocol, steps: int = 2) -> Protocol:
     }
     if protocol.reference:
         values |= {"reference.epochs": None, "reference.steps": steps}
+    for name in protocol.teacher.recipes if protocol.teacher else ():
+        training = f"teacher.recipes.{name}.training"
+        values |= {f"{training}.epochs": None, f"{training}.steps": steps}
     return protocol.override(values)
 
 
@@ -161,7 +163,7 @@ def check_method(
     varies_with: Iterable[Axis] = (),
     registry: Registry | None = None,
     data: DecodedImages | None = None,
-    protocol: str | Protocol = "digits-hard",
+    protocol: str | Protocol | None = None,
     ipc: int = 2,
     device: str = "cpu",
 ) -> None:
@@ -179,7 +181,7 @@ def check_method(
         varies_with: the seed axes that the result depends on; ``("set",)`` for a random draw.
         registry: finds the methods; None = those installed, and the instance's module.
         data: training set; None = :func:`images`. It must hold enough images of each class for ``ipc``.
-        protocol: shortened to two steps.
+        protocol: shortened to two steps; None = ``digits-soft`` for labelers of soft tracks, else ``digits-hard``.
         ipc: images per class that a compressor is asked for.
         device: where networks run.
 
@@ -193,6 +195,9 @@ def check_method(
         else registry.build(method.kind, registry.reference(method))
     )
     check_words(built, registry)
+    if protocol is None:
+        soft = isinstance(built, Labeler) and built.track != "hard"
+        protocol = "digits-soft" if soft else "digits-hard"
     bench = _Bench(registry, folder, images() if data is None else data, protocol, ipc, device)
     if isinstance(built, Model):
         _check_model(built, bench)
@@ -368,15 +373,16 @@ def _of_labeler(method: Method, data: Images, seeds: Seeds, bench: _Bench) -> di
     supervision = method.prepare(made, surroundings)
     cost = supervision.cost
     _require(cost.label_bytes >= 0 and cost.teacher_bytes >= 0, f"{method.name} states a negative cost: {cost}")
-    batch = _views_of(made, supervision, bench)
+    batch = _views_of(made, supervision, surroundings)
     targets = supervision.targets(batch)
-    short = {key: list(value.shape) for key, value in targets.items() if len(value) != _VIEWS}
-    _require(not short, f"{method.name} gives targets whose first dimension is not the batch's {_VIEWS}: {short}")
-    logits = torch.randn((_VIEWS, len(data.class_names)), generator=generator(0)).requires_grad_()
+    views = len(batch.rows)
+    short = {key: list(value.shape) for key, value in targets.items() if len(value) != views}
+    _require(not short, f"{method.name} gives targets whose first dimension is not the batch's {views}: {short}")
+    logits = torch.randn((views, len(data.class_names)), generator=generator(0)).requires_grad_()
     loss = supervision.loss(logits, targets)
     _require(
-        loss.dtype == torch.float32 and loss.shape == (_VIEWS,),
-        f"{method.name} must give an unreduced float32 loss [{_VIEWS}], found {loss.dtype} {list(loss.shape)}",
+        loss.dtype == torch.float32 and loss.shape == (views,),
+        f"{method.name} must give an unreduced float32 loss [{views}], found {loss.dtype} {list(loss.shape)}",
     )
     (gradient,) = torch.autograd.grad(loss.sum(), logits)
     finite = bool(torch.isfinite(loss).all() and torch.isfinite(gradient).all())
@@ -478,14 +484,11 @@ def _labelled_set(data: Images, ipc: int) -> CompressedSet:
     return CompressedSet.of_rows(data, torch.cat(first))
 
 
-def _views_of(made: CompressedSet, supervision: Supervision, bench: _Bench) -> ViewBatch:
+def _views_of(made: CompressedSet, supervision: Supervision, surroundings: Context) -> ViewBatch:
     """One batch as the training loop would render it for these labels."""
-    recipe, store = bench.protocol.training, bench.protocol.store
-    mix = recipe.mix if supervision.mix == "protocol" else supervision.mix
-    views = Views(recipe.views, mix, size=store.size, rule=made.view_rule, cell_boxes=made.cell_boxes)
-    rows = torch.arange(_VIEWS) % len(made)
-    key = supervision.view_key(0) or ViewKey(seed=0, epoch=0, batch=0)
-    return views.render(CanvasStore(made, store.size, store.fit, store.interpolation), rows, made.targets[rows], key)
+    training = student_training(made, supervision.mix, surroundings)
+    own = Drawn(ViewKey(seed=0, epoch=0, batch=0), torch.arange(_VIEWS) % len(made))
+    return training.render(supervision.drawn(0) or own)
 
 
 def _registry_of(method: str | Method) -> Registry:

@@ -92,6 +92,13 @@ class ViewKey(NamedTuple):
     batch: int
 
 
+class Drawn(NamedTuple):
+    """A batch of views that labels were made for: which views, and of which rows (int64 [B])."""
+
+    key: ViewKey
+    rows: Tensor
+
+
 @dataclass
 class ViewBatch:
     """One rendered batch, mixed but not normalised (teacher and student each own their mean and std).
@@ -149,8 +156,11 @@ class Supervision(Protocol):
         """The view op that mixes images, None for no mix, or ``"protocol"`` for the protocol's own."""
         ...
 
-    def view_key(self, step: int) -> ViewKey | None:
-        """The views that the labels of this step belong to; None = the run's own."""
+    def drawn(self, step: int) -> Drawn | None:
+        """The batch of views that the labels of this 0-based step belong to; None = the run's own.
+
+        It has as many rows as the run's own batch of that step.
+        """
         ...
 
     def targets(self, batch: ViewBatch) -> dict[str, Tensor]:
@@ -319,6 +329,8 @@ class ContextFace(Protocol):
     def score(self, reference: Any) -> Tensor: ...
 
     def compress(self, reference: Any, data: Images, budget: Budget) -> Any: ...
+
+    def teacher(self, reference: Any = None) -> Any: ...
 
     def note(self, **facts: Any) -> None:
         """Facts for the record: proxy accuracy, ties at the cut, external data."""

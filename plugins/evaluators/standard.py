@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.context import Context
 from rethinkdc.contracts import Evaluation, Evaluator, Metric
-from rethinkdc.data.store import CanvasStore
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method
 from rethinkdc.metrics import classification_metrics, per_class_top1, weights_digest
@@ -23,10 +22,10 @@ from rethinkdc.models.model import build_seeded
 from rethinkdc.protocol import Network
 from rethinkdc.proxy import as_epoch
 from rethinkdc.storage import digest, write_atomic
+from rethinkdc.student import student_training
 from rethinkdc.training.loop import FitSeeds, fit
 from rethinkdc.training.predict import predict
 from rethinkdc.types import Images, Supervision
-from rethinkdc.views import Views
 
 
 class Standard(Evaluator):
@@ -45,25 +44,18 @@ class Standard(Evaluator):
     ) -> Evaluation:
         protocol, seeds = context.protocol, context.seeds
         student = context.student or protocol.student
-        recipe = protocol.reference if context.ipc is None and protocol.reference else protocol.training
-        store, classes = protocol.store, len(compressed.class_names)
-        network = build_seeded(context.method("model", student.model), classes, store.size, seeds.of("student", "init"))
-        plan = recipe.length(len(compressed), context.ipc)
+        size, classes = protocol.store.size, len(compressed.class_names)
+        training = student_training(compressed, supervision.mix, context)
+        plan = training.plan
+        network = build_seeded(context.method("model", student.model), classes, size, seeds.of("student", "init"))
         tester = _Curve(test, student, context, {as_epoch(value, plan.epochs) for value in protocol.curve})
-        mix = recipe.mix if supervision.mix == "protocol" else supervision.mix
         fitted = fit(
             network,
-            CanvasStore(compressed, store.size, store.fit, store.interpolation, workers=context.workers),
+            training.store,
             compressed.targets,
-            Views(
-                recipe.views,
-                mix,
-                size=store.size,
-                rule=compressed.view_rule,
-                cell_boxes=compressed.cell_boxes,
-            ),
+            training.views,
             supervision,
-            recipe,
+            training.recipe,
             plan,
             mean=student.mean,
             std=student.std,

@@ -162,7 +162,9 @@ def _ranked(rows: list[Row], better: str) -> tuple[Row, ...]:
 
 
 def _method(record: Record) -> str:
-    return digest([record.definition["compressor"], record.definition["labeler"]])
+    # A run that asks a teacher is also defined by the protocol's teachers, which hard protocols leave out of theirs.
+    teachers = record.definition.get("teachers")
+    return digest([record.definition["compressor"], record.definition["labeler"], *([teachers] if teachers else [])])
 
 
 def _spelled(key: str, methods: dict[str, list[Record]]) -> str:

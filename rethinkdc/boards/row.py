@@ -38,6 +38,8 @@ class Row:
         runs: number of runs that are ok.
         attempts: number of records: of every run the first ok one counts, the others are only told of.
         seconds: of each stage.
+        teacher_top1: on the test images, mean over runs and teachers; None without a teacher.
+        external: data beyond the training set that a run has used.
         selection_memory: bytes.
         label_bytes: of a set's labels.
         teacher_bytes: of the teacher that the receiver needs.
@@ -56,11 +58,25 @@ class Row:
     runs: int
     attempts: int
     seconds: dict[str, float]
+    teacher_top1: float | None
+    external: tuple[str, ...]
     selection_memory: int
     label_bytes: float
     teacher_bytes: float
     image_bytes: dict[str, float | None]
     missing: tuple[Missing, ...]
+
+    @property
+    def receiver_bytes(self) -> float | None:
+        """What a receiver stores: images in the fixed lossy codec, labels, and the teacher where it is needed."""
+        lossy = self.image_bytes["lossy"]
+        return None if lossy is None else lossy + self.label_bytes + self.teacher_bytes
+
+    @property
+    def label_ratio(self) -> float | None:
+        """Bytes of labels over bytes of images in the fixed lossy codec."""
+        lossy = self.image_bytes["lossy"]
+        return self.label_bytes / lossy if lossy else None
 
 
 def make_row(records: list[Record], baseline: list[Record], compressor: str, metric: str) -> Row:
@@ -95,11 +111,14 @@ def make_row(records: list[Record], baseline: list[Record], compressor: str, met
         attempts=len(records),
         seconds={
             "proxy": _mean([cost.proxy_seconds for cost in costs]),
+            "teacher": _mean([cost.teacher_seconds for cost in costs]),
             "selection": _mean([cost.selection_seconds for cost in costs]),
             "synthesis": _mean([cost.synthesis_seconds for cost in costs]),
             "labels": _mean([cost.label_seconds for cost in costs]),
             "training": _mean([cost.training_seconds for cost in costs]),
         },
+        teacher_top1=_teacher_top1(ok),
+        external=tuple(sorted({name for record in ok for name in record.notes.get("external_data", ())})),
         selection_memory=max((cost.selection_memory for cost in costs), default=0),
         label_bytes=_mean([cost.label_bytes for cost in costs]),
         teacher_bytes=_mean([cost.teacher_bytes for cost in costs]),
@@ -148,6 +167,12 @@ def _per_seed(results: dict[_Seeds, float], axis: str) -> dict[int, float]:
 def metrics_of(record: Record) -> dict[str, float]:
     """What was measured; empty for a run that is not ok."""
     return record.evaluation.metrics if record.evaluation and record.status == "ok" else {}
+
+
+def _teacher_top1(records: list[Record]) -> float | None:
+    teachers = [teacher for record in records for teacher in record.notes.get("teachers", {}).values()]
+    measured = [teacher["top1"] for teacher in teachers if teacher.get("top1") is not None]
+    return _mean(measured) if measured else None
 
 
 def _mean(values: Sequence[float]) -> float:

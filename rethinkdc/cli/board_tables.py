@@ -24,6 +24,7 @@ _WIDE = 400
 _FRACTION = re.compile(r"top\d+")
 _NO_CLAIM = 5
 _NOTHING = "-"
+_STAGES = ("proxy", "teacher", "selection", "synthesis", "labels", "training")
 _Columns = dict[str, Callable[[Row], str]]
 
 
@@ -66,6 +67,11 @@ def notes_on(board: Board) -> list[str]:
         notes.append(f"n counts sets; n < {_NO_CLAIM} supports no claim.")
     if fixed := [_method(row, board) for row in measured if row.n_counts == "students"]:
         notes.append(f"n counts students of one set: {', '.join(fixed)}.")
+    if any(row.receiver_bytes for row in measured):
+        notes.append("receiver: images as JPEG q75, labels, and the teacher where it is asked while training.")
+    notes += [
+        f"{_method(row, board)} has used external data: {', '.join(row.external)}." for row in measured if row.external
+    ]
     for row in board.rows:
         alike: dict[str, list[str]] = defaultdict(list)
         for run in row.missing:
@@ -145,13 +151,16 @@ def _costs() -> _Columns:
         return lambda row: _bytes(row.image_bytes[form])
 
     return {
-        **{f"{stage} s": seconds(stage) for stage in ("proxy", "selection", "synthesis", "labels", "training")},
+        **{f"{stage} s": seconds(stage) for stage in _STAGES},
+        "teacher top1 %": lambda row: _NOTHING if row.teacher_top1 is None else f"{100 * row.teacher_top1:.2f}",
         "selection memory": lambda row: _bytes(row.selection_memory),
         "label bytes": lambda row: _bytes(row.label_bytes),
         "teacher bytes": lambda row: _bytes(row.teacher_bytes),
         "PNG": image_bytes("stored"),
         "JPEG q75": image_bytes("lossy"),
         "recipe": image_bytes("recipe"),
+        "labels / JPEG": lambda row: f"{row.label_ratio:.3g}" if row.label_ratio else _NOTHING,
+        "receiver": lambda row: _bytes(row.receiver_bytes),
     }
 
 
@@ -195,10 +204,14 @@ def _flat(board: Board, row: Row) -> dict[str, Any]:
         "difference_sd": random.deviation if random else None,
         "difference_half_width_95": random.half_width if random else None,
         "pairs": random.n if random else 0,
+        "teacher_top1": row.teacher_top1,
+        "external": ";".join(row.external),
         **{f"{stage}_seconds": value for stage, value in row.seconds.items()},
         "selection_memory": row.selection_memory,
         "label_bytes": row.label_bytes,
         "teacher_bytes": row.teacher_bytes,
+        "receiver_bytes": row.receiver_bytes,
+        "label_ratio": row.label_ratio,
         **{f"image_bytes_{form}": value for form, value in row.image_bytes.items()},
         "missing": "; ".join(f"seed {tables.seeds_text(run.seeds)}: {run.status}: {run.reason}" for run in row.missing),
     }

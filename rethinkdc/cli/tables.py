@@ -43,7 +43,10 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
         ("seeds", seeds_text(record.definition["seeds"])),
         ("seconds", _seconds(record)),
         ("image bytes", _image_bytes(record)),
-        ("label bytes", f"{cost.label_bytes:,}"),
+        ("label bytes", _label_bytes(record)),
+        ("teacher", _teacher(record)),
+        ("receiver bytes", _receiver_bytes(record)),
+        ("external data", ", ".join(record.notes.get("external_data", ()))),
         ("marks", ", ".join(marks)),
     ]:
         if value:
@@ -251,6 +254,7 @@ _TITLES = {
     "compressor": "Compressors (any score is one too: el2n:direction=easy)",
     "score": "Scores",
     "labeler": "Labelers",
+    "teacher": "Teachers",
     "evaluator": "Evaluators",
     "dataset": "Datasets",
     "model": "Models (and any timm/NAME, torchvision/NAME)",
@@ -270,6 +274,7 @@ def _seconds(record: Record) -> str:
     assert cost is not None
     stages = {
         "proxy": cost.proxy_seconds,
+        "teacher": cost.teacher_seconds,
         "selection": cost.selection_seconds,
         "synthesis": cost.synthesis_seconds,
         "labels": cost.label_seconds,
@@ -283,3 +288,32 @@ def _image_bytes(record: Record) -> str:
     assert cost is not None
     names = {"stored": "PNG", "lossy": "JPEG q75", "recipe": "as a recipe"}
     return ", ".join(f"{names[key]} {value:,}" for key, value in cost.image_bytes.items() if value is not None)
+
+
+def _label_bytes(record: Record) -> str:
+    cost = record.cost
+    assert cost is not None
+    lossy = cost.image_bytes.get("lossy")
+    ratio = f" ({cost.label_bytes / lossy:.3g} times the JPEG images)" if lossy and cost.label_bytes else ""
+    return f"{cost.label_bytes:,}{ratio}"
+
+
+def _teacher(record: Record) -> str:
+    """Every teacher that was asked, how good it is, and whether the receiver needs it."""
+    cost = record.cost
+    assert cost is not None
+    known: dict[str, dict[str, Any]] = record.notes.get("teachers", {})
+    told = [
+        f"{name}, top-1 {about['top1']:.2%}" if about["top1"] is not None else name for name, about in known.items()
+    ]
+    if cost.teacher_at_training:
+        told.append(f"asked while training: {cost.teacher_bytes:,} bytes")
+    return "; ".join(told)
+
+
+def _receiver_bytes(record: Record) -> str:
+    """Images in the fixed lossy codec, labels, and the teacher where it is needed."""
+    cost = record.cost
+    assert cost is not None
+    lossy = cost.image_bytes.get("lossy")
+    return "" if lossy is None else f"{lossy + cost.label_bytes + cost.teacher_bytes:,} (JPEG, labels, teacher)"

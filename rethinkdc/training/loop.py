@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,8 @@ def fit(
     epoch_ended: Callable[[int, float], None] | None = None,
 ) -> Fit:
     """Trains ``model`` in place: float32 (bf16 autocast on CUDA) or float64, as its parameters are.
+
+    Where the recipe averages weights, the model holds the average at the end and whenever an epoch's end is observed.
 
     Args:
         model: the network; logits [B, C] from normalised images [B, 3, S, S].
@@ -166,6 +168,7 @@ class _Training:
         self.dtype = parameter_dtype(self.model)
         self.normalise = Normaliser(self.mean, self.std, self.dtype, self.device)
         self.weights = None if self.weights is None else self.weights.to(self.device)
+        self.average = None if self.recipe.ema is None else _Average(self.model, self.recipe.ema)
         self.features: Penultimate | None = None
         self.step, self.curve = 0, list[float]()
         # On the device: reading a loss back after each step would make a GPU wait.
@@ -189,13 +192,17 @@ class _Training:
                 self.step += 1
                 self._after(step)
                 advance(1)
+        if self.average is not None:
+            self.average.put()
         memory = torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else 0
         return Fit(self.curve, self.plan.steps, self.plan.views, self._seconds, memory)
 
     def _steps(self) -> Iterator[tuple[Step, ViewKey]]:
         for number, step in enumerate(self.plan.walk(self.seeds.order, self.step), self.step):
-            own = ViewKey(self.seeds.views, step.epoch, step.batch)
-            yield step, self.supervision.view_key(number) or own
+            if drawn := self.supervision.drawn(number):
+                yield step._replace(rows=drawn.rows), drawn.key
+            else:
+                yield step, ViewKey(self.seeds.views, step.epoch, step.batch)
 
     def _render(self, work: tuple[Step, ViewKey]) -> tuple[Step, ViewBatch]:
         step, key = work
@@ -221,6 +228,8 @@ class _Training:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update()
         for observer in self.observers:
             features = self.features.features if self.features else None
             observer.batch(step.epoch, step.rows, logits.detach().float(), batch.hard, features)
@@ -243,8 +252,9 @@ class _Training:
         sizes[-1] = len(step.rows)
         mean = float((self.losses[: step.batch + 1].cpu() * sizes).sum() / sizes.sum())
         self.curve.append(mean)
-        for observer in self.observers:
-            observer.epoch_ended(step.epoch, self.model)
+        with self.average.shown() if self.average is not None else nullcontext():
+            for observer in self.observers:
+                observer.epoch_ended(step.epoch, self.model)
         if self.epoch_ended is not None:
             self.epoch_ended(step.epoch, mean)
 
@@ -290,6 +300,8 @@ class _Training:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
+        if self.average is not None:
+            state["average"] = self.average.tensors
         save_checkpoint(folder, state)
         self.saved = time.perf_counter()
 
@@ -301,3 +313,40 @@ class _Training:
         self.losses.copy_(state["losses"])
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.average is not None:
+            self.average.load(state["average"])
+
+
+class _Average:
+    """The moving average of a model's trainable parameters; its buffers are not averaged."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.live: list[Tensor] = [tensor for tensor in model.parameters() if tensor.requires_grad]
+        self.tensors = [tensor.detach().clone() for tensor in self.live]
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Takes in the parameters as they are."""
+        torch._foreach_lerp_(self.tensors, self.live, 1 - self.decay)
+
+    @torch.no_grad()
+    def put(self) -> None:
+        """Overwrites the parameters."""
+        torch._foreach_copy_(self.live, self.tensors)
+
+    @torch.no_grad()
+    def load(self, tensors: list[Tensor]) -> None:
+        """Goes on from a checkpoint."""
+        torch._foreach_copy_(self.tensors, tensors)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """The parameters are the average, and afterwards what they were."""
+        held = [tensor.detach().clone() for tensor in self.live]
+        self.put()
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                torch._foreach_copy_(self.live, held)

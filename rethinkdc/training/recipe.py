@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from torch import nn
 
 from rethinkdc.errors import RequestError
@@ -19,7 +19,23 @@ _Positive = Annotated[int, Field(ge=1)]
 
 
 class _Part(BaseModel):
+    """A part of a recipe.
+
+    ``later`` names the fields that came after version 1: they are left out of what is dumped where they hold their
+    default, so that older protocols keep their digest.
+    """
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    later: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        dumped: dict[str, Any] = dump(self)
+        for name in self.later:
+            if getattr(self, name) == type(self).model_fields[name].default:
+                dumped.pop(name, None)
+        return dumped
 
 
 class Optimizer(_Part):
@@ -54,15 +70,24 @@ class Schedule(_Part):
     """The factor on the learning rate, held over an epoch or a step and changed after it.
 
     With t of T epochs (or steps) done, after a linear ``warmup`` over the first W of them: cosine
-    0.5 (1 + cos(pi (t - W) / (T - W))), so that the last epoch's factor is above 0; ``step`` multiplies by ``gamma`` at
-    each milestone. Warm-up and milestones are fractions of T.
+    0.5 (1 + cos(pi (t - W) / (stretch (T - W)))), so that the last epoch's factor is above 0; ``step`` multiplies by
+    ``gamma`` at each milestone. Warm-up and milestones are fractions of T.
     """
+
+    later: ClassVar[tuple[str, ...]] = ("stretch",)
 
     name: Literal["cosine", "constant", "step"] = "cosine"
     per: Literal["epoch", "step"] = "epoch"
     warmup: float = Field(0.0, ge=0, lt=1, description="fraction of the training")
     milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field((), description="fractions of the training")
     gamma: float = Field(0.1, gt=0, description="factor at each milestone")
+    stretch: float = Field(1.0, ge=1, description="cosine only: its length over the training's; 2 ends at half")
+
+    @model_validator(mode="after")
+    def _stretches_a_cosine(self) -> Schedule:
+        if self.stretch != 1 and self.name != "cosine":
+            raise ValueError(f"stretch is for cosine schedules; found {self.stretch} with name {self.name!r}")
+        return self
 
     def factor(self, step: int, plan: Plan) -> float:
         """The factor during 0-based ``step``."""
@@ -71,7 +96,7 @@ class Schedule(_Part):
         if done < warm:
             return (done + 1) / warm
         if self.name == "cosine":
-            return 0.5 * (1 + math.cos(math.pi * (done - warm) / (total - warm)))
+            return 0.5 * (1 + math.cos(math.pi * (done - warm) / (self.stretch * (total - warm))))
         if self.name == "step":
             return float(self.gamma ** sum(done >= round(milestone * total) for milestone in self.milestones))
         return 1.0
@@ -82,8 +107,11 @@ class Recipe(_Part):
 
     Exactly one of ``epochs`` and ``steps`` is given. ``steps`` may be a table by ipc: an entry counts exactly, between
     two entries the steps follow a straight line in log ipc and log steps, and beyond the table its nearest entry
-    counts.
+    counts. With ``ema`` the training ends with, and is tested at, a moving average of the weights: average = ema x
+    average + (1 - ema) x weights after each step, from the initial weights on.
     """
+
+    later: ClassVar[tuple[str, ...]] = ("ema",)
 
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
@@ -92,6 +120,7 @@ class Recipe(_Part):
     batch: _Positive = 128
     views: tuple[AnyViewOp, ...] = ()
     mix: AnyViewOp | None = None
+    ema: float | None = Field(None, gt=0, lt=1, description="decay per step of the average of the weights")
 
     @model_validator(mode="after")
     def _one_length(self) -> Recipe:

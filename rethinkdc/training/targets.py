@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from rethinkdc.types import LabelCost, ViewBatch, ViewKey
+from rethinkdc.types import Drawn, LabelCost, ViewBatch
 
 
 class HardTargets:
@@ -22,7 +22,7 @@ class HardTargets:
         self.label_smoothing = label_smoothing
         self.cost = LabelCost(label_bytes=label_bytes)
 
-    def view_key(self, step: int) -> ViewKey | None:  # noqa: ARG002 - the contract's signature
+    def drawn(self, step: int) -> Drawn | None:  # noqa: ARG002 - the contract's signature
         return None
 
     def targets(self, batch: ViewBatch) -> dict[str, Tensor]:

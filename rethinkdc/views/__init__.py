@@ -11,8 +11,10 @@ from rethinkdc.views.op import (
     CutMix,
     Flip,
     MixOp,
+    MixUp,
     PixelOp,
     RandomResizedCrop,
+    ShufflePatches,
     ViewOp,
 )
 from rethinkdc.views.pipeline import VIEWS_REVISION, Views
@@ -28,9 +30,11 @@ __all__ = [
     "CutMix",
     "Flip",
     "MixOp",
+    "MixUp",
     "Normaliser",
     "PixelOp",
     "RandomResizedCrop",
+    "ShufflePatches",
     "ViewOp",
     "Views",
     "render_crops",

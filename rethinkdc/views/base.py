@@ -14,16 +14,20 @@ from rethinkdc.types import Interpolation
 class ViewOp(BaseModel, ABC):
     """One step of a view, named in protocol files by its field ``op``; the other fields are its parameters.
 
-    ``view_uniforms`` and ``batch_uniforms`` are the fixed number of uniforms that the op takes for each view and for
-    each batch: what one op draws never shifts what another one sees.
+    ``view_uniforms`` and ``batch_uniforms`` are the number of uniforms that the op takes for each view and for each
+    batch, fixed by its parameters: what one op draws never shifts what another one sees.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
-    view_uniforms: ClassVar[int] = 0
     batch_uniforms: ClassVar[int] = 0
 
     op: str
+
+    @property
+    def view_uniforms(self) -> int:
+        """How many uniforms each view takes; a class variable in ops for which it is one number."""
+        return 0
 
     @abstractmethod
     def place(self, per_view: Tensor, per_batch: Tensor, sizes: Tensor) -> Tensor:
@@ -47,18 +51,24 @@ class CropOp(ViewOp):
 
 
 class PixelOp(ViewOp):
-    """An op on rendered views, each by itself."""
+    """An op on rendered views, each by itself.
+
+    Where ``on_sources`` is true it may also come before the crop: it then works on whole sources, of any one size.
+    """
+
+    on_sources: ClassVar[bool] = False
 
     @abstractmethod
     def render(self, pixels: Tensor, placed: Tensor) -> Tensor:
         """Applies the parameters ``placed`` to uint8 [B, 3, S, S]; gives the same shape and type, channels-last.
 
+        An op on sources is given uint8 [B, 3, h, w].
         The caller gives ``pixels`` up: the op may write into it.
         """
 
 
 class MixOp(ViewOp):
-    """An op that puts a part of another view of the same batch into each view."""
+    """An op that puts a part, or a share, of another view of the same batch into each view."""
 
     @abstractmethod
     def partners(self, per_view: Tensor) -> Tensor:
@@ -66,8 +76,30 @@ class MixOp(ViewOp):
 
     @abstractmethod
     def render(self, pixels: Tensor, placed: Tensor, partner: Tensor) -> Tensor:
-        """Mixes uint8 [B, 3, S, S] with ``pixels[partner]``; the caller gives ``pixels`` up."""
+        """Mixes uint8 [B, 3, S, S] with ``pixels[partner]``; the caller gives ``pixels`` up.
+
+        Gives the same shape, channels-last: uint8, or float32 in 0..1 where uint8 would have to round.
+        """
 
     @abstractmethod
     def area(self, placed: Tensor, size: int, count: int) -> Tensor:
-        """Float32 [count]: share of each view of ``size`` x ``size`` that shows its partner, as really pasted."""
+        """Float32 [count]: share of each view of ``size`` x ``size`` that shows its partner, as really mixed in."""
+
+
+class BetaMixOp(MixOp):
+    """A mix with one kept share per batch, from Beta(``alpha``, ``alpha``), and partners by one uniform per view."""
+
+    view_uniforms: ClassVar[int] = 1
+
+    alpha: float = Field(gt=0.0, description="both parameters of the Beta distribution of the kept share")
+
+    def kept(self, uniform: float) -> float:
+        """The kept share in 0..1 at a quantile: Beta's inverse distribution function."""
+        if self.alpha == 1.0:
+            return uniform
+        from scipy.special import betaincinv
+
+        return float(betaincinv(self.alpha, self.alpha, uniform))
+
+    def partners(self, per_view: Tensor) -> Tensor:
+        return per_view[:, 0].argsort(stable=True)

@@ -9,17 +9,16 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.views.base import MixOp
+from rethinkdc.views.base import BetaMixOp
 
 
-class CutMix(MixOp):
+class CutMix(BetaMixOp):
     """Fills one box per batch from a partner view (Yun et al., ICCV 2019, arXiv:1905.04899).
 
     The kept share is drawn from Beta(``alpha``, ``alpha``); the box has the complementary area around a uniform centre
     and is cut off at the border, so the share really pasted is what labels must be weighted by.
     """
 
-    view_uniforms: ClassVar[int] = 1
     batch_uniforms: ClassVar[int] = 3
 
     op: Literal["cutmix"] = "cutmix"
@@ -33,17 +32,6 @@ class CutMix(MixOp):
         top, bottom = _span(int(down * height), int(height * side), height)
         left, right_edge = _span(int(right * width), int(width * side), width)
         return torch.tensor([top, left, bottom - top, right_edge - left])
-
-    def kept(self, uniform: float) -> float:
-        """The kept share in 0..1 at a quantile: Beta's inverse distribution function."""
-        if self.alpha == 1.0:
-            return uniform
-        from scipy.special import betaincinv
-
-        return float(betaincinv(self.alpha, self.alpha, uniform))
-
-    def partners(self, per_view: Tensor) -> Tensor:
-        return per_view[:, 0].argsort(stable=True)
 
     def render(self, pixels: Tensor, placed: Tensor, partner: Tensor) -> Tensor:
         top, left, height, width = placed.tolist()

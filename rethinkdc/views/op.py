@@ -10,8 +10,12 @@ from rethinkdc.views.base import CropOp, MixOp, PixelOp, ViewOp
 from rethinkdc.views.crop import RandomResizedCrop
 from rethinkdc.views.cutmix import CutMix
 from rethinkdc.views.geometry import Affine, CropPad, Flip
+from rethinkdc.views.mixup import MixUp
+from rethinkdc.views.shuffle import ShufflePatches
 
-AnyViewOp = Annotated[RandomResizedCrop | Flip | CropPad | Affine | CutMix, Field(discriminator="op")]
+AnyViewOp = Annotated[
+    RandomResizedCrop | Flip | CropPad | Affine | ShufflePatches | CutMix | MixUp, Field(discriminator="op")
+]
 
 __all__ = [
     "Affine",
@@ -21,7 +25,9 @@ __all__ = [
     "CutMix",
     "Flip",
     "MixOp",
+    "MixUp",
     "PixelOp",
     "RandomResizedCrop",
+    "ShufflePatches",
     "ViewOp",
 ]

@@ -26,7 +26,8 @@ class Views:
     """Draws and renders batches of views; all of a batch follows from its :class:`ViewKey` and rows.
 
     Args:
-        ops: in order; at most one crop, which comes first.
+        ops: in order; at most one crop, which comes first but for ops on sources: those change the whole images that
+            the crop is then cut out of, and such images must be of one size.
         mix: op that mixes the finished views of a batch; None = no mix.
         size: side of a view in pixels.
         rule: whether a view lies on the whole image or in one cell of it, and the crop's area range.
@@ -44,11 +45,16 @@ class Views:
             raise RequestError(f"The view op {mix.op!r} mixes nothing; name a mix such as 'cutmix', or none.")
         if rule.scope == "cell" and (cell_boxes is None or not len(cell_boxes)):
             raise RequestError("Views inside cells were asked for, but the set has no cells: use scope 'canvas'.")
-        self.crop, self.ops = _split(ops)
+        self.before, self.crop, self.ops = _split(ops)
+        if self.before and rule.scope == "cell":
+            raise RequestError(
+                f"The view op {self.before[0].op!r} comes before the crop and would mix the cells that views were to "
+                "lie in: name it after the crop, or use scope 'canvas'."
+            )
         self.mix = mix
         self.size = size
         self.rule = rule
-        self._streams = _streams(self.ops)
+        self._streams = _streams([*self.before, *self.ops])
         self._cells = cell_boxes.long() if rule.scope == "cell" and cell_boxes is not None else None
         if rule.scale is not None:
             self.crop = _scaled(self.crop, rule.scale)
@@ -56,14 +62,16 @@ class Views:
     def render(self, store: Store, rows: Tensor, targets: Tensor, key: ViewKey) -> ViewBatch:
         """Renders the views of ``rows`` (int64 [B], of ``store``) that ``key`` names; ``targets`` int64 [B] goes along.
 
-        The result's pixels are a tensor of their own: uint8 [B, 3, size, size], channels-last.
+        The result's pixels are a tensor of their own: [B, 3, size, size], channels-last, uint8 or what the mix gives.
+
+        Raises:
+            RequestError: an op comes before the crop and the images are not of one size.
         """
         batch = ViewBatch(pixels=self._cut(store, rows, key), rows=rows, hard=targets, key=key)
         if not len(rows):
             return batch
         sizes = torch.tensor([self.size, self.size]).expand(len(rows), 2)
-        for op, stream in zip(self.ops, self._streams, strict=True):
-            batch.pixels = op.render(batch.pixels, op.place(*_draw(op, stream, key, len(rows)), sizes))
+        batch.pixels = _applied(self.ops, self._streams[len(self.before) :], batch.pixels, key)
         if self.mix is not None:
             per_view, per_batch = _draw(self.mix, self.mix.op, key, len(rows))
             placed = self.mix.place(per_view, per_batch, sizes)
@@ -102,6 +110,8 @@ class Views:
             # Through the permuted view whole images are copied, and the result stays channels-last.
             return stored.permute(0, 2, 3, 1).index_select(0, rows).permute(0, 3, 1, 2)
         sources = store.fetch(rows)
+        if self.before and len(rows):
+            sources = _applied(self.before, self._streams[: len(self.before)], _stacked(sources), key).unbind()
         sizes = torch.tensor([source.shape[1:] for source in sources], dtype=torch.int64).reshape(-1, 2)
         filter_ = self.crop.interpolation if self.crop else "bilinear"
         return render_crops(sources, self.boxes(sizes, rows, key), self.size, filter_)
@@ -120,17 +130,43 @@ def _draw(op: ViewOp, stream: str, key: ViewKey, count: int) -> tuple[Tensor, Te
     return drawn[op.batch_uniforms :].view(count, op.view_uniforms), drawn[: op.batch_uniforms]
 
 
-def _split(ops: Sequence[ViewOp]) -> tuple[CropOp | None, list[PixelOp]]:
-    """The crop, if there is one, and what follows it."""
-    first = ops[0] if ops and isinstance(ops[0], CropOp) else None
-    rest: list[PixelOp] = []
-    for op in ops[1:] if first else ops:
+def _applied(ops: Sequence[PixelOp], streams: Sequence[str], pixels: Tensor, key: ViewKey) -> Tensor:
+    """All of ``ops``, one after the other, on uint8 [B, 3, h, w], which is given up."""
+    sizes = torch.tensor(pixels.shape[2:]).expand(len(pixels), 2)
+    for op, stream in zip(ops, streams, strict=True):
+        pixels = op.render(pixels, op.place(*_draw(op, stream, key, len(pixels)), sizes))
+    return pixels
+
+
+def _stacked(sources: Sequence[Tensor]) -> Tensor:
+    """A copy of at least one source: uint8 [B, 3, h, w], channels-last."""
+    found = sorted({tuple(source.shape[1:]) for source in sources})
+    if len(found) > 1:
+        raise RequestError(
+            f"A view op before the crop needs images of one size; found {found[0]} and {found[-1]} (height, width) in "
+            "one batch: train on stored canvases, or name the op after the crop."
+        )
+    return torch.stack([source.permute(1, 2, 0) for source in sources]).permute(0, 3, 1, 2)
+
+
+def _split(ops: Sequence[ViewOp]) -> tuple[list[PixelOp], CropOp | None, list[PixelOp]]:
+    """The ops on sources before the crop, the crop, if there is one, and what follows."""
+    crop: CropOp | None = None
+    before: list[PixelOp] = []
+    after: list[PixelOp] = []
+    for op in ops:
         if isinstance(op, CropOp):
-            raise RequestError(f"The view op {op.op!r} must come first and only once; found {[op.op for op in ops]}.")
-        if not isinstance(op, PixelOp):
+            if crop is not None or not all(earlier.on_sources for earlier in after):
+                raise RequestError(
+                    f"The view op {op.op!r} must come first, or after ops on whole images such as 'shuffle-patches', "
+                    f"and only once; found {[op.op for op in ops]}."
+                )
+            crop, before, after = op, after, []
+        elif isinstance(op, PixelOp):
+            after.append(op)
+        else:
             raise RequestError(f"The view op {op.op!r} works on a whole batch: name it as the mix, not among the ops.")
-        rest.append(op)
-    return first, rest
+    return before, crop, after
 
 
 def _scaled(crop: CropOp | None, scale: tuple[float, float]) -> CropOp:

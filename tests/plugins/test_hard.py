@@ -83,4 +83,4 @@ def test_labels_cost_the_fewest_whole_bytes_that_hold_every_class(tmp_path: Path
 
 
 def test_hard_labels_belong_to_no_stored_views(tmp_path: Path) -> None:
-    assert supervision(tmp_path).view_key(3) is None
+    assert supervision(tmp_path).drawn(3) is None

@@ -19,7 +19,7 @@ from rethinkdc.models import build_seeded
 from rethinkdc.plugins.models.convnet import ConvNet
 from rethinkdc.training import Fit, FitSeeds, HardTargets, Optimizer, Recipe, Schedule, fit
 from rethinkdc.training.checkpoint import FILE
-from rethinkdc.types import ViewBatch, ViewKey, ViewRule, generator
+from rethinkdc.types import Drawn, ViewBatch, ViewKey, ViewRule, generator
 from rethinkdc.views import CutMix, Flip, RandomResizedCrop, Views
 
 ROWS, CLASSES, SIZE = 10, 3, 8
@@ -113,12 +113,13 @@ def test_the_views_are_those_of_the_runs_seed_epoch_and_batch() -> None:
 
 def test_the_supervision_may_say_which_views_its_labels_belong_to() -> None:
     class Stored(Recorded):
-        def view_key(self, step: int) -> ViewKey | None:
-            return ViewKey(99, step, 0)
+        def drawn(self, step: int) -> Drawn | None:
+            return Drawn(ViewKey(99, step, 0), torch.tensor([step, step + 1]))
 
     supervision = Stored()
     _fit(_network(), supervision=supervision, workers=2)
     assert [batch.key for batch in supervision.batches] == [ViewKey(99, step, 0) for step in range(6)]
+    assert [batch.rows.tolist() for batch in supervision.batches] == [[step, step + 1] for step in range(6)]
 
 
 def test_weights_of_one_change_nothing() -> None:

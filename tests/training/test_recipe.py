@@ -44,6 +44,62 @@ def test_warm_up_climbs_in_equal_steps_to_one_and_the_cosine_follows() -> None:
     assert _factors(Schedule(per="step", warmup=1 / 3), plan) == pytest.approx(expected)
 
 
+def test_a_stretched_cosine_is_cut_off_where_the_training_ends() -> None:
+    plan = Plan(rows=4, batch=4, steps=6, epochs=6)
+    factors = _factors(Schedule(stretch=2), plan)
+    assert factors == pytest.approx([0.5 * (1 + math.cos(math.pi * epoch / 12)) for epoch in range(6)])
+    # cos 0, cos 45 degrees, and one epoch before cos 90 degrees.
+    assert factors[0] == 1.0
+    assert factors[3] == pytest.approx(0.5 + math.sqrt(0.5) / 2)
+    assert 0.5 < factors[5] < 0.65
+
+
+def test_a_stretched_cosine_follows_the_warm_up() -> None:
+    plan = Plan(rows=4, batch=2, steps=6, epochs=3)
+    expected = [0.5, 1.0, *[0.5 * (1 + math.cos(math.pi * step / 12)) for step in range(4)]]
+    assert _factors(Schedule(per="step", warmup=1 / 3, stretch=3), plan) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["constant", "step"])
+def test_only_a_cosine_can_be_stretched(name: str) -> None:
+    Schedule.model_validate({"name": name, "stretch": 1})
+    with pytest.raises(ValidationError, match=f"stretch is for cosine schedules; found 2.0 with name '{name}'"):
+        Schedule.model_validate({"name": name, "stretch": 2})
+
+
+def test_a_cosine_is_not_compressed() -> None:
+    with pytest.raises(ValidationError, match="stretch"):
+        Schedule(stretch=0.5)
+
+
+@pytest.mark.parametrize("ema", [0.0, 1.0, -0.1])
+def test_the_decay_of_the_average_lies_between_0_and_1(ema: float) -> None:
+    with pytest.raises(ValidationError, match="ema"):
+        Recipe(epochs=1, ema=ema)
+
+
+@pytest.mark.parametrize("mode", ["json", "python"])
+def test_fields_that_came_later_are_dumped_only_where_they_are_used(mode: str) -> None:
+    plain = Recipe(epochs=1).model_dump(mode=mode)
+    assert "ema" not in plain
+    assert "stretch" not in plain["schedule"]
+    explicit = Recipe(epochs=1, ema=None, schedule=Schedule(stretch=1))
+    assert explicit.model_dump(mode=mode) == plain
+    used = Recipe(epochs=1, ema=0.99, schedule=Schedule(stretch=2))
+    dumped = used.model_dump(mode=mode)
+    assert (dumped["ema"], dumped["schedule"]["stretch"]) == (0.99, 2.0)
+    assert dumped == {**plain, "schedule": {**plain["schedule"], "stretch": 2.0}, "ema": 0.99}
+    assert Recipe.model_validate(dumped) == used
+    assert Recipe.model_validate_json(used.model_dump_json()) == used
+
+
+def test_what_a_dump_leaves_out_by_request_stays_out() -> None:
+    used = Recipe(epochs=1, ema=0.99, schedule=Schedule(stretch=2))
+    dumped = used.model_dump(exclude={"ema": True, "schedule": {"stretch"}})
+    assert "ema" not in dumped
+    assert "stretch" not in dumped["schedule"]
+
+
 def test_a_step_schedule_drops_at_its_milestones() -> None:
     plan = Plan(rows=8, batch=8, steps=8, epochs=8)
     schedule = Schedule(name="step", milestones=(0.5, 0.75))

@@ -1,0 +1,43 @@
+"""A random share of the stored labels, used again and again (LPLD, arXiv 2410.15919)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from rethinkdc.context import Context
+from rethinkdc.hookspecs import hookimpl
+from rethinkdc.labelers import Stored
+from rethinkdc.labels import Coding, Dense, Quantised
+from rethinkdc.method import Method
+from rethinkdc.student import StudentTraining
+
+
+class SoftPruned(Stored):
+    """The first of ``ratio`` parts of the stored batches; each step draws one of them at random, with replacement.
+
+    A step draws among the batches of its own size, so that an epoch shows as many views as ever; at least one epoch's
+    batches are stored. The authors draw among full batches alone.
+    """
+
+    name: ClassVar[str] = "soft-pruned"
+    paper: ClassVar[str] = "arXiv 2410.15919"
+
+    ratio: float = Field(10.0, ge=1, description="How many times fewer labels than soft-stored; the paper: 10 to 40.")
+    dtype: Literal["float16", "float32", "uint8"] = Field(
+        "float16", description="Of the stored logits; uint8 = quantised between each view's extremes."
+    )
+
+    def coding(self, classes: int, context: Context) -> Coding:  # noqa: ARG002
+        return Quantised() if self.dtype == "uint8" else Dense(self.dtype)
+
+    def batches(self, training: StudentTraining) -> int:
+        plan = training.plan
+        return min(plan.steps, max(int(plan.steps / self.ratio), plan.batches))
+
+
+@hookimpl
+def register_methods() -> list[type[Method]]:
+    """Returns the labeler ``soft-pruned``."""
+    return [SoftPruned]

@@ -1,0 +1,31 @@
+"""Soft labels of every epoch's views, stored once (FKD, arXiv 2112.01528; SRe2L's relabelling, arXiv 2306.13092)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from rethinkdc.context import Context
+from rethinkdc.hookspecs import hookimpl
+from rethinkdc.labelers import Stored
+from rethinkdc.labels import Coding, Dense
+from rethinkdc.method import Method
+
+
+class SoftStored(Stored):
+    """The teacher's logits of every view of every epoch, stored; the views are drawn again, the teacher is gone."""
+
+    name: ClassVar[str] = "soft-stored"
+    paper: ClassVar[str] = "arXiv 2112.01528"
+
+    dtype: Literal["float16", "float32"] = Field("float16", description="Of the stored logits; float32 loses nothing.")
+
+    def coding(self, classes: int, context: Context) -> Coding:  # noqa: ARG002
+        return Dense(self.dtype)
+
+
+@hookimpl
+def register_methods() -> list[type[Method]]:
+    """Returns the labeler ``soft-stored``."""
+    return [SoftStored]

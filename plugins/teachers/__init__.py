@@ -1,0 +1,1 @@
+"""Teachers: trained here, pretrained elsewhere, or a user's own checkpoint."""

@@ -1,0 +1,81 @@
+"""Networks that timm has pretrained weights for."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+from torch import nn
+
+from rethinkdc.context import Context
+from rethinkdc.contracts import TeacherSource
+from rethinkdc.errors import RequestError, nearest
+from rethinkdc.hookspecs import hookimpl
+from rethinkdc.method import Method
+from rethinkdc.metrics import weights_digest
+from rethinkdc.storage import digest
+from rethinkdc.training.predict import TestView
+from rethinkdc.training.teacher import Teacher
+
+
+class TimmTeacher(TeacherSource):
+    """A network of timm with pretrained weights, for data of the same classes: ``timm/NAME`` or ``timm/NAME.TAG``."""
+
+    name: ClassVar[str] = "timm"
+    family: ClassVar[str] = "teachers"
+
+    id: str = Field(description="Name as timm.list_pretrained() prints it, with or without a weights tag.")
+
+    def provide(self, context: Context) -> Teacher:
+        import timm
+
+        known = timm.list_pretrained()
+        if self.id not in known and not any(name.partition(".")[0] == self.id for name in known):
+            raise RequestError(f"timm has no pretrained model {self.id!r}. {nearest(self.id, known)}")
+        config = timm.get_pretrained_cfg(self.id)
+        wanted = len(context.data.class_names)
+        if config is not None and config.num_classes != wanted:
+            raise RequestError(
+                f"The teacher timm/{self.id} tells {config.num_classes} classes apart, and the data has {wanted}. Use "
+                "a teacher of this data: trained, or checkpoint:path=FILE."
+            )
+        return _teacher(self, _pretrained(self.id), context)
+
+
+def _pretrained(identity: str) -> nn.Module:
+    import timm
+
+    try:
+        model: nn.Module = timm.create_model(identity, pretrained=True)
+    except (OSError, RuntimeError) as error:
+        raise RequestError(
+            f"The weights of timm/{identity} are neither here nor can they be downloaded ({error}). Download them once "
+            "with network access, or name another teacher: trained, or checkpoint:path=FILE,model=[...]."
+        ) from error
+    return model
+
+
+def _teacher(source: TimmTeacher, module: nn.Module, context: Context) -> Teacher:
+    """The teacher with the normalisation and the test transform of timm's data configuration."""
+    from timm.data.config import resolve_model_data_config
+
+    config: dict[str, Any] = resolve_model_data_config(module)  # type: ignore[no-untyped-call]
+    mean, std, size = tuple(config["mean"]), tuple(config["std"]), int(config["input_size"][-1])
+    interpolation = "bicubic" if config["interpolation"] == "bicubic" else "bilinear"
+    return Teacher(
+        id=f"timm/{source.id}",
+        module=module,
+        mean=mean,
+        std=std,
+        size=size,
+        test=TestView(resize=round(size / config["crop_pct"]), size=size, fit="centre", interpolation=interpolation),
+        digest=digest([weights_digest(module), mean, std, size]),
+        device=context.device,
+        external=f"weights of timm/{source.id}",
+    )
+
+
+@hookimpl
+def register_methods() -> list[type[Method]]:
+    """Returns the teacher ``timm``."""
+    return [TimmTeacher]

@@ -1,0 +1,90 @@
+"""Networks that torchvision ships weights for."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from urllib.parse import urlparse
+
+from pydantic import Field
+from torch import nn
+
+from rethinkdc.context import Context
+from rethinkdc.contracts import TeacherSource
+from rethinkdc.errors import RequestError, nearest
+from rethinkdc.hookspecs import hookimpl
+from rethinkdc.method import Method
+from rethinkdc.metrics import weights_digest
+from rethinkdc.storage import digest
+from rethinkdc.training.predict import TestView
+from rethinkdc.training.teacher import Teacher
+
+
+class TorchvisionTeacher(TeacherSource):
+    """A network of torchvision with weights that it ships, for data of the same classes: ``torchvision/NAME``."""
+
+    name: ClassVar[str] = "torchvision"
+    family: ClassVar[str] = "teachers"
+
+    id: str = Field(description="Name as torchvision.models.list_models() prints it.")
+    weights: str = Field("IMAGENET1K_V1", description="Member of the model's weights enumeration.")
+
+    def provide(self, context: Context) -> Teacher:
+        import torchvision.models
+
+        known = torchvision.models.list_models(module=torchvision.models)
+        if self.id not in known:
+            raise RequestError(f"torchvision has no model {self.id!r}. {nearest(self.id, known)}")
+        tags = torchvision.models.get_model_weights(self.id)
+        if self.weights not in tags.__members__:
+            raise RequestError(
+                f"torchvision ships no weights {self.weights!r} for {self.id}. "
+                f"{nearest(self.weights, tags.__members__)}"
+            )
+        weights = tags[self.weights]
+        classes, wanted = len(weights.meta["categories"]), len(context.data.class_names)
+        if classes != wanted:
+            raise RequestError(
+                f"The teacher torchvision/{self.id}:weights={self.weights} tells {classes} classes apart, and the "
+                f"data has {wanted}. Use a teacher of this data: trained, or checkpoint:path=FILE."
+            )
+        module = torchvision.models.get_model(self.id, weights=None, num_classes=classes)
+        module.load_state_dict(_downloaded(weights.url, f"torchvision/{self.id}:weights={self.weights}"))
+        return _teacher(self, module, weights.transforms(), context)
+
+
+def _downloaded(url: str, name: str) -> dict[str, Any]:
+    """The state dict at ``url``: from torch's own cache, else downloaded; never unpickled."""
+    from torch.hub import load_state_dict_from_url
+
+    try:
+        found: dict[str, Any] = load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
+    except (OSError, RuntimeError) as error:
+        raise RequestError(
+            f"The weights of {name} are neither here nor can they be downloaded ({error}). Download "
+            f"{urlparse(url).path.rpartition('/')[2]} once with network access, or name another teacher: trained, or "
+            "checkpoint:path=FILE,model=[...]."
+        ) from error
+    return found
+
+
+def _teacher(source: TorchvisionTeacher, module: nn.Module, preset: Any, context: Context) -> Teacher:
+    """The teacher with the normalisation and the test transform of torchvision's preset."""
+    mean, std, size = tuple(preset.mean), tuple(preset.std), int(preset.crop_size[0])
+    interpolation = "bicubic" if preset.interpolation.value == "bicubic" else "bilinear"
+    return Teacher(
+        id=f"torchvision/{source.id}:weights={source.weights}",
+        module=module,
+        mean=mean,
+        std=std,
+        size=size,
+        test=TestView(resize=int(preset.resize_size[0]), size=size, fit="centre", interpolation=interpolation),
+        digest=digest([weights_digest(module), mean, std, size]),
+        device=context.device,
+        external=f"{source.weights} weights of torchvision",
+    )
+
+
+@hookimpl
+def register_methods() -> list[type[Method]]:
+    """Returns the teacher ``torchvision``."""
+    return [TorchvisionTeacher]

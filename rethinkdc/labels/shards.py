@@ -1,0 +1,133 @@
+"""Stored labels: shards of coded logits, streamed to disk and read back through memory maps."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import closing, nullcontext
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from rethinkdc.compressed.working import load_tensors
+from rethinkdc.errors import RequestError
+from rethinkdc.labels.coding import Coding
+from rethinkdc.labels.ensemble import Ensemble
+from rethinkdc.labels.schedule import LabelSchedule
+from rethinkdc.storage import keep_part
+from rethinkdc.training.ahead import in_order
+from rethinkdc.types import Progress, ViewBatch
+
+SHARD_BYTES = 16 << 20
+"""Bytes of labels in a shard, about: the most that writing holds in memory beside a batch."""
+
+
+class Shards:
+    """Which batches lie in which file.
+
+    Args:
+        schedule: the batches.
+        coding: of their logits.
+        classes: C.
+    """
+
+    def __init__(self, schedule: LabelSchedule, coding: Coding, classes: int) -> None:
+        self.schedule, self.coding = schedule, coding
+        each = schedule.plan.batch * coding.bytes_per_view(classes)
+        self.batches = max(1, SHARD_BYTES // each)
+
+    @property
+    def count(self) -> int:
+        """Number of files."""
+        return -(-self.schedule.count // self.batches)
+
+    def within(self, shard: int) -> range:
+        """The batches of a shard."""
+        return range(shard * self.batches, min((shard + 1) * self.batches, self.schedule.count))
+
+    def place(self, batch: int) -> tuple[int, slice]:
+        """The shard of a batch, and its rows in there."""
+        shard = batch // self.batches
+        first = self.schedule.start(shard * self.batches)
+        return shard, slice(self.schedule.start(batch) - first, self.schedule.start(batch + 1) - first)
+
+
+def write_labels(
+    shards: Shards,
+    ensemble: Ensemble,
+    render: Callable[[int], ViewBatch],
+    *,
+    work: Path,
+    out: Path,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> None:
+    """Asks the teachers for the logits of every batch of views, once, and writes them to ``out``.
+
+    Args:
+        shards: which batches, how coded.
+        ensemble: the teachers.
+        render: gives the views of a batch.
+        work: survives a kill; a shard that lies there whole is not made again.
+        out: folder of the artefact.
+        workers: threads that render views ahead.
+        progress: where batches are reported.
+
+    Raises:
+        RequestError: a logit is not finite; names the batch.
+    """
+    with progress.task("labels", shards.schedule.count) if progress else nullcontext(_unheard) as done:
+        for shard in range(shards.count):
+            path = work / _name(shard)
+            keep_part(path, lambda: save(_coded(shards, shard, ensemble, render, workers, done)))  # noqa: B023
+    for shard in range(shards.count):
+        os.replace(work / _name(shard), out / _name(shard))  # noqa: PTH105 - one step, on one file system
+
+
+class LabelReader:
+    """Reads the logits of a batch back; a shard is mapped when it is first asked for."""
+
+    def __init__(self, folder: Path, shards: Shards) -> None:
+        self.folder, self.shards = folder, shards
+        self._mapped: dict[int, dict[str, Tensor]] = {}
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the files, exactly as on disk."""
+        return sum((self.folder / _name(shard)).stat().st_size for shard in range(self.shards.count))
+
+    def logits(self, batch: int) -> Tensor:
+        """Float32 [B, C]."""
+        shard, rows = self.shards.place(batch)
+        if shard not in self._mapped:
+            self._mapped[shard] = load_tensors(self.folder / _name(shard))
+        return self.shards.coding.decode({name: tensor[rows] for name, tensor in self._mapped[shard].items()})
+
+
+def _coded(
+    shards: Shards,
+    shard: int,
+    ensemble: Ensemble,
+    render: Callable[[int], ViewBatch],
+    workers: int,
+    done: Callable[[int], None],
+) -> dict[str, Tensor]:
+    parts: list[dict[str, Tensor]] = []
+    with closing(in_order(lambda number: (number, render(number)), iter(shards.within(shard)), workers)) as rendered:
+        for number, batch in rendered:
+            logits = ensemble.logits(batch.pixels).cpu()
+            if not bool(torch.isfinite(logits).all()):
+                raise RequestError(f"A teacher gives logits that are not finite, first in batch {number} of the views.")
+            parts.append(shards.coding.encode(logits))
+            done(1)
+    return {name: torch.cat([part[name] for part in parts]).contiguous() for name in parts[0]}
+
+
+def _name(shard: int) -> str:
+    return f"labels-{shard:05d}.safetensors"
+
+
+def _unheard(done: int) -> None:
+    """Progress that nobody asked for."""

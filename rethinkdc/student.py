@@ -1,0 +1,63 @@
+"""How a run's student is trained on a compressed set: what its evaluator and its labeler must agree on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rethinkdc.compressed import CompressedSet
+from rethinkdc.context import Context
+from rethinkdc.data.store import CanvasStore
+from rethinkdc.training.plan import Plan
+from rethinkdc.training.recipe import Recipe
+from rethinkdc.types import Drawn, ViewBatch
+from rethinkdc.views import Views
+
+
+@dataclass(frozen=True)
+class StudentTraining:
+    """The recipe of a run, its length on this set, and its views.
+
+    Attributes:
+        compressed: what the student is trained on.
+        recipe: the protocol's; the reference's for a full set.
+        plan: length and batch size.
+        views: renders a batch from its key.
+        store: the pixels.
+    """
+
+    compressed: CompressedSet
+    recipe: Recipe
+    plan: Plan
+    views: Views
+    store: CanvasStore
+
+    def render(self, drawn: Drawn) -> ViewBatch:
+        """One batch of views, mixed, not normalised."""
+        return self.views.render(self.store, drawn.rows, self.compressed.targets[drawn.rows], drawn.key)
+
+
+def student_training(compressed: CompressedSet, mix: Any, context: Context) -> StudentTraining:
+    """The training of the run's student on ``compressed``.
+
+    Args:
+        compressed: what the student is trained on.
+        mix: the supervision's: an op, None, or ``"protocol"``.
+        context: the run's.
+    """
+    protocol = context.protocol
+    recipe = protocol.reference if context.ipc is None and protocol.reference else protocol.training
+    store = protocol.store
+    return StudentTraining(
+        compressed=compressed,
+        recipe=recipe,
+        plan=recipe.length(len(compressed), context.ipc),
+        views=Views(
+            recipe.views,
+            recipe.mix if mix == "protocol" else mix,
+            size=store.size,
+            rule=compressed.view_rule,
+            cell_boxes=compressed.cell_boxes,
+        ),
+        store=CanvasStore(compressed, store.size, store.fit, store.interpolation, workers=context.workers),
+    )

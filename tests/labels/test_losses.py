@@ -1,0 +1,59 @@
+"""The losses of soft labels, against numbers worked by hand and direct formulas."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from rethinkdc.labels import distillation, divergence, mse_gt
+from rethinkdc.types import generator
+
+
+def test_the_divergence_of_two_classes_is_the_hand_worked_one() -> None:
+    """T = 2: the teacher says (3/4, 1/4), the student (1/2, 1/2); KL = .75 ln 1.5 + .25 ln .5."""
+    teacher = torch.tensor([[2 * math.log(3.0), 0.0]])
+    student = torch.tensor([[0.0, 0.0]])
+    expected = 0.75 * math.log(1.5) + 0.25 * math.log(0.5)
+    assert distillation(student, teacher, 2.0).item() == pytest.approx(expected, rel=1e-6)
+    assert distillation(student, teacher, 2.0, t_squared=True).item() == pytest.approx(4 * expected, rel=1e-6)
+    assert divergence(student, torch.tensor([[0.75, 0.25]]), 2.0).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_probability_of_zero_adds_nothing() -> None:
+    losses = divergence(torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.0]]), 1.0)
+    assert losses.item() == pytest.approx(math.log(1 + math.exp(-1)), rel=1e-6)
+
+
+def test_the_gradient_is_the_difference_of_the_probabilities_over_the_temperature() -> None:
+    student = torch.randn((3, 5), generator=generator(0)).requires_grad_()
+    teacher = torch.randn((3, 5), generator=generator(1))
+    (gradient,) = torch.autograd.grad(distillation(student, teacher, 4.0).sum(), student)
+    expected = (torch.softmax(student / 4, 1) - torch.softmax(teacher / 4, 1)) / 4
+    assert torch.allclose(gradient, expected, atol=1e-7)
+
+
+def test_the_squared_error_with_the_true_class_is_the_hand_worked_one() -> None:
+    """((1 - 0)^2 + (0 - 2)^2) / 2 = 2.5, and the cross-entropy of class 1 under (1, 0) is ln(1 + e)."""
+    found = mse_gt(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 2.0]]), torch.tensor([1]), 0.1)
+    assert found.item() == pytest.approx(2.5 + 0.1 * math.log(1 + math.e), rel=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 20.0])
+def test_autocast_does_not_touch_the_divergence_of_a_thousand_classes(temperature: float) -> None:
+    """At T = 20 it lives in the third digit, which bfloat16 does not have."""
+    student = 3 * torch.randn((16, 1000), generator=generator(0))
+    teacher = 3 * torch.randn((16, 1000), generator=generator(1))
+    exact = distillation(student.double(), teacher.double(), temperature)
+    plain = distillation(student, teacher, temperature)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = distillation(student, teacher, temperature)
+        targets = torch.softmax(teacher / temperature, dim=1)
+        of_probabilities = divergence(student, targets, temperature)
+    assert inside.dtype == torch.float32
+    assert torch.allclose(inside, plain, rtol=1e-4, atol=0)
+    assert torch.allclose(of_probabilities, plain, rtol=1e-4, atol=0)
+    assert torch.allclose(plain, exact, rtol=1e-4, atol=0)
+    in_half = distillation(student.bfloat16().float(), teacher.bfloat16().float(), temperature)
+    assert not torch.allclose(in_half, plain, rtol=1e-4, atol=0)

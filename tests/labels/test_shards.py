@@ -1,0 +1,124 @@
+"""Stored labels: what is on disk, read back, resumed and rebuilt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from rethinkdc.errors import RequestError
+from rethinkdc.labels import Dense, LabelReader, LabelSchedule, Shards, shards, write_labels
+from rethinkdc.training.plan import Plan
+from rethinkdc.types import ViewBatch, ViewKey
+
+CLASSES = 3
+
+
+class Counting:
+    """Teachers whose logits name the batch and the row, and who count how often they are asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def logits(self, pixels: Tensor) -> Tensor:
+        self.asked.append(int(pixels[0, 0, 0, 0]))
+        return pixels[:, 0, 0].float() + torch.tensor([0.0, 0.25, 0.5])
+
+
+def rendered(schedule: LabelSchedule, batch: int) -> ViewBatch:
+    rows = schedule.rows(batch)
+    pixels = torch.full((len(rows), 3, 1, CLASSES), batch, dtype=torch.float32) + rows[:, None, None, None] / 1000
+    return ViewBatch(pixels=pixels, rows=rows, hard=torch.zeros(len(rows)).long(), key=schedule.key(batch))
+
+
+def made(monkeypatch: pytest.MonkeyPatch, per_shard: int = 4) -> Shards:
+    schedule = LabelSchedule(Plan(10, 4, 21, 7), 21, order=1, views=2)
+    coding = Dense("float32")
+    monkeypatch.setattr(shards, "SHARD_BYTES", per_shard * 4 * coding.bytes_per_view(CLASSES))
+    return Shards(schedule, coding, CLASSES)
+
+
+def written(found: Shards, folder: Path, teachers: Counting | None = None, workers: int = 0) -> LabelReader:
+    work, out = folder / "work", folder / "out"
+    work.mkdir(exist_ok=True)
+    out.mkdir(exist_ok=True)
+    write_labels(
+        found,
+        teachers or Counting(),  # type: ignore[arg-type]
+        lambda batch: rendered(found.schedule, batch),
+        work=work,
+        out=out,
+        workers=workers,
+    )
+    return LabelReader(out, found)
+
+
+@pytest.mark.parametrize(("per_shard", "workers"), [(1, 0), (4, 2), (100, 0)])
+def test_every_batch_reads_back_what_the_teachers_said(
+    per_shard: int, workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = made(monkeypatch, per_shard)
+    reader = written(found, tmp_path, workers=workers)
+    assert found.count == -(-21 // per_shard)
+    for batch in (20, 0, 7, 8, 3):
+        expected = Counting().logits(rendered(found.schedule, batch).pixels)
+        assert torch.equal(reader.logits(batch), expected)
+
+
+def test_the_bytes_are_those_of_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = made(monkeypatch)
+    reader = written(found, tmp_path)
+    on_disk = sum(path.stat().st_size for path in (tmp_path / "out").iterdir())
+    assert reader.bytes == on_disk
+    assert on_disk - found.schedule.total * CLASSES * 4 < 200 * found.count
+
+
+def test_shards_that_are_there_are_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = made(monkeypatch)
+
+    class Killed(Counting):
+        def logits(self, pixels: Tensor) -> Tensor:
+            if len(self.asked) == 10:
+                raise KeyboardInterrupt
+            return super().logits(pixels)
+
+    with pytest.raises(KeyboardInterrupt):
+        written(found, tmp_path, Killed())
+    again = Counting()
+    reader = written(found, tmp_path, again)
+    assert again.asked == list(range(8, 21))
+    (tmp_path / "whole").mkdir()
+    whole = written(found, tmp_path / "whole")
+    assert all(torch.equal(reader.logits(batch), whole.logits(batch)) for batch in range(21))
+
+
+def test_a_shard_that_was_cut_short_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = made(monkeypatch)
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "labels-00000.safetensors").write_bytes(b"half a shard")
+    assert torch.isfinite(written(found, tmp_path).logits(0)).all()
+
+
+def test_a_logit_that_is_not_finite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(Counting):
+        def logits(self, pixels: Tensor) -> Tensor:
+            found = super().logits(pixels)
+            return found / 0 if len(self.asked) == 6 else found
+
+    with pytest.raises(RequestError, match="not finite, first in batch 5 of the views"):
+        written(made(monkeypatch), tmp_path, Broken())
+
+
+def test_a_batch_lies_in_one_shard_wherever_the_cut_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four batches to a shard: 4 + 4 + 2 + 4 views in the first, then 4 + 2 + 4 + 4."""
+    found = made(monkeypatch)
+    assert [found.place(batch) for batch in (0, 2, 3, 4, 5)] == [
+        (0, slice(0, 4)),
+        (0, slice(8, 10)),
+        (0, slice(10, 14)),
+        (1, slice(0, 4)),
+        (1, slice(4, 6)),
+    ]
+    assert found.schedule.key(5) == ViewKey(2, 1, 2)

@@ -1,0 +1,227 @@
+"""The labelers that ask teachers: what is online, what is stored, and that both teach the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from rethinkdc.compressed import CompressedSet
+from rethinkdc.context import Context
+from rethinkdc.contracts import Evaluation
+from rethinkdc.errors import RequestError, UnsupportedError
+from rethinkdc.labels import OnlineTargets, StaticTargets, StoredTargets, distillation
+from rethinkdc.metrics import weights_digest
+from rethinkdc.protocol import Protocol
+from rethinkdc.registry import Registry
+from rethinkdc.student import student_training
+from rethinkdc.testing import context, images
+from rethinkdc.types import Drawn, Seeds, Supervision, ViewKey
+
+IPC = 3
+
+
+def protocol(steps: int = 9, batch: int = 5) -> Protocol:
+    """A teacher and a student with BatchNorm, a few steps long."""
+    small = {"name": "convnet", "values": {"depth": 1, "width": 8, "norm": "batch"}}
+    found = (
+        Registry()
+        .protocol("digits-soft")
+        .override(
+            {
+                "training.steps": steps,
+                "training.batch": batch,
+                "student.model": small,
+                "teacher.recipes.standard.model": small,
+                "teacher.recipes.standard.training.epochs": 3,
+                "teacher.recipes.weak.model": small,
+                "teacher.recipes.weak.training.epochs": 1,
+            }
+        )
+    )
+    assert found.teacher
+    return found
+
+
+@dataclass
+class Bench:
+    """A set of a few rows, and what trains on it."""
+
+    here: Context
+
+    @property
+    def made(self) -> CompressedSet:
+        first = [(self.here.data.targets == index).nonzero().flatten()[:IPC] for index in range(4)]
+        return CompressedSet.of_rows(self.here.data, torch.cat(first))
+
+    def prepared(self, labeler: str) -> Supervision:
+        found: Supervision = self.here.method("labeler", labeler).prepare(self.made, self.here)
+        return found
+
+    def evaluated(self, supervision: Supervision) -> Evaluation:
+        test = images(per_class=5, seed=1)
+        found = self.here.method("evaluator", "standard").evaluate(self.made, supervision, test, self.here)
+        assert isinstance(found, Evaluation)
+        return found
+
+
+def bench(folder: Path, given: Protocol | None = None, **seeds: int) -> Bench:
+    return Bench(
+        context(folder, data=images(), protocol=given or protocol(), ipc=IPC, seeds=Seeds(**seeds), short=False)
+    )
+
+
+class Redirected:
+    """An online supervision that is asked on the views of a stored one."""
+
+    def __init__(self, online: Any, stored: StoredTargets) -> None:
+        self.online, self.stored, self.mix, self.cost = online, stored, online.mix, online.cost
+        self.targets, self.loss = online.targets, online.loss
+
+    def drawn(self, step: int) -> Drawn | None:
+        return self.stored.drawn(step)
+
+
+@pytest.mark.parametrize(
+    "options", ["", "mix=mixup", "mix=none", "teacher_bn=batch", "teachers=[trained:recipe=weak,trained]"]
+)
+def test_labels_stored_in_float32_give_the_online_teachers_student_bit_for_bit(options: str, tmp_path: Path) -> None:
+    tried = bench(tmp_path / "one")
+    stored = tried.prepared(f"soft-stored:dtype=float32{',' if options else ''}{options}")
+    assert isinstance(stored, StoredTargets)
+    online = Redirected(tried.prepared(f"soft:{options}" if options else "soft"), stored)
+    first = tried.evaluated(stored)
+    second = bench(tmp_path / "two").evaluated(online)
+    assert first.result_digest == second.result_digest
+    assert first.views == second.views
+
+
+def test_labels_stored_in_float16_teach_almost_the_same(tmp_path: Path) -> None:
+    """Off by at most 2**-11 of a logit, so the divergence at T = 4 changes by well under a thousandth of a nat."""
+    tried = bench(tmp_path)
+    half, whole = tried.prepared("soft-stored"), tried.prepared("soft-stored:dtype=float32")
+    assert isinstance(half, StoredTargets)
+    assert half.cost.label_bytes < 0.6 * whole.cost.label_bytes
+    training = student_training(tried.made, half.mix, tried.here)
+    for step in range(9):
+        drawn = half.drawn(step)
+        assert drawn is not None
+        batch = training.render(drawn)
+        rough, exact = half.targets(batch)["soft"], whole.targets(batch)["soft"]
+        assert bool(((rough - exact).abs() <= exact.abs() * 2**-11 + 2**-24).all())
+        logits = torch.zeros_like(exact)
+        assert torch.allclose(distillation(logits, rough, 4.0), distillation(logits, exact, 4.0), atol=1e-3)
+
+
+def test_stored_labels_belong_to_the_labels_seed_and_serve_every_student(tmp_path: Path) -> None:
+    first = bench(tmp_path).prepared("soft-stored")
+    kept = sorted((tmp_path / "cache" / "labels").iterdir())
+    other_student = bench(tmp_path, student=1).prepared("soft-stored")
+    assert sorted((tmp_path / "cache" / "labels").iterdir()) == kept
+    other_labels = bench(tmp_path, labels=1).prepared("soft-stored")
+    assert first.drawn(3) is not None
+    assert first.drawn(3).key == other_student.drawn(3).key  # type: ignore[union-attr]
+    assert first.drawn(3).key != other_labels.drawn(3).key  # type: ignore[union-attr]
+
+
+def test_pruned_labels_are_fewer_and_only_stored_batches_are_drawn(tmp_path: Path) -> None:
+    tried = bench(tmp_path, protocol(steps=120))
+    whole, pruned = tried.prepared("soft-stored"), tried.prepared("soft-pruned:ratio=10")
+    assert isinstance(pruned, StoredTargets)
+    assert pruned.schedule.count == 12
+    assert {pruned.schedule.batch(pruned.drawn(step).key) for step in range(120)} <= set(range(12))  # type: ignore[union-attr]
+    header = 100
+    assert pruned.cost.label_bytes - header < (whole.cost.label_bytes) / 10
+    assert tried.evaluated(pruned).views == 40 * 12
+    quantised = tried.prepared("soft-pruned:ratio=10,dtype=uint8")
+    assert quantised.cost.label_bytes > 0
+
+
+def test_a_damaged_shard_is_named_and_made_again(tmp_path: Path) -> None:
+    before = bench(tmp_path).prepared("soft-stored")
+    assert isinstance(before, StoredTargets)
+    expected = before.reader.logits(4)
+    shard = next((tmp_path / "cache" / "labels").glob("*/labels-00000.safetensors"))
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1
+    shard.write_bytes(content)
+    with pytest.warns(UserWarning, match=r"labels-00000\.safetensors is damaged.*It is rebuilt"):
+        after = bench(tmp_path).prepared("soft-stored")
+    assert isinstance(after, StoredTargets)
+    assert torch.equal(after.reader.logits(4), expected)
+
+
+def test_the_teacher_is_the_same_after_a_student_was_taught(tmp_path: Path) -> None:
+    tried = bench(tmp_path)
+    for labeler in ("soft", "soft:teacher_bn=batch", "soft-mse-gt", "soft-stored"):
+        before = weights_digest(tried.here.teacher().module)
+        supervision = tried.prepared(labeler)
+        tried.evaluated(supervision)
+        if isinstance(supervision, OnlineTargets) and "batch" not in labeler:
+            assert [weights_digest(teacher.module) for teacher in supervision.ensemble.teachers] == [before]
+        assert weights_digest(tried.here.teacher().module) == before
+
+
+def test_only_the_online_track_costs_a_teacher(tmp_path: Path) -> None:
+    tried = bench(tmp_path)
+    teacher = tried.here.teacher()
+    costs = {name: tried.prepared(name).cost for name in ("soft", "soft-mse-gt", "soft-stored", "soft-static")}
+    assert [name for name, cost in costs.items() if cost.teacher_at_training] == ["soft", "soft-mse-gt"]
+    assert [cost.teacher_bytes for cost in costs.values()] == [teacher.bytes, teacher.bytes, 0, 0]
+    assert [costs["soft"].label_bytes, costs["soft-mse-gt"].label_bytes] == [0, 12]
+
+
+def test_a_static_label_is_the_teachers_of_the_whole_image_mixed_by_the_pasted_area(tmp_path: Path) -> None:
+    tried = bench(tmp_path)
+    static = tried.prepared("soft-static:temperature=2.0")
+    assert isinstance(static, StaticTargets)
+    made = tried.made
+    whole = tried.here.teacher().logits(made.canvases(torch.arange(12), 8)).half().float()
+    assert torch.equal(static.labels.float(), whole)
+    training = student_training(made, static.mix, tried.here)
+    batch = training.render(Drawn(ViewKey(3, 0, 0), torch.arange(5)))
+    found = static.targets(batch)["probabilities"]
+    assert batch.partner is not None
+    assert batch.area is not None
+    for row in range(5):
+        own = torch.softmax(whole[row] / 2, dim=0)
+        other = torch.softmax(whole[batch.partner[row]] / 2, dim=0)
+        share = float(batch.area[row])
+        assert torch.allclose(found[row], (1 - share) * own + share * other, atol=1e-6)
+    assert torch.allclose(found.sum(1), torch.ones(5))
+
+
+def test_learned_labels_are_the_sets_own_or_refused(tmp_path: Path) -> None:
+    tried = bench(tmp_path)
+    labeler = tried.here.method("labeler", "soft-static:source=learned")
+    with pytest.raises(UnsupportedError, match="brings no learned soft labels"):
+        labeler.prepare(tried.made, tried.here)
+    made = tried.made
+    made.soft_targets = torch.eye(4)[made.targets].half()
+    static = labeler.prepare(made, tried.here)
+    assert torch.equal(static.labels, made.soft_targets)
+    assert static.cost.label_bytes == 12 * 4 * 2
+
+
+def test_several_teachers_are_averaged_and_may_be_brought_to_one_norm(tmp_path: Path) -> None:
+    tried = bench(tmp_path)
+    names = ("trained:recipe=weak", "trained")
+    pixels = tried.made.canvases(torch.arange(6), 8)
+    one, two = (tried.here.teacher(name).logits(pixels) for name in names)
+    mean = tried.prepared(f"soft:teachers=[{','.join(names)}]")
+    normed = tried.prepared(f"soft:teachers=[{','.join(names)}],averaging=normed")
+    assert isinstance(mean, OnlineTargets)
+    assert isinstance(normed, OnlineTargets)
+    assert torch.allclose(mean.ensemble.logits(pixels), (one + two) / 2)
+    scale = (one.norm() + two.norm()) / 2
+    assert torch.allclose(normed.ensemble.logits(pixels), (one / one.norm() + two / two.norm()) / 2 * scale, atol=1e-6)
+
+
+def test_a_protocol_without_a_temperature_asks_for_one(tmp_path: Path) -> None:
+    here = context(tmp_path, protocol="digits-hard", ipc=IPC)
+    with pytest.raises(RequestError, match=r"digits-hard has no temperature: give soft:temperature="):
+        Bench(here).prepared("soft")
+    assert isinstance(Bench(here).prepared("soft:temperature=3.0"), OnlineTargets)
