@@ -230,8 +230,10 @@ def _validated(content: dict[str, Any], where: str) -> Protocol:
     try:
         return Protocol.model_validate(content)
     except ValidationError as error:
+        # What is wrong with the whole is not followed by the whole.
         problems = "; ".join(
-            f"{'.'.join(map(str, item['loc']))} = {item['input']!r}: {item['msg']}" for item in error.errors()
+            f"{'.'.join(map(str, item['loc']))} = {item['input']!r}: {item['msg']}" if item["loc"] else item["msg"]
+            for item in error.errors()
         )
         raise RequestError(f"{where} is not a valid protocol: {problems}.") from None
 

@@ -30,6 +30,7 @@ class Runs(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    protocol: str | None = None
     compressors: _Texts | None = None
     labelers: _Texts | None = None
     ipc: _Ipc | None = None
@@ -46,7 +47,6 @@ class Study(Runs):
 
     title: str = ""
     dataset: str | None = None
-    protocol: str | None = None
     student: str | None = None
     evaluator: str = "standard"
     labelers: _Texts = ("hard",)
@@ -58,12 +58,12 @@ class Study(Runs):
         """The study with another dataset, protocol or seeds, which then hold for all its runs; None changes nothing."""
         given = {"dataset": dataset, "protocol": protocol, "seeds": seeds}
         changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-        if seeds is not None:
-            changes["runs"] = tuple(block.model_copy(update={"seeds": None}) for block in self.runs)
+        cleared: dict[str, Any] = {key: None for key in ("protocol", "seeds") if key in changes}
+        changes["runs"] = tuple(block.model_copy(update=cleared) for block in self.runs)
         return self.model_copy(update=changes)
 
     def blocks(self) -> list[Runs]:
-        """The blocks of runs, each complete but for ``ipc``.
+        """The blocks of runs, each complete but for ``ipc`` and ``protocol``.
 
         Raises:
             RequestError: one names no compressor.
@@ -148,7 +148,7 @@ def _entries(study: Study, name: str, registry: Registry, backing: Backing) -> I
                     labeler=labeler,
                     evaluator=study.evaluator,
                     dataset=study.dataset,
-                    protocol=study.protocol,
+                    protocol=block.protocol,
                     student=study.student,
                     # The whole training set has no ipc: in a list beside budgets it is run once.
                     ipc=ipc if budgeted else None,

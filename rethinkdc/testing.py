@@ -30,13 +30,14 @@ from torch import Tensor
 from rethinkdc.cache import Cache
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.context import Context
-from rethinkdc.contracts import Compressor, Evaluator, Labeler, Score
+from rethinkdc.contracts import Compressor, Evaluator, Labeler, Score, TeacherSource
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.errors import PluginError
 from rethinkdc.hookspecs import GROUP
 from rethinkdc.method import Method
+from rethinkdc.metrics import weights_digest
 from rethinkdc.models import Model, Penultimate, build_seeded
 from rethinkdc.protocol import Protocol
 from rethinkdc.registry import Registry
@@ -177,7 +178,7 @@ def check_method(
     Args:
         method: a reference, or an instance (whose module need not be installed).
         folder: the test's temporary folder.
-        kind: of a reference: compressor, score, labeler, evaluator, dataset or model.
+        kind: of a reference: compressor, score, labeler, teacher, evaluator, dataset or model.
         varies_with: the seed axes that the result depends on; ``("set",)`` for a random draw.
         registry: finds the methods; None = those installed, and the instance's module.
         data: training set; None = :func:`images`. It must hold enough images of each class for ``ipc``.
@@ -412,10 +413,28 @@ def _of_evaluator(method: Method, data: Images, seeds: Seeds, bench: _Bench) -> 
     return {"metrics": found.metrics, "per_class": found.per_class, "result_digest": found.result_digest}
 
 
+def _of_teacher(method: Method, data: Images, seeds: Seeds, bench: _Bench) -> dict[str, Any]:
+    assert isinstance(method, TeacherSource)
+    teacher = method.provide(bench.fresh(data, seeds, bench.ipc))
+    before = weights_digest(teacher.module)
+    pixels = data.canvases(torch.arange(_VIEWS), bench.size)
+    logits, wanted = teacher.logits(pixels), (_VIEWS, len(data.class_names))
+    _require(
+        logits.dtype == torch.float32 and logits.shape == wanted and bool(torch.isfinite(logits).all()),
+        f"{method.name} must give finite float32 logits {list(wanted)}, found {logits.dtype} {list(logits.shape)}",
+    )
+    frozen = not any(parameter.requires_grad for parameter in teacher.module.parameters())
+    _require(frozen, f"{method.name} gives a teacher whose parameters take a gradient")
+    _require(not any(module.training for module in teacher.module.modules()), f"{method.name} is in training mode")
+    _require(weights_digest(teacher.module) == before, f"{method.name} changes when it is asked")
+    return {"logits": logits, "mean": teacher.mean, "std": teacher.std, "test": teacher.test}
+
+
 _OUTCOMES: dict[str, Callable[[Method, Images, Seeds, _Bench], dict[str, Any]]] = {
     "compressor": _of_compressor,
     "score": _of_score,
     "labeler": _of_labeler,
+    "teacher": _of_teacher,
     "evaluator": _of_evaluator,
 }
 

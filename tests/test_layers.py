@@ -34,6 +34,7 @@ LAYERS = (
     "student",
     "labelers",
     "combination",
+    "stitching",
     "selector",
     "pooled",
     "dynamics",

@@ -49,6 +49,17 @@ el2n = { epochs = [1, 2] }
 """
 
 
+TEACHER = """\
+[teacher.recipes.standard]
+model = "convnet:depth=2,width=8"
+mean = [0.5, 0.5, 0.5]
+std = [0.25, 0.25, 0.25]
+[teacher.recipes.standard.training]
+epochs = 2
+"""
+SOFT = TEXT.replace('track = "hard"', 'track = "soft"') + "[soft]\ntemperature = 4.0\n" + TEACHER
+
+
 def protocol(folder: Path, text: str = TEXT) -> Protocol:
     path = folder / "tiny.toml"
     path.write_text(text)
@@ -196,9 +207,43 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_track_admits_its_labelers(tmp_path: Path) -> None:
     tracks = ("hard", "static", "stored", "online")
     hard = protocol(tmp_path)
-    soft = protocol(tmp_path, TEXT.replace('track = "hard"', 'track = "soft"'))
+    soft = protocol(tmp_path, SOFT)
     assert [hard.admits(track) for track in tracks] == [True, False, False, False]
     assert [soft.admits(track) for track in tracks] == [False, True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            SOFT.replace("[soft]\ntemperature = 4.0\n", ""),
+            r"toml is not a valid protocol: Value error, a protocol of the soft track needs \[soft\]",
+        ),
+        (TEXT + "[soft]\ntemperature = 4.0\n" + TEACHER, r"a protocol of the hard track has no \[soft\]"),
+        (SOFT.replace(TEACHER, ""), r"needs a \[teacher\]"),
+        (SOFT.replace("temperature = 4.0", "temperature = 0.0"), r"soft\.temperature = 0\.0"),
+        (
+            SOFT.replace("batch = 16\n", 'batch = 16\noptimizer = { name = "sgd" }\n'),
+            "SGD under soft labels needs t_squared",
+        ),
+    ],
+)
+def test_what_soft_labels_need_is_asked_for(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        protocol(tmp_path, text)
+
+
+def test_under_hard_labels_the_teachers_are_no_part_of_the_digest_but_have_their_own(tmp_path: Path) -> None:
+    """A protocol that gains teachers keeps its results; the runs that ask a teacher are defined by both digests."""
+    plain, taught = protocol(tmp_path), protocol(tmp_path, TEXT + TEACHER)
+    longer = taught.override({"teacher.recipes.standard.training.epochs": 3})
+    assert plain.digest == taught.digest == longer.digest
+    assert len({plain.teacher_digest, taught.teacher_digest, longer.teacher_digest}) == 3
+    assert longer.modified
+    soft = protocol(tmp_path, SOFT)
+    assert soft.override({"teacher.recipes.standard.training.epochs": 3}).digest != soft.digest
+    assert soft.override({"soft.temperature": 2.0}).digest != soft.digest
+    assert soft.override({"soft.temperature": 4.0}) == soft
 
 
 def test_a_schema_fits_where_the_protocol_leaves_it_open(tmp_path: Path) -> None:

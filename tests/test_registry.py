@@ -180,7 +180,7 @@ def test_models_of_timm_and_torchvision_print_as_they_are_named(registry: Regist
         ("compressor", "randon", "Unknown compressor 'randon'. Did you mean 'random'"),
         ("compressor", "el2m:direction=easy", "Did you mean 'el2n'"),
         ("score", "elln", "Unknown score 'elln'. Did you mean 'el2n'"),
-        ("labeler", "soft", "Unknown labeler 'soft'. Known: hard."),
+        ("labeler", "softt", "Unknown labeler 'softt'. Did you mean 'soft'"),
         ("model", "resnet-lite", "Did you mean 'resnet-light'"),
         ("model", "timm/resnet1818", "Did you mean 'timm/resnet18"),
         ("dataset", "cifar11", "Did you mean 'cifar10'"),

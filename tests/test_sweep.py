@@ -104,6 +104,25 @@ def test_what_replaces_the_studys_holds_for_all_its_blocks(tmp_path: Path) -> No
     assert found.replaced() == found
 
 
+def test_each_block_may_have_a_protocol_of_its_own(tmp_path: Path) -> None:
+    text = """
+compressors = ["random"]
+[[runs]]
+protocol = "digits-hard"
+[[runs]]
+protocol = "digits-soft"
+labelers = ["soft", "soft-static"]
+"""
+    plans = planned(tmp_path, text)
+    assert [(plan.labels["protocol"], plan.labels["labeler"]) for plan in plans] == [
+        ("digits-hard v1", "hard"),
+        ("digits-soft v1", "soft"),
+        ("digits-soft v1", "soft-static"),
+    ]
+    one = study(tmp_path, text).replaced(protocol="digits-soft")
+    assert {block.protocol for block in one.blocks()} == {"digits-soft"}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -112,7 +131,7 @@ def test_what_replaces_the_studys_holds_for_all_its_blocks(tmp_path: Path) -> No
         ('compressors = ["random"]\nipc = [1, 0]', r"ipc\.1 = 0"),
         ('compressors = ["random"]\nseeds = [0, -1]', r"seeds\.1 = -1"),
         ('compressors = ["random"]\nseeds = [true]', r"seeds\.0 = True"),
-        ('compressors = ["random"]\n[[runs]]\nprotocol = "digits-hard"', r"runs\.0\.protocol"),
+        ('compressors = ["random"]\n[[runs]]\ndataset = "digits"', r"runs\.0\.dataset"),
         ("ipc = [1]", "the study names no compressor"),
         ('[[runs]]\ncompressors = ["random"]\n[[runs]]\nipc = [1]', r"block 2 of \[\[runs\]\] names no compressor"),
         ("compressors = ", "not valid TOML"),

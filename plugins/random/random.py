@@ -12,7 +12,7 @@ from rethinkdc.context import Context
 from rethinkdc.contracts import Compressor, Score
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method
-from rethinkdc.selection import random_rows
+from rethinkdc.selection.sampling import baseline_rows
 from rethinkdc.types import Budget, Images
 
 
@@ -23,8 +23,7 @@ class RandomSubset(Compressor):
     family: ClassVar[str] = "baseline"
 
     def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
-        rows = random_rows(data.targets, budget.ipc, budget.classes, context.generator("set", "random"))
-        return CompressedSet.of_rows(data, rows)
+        return CompressedSet.of_rows(data, baseline_rows(data.targets, budget, context.seeds))
 
 
 class RandomScore(Score):

@@ -9,10 +9,11 @@ from torch import nn
 
 from rethinkdc.context import Context
 from rethinkdc.contracts import TeacherSource
-from rethinkdc.errors import RequestError, nearest
+from rethinkdc.errors import RequestError
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method
 from rethinkdc.metrics import weights_digest
+from rethinkdc.models import require_listed
 from rethinkdc.storage import digest
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.teacher import Teacher
@@ -30,8 +31,7 @@ class TimmTeacher(TeacherSource):
         import timm
 
         known = timm.list_pretrained()
-        if self.id not in known and not any(name.partition(".")[0] == self.id for name in known):
-            raise RequestError(f"timm has no pretrained model {self.id!r}. {nearest(self.id, known)}")
+        require_listed(self.id, [*known, *(name.partition(".")[0] for name in known)], "timm")
         config = timm.get_pretrained_cfg(self.id)
         wanted = len(context.data.class_names)
         if config is not None and config.num_classes != wanted:

@@ -14,6 +14,7 @@ from rethinkdc.errors import RequestError, nearest
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method
 from rethinkdc.metrics import weights_digest
+from rethinkdc.models import require_listed
 from rethinkdc.storage import digest
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.teacher import Teacher
@@ -32,13 +33,13 @@ class TorchvisionTeacher(TeacherSource):
         import torchvision.models
 
         known = torchvision.models.list_models(module=torchvision.models)
-        if self.id not in known:
-            raise RequestError(f"torchvision has no model {self.id!r}. {nearest(self.id, known)}")
+        require_listed(self.id, known, "torchvision")
         tags = torchvision.models.get_model_weights(self.id)
-        if self.weights not in tags.__members__:
+        # Not DEFAULT, which the members hold too: it names other weights in another version.
+        names = [member.name for member in tags]
+        if self.weights not in names:
             raise RequestError(
-                f"torchvision ships no weights {self.weights!r} for {self.id}. "
-                f"{nearest(self.weights, tags.__members__)}"
+                f"torchvision ships no weights {self.weights!r} for {self.id}. {nearest(self.weights, names)}"
             )
         weights = tags[self.weights]
         classes, wanted = len(weights.meta["categories"]), len(context.data.class_names)

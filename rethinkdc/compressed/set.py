@@ -63,7 +63,7 @@ class CompressedSet:
         sources: int64 [M, cells], training row shown in each cell; -1 = synthetic.
         cell_boxes: int32 [cells, 4], (y, x, h, w) of the cells on the canvas; one cell for whole images.
         weights: float32 [M] with mean 1, or None.
-        soft_targets: float16 [M, C] learned labels, or None.
+        soft_targets: float16 [M, C] learned labels as logits: the target is their softmax; or None.
         view_rule: how the set wants to be viewed.
         card: where it comes from.
         size: side of the canvases in pixels; None for rows, which take the size that is asked for.

@@ -1,7 +1,7 @@
 """Network architectures: the contract, the outside libraries, and the features before the classifier."""
 
-from rethinkdc.models.external import TimmModel, TorchvisionModel, external_model
+from rethinkdc.models.external import TimmModel, TorchvisionModel, external_model, require_listed
 from rethinkdc.models.model import Model, build_seeded
 from rethinkdc.models.penultimate import Penultimate
 
-__all__ = ["Model", "Penultimate", "TimmModel", "TorchvisionModel", "build_seeded", "external_model"]
+__all__ = ["Model", "Penultimate", "TimmModel", "TorchvisionModel", "build_seeded", "external_model", "require_listed"]

@@ -25,7 +25,7 @@ class TimmModel(Model):
     def build(self, classes: int, size: int) -> nn.Module:
         import timm
 
-        _require(self.id, timm.list_models(), "timm")
+        require_listed(self.id, timm.list_models(), "timm")
         config = timm.get_pretrained_cfg(self.id)
         options: dict[str, Any] = {}
         if config is not None and config.fixed_input_size and config.input_size[-1] != size:
@@ -47,7 +47,7 @@ class TorchvisionModel(Model):
     def build(self, classes: int, size: int) -> nn.Module:
         import torchvision.models
 
-        _require(self.id, torchvision.models.list_models(module=torchvision.models), "torchvision")
+        require_listed(self.id, torchvision.models.list_models(module=torchvision.models), "torchvision")
         options: dict[str, Any] = {}
         if self.id in _WITH_AUXILIARY_LOGITS:
             options.update(aux_logits=False, init_weights=True)
@@ -74,17 +74,22 @@ def external_model(name: str) -> Model | None:
     if library == "timm":
         import timm
 
-        _require(identity, timm.list_models(), library)
+        require_listed(identity, timm.list_models(), library)
         return TimmModel(id=identity)
     if library == "torchvision":
         import torchvision.models
 
-        _require(identity, torchvision.models.list_models(module=torchvision.models), library)
+        require_listed(identity, torchvision.models.list_models(module=torchvision.models), library)
         return TorchvisionModel(id=identity)
     return None
 
 
-def _require(identity: str, known: list[str], library: str) -> None:
+def require_listed(identity: str, known: list[str], library: str) -> None:
+    """Refuses a name that a library does not list; gives the closest ones that it does.
+
+    Raises:
+        RequestError: ``identity`` is not in ``known``.
+    """
     if identity in known:
         return
     # Naming all of a thousand names helps nobody: the closest three, and where the rest is.

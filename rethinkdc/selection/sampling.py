@@ -1,9 +1,12 @@
-"""Weighted draws without replacement, and the Beta density of DUAL."""
+"""Draws: weighted and without replacement, the Beta density of DUAL, and the rows of the baseline."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+from rethinkdc.selection.select import random_rows
+from rethinkdc.types import Budget, Seeds, generator
 
 
 def draw(log_weights: Tensor, count: int, uniform: Tensor) -> Tensor:
@@ -54,3 +57,17 @@ def dual_beta_weights(
     mean = means.double().clamp(1e-6, 1 - 1e-6)
     density: Tensor = (a - 1) * mean.log() + (b - 1) * torch.log1p(-mean)
     return weights.log() + density
+
+
+def baseline_rows(targets: Tensor, budget: Budget, seeds: Seeds) -> Tensor:
+    """The rows of the baseline ``random``, which its controls change: int64 [total], class by class.
+
+    Args:
+        targets: int64 [N].
+        budget: ``ipc`` rows of each class.
+        seeds: the axis ``set`` is used.
+
+    Raises:
+        UnsupportedError: a class has fewer rows.
+    """
+    return random_rows(targets, budget.ipc, budget.classes, generator(seeds.of("set", "random")))

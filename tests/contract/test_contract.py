@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from rethinkdc.contracts import Compressor, Evaluator, Score
+from rethinkdc.compressed.set import SYNTHETIC
+from rethinkdc.contracts import Compressor, Evaluator, Labeler, Score
 from rethinkdc.data.folder import HubFileDataset
 from rethinkdc.discovery import ALL_KINDS
 from rethinkdc.errors import DataError, RequestError, UnsupportedError
@@ -21,7 +22,9 @@ LISTED = Registry().listing()
 # Of the 80 images that the methods are tried on: 4 classes of 20.
 FILES = Path(__file__).with_name("files")
 ROWS_FILE, SCORES_FILE = (f'"{FILES / name}"' for name in ("rows.csv", "scores.csv"))
+TEACHER_FILE = f'"{FILES / "teacher.safetensors"}"'
 OTHER_PCA = "pca:score=random,grid=3,fit=centre,interpolation=bicubic,constrained=false,scale=[0.5,1.0]"
+OTHER_CA2D = "ca2d:score=el2n,direction=easy,pool=10,factor=2,teacher=[trained:recipe=weak]"
 
 VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("compressor", "select"): (
@@ -32,6 +35,10 @@ VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("compressor", "combine"): ("combine:select=random", "combine:select=[el2n:direction=hard],grid=3,fit=centre"),
     ("compressor", "pca"): ("pca", OTHER_PCA),
+    ("compressor", "rded"): ("rded", "rded:factor=3,crops=2,pool=18,scale=[0.25,1.0]"),
+    ("compressor", "ca2d"): ("ca2d:pool=8", OTHER_CA2D),
+    ("compressor", "noise"): ("noise", "noise:distribution=gaussian"),
+    ("compressor", "shuffled"): ("shuffled", "shuffled:patches=4"),
     ("compressor", "ccs"): ("ccs", "ccs:score=el2n,cut_by=aum,balance=none"),
     ("compressor", "dual-beta"): ("dual-beta", "dual-beta:balance=none"),
     ("compressor", "rows"): (f"rows:path={ROWS_FILE}",),
@@ -58,7 +65,15 @@ VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("score", "deepfool"): ("deepfool:pool=12", "deepfool:classes=3,iterations=5"),
     ("score", "grand-full"): ("grand-full:pool=12",),
     ("score", "el2n"): ("el2n", "el2n:observe=clean", "el2n:epochs=[1,2],repeats=2"),
-    ("labeler", "hard"): ("hard", "hard:mix=cutmix,label_smoothing=0.1", "hard:mix=none"),
+    ("labeler", "hard"): ("hard", "hard:mix=cutmix,label_smoothing=0.1", "hard:mix=none", "hard:mix=mixup"),
+    ("labeler", "soft"): ("soft", "soft:teachers=[trained:recipe=weak,trained],averaging=normed,mix=mixup"),
+    ("labeler", "soft-stored"): ("soft-stored", "soft-stored:dtype=float32,temperature=2.0,mix=none"),
+    ("labeler", "soft-pruned"): ("soft-pruned", "soft-pruned:ratio=2,dtype=uint8"),
+    ("labeler", "soft-topk"): ("soft-topk", "soft-topk:k=2"),
+    ("teacher", "trained"): ("trained", "trained:recipe=strong"),
+    ("teacher", "checkpoint"): (f"checkpoint:path={TEACHER_FILE},model=[convnet:depth=1,width=8,norm=group]",),
+    ("teacher", "timm"): ("timm/resnet18",),
+    ("teacher", "torchvision"): ("torchvision/resnet18", "torchvision/resnet50:weights=IMAGENET1K_V2"),
     ("model", "convnet"): (
         "convnet:depth=2,width=16",
         "convnet:depth=2,width=16,norm=batch",
@@ -87,6 +102,15 @@ AXES: dict[tuple[str, str], tuple[Axis, ...]] = {
     ("compressor", "combine:select=random"): ("set",),
     ("compressor", "select:score=random,direction=hard"): ("set",),
     ("compressor", OTHER_PCA): ("set",),
+    ("compressor", "rded"): ("set", "teacher"),
+    ("compressor", "rded:factor=3,crops=2,pool=18,scale=[0.25,1.0]"): ("set", "teacher"),
+    ("compressor", "ca2d:pool=8"): ("set", "proxy", "teacher"),
+    ("compressor", OTHER_CA2D): ("set", "proxy", "teacher"),
+    ("compressor", "noise"): ("set",),
+    ("compressor", "noise:distribution=gaussian"): ("set",),
+    ("compressor", "shuffled"): ("set",),
+    ("compressor", "shuffled:patches=4"): ("set",),
+    ("compressor", "wrong-class"): ("set",),
     ("compressor", "el2n:direction=easy"): ("proxy",),
     ("compressor", "el2n:direction=middle,balance=none,drop_hardest=0.2"): ("proxy",),
     ("compressor", "grand-full:direction=hard,pool=40"): ("set", "proxy"),
@@ -97,11 +121,16 @@ AXES: dict[tuple[str, str], tuple[Axis, ...]] = {
     ("score", "deepfool:pool=12"): ("set", "proxy"),
     ("score", "grand-full:pool=12"): ("set", "proxy"),
     ("evaluator", "standard"): ("student",),
+    ("teacher", "trained"): ("teacher",),
+    ("teacher", "trained:recipe=strong"): ("teacher",),
 }
 """The seed axes that a result depends on; no entry = the proxy's for what reads it, else none."""
 
 FREE = {("compressor", "full"), ("compressor", "rows"), ("score", "file")}
 """Methods of the training set alone, that neither draw nor read the proxy."""
+
+MISLABELLED = {"wrong-class"}
+"""Compressors whose point it is that a canvas never has the class of what it shows."""
 
 
 def variants(kind: str | None = None) -> list[tuple[str, str]]:
@@ -115,12 +144,16 @@ def variants(kind: str | None = None) -> list[tuple[str, str]]:
 
 def axes_of(kind: str, text: str) -> tuple[Axis, ...]:
     named = Registry().build(kind, text)
+    if isinstance(named, Labeler):
+        stored: tuple[Axis, ...] = ("labels",) if named.track == "stored" else ()
+        return (*stored, "teacher") if named.track != "hard" else ()
     reads_proxy = kind in ("compressor", "score") and (kind, named.name) not in FREE
     return AXES.get((kind, text), ("proxy",) if reads_proxy else ())
 
 
 def needs_download(kind: str, text: str) -> bool:
-    return kind == "dataset" and isinstance(Registry().build(kind, text), HubFileDataset)
+    of_library = kind == "teacher" and text.partition("/")[0] in ("timm", "torchvision")
+    return of_library or (kind == "dataset" and isinstance(Registry().build(kind, text), HubFileDataset))
 
 
 def test_every_kind_has_methods_and_none_is_broken() -> None:
@@ -148,7 +181,7 @@ def test_a_method_describes_itself(row: Listed) -> None:
     assert row.method is not None
     assert row.method.summary().endswith(".")
     assert row.method.revision >= 1
-    if row.kind in ("compressor", "score", "labeler", "evaluator"):
+    if row.kind in ("compressor", "score", "labeler", "teacher", "evaluator"):
         assert row.method.family
     for key, info in row.method.model_fields.items():
         assert info.description, key
@@ -163,6 +196,11 @@ def test_a_method_is_frozen_and_refuses_unknown_parameters(kind: str, text: str)
     for key in type(method).model_fields:
         with pytest.raises(ValueError, match="frozen"):
             setattr(method, key, None)
+
+
+@pytest.mark.parametrize("text", [text for kind, text in variants("teacher") if needs_download(kind, text)])
+def test_a_teacher_of_a_library_survives_being_printed(text: str) -> None:
+    check_words(Registry().build("teacher", text), Registry())
 
 
 @pytest.mark.parametrize(("kind", "text"), [pair for pair in variants("dataset") if needs_download(*pair)])
@@ -194,11 +232,14 @@ def test_the_rows_that_a_canvas_takes_are_those_that_it_shows(text: str, tmp_pat
     method: Method = here.method("compressor", text)
     assert isinstance(method, Compressor)
     made = here.compress(text, here.data, Budget(ipc=2 if method.budgeted else 0, classes=4, size=8))
-    if method.rows_per_canvas():
+    if not method.rows_per_canvas():
+        assert bool((made.sources == SYNTHETIC).all())
+    else:
         assert made.cells == method.rows_per_canvas()
         assert bool((made.sources >= 0).all())
         assert len(made.sources.unique()) == made.sources.numel()
-    assert (here.data.targets[made.sources] == made.targets[:, None]).all()
+    right = (here.data.targets[made.sources] == made.targets[:, None])[made.sources != SYNTHETIC]
+    assert not right.any() if method.name in MISLABELLED else right.all()
 
 
 @pytest.mark.parametrize("text", [text for _, text in variants("compressor") if text != "full"])
@@ -208,6 +249,11 @@ def test_a_budget_that_a_class_cannot_serve_is_refused_before_any_work(text: str
     request = Request(compressor=text, dataset="digits", ipc=150)
     plan = make_plan(request, registry, here.cache)
     splits = plan.dataset.load()
+    assert plan.compressor is not None
+    if not plan.compressor.rows_per_canvas():
+        # What is synthesised can serve any budget.
+        check_request(plan, splits)
+        return
     with pytest.raises(UnsupportedError, match=r"The largest ipc here is \d+\."):
         check_request(plan, splits)
     assert not (tmp_path / "cache" / "proxies").exists()

@@ -11,13 +11,14 @@ import torch
 
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.context import Context
-from rethinkdc.contracts import Evaluation
+from rethinkdc.contracts import Evaluation, TeacherSource
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.models import Model
 from rethinkdc.protocol import Protocol, load_protocol, protocol_files
 from rethinkdc.registry import Registry
 from rethinkdc.testing import context, shortened
 from rethinkdc.types import generator
+from rethinkdc.views import CutMix
 
 FOLDER = Path(str(resources.files("rethinkdc.protocols")))
 PROTOCOLS = [load_protocol(path) for path in protocol_files(FOLDER)]
@@ -40,6 +41,12 @@ def test_the_folder_ships_the_protocols_that_it_should() -> None:
         "imagenet1k-hard",
         "imagenet1k-hard-sgd",
         "tiny-imagenet-hard",
+        "digits-soft",
+        "cifar10-small-soft",
+        "cifar10-soft",
+        "cifar100-soft",
+        "imagenet1k-soft",
+        "tiny-imagenet-soft",
     }
     assert names == set(Registry().protocols())
 
@@ -62,8 +69,33 @@ def test_nothing_is_pinned_that_does_not_ship() -> None:
 @each_protocol
 def test_a_protocol_says_where_its_values_come_from(protocol: Protocol) -> None:
     assert protocol.summary
-    for part in ("data", "student", "training", "proxy"):
+    for part in ("data", "student", "training", "proxy", "teacher", *(["soft"] if protocol.soft else [])):
         assert any(key.split(".")[0] == part for key in protocol.sources), f"{protocol.id} gives no source for {part}"
+
+
+@each_protocol
+def test_a_protocol_ships_a_weak_a_standard_and_a_strong_teacher(protocol: Protocol) -> None:
+    registry = Registry()
+    assert protocol.teacher is not None
+    assert isinstance(registry.build("teacher", protocol.teacher.use), TeacherSource)
+    assert set(protocol.teacher.recipes) == {"weak", "standard", "strong"}
+    weak, standard, strong = (protocol.teacher.recipes[name] for name in ("weak", "standard", "strong"))
+    rows = protocol.data.train or 1000
+    steps = [recipe.training.length(rows).steps for recipe in (weak, standard, strong)]
+    assert steps[0] < steps[1]
+    assert steps[1] < steps[2] or standard.model != strong.model
+    for recipe in protocol.teacher.recipes.values():
+        assert isinstance(registry.build("model", recipe.model), Model)
+
+
+@pytest.mark.parametrize("protocol", [p for p in PROTOCOLS if p.soft], ids=lambda protocol: protocol.id)
+def test_a_soft_protocol_is_its_hard_one_with_soft_labels_and_a_mix(protocol: Protocol) -> None:
+    assert protocol.soft is not None
+    hard = Registry().protocol(protocol.id.replace("soft", "hard"))
+    own = {"id", "summary", "sources", "track", "soft", "training"}
+    assert protocol.model_dump(exclude=own) == hard.model_dump(exclude=own)
+    assert protocol.training.model_copy(update={"mix": None}) == hard.training
+    assert protocol.training.mix == CutMix(op="cutmix", alpha=1.0)
 
 
 @each_protocol
@@ -93,7 +125,8 @@ def random_images(protocol: Protocol, rows: int, seed: int) -> DecodedImages:
 
 
 def evaluated(surroundings: Context, made: CompressedSet, test: DecodedImages) -> Evaluation:
-    supervision = surroundings.method("labeler", "hard").prepare(made, surroundings)
+    labeler = "soft" if surroundings.protocol.soft else "hard"
+    supervision = surroundings.method("labeler", labeler).prepare(made, surroundings)
     found = surroundings.method("evaluator", "standard").evaluate(made, supervision, test, surroundings)
     assert isinstance(found, Evaluation)
     return found
@@ -103,7 +136,11 @@ def evaluated(surroundings: Context, made: CompressedSet, test: DecodedImages) -
 def test_a_protocol_trains_its_student_proxy_and_reference_for_two_steps(protocol: Protocol, tmp_path: Path) -> None:
     data, test = random_images(protocol, ROWS, 0), random_images(protocol, 2, 1)
     ipc = protocol.default_ipc or 1
-    surroundings = context(tmp_path, data=data, protocol=shortened(protocol), short=False, ipc=ipc)
+    short = shortened(protocol)
+    if short.teacher and short.teacher.use.name != "trained":
+        # One that has to be downloaded has tests of its own.
+        short = short.override({"teacher.use": "trained"})
+    surroundings = context(tmp_path, data=data, protocol=short, short=False, ipc=ipc)
     made = CompressedSet.of_rows(data, torch.arange(ROWS))
     found = evaluated(surroundings, made, test)
     assert found.steps == 2
@@ -115,5 +152,5 @@ def test_a_protocol_trains_its_student_proxy_and_reference_for_two_steps(protoco
     assert bool(torch.isfinite(surroundings.score("el2n")).all())
 
     if protocol.reference:
-        whole = context(tmp_path / "whole", data=data, protocol=shortened(protocol), short=False, ipc=None)
+        whole = context(tmp_path / "whole", data=data, protocol=short, short=False, ipc=None)
         assert evaluated(whole, made, test).steps == 2

@@ -16,13 +16,16 @@ from rethinkdc.study import load_study, shipped_studies
 def test_a_study_names_methods_and_a_protocol_that_exist(name: str) -> None:
     registry, study = Registry(), load_study(name)
     assert study.title
-    assert study.protocol
-    assert registry.protocol(study.protocol).id == study.protocol
     for block in study.blocks():
+        assert block.protocol
+        protocol = registry.protocol(block.protocol)
+        assert protocol.id == block.protocol
         for compressor in block.compressors or ():
             assert isinstance(registry.build("compressor", compressor), Compressor)
         for labeler in block.labelers or ():
-            assert isinstance(registry.build("labeler", labeler), Labeler)
+            built = registry.build("labeler", labeler)
+            assert isinstance(built, Labeler)
+            assert protocol.admits(built.track)
 
 
 def test_a_study_beside_protocols_is_not_read_as_one(tmp_path: Path) -> None:

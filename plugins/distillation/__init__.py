@@ -1,0 +1,1 @@
+"""Sets that a teacher's knowledge is distilled into."""

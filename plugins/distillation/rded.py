@@ -1,0 +1,37 @@
+"""RDED: realistic, diverse, efficient distillation without optimisation (Sun et al., CVPR 2024, arXiv 2312.03526).
+
+Specified after the authors' code, LINs-lab/RDED at 3f6453d, with its defects left out: draws are seeded, a pool that is
+too small is refused, and pixels are rounded, not truncated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from torch import Tensor
+
+from rethinkdc.context import Context
+from rethinkdc.hookspecs import hookimpl
+from rethinkdc.method import Method
+from rethinkdc.selection.classwise import random_ranks
+from rethinkdc.stitching import Stitching
+from rethinkdc.types import Budget, Images
+
+
+class RDED(Stitching):
+    """Stitches the random crops that a teacher finds easiest, one of each image, from a random pool."""
+
+    name: ClassVar[str] = "rded"
+    paper: ClassVar[str] = "arXiv 2312.03526"
+
+    def pools(self, data: Images, budget: Budget, context: Context) -> Sequence[Tensor]:
+        order = random_ranks(len(data), context.generator("set", "pool"))
+        by_class = data.targets[order]
+        return [order[by_class == index][: self.pool] for index in range(budget.classes)]
+
+
+@hookimpl
+def register_methods() -> list[type[Method]]:
+    """Returns the compressor ``rded``."""
+    return [RDED]
