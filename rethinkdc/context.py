@@ -1,6 +1,6 @@
 """What a plugin is given beside the data: the device, the seeds, and artefacts computed once and shared.
 
-Everything expensive goes through :meth:`Context._artefact`: keyed by all that it depends on, atomic, checksummed,
+Everything expensive goes through :meth:`Context.artefact`: keyed by all that it depends on, atomic, checksummed,
 resumed after a kill, with the notes and the seconds of its making kept beside it, so that a record tells the true cost
 also when the work was done by an earlier run.
 """
@@ -37,7 +37,14 @@ from rethinkdc.proxy import (
     write_predictions,
 )
 from rethinkdc.storage import digest, keep_part
-from rethinkdc.teachers import TEACHER_SEMANTICS, read_teacher, teacher_recipe, teacher_top1, train_teacher
+from rethinkdc.teachers import (
+    TEACHER_SEMANTICS,
+    read_teacher,
+    teacher_recipe,
+    teacher_top1,
+    teachers_definition,
+    train_teacher,
+)
 from rethinkdc.training.loop import LOOP_REVISION
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.training.trace import Trace
@@ -245,7 +252,16 @@ class Context:
             )
 
         folder = self.artefact("teachers", key, "teacher", build)
-        return read_teacher(folder, f"trained:recipe={name}", self.data, self.protocol, recipe, model, self.device)
+        return read_teacher(
+            folder,
+            f"trained:recipe={name}",
+            self.data,
+            self.protocol,
+            recipe,
+            model,
+            self.define(model),
+            self.device,
+        )
 
     def compress(self, reference: Reference | str, data: Images, budget: Budget) -> CompressedSet:
         """The set that a compressor makes of ``data``, checked against the budget.
@@ -257,7 +273,7 @@ class Context:
         definition = self.define(method)
         key = {"compressor": definition, "budget": budget.model_dump(), **self._depends(data)}
         if names_kind(method, "teacher", self.build):
-            key["teachers"] = self.protocol.teacher_digest
+            key["teachers"] = teachers_definition(self.protocol, self.build, self.define)
 
         def build(inner: Context, out: Path) -> None:
             made = method.compress(data, budget, inner)

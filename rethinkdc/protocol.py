@@ -118,7 +118,8 @@ class Protocol(_Frozen):
             )
         if self.soft and self.teacher is None:
             raise ValueError("a protocol of the soft track needs a [teacher]")
-        if self.soft and self.training.optimizer.name == "sgd" and not self.soft.t_squared:
+        recipes = [self.training, *([self.reference] if self.reference else [])]
+        if self.soft and not self.soft.t_squared and any(recipe.optimizer.name == "sgd" for recipe in recipes):
             # Without the factor the gradient is about 1 / T^2 of the usual: AdamW does not mind, SGD stands still.
             raise ValueError("SGD under soft labels needs t_squared = true")
         return self

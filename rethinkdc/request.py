@@ -14,11 +14,13 @@ from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.split import stratified_split
 from rethinkdc.data.splits import Schema, Splits
 from rethinkdc.errors import DataError, RequestError, UnsupportedError
+from rethinkdc.labelers import LABEL_SEMANTICS
 from rethinkdc.method import Method, Reference, names_kind, parse_reference
 from rethinkdc.protocol import Network, Protocol
 from rethinkdc.proxy import TRACE_SEMANTICS
 from rethinkdc.registry import Registry
 from rethinkdc.storage import digest
+from rethinkdc.teachers import teachers_definition
 from rethinkdc.training.loop import LOOP_REVISION
 from rethinkdc.types import AXES, Budget, Seeds
 from rethinkdc.views import VIEWS_REVISION
@@ -54,7 +56,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """A request with every name resolved; ``key`` names the run."""
+    """A request with every name resolved; ``key`` names the run.
+
+    ``modified``: an override changes this run, which then never stands in a table with the original's.
+    """
 
     request: Request
     dataset: Dataset
@@ -66,6 +71,7 @@ class Plan:
     labeler: Labeler
     evaluator: Evaluator
     ipc: int | None
+    modified: bool
     definition: dict[str, Any]
     labels: dict[str, str]
     key: str
@@ -100,10 +106,14 @@ def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[
     compressor = None if made else registry.build("compressor", request.compressor)
     assert isinstance(labeler, Labeler)
     assert isinstance(evaluator, Evaluator)
-    dataset, fingerprint, protocol = _surroundings(request, registry, cache, labeler)
+    dataset, fingerprint, original = _surroundings(request, registry, cache, labeler)
+    protocol = original.override(request.overrides)
+    for score, values in protocol.proxy.scores.items():
+        registry.build("score", Reference(name=score, values=values))
     student = _student(request, registry, protocol)
     model = registry.build("model", student.model)
     ipc = made["ipc"] if made else _ipc(request, compressor, protocol)
+    soft = {"labels": LABEL_SEMANTICS} if labeler.track != "hard" else {}
     definition = {
         "dataset": fingerprint,
         "compressor": made or (registry.definition(compressor) if compressor else None),
@@ -114,10 +124,20 @@ def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[
         "ipc": ipc,
         "seeds": request.seeds.model_dump(),
         "tune": request.tune,
-        "semantics": {"views": VIEWS_REVISION, "loop": LOOP_REVISION, "trace": TRACE_SEMANTICS, "set": SET_SEMANTICS},
+        "semantics": {
+            "views": VIEWS_REVISION,
+            "loop": LOOP_REVISION,
+            "trace": TRACE_SEMANTICS,
+            "set": SET_SEMANTICS,
+            **soft,
+        },
     }
-    if any(method and names_kind(method, "teacher", registry.build) for method in (compressor, labeler)):
-        definition["teachers"] = protocol.teacher_digest
+    asking = {
+        name: teachers_definition(protocol, registry.build, registry.definition)
+        for name, method in (("compressor_teachers", compressor), ("labeler_teachers", labeler))
+        if method and names_kind(method, "teacher", registry.build)
+    }
+    definition |= asking
     labels = {
         "compressor": registry.label(compressor) if compressor else made["name"] if made else "",
         "labeler": registry.label(labeler),
@@ -139,6 +159,8 @@ def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[
         labeler=labeler,
         evaluator=evaluator,
         ipc=ipc,
+        # What another teacher changes is only what asks one.
+        modified=protocol.digest != original.digest or (bool(asking) and protocol.modified),
         definition=definition,
         labels=labels,
         key=digest(definition)[:KEY_LENGTH],
@@ -148,7 +170,7 @@ def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[
 def _surroundings(
     request: Request, registry: Registry, cache: Cache, labeler: Labeler
 ) -> tuple[Dataset, str, Protocol]:
-    """The dataset, its fingerprint, and the protocol with its overrides: checked to go together."""
+    """The dataset, its fingerprint, and the protocol before any override: checked to go together."""
     chosen = registry.protocol(request.protocol) if request.protocol else None
     dataset = registry.dataset(request.dataset or (chosen and chosen.default_dataset) or DEFAULT_DATASET)
     if chosen and not chosen.admits(labeler.track):
@@ -162,9 +184,6 @@ def _surroundings(
     protocol = chosen or registry.default_protocol(dataset, schema, labeler.track)
     if not protocol.fits(schema):
         raise _misfit(protocol, registry.label(dataset), schema)
-    protocol = protocol.override(request.overrides)
-    for score, values in protocol.proxy.scores.items():
-        registry.build("score", Reference(name=score, values=values))
     return dataset, fingerprint, protocol
 
 

@@ -206,7 +206,7 @@ class Runner:
             definition=plan.definition,
             protocol_digest=plan.protocol.digest,
             dataset_fingerprint=plan.dataset_fingerprint,
-            modified=plan.protocol.modified,
+            modified=plan.modified,
             tune=plan.request.tune,
             track=plan.labeler.track,
             environment={**environment(self.device), "threads": self.threads},

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 
 from rethinkdc.errors import RequestError, nearest
+from rethinkdc.method import Method, Reference
 from rethinkdc.metrics import weights_digest
 from rethinkdc.models.model import Model, build_seeded
 from rethinkdc.protocol import Protocol, TeacherRecipe
@@ -23,6 +26,27 @@ from rethinkdc.views import Views
 TEACHER_SEMANTICS = 1
 """Raised whenever a teacher of the same recipe would have other weights."""
 _WEIGHTS = "model.safetensors"
+
+
+def teachers_definition(
+    protocol: Protocol, build: Callable[[str, Reference], Method], define: Callable[[Method], dict[str, Any]]
+) -> dict[str, Any]:
+    """All that the protocol's teachers depend on, as JSON data: for the keys of what asks one.
+
+    Args:
+        protocol: its store, test view, teacher and recipes count.
+        build: makes a method from a kind and a reference (the registry's).
+        define: JSON definition of a method (the registry's): a file counts by its content, a model with its revision.
+    """
+    known = protocol.teacher
+    return {
+        "semantics": TEACHER_SEMANTICS,
+        "protocol": protocol.teacher_digest,
+        "use": define(build("teacher", known.use)) if known else None,
+        "models": {name: define(build("model", recipe.model)) for name, recipe in known.recipes.items()}
+        if known
+        else {},
+    }
 
 
 def teacher_recipe(protocol: Protocol, name: str) -> TeacherRecipe:
@@ -95,9 +119,27 @@ def train_teacher(
 
 
 def read_teacher(
-    folder: Path, name: str, data: Images, protocol: Protocol, recipe: TeacherRecipe, model: Model, device: torch.device
+    folder: Path,
+    name: str,
+    data: Images,
+    protocol: Protocol,
+    recipe: TeacherRecipe,
+    model: Model,
+    definition: dict[str, Any],
+    device: torch.device,
 ) -> Teacher:
-    """The teacher that :func:`train_teacher` left in ``folder``; ``name`` is what records call it."""
+    """The teacher that :func:`train_teacher` left in ``folder``.
+
+    Args:
+        folder: of the artefact.
+        name: what records call it.
+        data: the training set.
+        protocol: its store and test view count.
+        recipe: model and normalisation.
+        model: the recipe's architecture.
+        definition: JSON definition of ``model``.
+        device: where it is to run.
+    """
     size = protocol.store.size
     network = build_seeded(model, len(data.class_names), size, 0)
     network.load_state_dict(load_file(folder / _WEIGHTS))
@@ -108,7 +150,7 @@ def read_teacher(
         std=recipe.std,
         size=size,
         test=observed_view(protocol, recipe.source),
-        digest=digest([weights_digest(network), recipe.mean, recipe.std, size]),
+        digest=digest([definition, weights_digest(network), recipe.mean, recipe.std, size]),
         device=device,
     )
 

@@ -31,8 +31,8 @@ _PREFIXES = ("module.", "_orig_mod.")
 class Checkpoint(TeacherSource):
     """Weights from a file (``.safetensors``, or a state dict that torch.save wrote), for a model that is named.
 
-    Nothing is unpickled beyond tensors and plain containers. What is left out is the protocol's student's: the
-    normalisation, and the store's size and the test view.
+    Nothing is unpickled beyond tensors and plain containers. What is left out is the protocol's: the proxy's
+    normalisation, the store's size, and its view of a whole image.
     """
 
     name: ClassVar[str] = "checkpoint"
@@ -40,10 +40,8 @@ class Checkpoint(TeacherSource):
 
     path: Annotated[str, Content()] = Field(description="The file.")
     model: Annotated[Reference, OfKind("model")] = Field(description="The architecture that the weights are of.")
-    mean: tuple[float, float, float] | None = Field(
-        None, description="Channel means of its input; none = the student's."
-    )
-    std: tuple[float, float, float] | None = Field(None, description="Standard deviations; none = the student's.")
+    mean: tuple[float, float, float] | None = Field(None, description="Channel means of its input; none = the proxy's.")
+    std: tuple[float, float, float] | None = Field(None, description="Standard deviations; none = the proxy's.")
     size: int | None = Field(None, ge=1, description="Side of its input in px; none = that of the store.")
     resize: int | None = Field(None, ge=1, description="Test images are resized to this before the centre crop.")
     fit: Fit = Field("centre", description="How a test image is resized; used with resize.")
@@ -51,9 +49,11 @@ class Checkpoint(TeacherSource):
     external: str = Field("", description="Data beyond the training set that it has seen; the record tells of it.")
 
     def provide(self, context: Context) -> Teacher:
-        student, store = context.protocol.student, context.protocol.store
-        mean, std, size = self.mean or student.mean, self.std or student.std, self.size or store.size
-        module = build_seeded(context.method("model", self.model), len(context.data.class_names), size, 0)
+        # The proxy's and not the student's: what a set depends on holds the one and not the other.
+        proxy, store = context.protocol.proxy, context.protocol.store
+        mean, std, size = self.mean or proxy.mean, self.std or proxy.std, self.size or store.size
+        model = context.method("model", self.model)
+        module = build_seeded(model, len(context.data.class_names), size, 0)
         _fill(module, _state(Path(self.path).expanduser()), self.path, str(self.model))
         view = (
             TestView(resize=self.resize, size=size, fit=self.fit, interpolation=self.interpolation)
@@ -67,7 +67,7 @@ class Checkpoint(TeacherSource):
             std=std,
             size=size,
             test=view,
-            digest=digest([weights_digest(module), mean, std, size]),
+            digest=digest([context.define(model), weights_digest(module), mean, std, size]),
             device=context.device,
             external=self.external,
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from pydantic import Field
+import torch
+from pydantic import Field, field_validator
 from torch import nn
 
 from rethinkdc.context import Context
@@ -25,13 +26,21 @@ class TimmTeacher(TeacherSource):
     name: ClassVar[str] = "timm"
     family: ClassVar[str] = "teachers"
 
-    id: str = Field(description="Name as timm.list_pretrained() prints it, with or without a weights tag.")
+    id: str = Field(description="Name and weights tag as timm.list_pretrained() prints them; no tag = timm's default.")
+
+    @field_validator("id")
+    @classmethod
+    def _with_its_tag(cls, value: str) -> str:
+        import timm
+
+        # Without it a record would mean whatever weights the installed timm prefers.
+        config = None if "." in value else timm.get_pretrained_cfg(value)
+        return f"{value}.{config.tag}" if config is not None and config.tag else value
 
     def provide(self, context: Context) -> Teacher:
         import timm
 
-        known = timm.list_pretrained()
-        require_listed(self.id, [*known, *(name.partition(".")[0] for name in known)], "timm")
+        require_listed(self.id, timm.list_pretrained(), "timm")
         config = timm.get_pretrained_cfg(self.id)
         wanted = len(context.data.class_names)
         if config is not None and config.num_classes != wanted:
@@ -46,7 +55,9 @@ def _pretrained(identity: str) -> nn.Module:
     import timm
 
     try:
-        model: nn.Module = timm.create_model(identity, pretrained=True)
+        # The weights that are drawn before the pretrained ones replace them are nobody else's random numbers.
+        with torch.random.fork_rng(devices=[]):
+            model: nn.Module = timm.create_model(identity, pretrained=True)
     except (OSError, RuntimeError) as error:
         raise RequestError(
             f"The weights of timm/{identity} are neither here nor can they be downloaded ({error}). Download them once "
@@ -69,7 +80,7 @@ def _teacher(source: TimmTeacher, module: nn.Module, context: Context) -> Teache
         std=std,
         size=size,
         test=TestView(resize=round(size / config["crop_pct"]), size=size, fit="centre", interpolation=interpolation),
-        digest=digest([weights_digest(module), mean, std, size]),
+        digest=digest([source.id, weights_digest(module), mean, std, size]),
         device=context.device,
         external=f"weights of timm/{source.id}",
     )

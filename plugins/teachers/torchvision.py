@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from urllib.parse import urlparse
 
+import torch
 from pydantic import Field
 from torch import nn
 
@@ -18,6 +19,8 @@ from rethinkdc.models import require_listed
 from rethinkdc.storage import digest
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.teacher import Teacher
+
+_IMAGENET_IMAGES, _IMAGENET_CLASSES = 1_281_167, 1000
 
 
 class TorchvisionTeacher(TeacherSource):
@@ -48,9 +51,28 @@ class TorchvisionTeacher(TeacherSource):
                 f"The teacher torchvision/{self.id}:weights={self.weights} tells {classes} classes apart, and the "
                 f"data has {wanted}. Use a teacher of this data: trained, or checkpoint:path=FILE."
             )
-        module = torchvision.models.get_model(self.id, weights=None, num_classes=classes)
-        module.load_state_dict(_downloaded(weights.url, f"torchvision/{self.id}:weights={self.weights}"))
+        module = _filled(self.id, weights, f"torchvision/{self.id}:weights={self.weights}")
         return _teacher(self, module, weights.transforms(), context)
+
+
+def _filled(identity: str, weights: Any, name: str) -> nn.Module:
+    """The network with its weights, built as the ones that were trained."""
+    import torchvision.models
+
+    options: dict[str, Any] = {}
+    if identity in ("googlenet", "inception_v3"):
+        options["transform_input"] = True
+    elif identity.startswith("vit_"):
+        options["image_size"] = weights.meta["min_size"][0]
+    state = _downloaded(weights.url, name)
+    # The weights that are drawn before these replace them are nobody else's random numbers.
+    with torch.random.fork_rng(devices=[]):
+        module: nn.Module = torchvision.models.get_model(identity, weights=None, **options)
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        raise RequestError(f"The weights of {name} do not fit the network of this torchvision: {error}") from error
+    return module
 
 
 def _downloaded(url: str, name: str) -> dict[str, Any]:
@@ -79,10 +101,16 @@ def _teacher(source: TorchvisionTeacher, module: nn.Module, preset: Any, context
         std=std,
         size=size,
         test=TestView(resize=int(preset.resize_size[0]), size=size, fit="centre", interpolation=interpolation),
-        digest=digest([weights_digest(module), mean, std, size]),
+        digest=digest([source.id, weights_digest(module), mean, std, size]),
         device=context.device,
-        external=f"{source.weights} weights of torchvision",
+        external="" if _own_data(source, context) else f"{source.weights} weights of torchvision",
     )
+
+
+def _own_data(source: TorchvisionTeacher, context: Context) -> bool:
+    """Whether the weights were trained on the very classes and number of images that the run has."""
+    plain = source.weights.startswith("IMAGENET1K_V")
+    return plain and len(context.data) == _IMAGENET_IMAGES and len(context.data.class_names) == _IMAGENET_CLASSES
 
 
 @hookimpl

@@ -162,9 +162,9 @@ def _ranked(rows: list[Row], better: str) -> tuple[Row, ...]:
 
 
 def _method(record: Record) -> str:
-    # A run that asks a teacher is also defined by the protocol's teachers, which hard protocols leave out of theirs.
-    teachers = record.definition.get("teachers")
-    return digest([record.definition["compressor"], record.definition["labeler"], *([teachers] if teachers else [])])
+    # What asks a teacher is also defined by the protocol's teachers, which hard protocols leave out of their digest.
+    teachers = [record.definition.get(name) for name in ("compressor_teachers", "labeler_teachers")]
+    return digest([record.definition["compressor"], record.definition["labeler"], teachers])
 
 
 def _spelled(key: str, methods: dict[str, list[Record]]) -> str:
@@ -172,7 +172,7 @@ def _spelled(key: str, methods: dict[str, list[Record]]) -> str:
     first = methods[key][0]
     names = ("compressor", "labeler")
     alike = [group for group in methods.values() if all(group[0].labels[name] == first.labels[name] for name in names)]
-    mark = f" #{digest(first.definition['compressor'])[:_LEAST_PREFIX]}" if len(alike) > 1 else ""
+    mark = f" #{key[:_LEAST_PREFIX]}" if len(alike) > 1 else ""
     return first.labels["compressor"] + mark
 
 
@@ -180,10 +180,11 @@ def _random_beside(record: Record, methods: dict[str, list[Record]]) -> list[Rec
     """The records of plain ``random`` under the same labels, of its newest revision; none for itself and full sets."""
     if record.definition["ipc"] is None or _is_random(record):
         return []
+    labels = ("labeler", "labeler_teachers")
     found = [
         group
         for group in methods.values()
-        if _is_random(group[0]) and group[0].definition["labeler"] == record.definition["labeler"]
+        if _is_random(group[0]) and all(group[0].definition.get(name) == record.definition.get(name) for name in labels)
     ]
     return max(found, key=lambda group: group[0].definition["compressor"]["revision"], default=[])
 

@@ -71,7 +71,7 @@ def _planned(cell: Cell, remains: bool) -> dict[str, Any]:
         **cell.plan.labels,
         "seeds": cell.plan.definition["seeds"],
         "tune": cell.plan.request.tune,
-        "modified": cell.plan.protocol.modified,
+        "modified": cell.plan.modified,
         "status": cell.state,
         "reason": found.reason if found else "",
         "to_run": remains,

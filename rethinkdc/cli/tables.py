@@ -84,7 +84,9 @@ def difference_to_random(record: Record, records: Records, registry: Registry) -
     if record.evaluation is None:
         return None
     random = registry.definition(registry.build("compressor", "random"))
-    key = digest({**record.definition, "compressor": random})[:KEY_LENGTH]
+    # It asks no teacher, whatever this run's compressor does.
+    others = {key: value for key, value in record.definition.items() if key != "compressor_teachers"}
+    key = digest({**others, "compressor": random})[:KEY_LENGTH]
     if key == record.key:
         return None
     try:
@@ -316,4 +318,5 @@ def _receiver_bytes(record: Record) -> str:
     cost = record.cost
     assert cost is not None
     lossy = cost.image_bytes.get("lossy")
-    return "" if lossy is None else f"{lossy + cost.label_bytes + cost.teacher_bytes:,} (JPEG, labels, teacher)"
+    parts = "JPEG, labels and teacher" if cost.teacher_bytes else "JPEG and labels"
+    return "" if lossy is None else f"{lossy + cost.label_bytes + cost.teacher_bytes:,} ({parts})"

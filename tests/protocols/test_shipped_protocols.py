@@ -92,8 +92,12 @@ def test_a_protocol_ships_a_weak_a_standard_and_a_strong_teacher(protocol: Proto
 def test_a_soft_protocol_is_its_hard_one_with_soft_labels_and_a_mix(protocol: Protocol) -> None:
     assert protocol.soft is not None
     hard = Registry().protocol(protocol.id.replace("soft", "hard"))
-    own = {"id", "summary", "sources", "track", "soft", "training"}
+    own = {"id", "summary", "sources", "track", "soft", "training", "reference"}
     assert protocol.model_dump(exclude=own) == hard.model_dump(exclude=own)
+    if protocol.reference and hard.reference:
+        optimiser = {"optimizer": protocol.reference.optimizer, "schedule": protocol.reference.schedule}
+        assert protocol.reference == hard.reference.model_copy(update=optimiser)
+        assert protocol.reference.optimizer.name == "adamw"
     assert protocol.training.model_copy(update={"mix": None}) == hard.training
     assert protocol.training.mix == CutMix(op="cutmix", alpha=1.0)
 
