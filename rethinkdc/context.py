@@ -25,7 +25,7 @@ from rethinkdc.compressed import Card, CompressedSet, load_working, save_working
 from rethinkdc.compressed.working import load_tensors
 from rethinkdc.errors import RequestError
 from rethinkdc.memory import PeakMeter
-from rethinkdc.method import Method, Reference, names_kind
+from rethinkdc.method import Method, Reference, named_methods
 from rethinkdc.protocol import Network, Protocol
 from rethinkdc.proxy import (
     TRACE_SEMANTICS,
@@ -78,6 +78,7 @@ class Context:
         test: the run's test images: only to tell how good a teacher is, never to choose by.
         ipc: the run's images per class; None for the full set.
         student: the network that the run trains.
+        tuning: whether both parts of the data are splits of a training set that others may have seen whole.
         folder: a private working folder that survives a kill.
         progress: where long work reports to.
         workers: threads that render views ahead.
@@ -86,6 +87,9 @@ class Context:
         costs: ``stage:key`` -> seconds of its making.
         memory: ``stage:key`` -> bytes of resident memory that its making took at its peak.
         meter: measures the work that is going on; None outside any.
+        asks_teachers: whether what is being made may ask a teacher.
+        makes_set: whether what is being made is a compressed set.
+        earlier: seconds that earlier tries spent on parts that were found.
     """
 
     data: Images
@@ -98,6 +102,7 @@ class Context:
     test: Images | None = None
     ipc: int | None = None
     student: Network | None = None
+    tuning: bool = False
     folder: Path = field(default_factory=Path.cwd)
     progress: Progress = field(default_factory=Silent)
     workers: int = 0
@@ -106,6 +111,9 @@ class Context:
     costs: dict[str, float] = field(default_factory=dict)
     memory: dict[str, int] = field(default_factory=dict)
     meter: PeakMeter | None = None
+    asks_teachers: bool = True
+    makes_set: bool = False
+    earlier: float = 0.0
     _part_calls: int = field(default=0, init=False)
 
     def generator(self, axis: Axis, *names: str | int) -> torch.Generator:
@@ -136,7 +144,8 @@ class Context:
         with self.progress.task("parts", count) as done:
             for index in range(count):
                 path = folder / f"part-{index:05d}.safetensors"
-                keep_part(path, lambda: save(_contiguous(make(index))))  # noqa: B023 - called at once
+                found = keep_part(path, lambda: save(_contiguous(make(index))))  # noqa: B023 - called at once
+                self.earlier += found or 0.0
                 done(1)
         return [load_tensors(folder / f"part-{index:05d}.safetensors") for index in range(count)]
 
@@ -187,8 +196,10 @@ class Context:
         """
         method = self.build("score", reference)
         key = {"score": self.define(method), **self._depends(self.data)}
+        teachers = self._teachers_of(method, key)
 
         def build(inner: Context, out: Path) -> None:
+            inner.asks_teachers = bool(teachers)
             found, rows = method.score(self.data, inner).to(torch.float32), len(self.data)
             missing = int(torch.isnan(found).sum())
             if found.shape != (rows,) or missing != rows - method.pooled(rows):
@@ -207,8 +218,17 @@ class Context:
             reference: which; None = the protocol's.
 
         Raises:
-            RequestError: the protocol has none, or the named one cannot be had.
+            RequestError: the protocol has none, the named one cannot be had or may have seen the split that is tuned
+                on, or the method that asks declares no parameter that names a teacher.
         """
+        return self._asked(reference, "set" if self.makes_set else "labels")
+
+    def _asked(self, reference: Reference | str | None, purpose: str) -> Teacher:
+        if not self.asks_teachers:
+            raise RequestError(
+                "A compressor or score that asks a teacher must say so, because its sets depend on it: give it a "
+                'parameter such as teacher: Annotated[Reference | None, OfKind("teacher")] = Field(None, ...).'
+            )
         if reference is None and self.protocol.teacher is None:
             raise RequestError(
                 f"The protocol {self.protocol.id} has no [teacher]. Name one: timm/NAME, torchvision/NAME or "
@@ -216,12 +236,17 @@ class Context:
             )
         chosen = self.protocol.teacher.use if reference is None and self.protocol.teacher else reference
         assert chosen is not None
-        found: Teacher = self.build("teacher", chosen).provide(self)
+        source = self.build("teacher", chosen)
+        if self.tuning and not source.trained_here:
+            raise RequestError(
+                f"--tune trains and tests on a split of the training set, and the teacher {source.name} may have seen "
+                "both parts. Use one that is trained on the first: teachers=[trained]."
+            )
+        found: Teacher = source.provide(self)
         teacher = replace(found, top1=self._teacher_top1(found))
-        about = {"top1": teacher.top1, "digest": teacher.digest, "bytes": teacher.bytes}
-        self.note(teachers={**self.notes.get("teachers", {}), teacher.id: about})
-        if teacher.external:
-            self.note(external_data=sorted({*self.notes.get("external_data", ()), teacher.external}))
+        about = {"top1": teacher.top1, "digest": teacher.digest, "bytes": teacher.bytes, "for": [purpose]}
+        external = {"external_data": [teacher.external]} if teacher.external else {}
+        self.notes = merged_notes(self.notes, {"teachers": {teacher.id: about}, **external})
         return teacher
 
     def trained_teacher(self, name: str) -> Teacher:
@@ -272,10 +297,10 @@ class Context:
         method = self.build("compressor", reference)
         definition = self.define(method)
         key = {"compressor": definition, "budget": budget.model_dump(), **self._depends(data)}
-        if names_kind(method, "teacher", self.build):
-            key["teachers"] = teachers_definition(self.protocol, self.build, self.define)
+        teachers = self._teachers_of(method, key)
 
         def build(inner: Context, out: Path) -> None:
+            inner.asks_teachers, inner.makes_set = bool(teachers), True
             made = method.compress(data, budget, inner)
             check_budget(made, method.name, budget, budgeted=method.budgeted, balanced=method.balanced)
             given = made.card.model_dump(exclude_defaults=True)
@@ -288,22 +313,33 @@ class Context:
                     "dataset_fingerprint": data.fingerprint,
                     "versions": {name: version(name) for name in ("rethinkdc", "torch", "pillow")},
                     "notes": inner.notes,
+                    "external_data": inner.notes.get("external_data", []),
                     **given,
                 }
             )
             save_working(made.with_card(card), out)
 
         folder = self.artefact("sets", key, "selection" if method.rows_per_canvas() else "synthesis", build)
+        # Measured here: how good a teacher is on the test images is no part of a set.
+        for named in teachers:
+            self._asked(named, "set")
         made = load_working(folder, data)
         # The same set serves every protocol with this store and proxy; the card names the one that asks now.
         asked = {
             "protocol": self.protocol.id,
             "protocol_digest": self.protocol.digest,
-            "seconds": by_stage(json.loads((folder / "about.json").read_text())["costs"]),
+            "seconds": json.loads((folder / "about.json").read_text())["costs"],
         }
         return made.with_card(made.card.model_copy(update=asked))
 
     # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _teachers_of(self, method: Method, key: dict[str, Any]) -> list[Reference | None]:
+        """What a method's parameters name as teachers; then the key of what it makes holds all that they depend on."""
+        found = list(named_methods(method, "teacher", self.build))
+        if found:
+            key["teachers"] = teachers_definition(self.protocol, self.build, self.define)
+        return found
 
     def _teacher_top1(self, teacher: Teacher) -> float | None:
         """Measured once for each teacher and test set."""
@@ -378,14 +414,25 @@ class Context:
         name = digest(key)
 
         def make(work: Path, out: Path) -> None:
-            # The student and the ipc are no part of a key, so what is made must not see them.
+            # The student, the ipc and the test images are no part of a key, so what is made must not see them.
             meter = PeakMeter()
-            inner = replace(self, folder=work, notes={}, costs={}, memory={}, meter=meter, student=None, ipc=None)
+            inner = replace(
+                self,
+                folder=work,
+                notes={},
+                costs={},
+                memory={},
+                meter=meter,
+                student=None,
+                ipc=None,
+                test=None,
+                earlier=0.0,
+            )
             before = time.perf_counter()
             told = build(inner, out) or 0.0
             # What nested artefacts took is theirs, whether they were made just now or long ago.
             fresh = inner.costs.pop("fresh", 0.0)
-            inner.costs[f"{stage}:{name}"] = max(told, time.perf_counter() - before - fresh)
+            inner.costs[f"{stage}:{name}"] = max(told, time.perf_counter() - before - fresh + inner.earlier)
             inner.memory[f"{stage}:{name}"] = meter.read()
             about = {"notes": inner.notes, "costs": inner.costs, "memory": inner.memory}
             (out / "about.json").write_text(json.dumps(about, indent=1))
@@ -397,11 +444,25 @@ class Context:
         if self.meter:
             self.meter.resume()
         about = json.loads((folder / "about.json").read_text())
-        self.notes.update(about["notes"])
+        self.notes = merged_notes(self.notes, about["notes"])
         self.costs.update(about["costs"])
         self.memory.update(about.get("memory", {}))
         self.costs["fresh"] = self.costs.get("fresh", 0.0) + time.perf_counter() - started
         return folder
+
+
+def merged_notes(notes: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts for a record from two sources: teachers and external data add up, of all else the newer counts."""
+    merged = {**notes, **more}
+    if external := {*notes.get("external_data", ()), *more.get("external_data", ())}:
+        merged["external_data"] = sorted(external)
+    teachers: dict[str, dict[str, Any]] = {key: dict(about) for key, about in notes.get("teachers", {}).items()}
+    for key, about in more.get("teachers", {}).items():
+        known = teachers.get(key, {})
+        measured = known.get("top1") if about["top1"] is None else about["top1"]
+        roles = sorted({*known.get("for", ()), *about["for"]})
+        teachers[key] = {**about, "top1": measured, "for": roles}
+    return {**merged, "teachers": teachers} if teachers else merged
 
 
 def by_stage(costs: Mapping[str, float]) -> dict[str, float]:

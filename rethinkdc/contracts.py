@@ -15,6 +15,7 @@ from rethinkdc.types import Budget, Images, Supervision, Track
 
 if TYPE_CHECKING:
     from rethinkdc.context import Context
+    from rethinkdc.protocol import Protocol
 
 
 class Compressor(Method):
@@ -85,9 +86,20 @@ class Labeler(Method):
 
 
 class TeacherSource(Method):
-    """Gives a trained network that labels, scores or is inverted. Ask for one with ``context.teacher(reference)``."""
+    """Gives a trained network that labels, scores or is inverted. Ask for one with ``context.teacher(reference)``.
+
+    ``trained_here``: on the run's training set alone, so that it may be used while a protocol is tuned.
+    """
 
     kind: ClassVar[str] = "teacher"
+    trained_here: ClassVar[bool] = False
+
+    def check(self, protocol: Protocol, classes: int) -> None:
+        """Refuses what can be seen to fail without training or loading anything.
+
+        Raises:
+            RequestError: says what does not fit the protocol or the number of classes.
+        """
 
     def provide(self, context: Context) -> Teacher:
         """Returns the frozen network with its normalisation, size and test view; its logits have the data's classes.

@@ -66,6 +66,20 @@ class SoftLabeler(Labeler):
         return Ensemble([context.teacher(reference) for reference in wanted], self.averaging)
 
 
+class BatchStatistics(SoftLabeler):
+    """Base of those that label views, not images: a teacher may take its batch's statistics."""
+
+    teacher_bn: Literal["running", "batch"] = Field(
+        "running", description="Statistics of the teachers' BatchNorm: their own, or those of the batch that is asked."
+    )
+
+    def ensemble(self, context: Context) -> Ensemble:
+        found = super().ensemble(context)
+        if self.teacher_bn == "running":
+            return found
+        return Ensemble([teacher.with_batch_statistics() for teacher in found.teachers], self.averaging)
+
+
 class Tempered(SoftLabeler):
     """Base of those whose loss is the divergence of two softmaxes at one temperature."""
 
@@ -93,18 +107,8 @@ class Tempered(SoftLabeler):
         return partial(_distilled, temperature=soft.temperature, t_squared=soft.t_squared)
 
 
-class OfViews(Tempered):
-    """Base of those that label views, not images: a teacher may take its batch's statistics."""
-
-    teacher_bn: Literal["running", "batch"] = Field(
-        "running", description="Statistics of the teachers' BatchNorm: their own, or those of the batch that is asked."
-    )
-
-    def ensemble(self, context: Context) -> Ensemble:
-        found = super().ensemble(context)
-        if self.teacher_bn == "running":
-            return found
-        return Ensemble([teacher.with_batch_statistics() for teacher in found.teachers], self.averaging)
+class OfViews(Tempered, BatchStatistics):
+    """Base of those that label views by the divergence of two softmaxes."""
 
 
 class Stored(OfViews, ABC):
@@ -151,7 +155,7 @@ class Stored(OfViews, ABC):
             return training.render(Drawn(schedule.key(batch), schedule.rows(batch)))
 
         def build(inner: Context, out: Path) -> None:
-            write_labels(
+            inner.earlier += write_labels(
                 shards,
                 ensemble,
                 render,
@@ -168,4 +172,14 @@ def _distilled(logits: Tensor, soft: Tensor, hard: Tensor, *, temperature: float
     return distillation(logits, soft, temperature, t_squared=t_squared)
 
 
-__all__ = ["LABEL_SEMANTICS", "Mix", "OfViews", "SoftLabeler", "Stored", "Tempered", "index_bytes", "mix_op"]
+__all__ = [
+    "LABEL_SEMANTICS",
+    "BatchStatistics",
+    "Mix",
+    "OfViews",
+    "SoftLabeler",
+    "Stored",
+    "Tempered",
+    "index_bytes",
+    "mix_op",
+]

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -103,8 +103,8 @@ class OfKind:
     kind: str
 
 
-def names_kind(method: Method, kind: str, build: Callable[[str, Reference], Method]) -> bool:
-    """Whether a method, or one nested in it, has a parameter that names a method of ``kind``, set or left open.
+def named_methods(method: Method, kind: str, build: Callable[[str, Reference], Method]) -> Iterator[Reference | None]:
+    """What the parameters of a method, and of those nested in it, name of one kind; None for one that is left open.
 
     Args:
         method: where to look.
@@ -115,10 +115,11 @@ def names_kind(method: Method, kind: str, build: Callable[[str, Reference], Meth
         for named in (item.kind for item in info.metadata if isinstance(item, OfKind)):
             value = getattr(method, key)
             items = value if isinstance(value, tuple | list) else [value]
-            nested = [build(named, item) for item in items if isinstance(item, Reference)]
-            if named == kind or any(names_kind(item, kind, build) for item in nested):
-                return True
-    return False
+            if named == kind:
+                yield from (item if isinstance(item, Reference) else None for item in items)
+            for item in items:
+                if isinstance(item, Reference):
+                    yield from named_methods(build(named, item), kind, build)
 
 
 @dataclass(frozen=True)

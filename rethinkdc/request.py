@@ -8,14 +8,14 @@ from typing import Any
 
 from rethinkdc.cache import Cache
 from rethinkdc.context import SET_SEMANTICS
-from rethinkdc.contracts import Compressor, Evaluator, Labeler
+from rethinkdc.contracts import Compressor, Evaluator, Labeler, TeacherSource
 from rethinkdc.data.backing import Backing
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.split import stratified_split
 from rethinkdc.data.splits import Schema, Splits
 from rethinkdc.errors import DataError, RequestError, UnsupportedError
 from rethinkdc.labelers import LABEL_SEMANTICS
-from rethinkdc.method import Method, Reference, names_kind, parse_reference
+from rethinkdc.method import Method, Reference, named_methods, parse_reference
 from rethinkdc.protocol import Network, Protocol
 from rethinkdc.proxy import TRACE_SEMANTICS
 from rethinkdc.registry import Registry
@@ -113,7 +113,9 @@ def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[
     student = _student(request, registry, protocol)
     model = registry.build("model", student.model)
     ipc = made["ipc"] if made else _ipc(request, compressor, protocol)
-    soft = {"labels": LABEL_SEMANTICS} if labeler.track != "hard" else {}
+    semantics = {"views": VIEWS_REVISION, "loop": LOOP_REVISION, "trace": TRACE_SEMANTICS, "set": SET_SEMANTICS}
+    if labeler.track != "hard":
+        semantics["labels"] = LABEL_SEMANTICS
     definition = {
         "dataset": fingerprint,
         "compressor": made or (registry.definition(compressor) if compressor else None),
@@ -124,18 +126,12 @@ def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[
         "ipc": ipc,
         "seeds": request.seeds.model_dump(),
         "tune": request.tune,
-        "semantics": {
-            "views": VIEWS_REVISION,
-            "loop": LOOP_REVISION,
-            "trace": TRACE_SEMANTICS,
-            "set": SET_SEMANTICS,
-            **soft,
-        },
+        "semantics": semantics,
     }
     asking = {
         name: teachers_definition(protocol, registry.build, registry.definition)
         for name, method in (("compressor_teachers", compressor), ("labeler_teachers", labeler))
-        if method and names_kind(method, "teacher", registry.build)
+        if method and _asks_teachers(method, registry, protocol)
     }
     definition |= asking
     labels = {
@@ -278,6 +274,21 @@ def rows_of(images: Any, rows: Any) -> Any:
     if not isinstance(images, DecodedImages):
         return picked
     return DecodedImages(images.pixels[rows], images.targets[rows], images.class_names, picked.fingerprint)
+
+
+def _asks_teachers(method: Method, registry: Registry, protocol: Protocol) -> bool:
+    """Whether a method's parameters name teachers; each is checked as far as that needs no training.
+
+    Raises:
+        RequestError: a teacher does not fit the protocol.
+    """
+    found = list(named_methods(method, "teacher", registry.build))
+    for reference in found:
+        if reference is not None or protocol.teacher is not None:
+            source = registry.build("teacher", reference or protocol.teacher.use)  # type: ignore[union-attr]
+            assert isinstance(source, TeacherSource)
+            source.check(protocol, protocol.data.classes)
+    return bool(found)
 
 
 def _ipc(request: Request, compressor: Method | None, protocol: Protocol) -> int | None:

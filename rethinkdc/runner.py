@@ -15,7 +15,7 @@ import torch
 
 from rethinkdc.cache import Cache
 from rethinkdc.compressed import CompressedSet, image_bytes
-from rethinkdc.context import Context, Silent, by_stage
+from rethinkdc.context import Context, Silent, by_stage, merged_notes
 from rethinkdc.contracts import Evaluation
 from rethinkdc.data.splits import Splits
 from rethinkdc.environment import environment
@@ -28,9 +28,6 @@ from rethinkdc.types import LabelCost, Progress
 
 _MEASURED_IMAGES = 200_000
 """Compressed sets up to this many images have their bytes measured; encoding more would outlast the training."""
-
-
-_STAGES = ("proxy", "teacher", "selection", "synthesis", "labels")
 
 
 @dataclass
@@ -105,7 +102,13 @@ class Runner:
         """Evaluates a finished set under the request's protocol and labeler; as :meth:`run` otherwise."""
         definition = {"kind": "set", "name": name, "fingerprint": made.fingerprint, "ipc": ipc}
         plan = make_plan(request, self.registry, self.cache, made=definition)
-        return self._recorded(plan, force, lambda _, splits: _fitted_to(made, splits, plan))
+
+        def fitted(context: Context, splits: Splits) -> CompressedSet:
+            # What its making used was not left behind because it was made before.
+            context.notes = merged_notes(context.notes, made.card.notes)
+            return _fitted_to(made, splits, plan)
+
+        return self._recorded(plan, force, fitted)
 
     def compress(self, request: Request) -> tuple[CompressedSet, Plan]:
         """Makes a compressed set without evaluating it."""
@@ -131,6 +134,7 @@ class Runner:
             test=splits.test,
             ipc=plan.ipc,
             student=plan.student,
+            tuning=plan.request.tune,
             folder=self.cache.work("runs", plan.key),
             progress=self.progress,
             workers=self.workers,
@@ -312,9 +316,7 @@ def _cost(
         stored = dict.fromkeys(("stored", "lossy", "recipe"))
 
     # A finished set brings what its making took on its card: it was not free because it was made before.
-    seconds = by_stage(context.costs)
-    if plan.compressor is None:
-        seconds = {stage: seconds.get(stage, 0.0) + compressed.card.seconds.get(stage, 0.0) for stage in _STAGES}
+    seconds = by_stage({**compressed.card.seconds, **context.costs})
     return Cost(
         proxy_seconds=seconds.get("proxy", 0.0),
         teacher_seconds=seconds.get("teacher", 0.0),

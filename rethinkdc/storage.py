@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,16 +88,24 @@ def read_sealed(path: Path) -> bytes:
     return payload
 
 
-def keep_part(path: Path, payload: Callable[[], bytes]) -> None:
+def keep_part(path: Path, payload: Callable[[], bytes]) -> float | None:
     """Writes one part of a longer work to ``path`` unless it is there already, whole.
 
-    The checksum beside it is written last: a part without one, or with another, is made again.
+    The seal beside it, a checksum and the seconds of the making, is written last: a part without one, or with another,
+    is made again.
+
+    Returns:
+        The seconds that the part took when it was made before; None when it was made now.
     """
-    seal = path.with_suffix(".sha256")
-    if path.exists() and seal.exists() and seal.read_text() == file_digest(path):
-        return
+    seal = path.with_suffix(".sealed")
+    if path.exists() and seal.exists():
+        checksum, _, seconds = seal.read_text().partition(" ")
+        if checksum == file_digest(path):
+            return float(seconds)
+    begun = time.perf_counter()
     write_atomic(path, payload())
-    write_atomic(seal, file_digest(path).encode())
+    write_atomic(seal, f"{file_digest(path)} {time.perf_counter() - begun:.6f}".encode())
+    return None
 
 
 def commit_folder(temporary: Path, final: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.context import Context
 from rethinkdc.data.store import CanvasStore
+from rethinkdc.protocol import Protocol
 from rethinkdc.training.plan import Plan
 from rethinkdc.training.recipe import Recipe
 from rethinkdc.types import Drawn, ViewBatch
@@ -23,14 +25,22 @@ class StudentTraining:
         recipe: the protocol's; the reference's for a full set.
         plan: length and batch size.
         views: renders a batch from its key.
-        store: the pixels.
+        protocol: whose store is followed.
+        workers: threads that make the canvases.
     """
 
     compressed: CompressedSet
     recipe: Recipe
     plan: Plan
     views: Views
-    store: CanvasStore
+    protocol: Protocol
+    workers: int
+
+    @cached_property
+    def store(self) -> CanvasStore:
+        """The pixels, made when they are first asked for."""
+        store = self.protocol.store
+        return CanvasStore(self.compressed, store.size, store.fit, store.interpolation, workers=self.workers)
 
     def render(self, drawn: Drawn) -> ViewBatch:
         """One batch of views, mixed, not normalised."""
@@ -47,7 +57,6 @@ def student_training(compressed: CompressedSet, mix: Any, context: Context) -> S
     """
     protocol = context.protocol
     recipe = protocol.reference if context.ipc is None and protocol.reference else protocol.training
-    store = protocol.store
     return StudentTraining(
         compressed=compressed,
         recipe=recipe,
@@ -55,9 +64,10 @@ def student_training(compressed: CompressedSet, mix: Any, context: Context) -> S
         views=Views(
             recipe.views,
             recipe.mix if mix == "protocol" else mix,
-            size=store.size,
+            size=protocol.store.size,
             rule=compressed.view_rule,
             cell_boxes=compressed.cell_boxes,
         ),
-        store=CanvasStore(compressed, store.size, store.fit, store.interpolation, workers=context.workers),
+        protocol=protocol,
+        workers=context.workers,
     )

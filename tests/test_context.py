@@ -65,8 +65,8 @@ def test_two_sets_of_parts_of_one_piece_of_work_are_kept_apart(tmp_path: Path) -
         lambda path: path.write_bytes(path.read_bytes()[:-3]),
         lambda path: path.write_bytes(b""),
         lambda path: path.unlink(),
-        lambda path: path.with_suffix(".sha256").unlink(),
-        lambda path: path.with_suffix(".sha256").write_text("0"),
+        lambda path: path.with_suffix(".sealed").unlink(),
+        lambda path: path.with_suffix(".sealed").write_text("0 1.5"),
     ],
     ids=["truncated", "empty", "missing", "unsealed", "other-seal"],
 )

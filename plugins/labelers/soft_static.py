@@ -13,7 +13,7 @@ from torch import Tensor
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.compressed.working import load_tensors
 from rethinkdc.context import Context
-from rethinkdc.errors import UnsupportedError
+from rethinkdc.errors import RequestError, UnsupportedError
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.labelers import LABEL_SEMANTICS, Tempered, mix_op
 from rethinkdc.labels import StaticTargets
@@ -21,6 +21,7 @@ from rethinkdc.method import Method
 from rethinkdc.types import Supervision, Track
 
 _BATCH = 256
+_ON_DEVICE = 256 << 20
 
 
 class SoftStatic(Tempered):
@@ -36,6 +37,9 @@ class SoftStatic(Tempered):
     def prepare(self, compressed: CompressedSet, context: Context) -> Supervision:
         soft = self.softness(context)
         labels, size = self._learned(compressed) if self.source == "learned" else self._predicted(compressed, context)
+        # A small table lies where the batches are: looking up rows elsewhere would make a GPU wait at every step.
+        if labels.numel() * labels.element_size() <= _ON_DEVICE:
+            labels = labels.to(context.device)
         return StaticTargets(labels, soft.temperature, t_squared=soft.t_squared, mix=mix_op(self.mix), label_bytes=size)
 
     def _learned(self, compressed: CompressedSet) -> tuple[Tensor, int]:
@@ -61,7 +65,11 @@ class SoftStatic(Tempered):
                 ensemble.logits(compressed.canvases(rows, store.size, store.fit, store.interpolation)).half().cpu()
                 for rows in torch.arange(len(compressed)).split(_BATCH)
             ]
-            save_file({"logits": torch.cat(parts)}, out / "labels.safetensors")
+            logits = torch.cat(parts)
+            if not bool(torch.isfinite(logits).all()):
+                row = int((~torch.isfinite(logits)).any(dim=1).nonzero()[0, 0])
+                raise RequestError(f"A teacher gives image {row} of the set a logit that float16 cannot hold.")
+            save_file({"logits": logits}, out / "labels.safetensors")
 
         file = context.artefact("static-labels", key, "labels", build) / "labels.safetensors"
         return load_tensors(file)["logits"], file.stat().st_size

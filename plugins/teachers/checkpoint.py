@@ -60,14 +60,16 @@ class Checkpoint(TeacherSource):
             if self.resize
             else TestView(resize=size, size=size, fit=store.fit, interpolation=store.interpolation)
         )
+        made = digest([context.define(model), weights_digest(module), mean, std, size])
         return Teacher(
-            id=f"checkpoint {Path(self.path).name}",
+            # Two files may have one name.
+            id=f"checkpoint {Path(self.path).name} {made[:8]}",
             module=module,
             mean=mean,
             std=std,
             size=size,
             test=view,
-            digest=digest([context.define(model), weights_digest(module), mean, std, size]),
+            digest=made,
             device=context.device,
             external=self.external,
         )

@@ -15,6 +15,7 @@ from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method
 from rethinkdc.metrics import weights_digest
 from rethinkdc.models import require_listed
+from rethinkdc.protocol import Protocol
 from rethinkdc.storage import digest
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.teacher import Teacher
@@ -37,17 +38,19 @@ class TimmTeacher(TeacherSource):
         config = None if "." in value else timm.get_pretrained_cfg(value)
         return f"{value}.{config.tag}" if config is not None and config.tag else value
 
-    def provide(self, context: Context) -> Teacher:
+    def check(self, protocol: Protocol, classes: int) -> None:  # noqa: ARG002
         import timm
 
         require_listed(self.id, timm.list_pretrained(), "timm")
         config = timm.get_pretrained_cfg(self.id)
-        wanted = len(context.data.class_names)
-        if config is not None and config.num_classes != wanted:
+        if config is not None and config.num_classes != classes:
             raise RequestError(
-                f"The teacher timm/{self.id} tells {config.num_classes} classes apart, and the data has {wanted}. Use "
+                f"The teacher timm/{self.id} tells {config.num_classes} classes apart, and the data has {classes}. Use "
                 "a teacher of this data: trained, or checkpoint:path=FILE."
             )
+
+    def provide(self, context: Context) -> Teacher:
+        self.check(context.protocol, len(context.data.class_names))
         return _teacher(self, _pretrained(self.id), context)
 
 

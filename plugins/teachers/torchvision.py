@@ -16,6 +16,7 @@ from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method
 from rethinkdc.metrics import weights_digest
 from rethinkdc.models import require_listed
+from rethinkdc.protocol import Protocol
 from rethinkdc.storage import digest
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.teacher import Teacher
@@ -32,11 +33,25 @@ class TorchvisionTeacher(TeacherSource):
     id: str = Field(description="Name as torchvision.models.list_models() prints it.")
     weights: str = Field("IMAGENET1K_V1", description="Member of the model's weights enumeration.")
 
+    def check(self, protocol: Protocol, classes: int) -> None:  # noqa: ARG002
+        known = len(self._weights().meta["categories"])
+        if known != classes:
+            raise RequestError(
+                f"The teacher torchvision/{self.id}:weights={self.weights} tells {known} classes apart, and the data "
+                f"has {classes}. Use a teacher of this data: trained, or checkpoint:path=FILE."
+            )
+
     def provide(self, context: Context) -> Teacher:
+        self.check(context.protocol, len(context.data.class_names))
+        weights = self._weights()
+        module = _filled(self.id, weights, f"torchvision/{self.id}:weights={self.weights}")
+        return _teacher(self, module, weights.transforms(), context)
+
+    def _weights(self) -> Any:
+        """The member of torchvision's enumeration."""
         import torchvision.models
 
-        known = torchvision.models.list_models(module=torchvision.models)
-        require_listed(self.id, known, "torchvision")
+        require_listed(self.id, torchvision.models.list_models(module=torchvision.models), "torchvision")
         tags = torchvision.models.get_model_weights(self.id)
         # Not DEFAULT, which the members hold too: it names other weights in another version.
         names = [member.name for member in tags]
@@ -44,15 +59,7 @@ class TorchvisionTeacher(TeacherSource):
             raise RequestError(
                 f"torchvision ships no weights {self.weights!r} for {self.id}. {nearest(self.weights, names)}"
             )
-        weights = tags[self.weights]
-        classes, wanted = len(weights.meta["categories"]), len(context.data.class_names)
-        if classes != wanted:
-            raise RequestError(
-                f"The teacher torchvision/{self.id}:weights={self.weights} tells {classes} classes apart, and the "
-                f"data has {wanted}. Use a teacher of this data: trained, or checkpoint:path=FILE."
-            )
-        module = _filled(self.id, weights, f"torchvision/{self.id}:weights={self.weights}")
-        return _teacher(self, module, weights.transforms(), context)
+        return tags[self.weights]
 
 
 def _filled(identity: str, weights: Any, name: str) -> nn.Module:

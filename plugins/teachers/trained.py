@@ -10,6 +10,8 @@ from rethinkdc.context import Context
 from rethinkdc.contracts import TeacherSource
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method
+from rethinkdc.protocol import Protocol
+from rethinkdc.teachers import teacher_recipe
 from rethinkdc.training.teacher import Teacher
 
 
@@ -19,7 +21,12 @@ class Trained(TeacherSource):
     name: ClassVar[str] = "trained"
     family: ClassVar[str] = "teachers"
 
+    trained_here: ClassVar[bool] = True
+
     recipe: str = Field("standard", description="Name in the protocol's [teacher.recipes]: weak, standard or strong.")
+
+    def check(self, protocol: Protocol, classes: int) -> None:  # noqa: ARG002
+        teacher_recipe(protocol, self.recipe)
 
     def provide(self, context: Context) -> Teacher:
         return context.trained_teacher(self.recipe)

@@ -38,7 +38,8 @@ class Row:
         runs: number of runs that are ok.
         attempts: number of records: of every run the first ok one counts, the others are only told of.
         seconds: of each stage.
-        teacher_top1: on the test images, mean over runs and teachers; None without a teacher.
+        teacher_top1: on the test images, of those that gave labels, or else of those that
+            made the sets; mean over runs and teachers, None without any.
         external: data beyond the training set that a run has used.
         selection_memory: bytes.
         label_bytes: of a set's labels.
@@ -171,6 +172,8 @@ def metrics_of(record: Record) -> dict[str, float]:
 
 def _teacher_top1(records: list[Record]) -> float | None:
     teachers = [teacher for record in records for teacher in record.notes.get("teachers", {}).values()]
+    # Those that gave labels; where none did, those that the sets were made with.
+    teachers = [teacher for teacher in teachers if "labels" in teacher.get("for", ())] or teachers
     measured = [teacher["top1"] for teacher in teachers if teacher.get("top1") is not None]
     return _mean(measured) if measured else None
 

@@ -23,7 +23,8 @@ SYNTHETIC = -1
 class Card(BaseModel):
     """Where a compressed set comes from: enough to make it again.
 
-    ``seconds``: what its making took, by stage (proxy, selection, synthesis). ``clamp_error``, ``rounding_error``: the
+    ``seconds``: what its making took, of each artefact by ``stage:key`` (proxy, teacher, selection, synthesis), so that
+    what others share is not counted twice. ``clamp_error``, ``rounding_error``: the
     largest change of a pixel, in 0..1, when the images were stored. ``external_data``: data beyond the training set.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import closing, nullcontext
 from pathlib import Path
@@ -63,7 +64,7 @@ def write_labels(
     out: Path,
     workers: int = 0,
     progress: Progress | None = None,
-) -> None:
+) -> float:
     """Asks the teachers for the logits of every batch of views, once, and writes them to ``out``.
 
     Args:
@@ -75,15 +76,23 @@ def write_labels(
         workers: threads that render views ahead.
         progress: where batches are reported.
 
+    Returns:
+        Seconds that earlier tries spent on the shards that were found.
+
     Raises:
         RequestError: a logit is not finite; names the batch.
     """
+    earlier = 0.0
     with progress.task("labels", shards.schedule.count) if progress else nullcontext(_unheard) as done:
         for shard in range(shards.count):
             path = work / _name(shard)
-            keep_part(path, lambda: save(_coded(shards, shard, ensemble, render, workers, done)))  # noqa: B023
+            found = keep_part(path, lambda: save(_coded(shards, shard, ensemble, render, workers, done)))  # noqa: B023
+            if found is not None:
+                earlier += found
+                done(len(shards.within(shard)))
     for shard in range(shards.count):
-        os.replace(work / _name(shard), out / _name(shard))  # noqa: PTH105 - one step, on one file system
+        _placed(work / _name(shard), out / _name(shard))
+    return earlier
 
 
 class LabelReader:
@@ -120,9 +129,25 @@ def _coded(
             logits = ensemble.logits(batch.pixels).cpu()
             if not bool(torch.isfinite(logits).all()):
                 raise RequestError(f"A teacher gives logits that are not finite, first in batch {number} of the views.")
-            parts.append(shards.coding.encode(logits))
+            code = shards.coding.encode(logits)
+            # A float16 may not hold what a float32 did.
+            if not all(bool(torch.isfinite(tensor).all()) for tensor in code.values() if tensor.is_floating_point()):
+                raise RequestError(
+                    f"The logits of batch {number} of the views are too large for their coding: the largest is "
+                    f"{float(logits.abs().max()):.3g}. Store them with dtype=float32."
+                )
+            parts.append(code)
             done(1)
     return {name: torch.cat([part[name] for part in parts]).contiguous() for name in parts[0]}
+
+
+def _placed(made: Path, final: Path) -> None:
+    """Gives a file a second name: until the artefact is whole, the work must be able to go on from the first."""
+    try:
+        os.link(made, final)
+    except OSError:
+        # No hard links here (exFAT, some network mounts).
+        shutil.copyfile(made, final)
 
 
 def _name(shard: int) -> str:

@@ -13,7 +13,7 @@ from rethinkdc.data.resize import empty_canvases, resize
 from rethinkdc.errors import RequestError
 from rethinkdc.training.ahead import in_order
 from rethinkdc.training.predict import parameter_dtype
-from rethinkdc.training.teacher import Teacher
+from rethinkdc.training.teacher import Teacher, full_precision
 from rethinkdc.types import Images
 from rethinkdc.views import Normaliser, RandomResizedCrop, render_crops, uniforms
 
@@ -70,7 +70,7 @@ def crop_losses(pixels: Tensor, label: int, teacher: Teacher) -> Tensor:
     room = teacher.size - pixels.shape[-1]
     before, after = room // 2, room - room // 2
     losses = []
-    with torch.autocast(teacher.device.type, enabled=False):
+    with full_precision(teacher.device):
         for part in pixels.split(BATCH):
             shown = F.pad(normalise(part.to(teacher.device)), (before, after, before, after))
             logits = teacher.classify(shown).cpu().double()

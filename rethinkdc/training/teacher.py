@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -13,6 +15,15 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from rethinkdc.errors import RequestError
 from rethinkdc.training.predict import TestView, parameter_dtype
 from rethinkdc.views import Normaliser
+
+
+@contextmanager
+def full_precision(device: torch.device) -> Iterator[None]:
+    """Neither autocast nor TF32 inside: at temperature 20 labels live in the third digit."""
+    cudnn = torch.backends.cudnn
+    exact = cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    with torch.autocast(device.type, enabled=False), exact:
+        yield
 
 
 @dataclass(frozen=True)
@@ -74,7 +85,7 @@ class Teacher:
     @torch.no_grad()
     def logits(self, pixels: Tensor) -> Tensor:
         """Float32 logits [B, C] of pixels as :meth:`normalised` takes them, in full precision on every device."""
-        with torch.autocast(self.device.type, enabled=False):
+        with full_precision(self.device):
             return self.classify(self._input(pixels))
 
     def with_batch_statistics(self) -> Teacher:

@@ -14,9 +14,9 @@ from rethinkdc.views.base import PixelOp
 class ShufflePatches(PixelOp):
     """Permutes the vertical strips of a view, then its horizontal strips (RDED, CVPR 2024, arXiv:2312.03526).
 
-    There are ``factor`` strips each way, with edges at round(i S / factor) like those of a canvas's cells. Strips keep
-    their width when they change places, so a shuffled view is a permutation of its pixels. Before a crop it shuffles
-    whole images, as RDED does.
+    There are ``factor`` strips each way, with edges at round(i S / factor), half up, like those of a canvas's cells.
+    Strips keep their width when they change places, so a shuffled view is a permutation of its pixels. Before a crop it
+    shuffles whole images, as RDED does.
     """
 
     on_sources: ClassVar[bool] = True
@@ -47,7 +47,7 @@ class ShufflePatches(PixelOp):
 def _lines(strips: Tensor, length: int) -> Tensor:
     """Int64 [B, length]: the line that comes at each place when strips [B, factor] are laid one after the other."""
     factor = strips.shape[1]
-    edges = torch.tensor([round(i * length / factor) for i in range(factor + 1)])
+    edges = torch.tensor([(2 * i * length + factor) // (2 * factor) for i in range(factor + 1)])
     owner = torch.arange(factor).repeat_interleave(edges.diff())
     # The rank of each line's strip; a stable order keeps the lines of one strip as they were.
     return strips.argsort(dim=1)[:, owner].argsort(dim=1, stable=True)

@@ -165,8 +165,7 @@ def test_relabelling_takes_the_same_memory_for_any_number_of_epochs(tmp_path: Pa
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         peaks[steps] = int(done.stdout.split()[-1]) / 1024
     written = sum(path.stat().st_size for path in (tmp_path / "3000" / "out").iterdir())
-    print(
-        f"\nPeak MiB of relabelling { ({steps: round(peak) for steps, peak in peaks.items()}) } steps; {written:,} bytes"
-    )
+    told = {steps: round(peak) for steps, peak in peaks.items()}
+    print(f"\nPeak MiB of relabelling by steps: {told}; {written:,} bytes in the end")
     assert written > 300e6
     assert peaks[3000] - peaks[300] < 48

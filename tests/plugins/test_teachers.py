@@ -40,7 +40,7 @@ def test_a_teacher_is_trained_once_and_the_record_tells_how_good_it_is(tmp_path:
     first = here(tmp_path)
     teacher = first.teacher()
     about = first.notes["teachers"]["trained:recipe=standard"]
-    assert about == {"top1": teacher.top1, "digest": teacher.digest, "bytes": teacher.bytes}
+    assert about == {"top1": teacher.top1, "digest": teacher.digest, "bytes": teacher.bytes, "for": ["labels"]}
     assert teacher.top1 is not None
     assert 0 <= teacher.top1 <= 1
     assert any(stage.startswith("teacher:") for stage in first.costs)
@@ -196,7 +196,7 @@ def test_timms_weights_bring_their_configuration(tmp_path: Path, monkeypatch: py
     assert teacher.mean == tuple(config.mean)
     assert teacher.size == config.input_size[-1]
     assert teacher.test.resize == round(teacher.size / config.crop_pct)
-    assert teacher.external == "weights of timm/resnet18"
+    assert teacher.external == "weights of timm/resnet18.a1_in1k"
 
 
 @pytest.mark.parametrize("name", ["torchvision/resnet18", "timm/resnet18"])
@@ -223,6 +223,8 @@ def test_a_library_teacher_is_printed_as_it_is_named() -> None:
     registry = Registry()
     for name in ("torchvision/resnet18", "torchvision/resnet50:weights=IMAGENET1K_V2", "timm/resnet18.a1_in1k"):
         assert registry.label(registry.build("teacher", name)) == name
+    # Another timm may prefer other weights.
+    assert registry.label(registry.build("teacher", "timm/resnet18")) == "timm/resnet18.a1_in1k"
 
 
 # -- in records --------------------------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def by_hand(image: Tensor, columns: list[int], rows: list[int]) -> Tensor:
     """Cuts [3, h, w] into strips and joins them in the given orders, columns first."""
     for order, axis in ((columns, 2), (rows, 1)):
         length, factor = image.shape[axis], len(order)
-        edges = [round(i * length / factor) for i in range(factor + 1)]
+        edges = [(2 * i * length + factor) // (2 * factor) for i in range(factor + 1)]
         strips = [image.narrow(axis, first, last - first) for first, last in pairwise(edges)]
         image = torch.cat([strips[i] for i in order], dim=axis)
     return image
