@@ -87,7 +87,9 @@ class Plan:
         return Budget(ipc=self.ipc or 0, classes=classes, size=self.protocol.store.size)
 
 
-def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[str, Any] | None = None) -> Plan:
+def make_plan(
+    request: Request, registry: Registry, cache: Cache, *, made: dict[str, Any] | None = None, trains: bool = True
+) -> Plan:
     """Resolves a request.
 
     Args:
@@ -95,6 +97,7 @@ def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[
         registry: finds the methods.
         cache: knows fingerprints of datasets seen before.
         made: definition of a finished set that takes the compressor's place (``name``, ``fingerprint``, ``ipc``).
+        trains: whether a student is to be trained; if not, the labeler's track need not be the protocol's.
 
     Raises:
         RequestError: an unknown name, a value out of bounds, or parts that do not go together.
@@ -106,7 +109,7 @@ def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[
     compressor = None if made else registry.build("compressor", request.compressor)
     assert isinstance(labeler, Labeler)
     assert isinstance(evaluator, Evaluator)
-    dataset, fingerprint, original = _surroundings(request, registry, cache, labeler)
+    dataset, fingerprint, original = _surroundings(request, registry, cache, labeler, trains)
     protocol = original.override(request.overrides)
     for score, values in protocol.proxy.scores.items():
         registry.build("score", Reference(name=score, values=values))
@@ -164,12 +167,12 @@ def make_plan(request: Request, registry: Registry, cache: Cache, *, made: dict[
 
 
 def _surroundings(
-    request: Request, registry: Registry, cache: Cache, labeler: Labeler
+    request: Request, registry: Registry, cache: Cache, labeler: Labeler, trains: bool
 ) -> tuple[Dataset, str, Protocol]:
     """The dataset, its fingerprint, and the protocol before any override: checked to go together."""
     chosen = registry.protocol(request.protocol) if request.protocol else None
     dataset = registry.dataset(request.dataset or (chosen and chosen.default_dataset) or DEFAULT_DATASET)
-    if chosen and not chosen.admits(labeler.track):
+    if trains and chosen and not chosen.admits(labeler.track):
         raise RequestError(
             f"The protocol {chosen.id} takes {chosen.track} labels; the labeler {labeler.name} gives {labeler.track} "
             f"ones. Choose another --labeler, or a protocol for them with `rethinkdc list-protocols`."

@@ -112,7 +112,7 @@ class Runner:
 
     def compress(self, request: Request) -> tuple[CompressedSet, Plan]:
         """Makes a compressed set without evaluating it."""
-        plan = make_plan(request, self.registry, self.cache)
+        plan = make_plan(request, self.registry, self.cache, trains=False)
         splits = load_splits(plan, self.cache)
         check_request(plan, splits)
         context = self.context(plan, splits)

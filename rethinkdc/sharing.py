@@ -76,6 +76,7 @@ def rows(
         raise RequestError(f"{compressor} makes images of its own, no list of rows: use `rethinkdc compress`.")
     tensors = {"rows": made.rows} | ({} if made.weights is None else {"weights": made.weights})
     card = made.card.model_dump(mode="json")
+    card["seconds"] = by_stage(made.card.seconds)
     about = {"compressor": plan.labels["compressor"], "fingerprint": card.pop("dataset_fingerprint"), **card}
     return tensors, about
 
@@ -159,7 +160,7 @@ def _surroundings(
         seeds=seed if isinstance(seed, Seeds) else Seeds.all(seed),
         backing=backing,
     )
-    plan = make_plan(request, runner.registry, runner.cache)
+    plan = make_plan(request, runner.registry, runner.cache, trains=False)
     splits = load_splits(plan, runner.cache)
     context = runner.context(plan, splits)
 

@@ -12,6 +12,7 @@ import pytest
 
 from rethinkdc.boards import Board, Row, leaderboard
 from rethinkdc.boards.spread import difference, spread
+from rethinkdc.cli.board_tables import notes_on
 from rethinkdc.contracts import Evaluation
 from rethinkdc.errors import RequestError
 from rethinkdc.records import Cost, Record, Records
@@ -211,6 +212,32 @@ def test_seconds_and_bytes_are_means_and_memory_is_the_largest(records: Records)
     assert (found.seconds["proxy"], found.seconds["training"], found.seconds["selection"]) == (2.0, 4.0, 0.0)
     assert (found.label_bytes, found.selection_memory) == (150, 9)
     assert found.image_bytes == {"stored": 150, "lossy": 150, "recipe": None}
+
+
+def test_a_receiver_stores_images_labels_and_a_teacher_that_is_asked(records: Records) -> None:
+    cost = Cost(image_bytes={"stored": 900, "lossy": 200, "recipe": None}, label_bytes=600, teacher_bytes=50)
+    notes = {
+        "external_data": ["somebody's photographs"],
+        "teachers": {"set": {"top1": 0.9, "for": ["set"]}, "labels": {"top1": 0.7, "for": ["labels", "set"]}},
+    }
+    add(records, record("pca", cost=cost, notes=notes), record("random"))
+    board = only(records)
+    found = row(board, "pca")
+    assert (found.receiver_bytes, found.label_ratio) == (850, 3.0)
+    assert found.teacher_top1 == 0.7
+    assert found.external == ("somebody's photographs",)
+    assert (row(board, "random").receiver_bytes, row(board, "random").teacher_top1) == (None, None)
+    assert "pca has used external data: somebody's photographs." in notes_on(board)
+
+
+def test_runs_that_asked_other_teachers_are_other_rows(records: Records) -> None:
+    one, two = ({"compressor_teachers": {"protocol": name}} for name in ("a", "b"))
+    add(records, record("rded", 0.5, definition=one), record("rded", 0.6, definition=two), record("random", 0.4))
+    board = only(records)
+    names = [found.compressor for found in board.rows]
+    assert len(set(names)) == 3
+    assert [name.startswith("rded #") for name in names] == [True, True, False]
+    assert board.rows[0].difference is not None
 
 
 @pytest.mark.parametrize(("metric", "order"), [("top1", ["b", "a", "c"]), ("loss", ["b", "a", "c"])])

@@ -111,6 +111,36 @@ def test_a_logit_that_is_not_finite_is_refused(tmp_path: Path, monkeypatch: pyte
         written(made(monkeypatch), tmp_path, Broken())
 
 
+def test_a_logit_that_its_coding_cannot_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Huge(Counting):
+        def logits(self, pixels: Tensor) -> Tensor:
+            return super().logits(pixels) + (1e5 if len(self.asked) == 6 else 0)
+
+    found = made(monkeypatch)
+    half = Shards(found.schedule, Dense("float16"), CLASSES)
+    with pytest.raises(RequestError, match=r"batch 5 of the views are too large for their coding.*dtype=float32"):
+        written(half, tmp_path, Huge())
+
+
+def test_what_an_earlier_try_spent_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = made(monkeypatch)
+    written(found, tmp_path)
+    seals = sorted((tmp_path / "work").glob("*.sealed"))
+    for seal in seals:
+        seal.write_text(f"{seal.read_text().split()[0]} 2.5")
+    (tmp_path / "again").mkdir()
+    again = Counting()
+    earlier = write_labels(
+        found,
+        again,  # type: ignore[arg-type]
+        lambda batch: rendered(found.schedule, batch),
+        work=tmp_path / "work",
+        out=tmp_path / "again",
+    )
+    assert again.asked == []
+    assert earlier == 2.5 * found.count
+
+
 def test_a_batch_lies_in_one_shard_wherever_the_cut_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four batches to a shard: 4 + 4 + 2 + 4 views in the first, then 4 + 2 + 4 + 4."""
     found = made(monkeypatch)
