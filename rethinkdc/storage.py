@@ -104,8 +104,12 @@ def keep_part(path: Path, payload: Callable[[], bytes]) -> float | None:
             return float(seconds)
     begun = time.perf_counter()
     write_atomic(path, payload())
-    write_atomic(seal, f"{file_digest(path)} {time.perf_counter() - begun:.6f}".encode())
+    _seal(path, seal, time.perf_counter() - begun)
     return None
+
+
+def _seal(path: Path, seal: Path, seconds: float) -> None:
+    write_atomic(seal, f"{file_digest(path)} {seconds:.6f}".encode())
 
 
 def commit_folder(temporary: Path, final: Path) -> None:

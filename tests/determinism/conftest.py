@@ -109,17 +109,25 @@ def short_protocol(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def soft_protocol(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``digits-soft``, shortened, for the folder of small digits."""
+    return write_short_protocol(tmp_path_factory.mktemp("soft") / "soft.toml", "digits-soft", 500, 100, 3, 40)
+
+
+@pytest.fixture(scope="session")
 def short_protocol_writer() -> Callable[[Path, str, int, int, int, int], Path]:
     return write_short_protocol
 
 
 def write_short_protocol(path: Path, base: str, train: int, test: int, proxy_epochs: int, steps: int) -> Path:
-    """A protocol file with the values of a shipped one, for fewer images, with a shorter proxy and student."""
+    """A protocol file with the values of a shipped one, for fewer images, with a shorter proxy, teacher and student."""
     content = Registry().protocol(base).model_dump(mode="json", exclude={"overrides", "default", "default_dataset"})
     content |= {"id": path.stem, "data": {"classes": 10, "train": train, "test": test}}
     content["training"] |= {"steps": steps, "epochs": None}
     content["proxy"]["training"] |= {"epochs": proxy_epochs, "steps": None}
     content["proxy"]["scores"] = {"el2n": {"epochs": [1, proxy_epochs]}}
+    for recipe in content["teacher"]["recipes"].values():
+        recipe["training"] |= {"epochs": proxy_epochs, "steps": None}
     path.write_text("".join(f"{key} = {_toml(value)}\n" for key, value in content.items() if value is not None))
     return path
 

@@ -51,6 +51,8 @@ def _run(request: dict[str, Any], out: Path) -> None:
                 # Otherwise a run as short as this one would only save its end.
                 loop = importlib.import_module("rethinkdc.training.loop")
                 loop.fit.__kwdefaults__["checkpoint_every"] = request["every"]
+            # So that the labels of a run as short as this one take two shards.
+            importlib.import_module("rethinkdc.labels.shards").SHARD_BYTES = 4000  # type: ignore[attr-defined]
             if request["stop"]:
                 _plan_kill(**request["stop"])
             sys.argv = ["rethinkdc", *request["argv"]]

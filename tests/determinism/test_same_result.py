@@ -72,7 +72,7 @@ KILLS = {
     "while the scores are kept": ("rethinkdc.storage", "os.rename", 4, "before"),
     "between the scores and the selection": ("rethinkdc.cache", "commit_folder", 2, "after"),
     "between the selection and the canvases": ("rethinkdc.cache", "commit_folder", 3, "after"),
-    "between a part and its seal": ("rethinkdc.context", "write_atomic", 1, "after"),
+    "between a part and its seal": ("rethinkdc.storage", "_seal", 1, "before"),
     "between the parts and the set": ("rethinkdc.cache", "commit_folder", 4, "before"),
     "at the student's first step": ("rethinkdc.training.loop", "_Training._train", 25, "before"),
     "in the middle of the student": ("rethinkdc.training.loop", "_Training._train", 45, "after"),
@@ -109,6 +109,52 @@ def test_a_killed_run_goes_on_to_the_same_result(
     assert again["code"] == 0, again["err"]
     assert "damaged" not in again["err"]
     assert runs.digest(tmp_path, *given) == short_digest
+    assert_nothing_half_made(tmp_path)
+
+
+# Two shards of labels; the teacher has 3 epochs of 8 batches, the student 40 steps.
+LABEL_KILLS = {
+    "in the middle of the teacher": ("rethinkdc.training.loop", "_Training._train", 12, "after"),
+    "between the teacher and the labels": ("rethinkdc.cache", "commit_folder", 1, "after"),
+    "between a shard and its seal": ("rethinkdc.storage", "_seal", 2, "before"),
+    "when half of the shards have their names": ("rethinkdc.labels.shards", "_placed", 1, "after"),
+    "while the labels are kept": ("rethinkdc.labelers", "write_labels", 1, "after"),
+    "in the middle of the student": ("rethinkdc.training.loop", "_Training._train", 45, "after"),
+}
+
+
+def _stored(data: Path, protocol: Path) -> tuple[str, ...]:
+    labels = ("--compressor", "random", "--ipc", "1", "--labeler", "soft-stored")
+    return ("run", *labels, "--dataset", str(data), "--protocol", str(protocol))
+
+
+@pytest.fixture(scope="module")
+def soft_digest(runs: Any, small_digits: Path, soft_protocol: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Of the run with stored labels, uninterrupted."""
+    digest: str = runs.digest(tmp_path_factory.mktemp("whole"), *_stored(small_digits, soft_protocol))
+    return digest
+
+
+@pytest.mark.parametrize(("backing", "workers"), [("encoded", "2")])
+def test_stored_labels_are_the_same_from_either_backing_and_on_any_number_of_workers(
+    runs: Any, soft_digest: str, small_digits: Path, soft_protocol: Path, backing: str, workers: str, tmp_path: Path
+) -> None:
+    given = (*_stored(small_digits, soft_protocol), "--backing", backing, "--workers", workers)
+    assert runs.digest(tmp_path, *given) == soft_digest
+
+
+@pytest.mark.parametrize("point", LABEL_KILLS)
+def test_a_run_killed_while_it_labels_goes_on_to_the_same_result(
+    runs: Any, soft_digest: str, small_digits: Path, soft_protocol: Path, point: str, tmp_path: Path
+) -> None:
+    module, name, call, when = LABEL_KILLS[point]
+    given = _stored(small_digits, soft_protocol)
+    stop = {"module": module, "name": name, "call": call, "when": when}
+    assert runs.run(tmp_path, *given, stop=stop, every=0.0)["killed"], "the run ended before the planned point"
+    again = runs.run(tmp_path, *given, every=0.0)
+    assert again["code"] == 0, again["err"]
+    assert "damaged" not in again["err"]
+    assert runs.digest(tmp_path, *given) == soft_digest
     assert_nothing_half_made(tmp_path)
 
 
