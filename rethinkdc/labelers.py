@@ -84,6 +84,7 @@ class Tempered(SoftLabeler):
     """Base of those whose loss is the divergence of two softmaxes at one temperature."""
 
     temperature: float | None = Field(None, gt=0, description="T of both softmaxes; none = the protocol's.")
+    t_squared: bool | None = Field(None, description="Multiply the loss by T^2; none = as the protocol says.")
 
     def softness(self, context: Context) -> SoftLabels:
         """The temperature, and whether the loss is multiplied by its square.
@@ -92,14 +93,14 @@ class Tempered(SoftLabeler):
             RequestError: neither the labeler nor the protocol has a temperature.
         """
         soft: SoftLabels | None = context.protocol.soft
-        if self.temperature is None and soft is None:
+        temperature = self.temperature if self.temperature is not None else soft and soft.temperature
+        if temperature is None:
             raise RequestError(
                 f"The protocol {context.protocol.id} has no temperature: give {self.name}:temperature=..., or choose "
                 "a protocol for soft labels with `rethinkdc list-protocols`."
             )
-        if soft is None or self.temperature is not None:
-            return SoftLabels(temperature=self.temperature, t_squared=soft.t_squared if soft else False)
-        return soft
+        squared = self.t_squared if self.t_squared is not None else bool(soft and soft.t_squared)
+        return SoftLabels(temperature=temperature, t_squared=squared)
 
     def objective(self, context: Context) -> Objective:
         """KL divergence at the temperature, of logits and logits."""

@@ -23,6 +23,8 @@ _WIDE = 400
 """Columns where nobody's window is: a file or a pipe gets whole lines."""
 _FRACTION = re.compile(r"top\d+")
 _NO_CLAIM = 5
+_WORTH_A_RATIO = 0.01
+"""Class indices take less than this share of the images' bytes, and nobody asks for it."""
 _NOTHING = "-"
 _STAGES = ("proxy", "teacher", "selection", "synthesis", "labels", "training")
 _Columns = dict[str, Callable[[Row], str]]
@@ -159,7 +161,7 @@ def _costs() -> _Columns:
         "PNG": image_bytes("stored"),
         "JPEG q75": image_bytes("lossy"),
         "recipe": image_bytes("recipe"),
-        "labels / JPEG": lambda row: f"{row.label_ratio:.3g}" if row.label_ratio else _NOTHING,
+        "labels / JPEG": lambda row: f"{row.label_ratio:.3g}" if (row.label_ratio or 0) >= _WORTH_A_RATIO else _NOTHING,
         "receiver": lambda row: _bytes(row.receiver_bytes),
     }
 

@@ -213,16 +213,17 @@ def _print_method(method: Any, provider: str) -> None:
 def _print_protocol(protocol: BaseModel, digest: str) -> None:
     content = protocol.model_dump(mode="json", exclude={"overrides"})
     sources: dict[str, str] = content.pop("sources")
-    table = Table(
-        "value",
-        "is",
-        "source",
-        title=f"{content['id']} v{content['version']}, digest {digest[:12]}",
-        title_justify="left",
-    )
+    table = Table(title=f"{content['id']} v{content['version']}, digest {digest[:12]}", title_justify="left")
+    # A name that is cut short cannot be typed after --set.
+    table.add_column("value", overflow="fold")
+    table.add_column("is", overflow="fold")
+    table.add_column("source")
+    before = ""
     for key, value in _flat(content):
         source = max((name for name in sources if key == name or key.startswith(f"{name}.")), key=len, default="")
-        table.add_row(key, escape(str(value)), escape(sources.get(source, "")))
+        # What many values share is said at the first of them.
+        table.add_row(key, escape(str(value)), escape(sources.get(source, "")) if source != before else "")
+        before = source
     _console.print(table)
 
 
@@ -296,7 +297,7 @@ def _label_bytes(record: Record) -> str:
     cost = record.cost
     assert cost is not None
     lossy = cost.image_bytes.get("lossy")
-    ratio = f" ({cost.label_bytes / lossy:.3g} times the JPEG images)" if lossy and cost.label_bytes else ""
+    ratio = f" ({cost.label_bytes / lossy:.3g} times the JPEG images)" if lossy and record.track != "hard" else ""
     return f"{cost.label_bytes:,}{ratio}"
 
 

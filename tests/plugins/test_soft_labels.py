@@ -224,4 +224,10 @@ def test_a_protocol_without_a_temperature_asks_for_one(tmp_path: Path) -> None:
     here = context(tmp_path, protocol="digits-hard", ipc=IPC)
     with pytest.raises(RequestError, match=r"digits-hard has no temperature: give soft:temperature="):
         Bench(here).prepared("soft")
-    assert isinstance(Bench(here).prepared("soft:temperature=3.0"), OnlineTargets)
+    logits, target = torch.zeros((1, 4)), torch.tensor([[1.0, 2.0, 3.0, 4.0]])
+    losses = {}
+    for squared in ("none", "true"):
+        found = Bench(here).prepared(f"soft:temperature=3.0,t_squared={squared}")
+        losses[squared] = found.loss(logits, {"soft": target, "hard": torch.tensor([0])})
+    assert torch.equal(losses["none"], distillation(logits, target, 3.0))
+    assert torch.equal(losses["true"], 9 * losses["none"])
