@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from rethinkdc import boards
+from rethinkdc import boards, ranks
 from rethinkdc.boards import Board
-from rethinkdc.compressed import Card, CompressedSet, export_folder, import_folder
+from rethinkdc.compressed import (
+    CompressedSet,
+    Form,
+    LabelForm,
+    export_folder,
+    images_per_class,
+    read_set,
+    set_name,
+    set_of_tensors,
+)
 from rethinkdc.data.backing import Backing
-from rethinkdc.errors import RequestError
 from rethinkdc.machine import make_runner
+from rethinkdc.preview import write_preview
 from rethinkdc.records import Record, Records
 from rethinkdc.request import Request, parse_seeds
-from rethinkdc.sharing import check_new, compressed_by
+from rethinkdc.sharing import check_new, compressed_by, preview_to
 from rethinkdc.study import Study, load_study, plans_of
 from rethinkdc.sweeps import Cell, Ended, carry_out, cells_of
 from rethinkdc.types import Seeds
@@ -37,6 +45,7 @@ def run(
     overrides: Mapping[str, Any] | None = None,
     force: bool = False,
     backing: Backing = "auto",
+    preview: str | Path | None = None,
     **machine: Any,
 ) -> Record:
     """Makes a compressed set, labels it, trains and tests a student, and returns the record.
@@ -54,6 +63,7 @@ def run(
         overrides: dotted protocol keys to replace; marks the record modified.
         force: run again although an ok record exists.
         backing: how images are held.
+        preview: picture to write of the set, such as ``grid.png``.
         **machine: ``records``, ``cache_dir``, ``device``, ``workers``, ``threads``, ``progress`` of
             :func:`make_runner`.
 
@@ -74,7 +84,8 @@ def run(
         overrides=dict(overrides or {}),
         backing=backing,
     )
-    return make_runner(**machine).run(request, force=force)[0]
+    seen = preview_to(preview) if preview else None
+    return make_runner(**machine).run(request, force=force, seen=seen)[0]
 
 
 def evaluate(
@@ -89,14 +100,22 @@ def evaluate(
     seed: int | Seeds = 0,
     weights: Tensor | None = None,
     soft_targets: Tensor | None = None,
+    labels: str | Path | None = None,
+    soft_labels: LabelForm | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    experiment: int | None = None,
     name: str | None = None,
+    preview: str | Path | None = None,
     force: bool = False,
     **machine: Any,
 ) -> Record:
-    """Evaluates a finished set: plain tensors, a compressed set, or a folder of ``compress --out``.
+    """Evaluates a finished set: plain tensors, a compressed set, or the place where one lies.
 
     Args:
-        images: uint8 [M, 3, S, S], or float in 0..1, at the protocol's size; or a set, or a folder.
+        images: uint8 [M, 3, S, S], or float in 0..1 or normalised, at the protocol's size; or a set; or the place of
+            one: a folder of ``compress --out``, a Parquet folder or hub id, a tree of image files, or a file of tensors
+            (see :mod:`rethinkdc.compressed.tensor_files`).
         targets: int64 [M], with tensors only.
         labeler: reference of the labeler.
         dataset: whose test set to use; None = the protocol's.
@@ -105,34 +124,49 @@ def evaluate(
         student: model in place of the protocol's student.
         seed: one seed for every axis, or :class:`Seeds`.
         weights: float [M], loss weights of the images.
-        soft_targets: float [M, C], learned labels.
+        soft_targets: float [M, C], learned labels as logits.
+        labels: of a file of images alone: the file of its labels.
+        soft_labels: of a file: what soft labels are, ``logits`` or ``probabilities``.
+        mean: of tensors and files: channel means that float images were normalised with.
+        std: of tensors and files: channel standard deviations of the same.
+        experiment: of a file with several experiments: which, from 0.
         name: what tables call the set.
+        preview: picture to write of the set, such as ``grid.png``.
         force: evaluate again although an ok record exists.
         **machine: as in :func:`run`.
 
     Raises:
         RequestError: sizes, types or classes do not fit the protocol.
     """
+    form = Form(
+        labels=None if labels is None else Path(labels),
+        mean=None if mean is None else tuple(mean),
+        std=None if std is None else tuple(std),
+        soft_labels=soft_labels,
+        experiment=experiment,
+    )
+    if isinstance(images, Tensor):
+        images = set_of_tensors(
+            images, targets, mean=form.mean, std=form.std, weights=weights, soft_targets=soft_targets
+        )
     return evaluate_or_find(
         images,
-        targets,
         labeler=labeler,
         dataset=dataset,
         protocol=protocol,
         evaluator=evaluator,
         student=student,
         seed=seed,
-        weights=weights,
-        soft_targets=soft_targets,
+        form=form,
         name=name,
+        preview=preview,
         force=force,
         **machine,
     )[0]
 
 
 def evaluate_or_find(
-    images: Tensor | CompressedSet | str | Path,
-    targets: Tensor | None = None,
+    found: CompressedSet | str | Path,
     *,
     labeler: str = "hard",
     dataset: str | None = None,
@@ -140,21 +174,22 @@ def evaluate_or_find(
     evaluator: str = "standard",
     student: str | None = None,
     seed: int | Seeds = 0,
-    weights: Tensor | None = None,
-    soft_targets: Tensor | None = None,
+    form: Form | None = None,
     name: str | None = None,
+    preview: str | Path | None = None,
     force: bool = False,
     **machine: Any,
 ) -> tuple[Record, bool]:
-    """As :func:`evaluate`; also tells whether the record existed before."""
+    """As :func:`evaluate`, of a set or its place; also tells whether the record existed before."""
     runner = make_runner(**machine)
-    if isinstance(images, str | Path):
-        made = import_folder(Path(images), runner.cache.home)
-        name = name or Path(images).resolve().name
-    elif isinstance(images, CompressedSet):
-        made = images
+    if isinstance(found, CompressedSet):
+        made = found
     else:
-        made = _set_of_tensors(images, targets, weights, soft_targets)
+        made = read_set(found, form, runner.cache.home)
+        name = name or set_name(found)
+    label = name or made.card.method or "tensors"
+    if preview:
+        write_preview(made, preview)
     request = Request(
         compressor="",
         labeler=labeler,
@@ -164,7 +199,6 @@ def evaluate_or_find(
         student=student,
         seeds=seed if isinstance(seed, Seeds) else Seeds.all(seed),
     )
-    label = name or made.card.method or "tensors"
     return runner.evaluate(made, request, name=label, ipc=_ipc_of(made), force=force)
 
 
@@ -177,17 +211,26 @@ def compress(
     ipc: int | None = None,
     seed: int | Seeds = 0,
     backing: Backing = "auto",
+    preview: str | Path | None = None,
     **machine: Any,
 ) -> CompressedSet:
     """Makes a compressed set and writes it to the folder ``out`` (Parquet that ``datasets`` reads, and a card).
 
+    ``preview`` is a picture to write of it, such as ``grid.png``; the rest is as in :func:`run`.
+
     Raises:
         RequestError: the request is wrong, or the folder exists.
     """
-    check_new(Path(out))
+    if ranks.leads():
+        check_new(Path(out))
+    seen = preview_to(preview) if preview else None
     made, plan = compressed_by(compressor, dataset, protocol, ipc, seed, backing, machine)
+    if not ranks.leads():
+        return made
     store = plan.protocol.store
     export_folder(made, Path(out), size=store.size, fit=store.fit, interpolation=store.interpolation)
+    if seen:
+        seen(made, plan)
     return made
 
 
@@ -261,47 +304,9 @@ def leaderboard(
     )
 
 
-def _set_of_tensors(
-    images: Tensor, targets: Tensor | None, weights: Tensor | None, soft_targets: Tensor | None
-) -> CompressedSet:
-    if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3] or not len(images):
-        raise RequestError(f"Images must be [M, 3, S, S] with at least one image; found {list(images.shape)}.")
-    _check_targets(targets, len(images))
-    assert targets is not None
-    pixels, error = images, 0.0
-    if images.dtype != torch.uint8:
-        # Written so that NaN, which compares as neither, is refused too.
-        if not (images.is_floating_point() and bool(((images >= 0) & (images <= 1)).all())):
-            raise RequestError(
-                f"Images must be uint8, or float in 0..1; found {images.dtype} in {float(images.min()):.3g}.."
-                f"{float(images.max()):.3g}. Undo the normalisation first: images * std + mean."
-            )
-        pixels = (images * 255).round().to(torch.uint8)
-        error = float((pixels.to(images.dtype) / 255 - images).abs().max())
-    part = {"canvases": pixels, "targets": targets.to(torch.int64)}
-    if weights is not None:
-        part["weights"] = weights
-    if soft_targets is not None:
-        part["soft_targets"] = soft_targets
-    names = tuple(str(index) for index in range(int(targets.max()) + 1))
-    return CompressedSet.of_canvases([part], names, card=Card(rounding_error=error))
-
-
-def _check_targets(targets: Tensor | None, count: int) -> None:
-    if targets is None:
-        raise RequestError("evaluate needs targets beside images [M, 3, S, S]: the class index of each, int64 [M].")
-    if targets.shape != (count,) or targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool:
-        found = f"{targets.dtype} {list(targets.shape)}"
-        raise RequestError(f"targets must be int64 [{count}], the class index of each image; found {found}.")
-    if int(targets.min()) < 0:
-        raise RequestError(f"targets must be class indices from 0; found {int(targets.min())}.")
-
-
 def _ipc_of(made: CompressedSet) -> int | None:
     """Images per class: the card's, or the mean over the classes that occur."""
-    if made.card.method:
-        return made.card.ipc
-    return max(1, round(len(made) / max(1, len(made.targets.unique()))))
+    return made.card.ipc if made.card.method else images_per_class(made.targets)
 
 
 __all__ = ["compress", "evaluate", "leaderboard", "parse_seeds", "run", "sweep"]

@@ -13,7 +13,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from rethinkdc.errors import DamagedError, RethinkError
+from rethinkdc import ranks
+from rethinkdc.errors import DamagedError, RequestError, RethinkError
 from rethinkdc.storage import commit_folder, lock, verify_folder, writable
 
 ENVIRONMENT = "RETHINKDC_CACHE"
@@ -45,7 +46,13 @@ class Cache:
                 f"Choose another folder with --cache-dir or {ENVIRONMENT}.",
                 stacklevel=3,
             )
+            if ranks.world() > 1:
+                raise RequestError(
+                    f"The cache {self.root} cannot be written, and ranks share their work through it. Choose a folder "
+                    f"that all can write to with --cache-dir or {ENVIRONMENT}."
+                )
         self._verified: set[Path] = set()
+        ranks.join(self.home)
 
     @property
     def home(self) -> Path:
@@ -71,18 +78,21 @@ class Cache:
             return folder
         return None
 
-    def make(self, kind: str, key: str, build: Callable[[Path, Path], None]) -> Path:
+    def make(self, kind: str, key: str, build: Callable[[Path, Path], None], *, shared: bool = False) -> Path:
         """Returns the artefact's folder, building it if need be.
 
         Args:
             kind: what it is, as a folder name: ``traces``, ``scores``, ``sets``.
             key: digest of all that it depends on.
             build: called with the working folder (survives a kill) and the folder to fill.
+            shared: whether all ranks build it together: each calls ``build``, and the first keeps the artefact.
         """
         if found := self.find(kind, key):
             # Left by a process that was killed between keeping the artefact and clearing its working folder.
             shutil.rmtree(self.home / "work" / f"{kind}-{key}", ignore_errors=True)
             return found
+        if shared and not ranks.leads():
+            return self._taken_part(kind, key, build)
         final = self.home / kind / key
         with lock(self.home / "locks" / f"{kind}-{key}.lock"):
             if found := self.find(kind, key):
@@ -96,15 +106,29 @@ class Cache:
             try:
                 build(work, made)
                 commit_folder(made, final)
-            except RethinkError:
+            except RethinkError as error:
                 # Refused, not interrupted: nobody will come back for this work.
-                shutil.rmtree(work, ignore_errors=True)
+                if not error.keeps_work:
+                    shutil.rmtree(work, ignore_errors=True)
                 raise
             finally:
                 shutil.rmtree(made, ignore_errors=True)
             shutil.rmtree(work, ignore_errors=True)
         self._verified.add(final)
         return final
+
+    def _taken_part(self, kind: str, key: str, build: Callable[[Path, Path], None]) -> Path:
+        """What a rank other than the first does: its share, outside the lock; then it waits for the artefact."""
+        with tempfile.TemporaryDirectory(prefix="rethinkdc-rank-") as unused:
+            try:
+                build(self.work(kind, key), Path(unused))
+            except ranks.ShareDoneError:
+                pass
+            except OSError:
+                # The working folder goes when the artefact is there.
+                if self.find(kind, key) is None:
+                    raise
+        return ranks.wait_for(lambda: self.find(kind, key), self.home, lambda: [0], f"an artefact of {kind}")
 
     def work(self, kind: str, key: str) -> Path:
         """The working folder of a piece of work: kept over kills, removed by whoever finishes it."""

@@ -20,6 +20,7 @@ import torch
 from safetensors.torch import save, save_file
 from torch import Tensor
 
+from rethinkdc import ranks
 from rethinkdc.cache import Cache
 from rethinkdc.compressed import Card, CompressedSet, load_working, save_working
 from rethinkdc.compressed.working import load_tensors
@@ -36,7 +37,7 @@ from rethinkdc.proxy import (
     trained_network,
     write_predictions,
 )
-from rethinkdc.storage import digest, keep_part
+from rethinkdc.storage import digest, keep_part, kept_part
 from rethinkdc.teachers import (
     TEACHER_SEMANTICS,
     read_teacher,
@@ -89,7 +90,9 @@ class Context:
         meter: measures the work that is going on; None outside any.
         asks_teachers: whether what is being made may ask a teacher.
         makes_set: whether what is being made is a compressed set.
-        earlier: seconds that earlier tries spent on parts that were found.
+        earlier: seconds that earlier tries and other ranks spent on parts that were found.
+        together: whether all ranks do this work, in one order, so that they can share a set that it makes.
+        finished: whether others have finished the set that all ranks are making together; None outside any.
     """
 
     data: Images
@@ -114,6 +117,8 @@ class Context:
     asks_teachers: bool = True
     makes_set: bool = False
     earlier: float = 0.0
+    together: bool = True
+    finished: Callable[[], bool] | None = None
     _part_calls: int = field(default=0, init=False)
 
     def generator(self, axis: Axis, *names: str | int) -> torch.Generator:
@@ -131,23 +136,63 @@ class Context:
     def parts(self, count: int, make: PartsMaker) -> Sequence[dict[str, Tensor]]:
         """Makes ``count`` parts of a set; each is atomic on disk and skipped if already there.
 
+        Ranks that make a set together (see :mod:`rethinkdc.ranks`) make a share each and wait for all parts.
+
         Args:
             count: number of parts.
             make: makes part ``index`` as named tensors, from the index alone.
 
         Returns:
             The parts in order, memory-mapped.
+
+        Raises:
+            RankError: another rank ended before its share was done; what is done is kept.
         """
         # A method that makes two kinds of parts must not find the first ones in place of the second.
         self._part_calls += 1
         folder = self.folder / ("parts" if self._part_calls == 1 else f"parts-{self._part_calls}")
+        paths = [folder / f"part-{index:05d}.safetensors" for index in range(count)]
+        mine = range(count) if self.finished is None else ranks.share(count)
         with self.progress.task("parts", count) as done:
-            for index in range(count):
-                path = folder / f"part-{index:05d}.safetensors"
-                found = keep_part(path, lambda: save(_contiguous(make(index))))  # noqa: B023 - called at once
-                self.earlier += found or 0.0
-                done(1)
-        return [load_tensors(folder / f"part-{index:05d}.safetensors") for index in range(count)]
+            with self._alone():
+                for index in mine:
+                    found = keep_part(paths[index], lambda: save(_contiguous(make(index))))  # noqa: B023 - called at once
+                    self.earlier += found or 0.0
+                    done(1)
+            if len(mine) < count:
+                self._wait_for_parts(paths, mine, done)
+        return [load_tensors(path) for path in paths]
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Inside, this rank does what the others do not."""
+        together, self.together = self.together, False
+        try:
+            yield
+        finally:
+            self.together = together
+
+    def _wait_for_parts(self, paths: Sequence[Path], mine: range, done: Callable[[int], None]) -> None:
+        """Waits for the parts of other ranks; what they spent counts as ours, the waiting does not."""
+        pending = set(range(len(paths))) - set(mine)
+        begun = time.perf_counter()
+
+        def complete() -> bool | None:
+            for index in sorted(pending):
+                seconds = kept_part(paths[index])
+                if seconds is not None:
+                    pending.discard(index)
+                    self.earlier += seconds
+                    done(1)
+            if pending and self.finished and not ranks.leads() and self.finished():
+                raise ranks.ShareDoneError
+            return None if pending else True
+
+        def owners() -> set[int]:
+            return {index % ranks.world() for index in pending}
+
+        ranks.wait_for(complete, self.cache.home, owners, "a part of the set")
+        self.earlier -= time.perf_counter() - begun
 
     @property
     def proxy_epochs(self) -> int:
@@ -302,6 +347,8 @@ class Context:
         def build(inner: Context, out: Path) -> None:
             inner.asks_teachers, inner.makes_set = bool(teachers), True
             made = method.compress(data, budget, inner)
+            if inner.finished and not ranks.leads():
+                raise ranks.ShareDoneError
             check_budget(made, method.name, budget, budgeted=method.budgeted, balanced=method.balanced)
             given = made.card.model_dump(exclude_defaults=True)
             card = Card(
@@ -319,7 +366,8 @@ class Context:
             )
             save_working(made.with_card(card), out)
 
-        folder = self.artefact("sets", key, "selection" if method.rows_per_canvas() else "synthesis", build)
+        stage = "selection" if method.rows_per_canvas() else "synthesis"
+        folder = self.artefact("sets", key, stage, build, shared=True)
         # Measured here: how good a teacher is on the test images is no part of a set.
         for named in teachers:
             self._asked(named, "set")
@@ -398,7 +446,15 @@ class Context:
             "seeds": self.seeds.model_dump(exclude={"student"}),
         }
 
-    def artefact(self, kind: str, key: Any, stage: str, build: Callable[[Context, Path], float | None]) -> Path:
+    def artefact(
+        self,
+        kind: str,
+        key: Any,
+        stage: str,
+        build: Callable[[Context, Path], float | None],
+        *,
+        shared: bool = False,
+    ) -> Path:
         """Finds or makes an artefact; its notes and costs, the nested ones included, become ours.
 
         Args:
@@ -407,11 +463,13 @@ class Context:
             stage: what its seconds count as: proxy, teacher, selection, synthesis or labels.
             build: called with a context whose folder survives a kill, and with the folder to fill; may return the
                 seconds that it took over all tries, where it knows them better than this process.
+            shared: whether all ranks build it together, where they all do this work: each a share of its parts.
 
         Returns:
             The folder: whole, and checked against its checksums.
         """
         name = digest(key)
+        shared = shared and self.together and ranks.world() > 1
 
         def make(work: Path, out: Path) -> None:
             # The student, the ipc and the test images are no part of a key, so what is made must not see them.
@@ -427,6 +485,9 @@ class Context:
                 ipc=None,
                 test=None,
                 earlier=0.0,
+                # What one rank makes under a lock, it must make alone: the others may be waiting for that lock.
+                together=shared,
+                finished=(lambda: self.cache.find(kind, name) is not None) if shared else None,
             )
             before = time.perf_counter()
             told = build(inner, out) or 0.0
@@ -440,7 +501,7 @@ class Context:
         started = time.perf_counter()
         if self.meter:
             self.meter.pause()
-        folder = self.cache.make(kind, name, make)
+        folder = self.cache.make(kind, name, make, shared=shared)
         if self.meter:
             self.meter.resume()
         about = json.loads((folder / "about.json").read_text())

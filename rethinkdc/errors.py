@@ -11,9 +11,13 @@ from collections.abc import Iterable
 
 
 class RethinkError(Exception):
-    """Base of every error raised on purpose. ``exit_code`` is the command line's."""
+    """Base of every error raised on purpose. ``exit_code`` is the command line's.
+
+    ``keeps_work``: whether finished parts of what failed stay on disk for the next try; else they are cleared away.
+    """
 
     exit_code = 1
+    keeps_work = False
 
 
 class RequestError(RethinkError):
@@ -45,6 +49,15 @@ class DivergedError(RethinkError):
         super().__init__(message)
         self.epoch = epoch
         self.step = step
+
+
+class DivergedImagesError(DivergedError):
+    """Images that are being optimised have a loss that is not finite; the parts of the set that are done are kept."""
+
+    keeps_work = True
+
+    def __init__(self, message: str, *, iteration: int) -> None:
+        super().__init__(message, epoch=0, step=iteration)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
+from rethinkdc import ranks
 from rethinkdc.cache import Cache
 from rethinkdc.compressed import CompressedSet, image_bytes
 from rethinkdc.context import Context, Silent, by_stage, merged_notes
@@ -25,6 +27,10 @@ from rethinkdc.registry import Registry
 from rethinkdc.request import Plan, Request, check_request, load_splits, make_plan
 from rethinkdc.storage import lock
 from rethinkdc.types import LabelCost, Progress
+
+_CUDA = torch.device("cuda")
+
+_NUMBERED = re.compile(r"(?:new|class)?[ _-]?(\d+)")
 
 _MEASURED_IMAGES = 200_000
 """Compressed sets up to this many images have their bytes measured; encoding more would outlast the training."""
@@ -53,22 +59,47 @@ class Runner:
     threads: int = 1
     progress: Progress = field(default_factory=Silent)
 
-    def run(self, request: Request, *, force: bool = False) -> tuple[Record, bool]:
+    def run(
+        self, request: Request, *, force: bool = False, seen: Callable[[CompressedSet, Plan], None] | None = None
+    ) -> tuple[Record, bool]:
         """Runs a request and writes its record.
 
         Args:
             request: what to run.
             force: add an attempt although an ok record exists.
+            seen: called with the compressed set, before a student is trained; also when a record exists.
 
         Returns:
-            The record, and whether it existed before.
+            The record, and whether it existed before. Ranks beside the first make their share of the set and wait for
+            the first's record.
 
         Raises:
             RequestError: the request is wrong; nothing was written.
             DivergedError: the student's loss was not finite; recorded as failed.
         """
         plan = make_plan(request, self.registry, self.cache)
-        return self._recorded(plan, force, lambda context, splits: self._compressed(plan, context, splits))
+        if not ranks.leads():
+            before = len(self.records.attempts(plan.key))
+            self.share(request, force=force or seen is not None)
+            return self._of_first_rank(plan, before, force), True
+
+        def make(context: Context, splits: Splits) -> CompressedSet:
+            made = self._compressed(plan, context, splits)
+            if seen:
+                seen(made, plan)
+            return made
+
+        record, existed = self._recorded(plan, force, make)
+        if existed and seen:
+            seen(*self.compress(request))
+        return record, existed
+
+    def share(self, request: Request, *, force: bool = False) -> None:
+        """What a rank beside the first does of a run: its share of the set, unless the run is on record already."""
+        # Also where it is forced: what the first rank refuses must end here too.
+        plan = make_plan(request, self.registry, self.cache)
+        if force or not self.records.find(plan.key):
+            self.compress(request)
 
     def attempt(self, request: Request) -> tuple[Record, bool]:
         """As :meth:`run`, but a run that ends badly is recorded with its reason and returned, whatever ended it.
@@ -102,6 +133,8 @@ class Runner:
         """Evaluates a finished set under the request's protocol and labeler; as :meth:`run` otherwise."""
         definition = {"kind": "set", "name": name, "fingerprint": made.fingerprint, "ipc": ipc}
         plan = make_plan(request, self.registry, self.cache, made=definition)
+        if not ranks.leads():
+            return self._of_first_rank(plan, len(self.records.attempts(plan.key)), force), True
 
         def fitted(context: Context, splits: Splits) -> CompressedSet:
             # What its making used was not left behind because it was made before.
@@ -118,7 +151,9 @@ class Runner:
         context = self.context(plan, splits)
         with deterministic(self.device, self.threads):
             made = self._compressed(plan, context, splits)
-        shutil.rmtree(context.folder, ignore_errors=True)
+        with suppress(OSError):
+            # Not what lies in it: a run of this set, whose student is being trained, has the same folder.
+            context.folder.rmdir()
         return made, plan
 
     def context(self, plan: Plan, splits: Splits) -> Context:
@@ -200,7 +235,23 @@ class Runner:
     def _compressed(self, plan: Plan, context: Context, splits: Splits) -> CompressedSet:
         assert plan.compressor is not None
         reference = self.registry.reference(plan.compressor)
-        return context.compress(reference, splits.train, plan.budget(len(splits.train.class_names)))
+        made = context.compress(reference, splits.train, plan.budget(len(splits.train.class_names)))
+        # What follows, the first rank does without the others.
+        context.together = False
+        return made
+
+    def _of_first_rank(self, plan: Plan, before: int, force: bool) -> Record:
+        """Waits for the record that the first rank writes or finds; ``before``: attempts that were there already."""
+
+        def written() -> Record | None:
+            attempts = self.records.attempts(plan.key)
+            known = None if force else next((record for record in attempts if record.status == "ok"), None)
+            return known or (attempts[-1] if len(attempts) > before else None)
+
+        record = ranks.wait_for(written, self.cache.home, lambda: [0], "its record")
+        if record.status != "ok":
+            raise RethinkError(record.reason)
+        return record
 
     def _record(self, plan: Plan, **values: Any) -> Record:
         return Record(
@@ -226,7 +277,10 @@ def choose_device(name: str | None) -> torch.device:
         RequestError: no such device here.
     """
     if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if torch.cuda.is_available():
+            # Ranks take a device each, as far as there are devices.
+            return torch.device("cuda", ranks.local_rank() % torch.cuda.device_count()) if ranks.world() > 1 else _CUDA
+        return torch.device("cpu")
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -265,24 +319,48 @@ def _fitted_to(made: CompressedSet, splits: Splits, plan: Plan) -> CompressedSet
     size, names = plan.protocol.store.size, splits.train.class_names
     if made.size is not None and made.size != size:
         raise RequestError(f"The set holds images of {made.size} px; the protocol {plan.protocol.id} stores {size} px.")
-    if made.class_names == names:
-        return made
-    if set(made.class_names) == set(names):
-        place = torch.tensor([names.index(name) for name in made.class_names])
+    if made.class_names != names:
+        place = class_places(made.class_names, names, plan.labels["dataset"])
         made.targets = place[made.targets]
         if made.soft_targets is not None:
+            if len(place) != len(names):
+                raise RequestError(
+                    f"The set's soft labels are of {len(place)} classes; {plan.labels['dataset']} has {len(names)}."
+                )
             made.soft_targets = made.soft_targets[:, torch.argsort(place)]
-    elif not (len(made.class_names) <= len(names) and all(name.isdigit() for name in made.class_names)):
-        raise RequestError(
-            f"The set's classes ({', '.join(made.class_names[:5])}, ...) are not those of {plan.labels['dataset']} "
-            f"({', '.join(names[:5])}, ...)."
-        )
-    made.class_names = names
+        made.class_names = names
     if int(made.targets.max()) >= len(names):
         raise RequestError(
             f"The set has class {int(made.targets.max())}; {plan.labels['dataset']} has {len(names)} classes."
         )
     return made
+
+
+def class_places(found: tuple[str, ...], names: tuple[str, ...], dataset: str) -> torch.Tensor:
+    """Where each class of a set stands among the dataset's: by its name, else by the number that its name is.
+
+    Published trees number their classes ``00007``, ``new007`` or ``class_7``; sorted as text, 10 comes before 7.
+
+    Args:
+        found: the set's classes.
+        names: the dataset's.
+        dataset: what to call it in errors.
+
+    Returns:
+        int64, an index into ``names`` for each of ``found``.
+
+    Raises:
+        RequestError: neither names nor numbers fit.
+    """
+    if set(found) == set(names):
+        return torch.tensor([names.index(name) for name in found])
+    numbers = [_NUMBERED.fullmatch(name) for name in found]
+    place = [int(match.group(1)) for match in numbers if match]
+    if len(place) == len(found) == len(set(place)) and max(place, default=0) < len(names):
+        return torch.tensor(place)
+    raise RequestError(
+        f"The set's classes ({', '.join(found[:5])}, ...) are not those of {dataset} ({', '.join(names[:5])}, ...)."
+    )
 
 
 def _check_card(made: CompressedSet, splits: Splits, plan: Plan) -> None:

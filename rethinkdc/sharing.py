@@ -17,6 +17,7 @@ from rethinkdc.data.backing import Backing
 from rethinkdc.errors import RequestError
 from rethinkdc.machine import make_runner
 from rethinkdc.method import parse_reference
+from rethinkdc.preview import check_preview, write_preview
 from rethinkdc.request import Plan, Request, load_splits, make_plan
 from rethinkdc.runner import Runner, deterministic
 from rethinkdc.training.trace_folder import export_trace
@@ -102,6 +103,24 @@ def trace(
         about = {**source(), "rows": found.rows, "epochs": found.epochs, "clean_epochs": list(found.clean_epochs)}
         export_trace(found, about, Path(out))
     return about
+
+
+def preview_to(path: str | Path) -> Callable[[CompressedSet, Plan], None]:
+    """What writes a picture of a set that a plan makes, for :meth:`Runner.run`; refuses a path it cannot write to.
+
+    Raises:
+        RequestError: says why it cannot.
+    """
+    check_preview(path)
+
+    def write(made: CompressedSet, plan: Plan) -> None:
+        store, labels = plan.protocol.store, plan.labels
+        known = [labels["compressor"], f"ipc {labels['ipc']}", labels["protocol"], f"seed {plan.request.seeds.set}"]
+        write_preview(
+            made, path, size=store.size, fit=store.fit, interpolation=store.interpolation, caption=", ".join(known)
+        )
+
+    return write
 
 
 def check_out(out: Path) -> None:

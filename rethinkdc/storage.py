@@ -97,15 +97,22 @@ def keep_part(path: Path, payload: Callable[[], bytes]) -> float | None:
     Returns:
         The seconds that the part took when it was made before; None when it was made now.
     """
-    seal = path.with_suffix(".sealed")
-    if path.exists() and seal.exists():
-        checksum, _, seconds = seal.read_text().partition(" ")
-        if checksum == file_digest(path):
-            return float(seconds)
+    known = kept_part(path)
+    if known is not None:
+        return known
     begun = time.perf_counter()
     write_atomic(path, payload())
-    _seal(path, seal, time.perf_counter() - begun)
+    _seal(path, path.with_suffix(".sealed"), time.perf_counter() - begun)
     return None
+
+
+def kept_part(path: Path) -> float | None:
+    """The seconds that a part took which :func:`keep_part` wrote; None when it is not there, or not whole."""
+    seal = path.with_suffix(".sealed")
+    if not (path.exists() and seal.exists()):
+        return None
+    checksum, _, seconds = seal.read_text().partition(" ")
+    return float(seconds) if checksum == file_digest(path) else None
 
 
 def _seal(path: Path, seal: Path, seconds: float) -> None:

@@ -14,6 +14,7 @@ from typing import Literal
 
 import torch
 
+from rethinkdc import ranks
 from rethinkdc.cache import Cache
 from rethinkdc.errors import RequestError, RethinkError
 from rethinkdc.records import Record, Records
@@ -86,7 +87,10 @@ def carry_out(cells: list[Cell], runner: Runner, report: Report, *, jobs: int = 
 
     Raises:
         RethinkError: records cannot be written, or worker processes cannot be started.
+        RequestError: several ranks were started for it.
     """
+    if ranks.world() > 1:
+        raise RequestError("Ranks share a set's parts, not the runs of a study: start the sweep once, with --jobs N.")
     if jobs > 1 and len(cells) > 1:
         _in_processes(list(cells), runner, report, jobs)
         return

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from rethinkdc import ranks
 from rethinkdc.cli.leaderboard import leaderboard
 from rethinkdc.cli.options import (
     BackingOption,
@@ -21,6 +22,7 @@ from rethinkdc.cli.options import (
     IpcOption,
     JsonOption,
     LabelerOption,
+    PreviewOption,
     ProtocolOption,
     RecordsOption,
     SeedOption,
@@ -29,7 +31,9 @@ from rethinkdc.cli.options import (
     ThreadsOption,
     WorkersOption,
     checked_backing,
+    checked_form,
     machine,
+    numbers,
 )
 from rethinkdc.cli.share import rows, trace
 from rethinkdc.cli.sweep import sweep
@@ -56,6 +60,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the stack trace of an error.")] = False,
     version: Annotated[  # noqa: ARG001 - handled by its callback
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -63,6 +68,9 @@ def options(
 ) -> None:
     """Options of every command."""
     _state["debug"] = debug
+    # Of ranks that torchrun starts, all make sets; of everything else there is one process's work.
+    if context.invoked_subcommand not in ("run", "compress", "rows", "sweep") and not ranks.leads():
+        raise typer.Exit
 
 
 @app.command()
@@ -91,6 +99,7 @@ def run(
     workers: WorkersOption = None,
     threads: ThreadsOption = 1,
     backing: BackingOption = "auto",
+    preview: PreviewOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -101,6 +110,7 @@ def run(
     from rethinkdc.api import parse_seeds
     from rethinkdc.cli import tables
     from rethinkdc.request import Request
+    from rethinkdc.sharing import preview_to
 
     runner = _runner(records, cache_dir, device, workers, threads)
     for name in tracker or []:
@@ -121,9 +131,15 @@ def run(
         )
         for chosen in parse_seeds(seeds, seed)
     ]
+    if not ranks.leads():
+        for request in requests:
+            runner.share(request, force=force or (preview is not None and request is requests[0]))
+        return
+    # Of several seeds the picture is of the first.
+    seen = preview_to(preview) if preview else None
     results = []
-    for request in requests:
-        record, existed = runner.run(request, force=force)
+    for index, request in enumerate(requests):
+        record, existed = runner.run(request, force=force, seen=None if index else seen)
         results.append((record, existed))
         if not as_json:
             tables.print_run(record, runner.records, existed=existed)
@@ -146,6 +162,7 @@ def compress(
     workers: WorkersOption = None,
     threads: ThreadsOption = 1,
     backing: BackingOption = "auto",
+    preview: PreviewOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a compressed set and write it as a folder that `datasets.load_dataset` reads.
@@ -163,8 +180,11 @@ def compress(
         ipc=ipc,
         seed=seed,
         backing=checked_backing(backing),
+        preview=preview,
         **machine(None, cache_dir, device, workers, threads),
     )
+    if not ranks.leads():
+        return
     about = {"folder": str(out), "images": len(made), "card": made.card.model_dump(mode="json")}
     if as_json:
         tables.print_json(about)
@@ -177,7 +197,14 @@ def compress(
 
 @app.command()
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="Folder of `compress --out`, or Parquet with image and class_id.")],
+    place: Annotated[
+        str,
+        typer.Argument(
+            metavar="SET",
+            help="Folder of `compress --out`; Parquet folder or hub id with image and class_id; tree of image files; "
+            "or tensors (.safetensors, .pt).",
+        ),
+    ],
     labeler: LabelerOption = "hard",
     dataset: DatasetOption = None,
     protocol: ProtocolOption = None,
@@ -185,6 +212,28 @@ def evaluate(
     seeds: SeedsOption = None,
     evaluator: EvaluatorOption = "standard",
     student: StudentOption = None,
+    labels: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--labels", help="Of tensors: the file of the labels, where the images are alone in theirs."),
+    ] = None,
+    soft_labels: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--soft-labels", help="Of tensors: what soft labels are, logits or probabilities."),
+    ] = None,
+    mean: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--mean", help="Of tensors: channel means of the normalisation, e.g. 0.49,0.48,0.45."),
+    ] = None,
+    std: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--std", help="Of tensors: channel standard deviations of the normalisation."),
+    ] = None,
+    experiment: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--experiment", min=0, help="Of tensors of several experiments: which, from 0."),
+    ] = None,
+    name: Annotated[Optional[str], typer.Option("--name", help="What tables call the set.")] = None,  # noqa: UP045
+    preview: PreviewOption = None,
     records: RecordsOption = None,
     cache_dir: CacheOption = None,
     device: DeviceOption = None,
@@ -193,24 +242,37 @@ def evaluate(
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train and test a student on a finished compressed set.
+    """Train and test a student on a finished compressed set, made here or elsewhere.
 
     Example: rethinkdc evaluate pca-digits
+
+    Example: rethinkdc evaluate res_DM_CIFAR10_ConvNet_10ipc.pt --mean 0.4914,0.4822,0.4465 --std 0.2023,0.1994,0.2010
     """
     from rethinkdc import api
     from rethinkdc.cli import tables
+    from rethinkdc.compressed import Form
     from rethinkdc.records import Records
     from rethinkdc.registry import Registry
 
+    form = Form(
+        labels=labels,
+        mean=numbers(mean, "--mean"),
+        std=numbers(std, "--std"),
+        soft_labels=checked_form(soft_labels),
+        experiment=experiment,
+    )
     found = [
         api.evaluate_or_find(
-            folder,
+            place,
             labeler=labeler,
             dataset=dataset,
             protocol=protocol,
             evaluator=evaluator,
             student=student,
             seed=chosen,
+            form=form,
+            name=name,
+            preview=preview,
             force=force,
             **machine(records, cache_dir, device, workers, threads),
         )
@@ -288,16 +350,26 @@ def list_protocols(as_json: JsonOption = False) -> None:
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="A method, a dataset, a model or a protocol.")],
+    dataset: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--dataset", "-d", help="Show the values that a compressor would have on this dataset."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show a method's parameters, or all values of a protocol with their sources.
 
     Example: rethinkdc show pca
     """
-    from rethinkdc.cli import tables
     from rethinkdc.registry import Registry
 
-    tables.print_one(Registry(), name, as_json=as_json)
+    if dataset is None:
+        from rethinkdc.cli import tables
+
+        tables.print_one(Registry(), name, as_json=as_json)
+    else:
+        from rethinkdc.cli.settings import print_settings
+
+        print_settings(Registry(), name, dataset, as_json=as_json)
 
 
 app.command()(rows)
@@ -314,7 +386,7 @@ def main() -> None:
     except RethinkError as error:
         if _state["debug"]:
             raise
-        typer.secho(f"Error: {error}", fg=typer.colors.RED, err=True)
+        typer.secho(f"Error{_of_rank()}: {error}", fg=typer.colors.RED, err=True)
         sys.exit(error.exit_code)
     except SystemExit as end:
         if end.code == _INTERRUPTED:
@@ -322,8 +394,15 @@ def main() -> None:
         raise
 
 
+def _of_rank() -> str:
+    try:
+        return "" if ranks.world() == 1 else f" of rank {ranks.rank()}"
+    except RequestError:
+        return ""
+
+
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
-    if issubclass(category, UserWarning):
+    if issubclass(category, UserWarning) and ranks.leads():
         typer.secho(f"Warning: {message}", fg=typer.colors.YELLOW, err=True)
 
 

@@ -51,6 +51,10 @@ ThreadsOption = Annotated[
 BackingOption = Annotated[
     str, typer.Option("--backing", help="How images are held: auto, decoded or encoded; results do not depend on it.")
 ]
+PreviewOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--preview", help="Picture of the set to write, e.g. grid.png: its first images by class."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Run again although an ok record exists.")]
 
@@ -60,6 +64,7 @@ def machine(
 ) -> dict[str, Any]:
     """Keyword arguments of ``rethinkdc.machine.make_runner``."""
     from rethinkdc.progress import Bars
+    from rethinkdc.ranks import leads
 
     return {
         "records": records,
@@ -67,8 +72,22 @@ def machine(
         "device": device,
         "workers": workers,
         "threads": threads,
-        "progress": Bars(),
+        "progress": Bars() if leads() else None,
     }
+
+
+def numbers(text: str | None, option: str) -> tuple[float, ...] | None:
+    """One number for each channel, or one for all: ``0.49,0.48,0.45``.
+
+    Raises:
+        RequestError: the text is no list of numbers.
+    """
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise RequestError(f"{option} {text}: expected three numbers, such as 0.49,0.48,0.45, or one.") from None
 
 
 def checked_backing(name: str) -> Any:
@@ -79,4 +98,15 @@ def checked_backing(name: str) -> Any:
     """
     if name not in ("auto", "decoded", "encoded"):
         raise RequestError(f"--backing {name}: choose auto, decoded or encoded.")
+    return name
+
+
+def checked_form(name: str | None) -> Any:
+    """What soft labels are.
+
+    Raises:
+        RequestError: there is no such form.
+    """
+    if name not in (None, "logits", "probabilities"):
+        raise RequestError(f"--soft-labels {name}: choose logits or probabilities.")
     return name

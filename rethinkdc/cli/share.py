@@ -42,7 +42,7 @@ def rows(
 
     Example: rethinkdc rows --compressor k-means --ipc 10 --out k-means-digits
     """
-    from rethinkdc import sharing
+    from rethinkdc import ranks, sharing
     from rethinkdc.cli import tables
     from rethinkdc.data.row_files import write_row_file
 
@@ -56,6 +56,8 @@ def rows(
         backing=checked_backing(backing),
         **machine(None, cache_dir, device, workers, threads),
     )
+    if not ranks.leads():
+        return
     files = write_row_file(tensors, about, out)
     if as_json:
         tables.print_json(about)

@@ -1,16 +1,26 @@
 """Compressed sets: what every compressor returns and every student trains on."""
 
 from rethinkdc.compressed.folder import export_folder, image_bytes, import_folder
+from rethinkdc.compressed.reading import read_set, set_name
 from rethinkdc.compressed.set import Card, CompressedSet, grid_boxes
+from rethinkdc.compressed.tensor_files import Form, import_tensors
+from rethinkdc.compressed.tensors import LabelForm, images_per_class, set_of_tensors
 from rethinkdc.compressed.working import load_working, save_working
 
 __all__ = [
     "Card",
     "CompressedSet",
+    "Form",
+    "LabelForm",
     "export_folder",
     "grid_boxes",
     "image_bytes",
+    "images_per_class",
     "import_folder",
+    "import_tensors",
     "load_working",
+    "read_set",
     "save_working",
+    "set_name",
+    "set_of_tensors",
 ]

@@ -6,7 +6,9 @@ import io
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from rethinkdc.compressed.set import Card, CompressedSet
+from rethinkdc.compressed.set import SYNTHETIC, Card, CompressedSet
 from rethinkdc.data.backing import choose_backing
 from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.data.hub import quiet_unless_watched, read_split
+from rethinkdc.data.labelled import Labelled
 from rethinkdc.errors import DamagedError, DataError, RequestError
 from rethinkdc.storage import MANIFEST, commit_folder, verify_folder
 from rethinkdc.types import Fit, Interpolation, ViewRule
@@ -79,34 +82,76 @@ def import_folder(folder: Path, cache_folder: Path | None = None) -> CompressedS
             f"There is no compressed set at {folder}. "
             f"Make one with `rethinkdc compress --compressor NAME --out {folder}`."
         )
+    split = _train_split(str(folder), cache_folder and cache_folder / "datasets", "")
+    about, card = _read_card(folder)
+    return _set_of_split(split, str(folder), cache_folder, about, card)
+
+
+def import_hub(repo: str, cache_folder: Path | None = None) -> CompressedSet:
+    """Reads a set of the Hugging Face hub with the columns ``image``, ``class_id``, from a local copy if there is one.
+
+    Raises:
+        DataError: no such dataset, no network to download it, or as :func:`import_folder`.
+    """
+    remedy = (
+        f"There is no file or folder {repo} here either. Check the name, or download the set where there is a network: "
+        f"`hf download {repo} --repo-type dataset --local-dir FOLDER`, then evaluate FOLDER."
+    )
+    return _set_of_split(_train_split(repo, None, remedy), repo, cache_folder, {}, Card())
+
+
+def set_of_images(part: Labelled, cache_folder: Path | None = None, **extra: Any) -> CompressedSet:
+    """A set of image files.
+
+    Args:
+        part: the files and their classes.
+        cache_folder: where decoded images are kept.
+        **extra: of :class:`CompressedSet`; ``sources`` are unknown if they are not given.
+
+    Raises:
+        DataError: there are none, they are not square, or they differ in size.
+    """
+    if not len(part.blobs):
+        raise DataError(f"There are no images in {part.label}.")
+    images = EncodedImages(part.blobs, part.targets, part.class_names)
+    size = _square_size(images)
+    sources = extra.pop("sources", None)
+    if sources is None:
+        sources = torch.full((len(images), 1), SYNTHETIC)
+    backing = choose_backing(images, cache_folder)
+    return CompressedSet(backing, images.targets, images.class_names, sources, size=size, **extra)
+
+
+def _train_split(name: str, arrow_folder: Path | None, remedy: str) -> Any:
     import datasets
 
     try:
         with quiet_unless_watched():
-            loaded = datasets.load_dataset(
-                str(folder), cache_dir=str(cache_folder / "datasets") if cache_folder else None
-            )
+            loaded = datasets.load_dataset(name, cache_dir=str(arrow_folder) if arrow_folder else None)
     except Exception as error:  # the libraries below raise their own, unrelated types
-        raise DataError(f"Cannot read a compressed set from {folder}: {type(error).__name__}: {error}") from error
+        raise DataError(
+            f"Cannot read a compressed set from {name}: {type(error).__name__}: {error} {remedy}".rstrip()
+        ) from error
     if "train" not in loaded:
-        raise DataError(f"{folder} has no train split; found {', '.join(loaded)}.")
-    split = loaded["train"]
-    about, card = _read_card(folder)
-    part = read_split(split, str(folder))
-    images = EncodedImages(part.blobs, part.targets, tuple(about.get("class_names") or part.class_names))
-    size = _square_size(images)
-    backing = choose_backing(images, cache_folder)
+        raise DataError(f"{name} has no train split; found {', '.join(loaded)}.")
+    return loaded["train"]
+
+
+def _set_of_split(
+    split: Any, where: str, cache_folder: Path | None, about: Mapping[str, Any], card: Card
+) -> CompressedSet:
+    part = read_split(split, where)
+    if names := about.get("class_names"):
+        part = replace(part, class_names=tuple(names))
     columns = {name: _column(split, name) for name in ("sources", "source_boxes", "weight", "soft_target")}
-    boxes = about.get("cell_boxes")
+    boxes, count = about.get("cell_boxes"), len(part.blobs)
     cells = len(boxes) if boxes else 1
     sources, shown = columns["sources"], columns["source_boxes"]
-    return CompressedSet(
-        backing,
-        images.targets,
-        images.class_names,
-        torch.full((len(images), cells), -1) if sources is None else sources.view(len(images), cells),
-        size=size,
-        source_boxes=None if shown is None else shown.view(len(images), cells, 4).to(torch.int32),
+    return set_of_images(
+        part,
+        cache_folder,
+        sources=torch.full((count, cells), SYNTHETIC) if sources is None else sources.view(count, cells),
+        source_boxes=None if shown is None else shown.view(count, cells, 4).to(torch.int32),
         cell_boxes=torch.tensor(boxes, dtype=torch.int32) if boxes else None,
         weights=columns["weight"],
         soft_targets=columns["soft_target"],

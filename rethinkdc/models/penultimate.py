@@ -26,7 +26,7 @@ class Penultimate:
 
     def __init__(self, model: nn.Module) -> None:
         self._model = model
-        self._classifier = _linear_classifier(model)
+        self._classifier = linear_classifier(model)
         self._features: Tensor | None = None
         self._logits: Any = None
         self._handles: list[RemovableHandle] = []
@@ -73,7 +73,12 @@ class Penultimate:
             raise _no_classifier(self._model)
 
 
-def _linear_classifier(model: nn.Module) -> nn.Linear:
+def linear_classifier(model: nn.Module) -> nn.Linear:
+    """What timm's ``get_classifier`` names, else the last ``nn.Linear``.
+
+    Raises:
+        RequestError: there is none.
+    """
     named = getattr(model, "get_classifier", None)
     if callable(named):
         classifier = named()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rethinkdc.views.differentiable import DifferentiableViews
+from rethinkdc.views.matrix import matrix_crops
 from rethinkdc.views.normalise import Normaliser
 from rethinkdc.views.op import (
     Affine,
@@ -9,11 +11,14 @@ from rethinkdc.views.op import (
     CropOp,
     CropPad,
     CutMix,
+    DifferentiableOp,
+    Dsa,
     Flip,
     MixOp,
     MixUp,
     PixelOp,
     RandomResizedCrop,
+    Roll,
     ShufflePatches,
     ViewOp,
 )
@@ -28,15 +33,20 @@ __all__ = [
     "CropOp",
     "CropPad",
     "CutMix",
+    "DifferentiableOp",
+    "DifferentiableViews",
+    "Dsa",
     "Flip",
     "MixOp",
     "MixUp",
     "Normaliser",
     "PixelOp",
     "RandomResizedCrop",
+    "Roll",
     "ShufflePatches",
     "ViewOp",
     "Views",
+    "matrix_crops",
     "render_crops",
     "uniforms",
 ]

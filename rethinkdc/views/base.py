@@ -67,6 +67,18 @@ class PixelOp(ViewOp):
         """
 
 
+class DifferentiableOp(PixelOp):
+    """An op on rendered views whose maths runs on floats as well: of any range, on any device, with gradients."""
+
+    @abstractmethod
+    def warp(self, images: Tensor, placed: Tensor) -> Tensor:
+        """Applies ``placed``, one row of it for each image or one for all, to float [B, 3, S, S].
+
+        Gives the same shape and type and leaves ``images`` as they were. What comes from beyond an image is zero.
+        Any number of derivatives; on a GPU they repeat themselves bit for bit.
+        """
+
+
 class MixOp(ViewOp):
     """An op that puts a part, or a share, of another view of the same batch into each view."""
 

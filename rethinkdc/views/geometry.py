@@ -10,12 +10,13 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from rethinkdc.views.base import PixelOp
+from rethinkdc.views.base import DifferentiableOp, PixelOp
+from rethinkdc.views.lookup import translate
 
 _PART_BYTES = 1 << 20
 
 
-class Flip(PixelOp):
+class Flip(DifferentiableOp):
     """Mirrors a view left to right with probability ``p``."""
 
     view_uniforms: ClassVar[int] = 1
@@ -37,8 +38,11 @@ class Flip(PixelOp):
             wide.index_copy_(0, part, _wide(_rows(mirrored)))
         return _views(rows, pixels.shape[-1])
 
+    def warp(self, images: Tensor, placed: Tensor) -> Tensor:
+        return torch.where(placed.to(images.device)[:, None, None, None], images.flip(3), images)
 
-class CropPad(PixelOp):
+
+class CropPad(DifferentiableOp):
     """Pads a view with black on all sides and cuts a view of the old size out of it: a random shift."""
 
     view_uniforms: ClassVar[int] = 2
@@ -59,6 +63,9 @@ class CropPad(PixelOp):
         corner = torch.arange(count) * side * side + placed[:, 0] * side + placed[:, 1]
         lines = corner[:, None] + torch.arange(size) * side
         return _views(runs.index_select(0, lines.view(-1)), size)
+
+    def warp(self, images: Tensor, placed: Tensor) -> Tensor:
+        return translate(images, placed - self.padding)
 
 
 class Affine(PixelOp):

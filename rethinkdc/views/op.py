@@ -6,15 +6,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rethinkdc.views.base import CropOp, MixOp, PixelOp, ViewOp
+from rethinkdc.views.base import CropOp, DifferentiableOp, MixOp, PixelOp, ViewOp
 from rethinkdc.views.crop import RandomResizedCrop
 from rethinkdc.views.cutmix import CutMix
+from rethinkdc.views.dsa import Dsa
 from rethinkdc.views.geometry import Affine, CropPad, Flip
 from rethinkdc.views.mixup import MixUp
+from rethinkdc.views.roll import Roll
 from rethinkdc.views.shuffle import ShufflePatches
 
 AnyViewOp = Annotated[
-    RandomResizedCrop | Flip | CropPad | Affine | ShufflePatches | CutMix | MixUp, Field(discriminator="op")
+    RandomResizedCrop | Flip | CropPad | Roll | Affine | Dsa | ShufflePatches | CutMix | MixUp,
+    Field(discriminator="op"),
 ]
 
 __all__ = [
@@ -23,11 +26,14 @@ __all__ = [
     "CropOp",
     "CropPad",
     "CutMix",
+    "DifferentiableOp",
+    "Dsa",
     "Flip",
     "MixOp",
     "MixUp",
     "PixelOp",
     "RandomResizedCrop",
+    "Roll",
     "ShufflePatches",
     "ViewOp",
 ]

@@ -12,6 +12,7 @@ from rethinkdc.errors import RequestError, UnsupportedError
 from rethinkdc.types import ViewBatch, ViewKey, ViewRule
 from rethinkdc.views.base import CropOp, MixOp, PixelOp, ViewOp
 from rethinkdc.views.crop import RandomResizedCrop
+from rethinkdc.views.order import draw, split, stream_names
 from rethinkdc.views.render import render_crops
 from rethinkdc.views.uniforms import uniforms
 
@@ -45,7 +46,7 @@ class Views:
             raise RequestError(f"The view op {mix.op!r} mixes nothing; name a mix such as 'cutmix', or none.")
         if rule.scope == "cell" and (cell_boxes is None or not len(cell_boxes)):
             raise RequestError("Views inside cells were asked for, but the set has no cells: use scope 'canvas'.")
-        self.before, self.crop, self.ops = _split(ops)
+        self.before, self.crop, self.ops = split(ops)
         if self.before and rule.scope == "cell":
             raise RequestError(
                 f"The view op {self.before[0].op!r} comes before the crop and would mix the cells that views were to "
@@ -54,7 +55,7 @@ class Views:
         self.mix = mix
         self.size = size
         self.rule = rule
-        self._streams = _streams([*self.before, *self.ops])
+        self._streams = stream_names([*self.before, *self.ops])
         self._cells = cell_boxes.long() if rule.scope == "cell" and cell_boxes is not None else None
         if rule.scale is not None:
             self.crop = _scaled(self.crop, rule.scale)
@@ -73,7 +74,7 @@ class Views:
         sizes = torch.tensor([self.size, self.size]).expand(len(rows), 2)
         batch.pixels = _applied(self.ops, self._streams[len(self.before) :], batch.pixels, key)
         if self.mix is not None:
-            per_view, per_batch = _draw(self.mix, self.mix.op, key, len(rows))
+            per_view, per_batch = draw(self.mix, self.mix.op, key, len(rows))
             placed = self.mix.place(per_view, per_batch, sizes)
             batch.partner = self.mix.partners(per_view)
             batch.pixels = self.mix.render(batch.pixels, placed, batch.partner)
@@ -101,7 +102,7 @@ class Views:
                 )
         if self.crop is None:
             return scene
-        placed = self.crop.place(*_draw(self.crop, self.crop.op, key, len(rows)), scene[:, 2:])
+        placed = self.crop.place(*draw(self.crop, self.crop.op, key, len(rows)), scene[:, 2:])
         return torch.cat([placed[:, :2] + scene[:, :2], placed[:, 2:]], dim=1)
 
     def _cut(self, store: Store, rows: Tensor, key: ViewKey) -> Tensor:
@@ -124,17 +125,11 @@ class Views:
         return (drawn * cells).floor().long()
 
 
-def _draw(op: ViewOp, stream: str, key: ViewKey, count: int) -> tuple[Tensor, Tensor]:
-    """The op's uniforms: float64 [count, view_uniforms] and [batch_uniforms]; the batch's come first."""
-    drawn = uniforms(key.seed, stream, key.epoch, key.batch, (op.batch_uniforms + count * op.view_uniforms,))
-    return drawn[op.batch_uniforms :].view(count, op.view_uniforms), drawn[: op.batch_uniforms]
-
-
 def _applied(ops: Sequence[PixelOp], streams: Sequence[str], pixels: Tensor, key: ViewKey) -> Tensor:
     """All of ``ops``, one after the other, on uint8 [B, 3, h, w], which is given up."""
     sizes = torch.tensor(pixels.shape[2:]).expand(len(pixels), 2)
     for op, stream in zip(ops, streams, strict=True):
-        pixels = op.render(pixels, op.place(*_draw(op, stream, key, len(pixels)), sizes))
+        pixels = op.render(pixels, op.place(*draw(op, stream, key, len(pixels)), sizes))
     return pixels
 
 
@@ -149,26 +144,6 @@ def _stacked(sources: Sequence[Tensor]) -> Tensor:
     return torch.stack([source.permute(1, 2, 0) for source in sources]).permute(0, 3, 1, 2)
 
 
-def _split(ops: Sequence[ViewOp]) -> tuple[list[PixelOp], CropOp | None, list[PixelOp]]:
-    """The ops on sources before the crop, the crop, if there is one, and what follows."""
-    crop: CropOp | None = None
-    before: list[PixelOp] = []
-    after: list[PixelOp] = []
-    for op in ops:
-        if isinstance(op, CropOp):
-            if crop is not None or not all(earlier.on_sources for earlier in after):
-                raise RequestError(
-                    f"The view op {op.op!r} must come first, or after ops on whole images such as 'shuffle-patches', "
-                    f"and only once; found {[op.op for op in ops]}."
-                )
-            crop, before, after = op, after, []
-        elif isinstance(op, PixelOp):
-            after.append(op)
-        else:
-            raise RequestError(f"The view op {op.op!r} works on a whole batch: name it as the mix, not among the ops.")
-    return before, crop, after
-
-
 def _scaled(crop: CropOp | None, scale: tuple[float, float]) -> CropOp:
     if not isinstance(crop, RandomResizedCrop):
         raise UnsupportedError(
@@ -176,10 +151,3 @@ def _scaled(crop: CropOp | None, scale: tuple[float, float]) -> CropOp:
             "leave the scale unset."
         )
     return RandomResizedCrop.model_validate({**crop.model_dump(), "scale": scale})
-
-
-def _streams(ops: Sequence[ViewOp]) -> list[str]:
-    """A stream name for each op: its own name, numbered from the second use of one name on."""
-    names = [op.op for op in ops]
-    earlier = [names[:position].count(name) for position, name in enumerate(names)]
-    return [f"{name}#{count + 1}" if count else name for name, count in zip(names, earlier, strict=True)]

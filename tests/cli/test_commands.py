@@ -194,6 +194,21 @@ def test_show_names_every_kind_that_has_the_name(cli: Callable[..., Any]) -> Non
     assert {item["kind"] for item in shown} == {"compressor", "score"}
 
 
+def test_show_tells_what_a_method_would_use_on_a_dataset_and_why(cli: Callable[..., Any]) -> None:
+    text = cli("show", "sre2l", "--dataset", "tiny-imagenet")
+    assert text.code == 0, text.err
+    assert "recover_tiny.sh" in text.out
+    shown = json.loads(cli("show", "sre2l:lr=0.5", "--dataset", "imagenet-1k", "--json").out)
+    assert shown["protocol"] == "imagenet1k-soft"
+    assert shown["settings"]["lr"] == {"value": 0.5, "source": "given"}
+    assert shown["settings"]["iterations"]["value"] == 4000
+    assert shown["settings"]["roll"]["value"] == [0, 32]
+    assert "8 px" in json.loads(cli("show", "cda", "-d", "digits", "--json").out)["settings"]["lr"]["source"]
+    refused = cli("show", "pca", "--dataset", "digits")
+    assert refused.code == 2
+    assert "No parameter of pca depends on the dataset" in refused.err
+
+
 def test_list_plugins_names_every_method_and_none_is_broken(cli: Callable[..., Any]) -> None:
     rows = json.loads(cli("list-plugins", "--json").out)
     named = {(row["kind"], row["name"]) for row in rows}

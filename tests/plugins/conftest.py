@@ -1,4 +1,4 @@
-"""Traces written by the recorder itself, and the part of a context that a score from a trace needs."""
+"""Traces written by the recorder itself, what a score needs of a context, and a tiny teacher that can be inverted."""
 
 from __future__ import annotations
 
@@ -12,8 +12,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from rethinkdc.compressed import CompressedSet
+from rethinkdc.context import Context
+from rethinkdc.inversion import recover
+from rethinkdc.registry import Registry
+from rethinkdc.testing import context, images
 from rethinkdc.training import Recipe, TraceRecorder
 from rethinkdc.training.trace import Trace
+from rethinkdc.types import Budget, Seeds
 
 FEATURE = 2.0
 """The one feature of every recorded row."""
@@ -89,3 +95,53 @@ def record(tmp_path: Path) -> Callable[..., Trace]:
 def surround() -> Callable[..., Traced]:
     """Makes the part of a context that a score from a trace needs, from its runs."""
     return lambda *runs, **values: Traced(list(runs), **values)
+
+
+@dataclass
+class Watched:
+    """Stands before ``recover``, keeps what it is given, and ends the work at the call that ``dies_at`` names."""
+
+    dies_at: int | None = None
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    recover: Callable[..., Tensor] = recover
+
+    def __call__(self, start: Tensor, labels: Tensor, module: nn.Module, recipe: Any, **named: Any) -> Tensor:
+        self.calls.append({"start": start.clone(), "labels": labels, "module": module, "recipe": recipe, **named})
+        if len(self.calls) - 1 == self.dies_at:
+            raise KeyboardInterrupt
+        return self.recover(start, labels, module, recipe, **named)
+
+
+@dataclass
+class Inversions:
+    """Sets of four classes at 8 px under a teacher with BatchNorm, trained for two steps."""
+
+    monkeypatch: pytest.MonkeyPatch
+    classes: int = 4
+    size: int = 8
+
+    def here(self, folder: Path, **seeds: int) -> Context:
+        """The digits' protocol with BatchNorm in its standard teacher; the weak one keeps its GroupNorm."""
+        small = {"name": "convnet", "values": {"depth": 1, "width": 8, "norm": "batch"}}
+        protocol = Registry().protocol("digits-hard").override({"teacher.recipes.standard.model": small})
+        data = images(classes=self.classes, per_class=6)
+        return context(folder, data=data, protocol=protocol, ipc=2, seeds=Seeds(**seeds))
+
+    def made(self, surroundings: Context, reference: str, ipc: int = 2) -> CompressedSet:
+        budget = Budget(ipc=ipc, classes=self.classes, size=self.size)
+        return surroundings.compress(reference, surroundings.data, budget)
+
+    def canvases(self, found: CompressedSet) -> Tensor:
+        return found.canvases(torch.arange(len(found)), self.size)
+
+    def watch(self, dies_at: int | None = None) -> Watched:
+        """From here on every batch is seen."""
+        watched = Watched(dies_at)
+        self.monkeypatch.setattr("rethinkdc.inverting.recover", watched)
+        return watched
+
+
+@pytest.fixture
+def inversions(monkeypatch: pytest.MonkeyPatch) -> Inversions:
+    """Makes tiny sets by inverting a tiny teacher."""
+    return Inversions(monkeypatch)

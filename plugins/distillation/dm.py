@@ -1,0 +1,112 @@
+"""Distribution matching (Zhao & Bilen, WACV 2023, arXiv 2110.04181; VICO-UoE/DatasetCondensation at 53f63a6)."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from rethinkdc.compressed import CompressedSet
+from rethinkdc.context import Context
+from rethinkdc.contracts import Compressor
+from rethinkdc.errors import UnsupportedError
+from rethinkdc.hookspecs import hookimpl
+from rethinkdc.inversion.matching import embedding, mean_distance
+from rethinkdc.inversion.parts import finished, part
+from rethinkdc.inversion.real import RealImages
+from rethinkdc.method import Method, OfKind, Reference
+from rethinkdc.models import build_seeded
+from rethinkdc.types import Budget, Images, ViewKey
+from rethinkdc.views import DifferentiableViews, Dsa
+
+_MANY = 100
+"""Images per class from which on the authors take ten times the rate."""
+
+
+class DM(Compressor):
+    """Moves synthetic images until their mean features under random networks are those of real images of the class.
+
+    Each iteration has a new, untrained network, the same for every class; with Siamese augmentation of real and
+    synthetic images. Classes do not meet, so each is a part of its own. Networks with BatchNorm are refused: the
+    authors give them all classes at once.
+    """
+
+    name: ClassVar[str] = "dm"
+    family: ClassVar[str] = "distillation"
+    paper: ClassVar[str] = "arXiv 2110.04181"
+
+    iterations: int = Field(20_000, ge=1, description="Networks that are drawn, one step of the images for each.")
+    lr: float | None = Field(None, gt=0, description="Rate of the images; none = 1, and 10 from ipc 100 on.")
+    momentum: float = Field(0.5, ge=0, lt=1, description="Of the images' SGD.")
+    batch: int = Field(256, ge=1, description="Real images of the class in each iteration.")
+    init: Literal["real", "noise"] = Field("real", description="What the images begin as.")
+    augment: bool = Field(True, description="DSA's augmentation, one draw for real and synthetic images.")
+    network: Annotated[Reference, OfKind("model")] = Field(
+        Reference(name="convnet"), description="Architecture of the random networks."
+    )
+
+    def rows_per_canvas(self) -> int:
+        return 0
+
+    def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
+        proxy, store = context.protocol.proxy, context.protocol.store
+        real = RealImages(data, store, proxy.mean, proxy.std, context.device)
+        views = DifferentiableViews([Dsa()] if self.augment else [], size=store.size, shared=True)
+
+        def make(index: int) -> dict[str, Tensor]:
+            images = self._begun(index, real, budget, context)
+            optimizer = torch.optim.SGD(
+                [images], lr=self.lr or (10.0 if budget.ipc >= _MANY else 1.0), momentum=self.momentum
+            )
+            for iteration in range(self.iterations):
+                network = self._network(iteration, budget, context)
+                draws = context.generator("set", "real", index, iteration)
+                batch = real.images(real.rows(index, self.batch, draws))
+                key = ViewKey(context.seeds.of("set", "views", index), iteration, 0)
+                (images.grad,) = torch.autograd.grad(
+                    _loss(network, views.render(batch, key), views.render(images, key)), images
+                )
+                optimizer.step()
+            return part(images, torch.full((budget.ipc,), index), proxy.mean, proxy.std)
+
+        return finished(context.parts(budget.classes, make), data.class_names)
+
+    def _begun(self, label: int, real: RealImages, budget: Budget, context: Context) -> Tensor:
+        draws = context.generator("set", "init", label)
+        if self.init == "noise":
+            made = torch.randn((budget.ipc, 3, budget.size, budget.size), generator=draws).to(context.device)
+            return made.requires_grad_()
+        rows = real.rows(label, budget.ipc, draws)
+        if len(rows) < budget.ipc:
+            raise UnsupportedError(
+                f"{self.name} begins from {budget.ipc} real images of every class, but class "
+                f"{real.data.class_names[label]!r} has {len(rows)}. Use init=noise or a smaller --ipc."
+            )
+        return real.images(rows).requires_grad_()
+
+    def _network(self, iteration: int, budget: Budget, context: Context) -> nn.Module:
+        model = context.method("model", self.network)
+        network = build_seeded(model, budget.classes, budget.size, context.seeds.of("set", "network", iteration))
+        if any(isinstance(layer, _BatchNorm) for layer in network.modules()):
+            raise UnsupportedError(
+                f"{self.name} matches one class at a time, and the statistics of BatchNorm in {self.network} would be "
+                "those of one class. Choose a network without it, for example network=[convnet:norm=instance]."
+            )
+        return network.to(context.device).requires_grad_(False)
+
+
+def _loss(network: nn.Module, real: Tensor, made: Tensor) -> Tensor:
+    """Squared distance of the mean features of two batches under a frozen network."""
+    with embedding(network) as embed:
+        with torch.no_grad():
+            target = embed(real)
+        return mean_distance(target, embed(made))
+
+
+@hookimpl
+def register_methods() -> list[type[Method]]:
+    """Returns the compressor ``dm``."""
+    return [DM]

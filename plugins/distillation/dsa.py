@@ -1,0 +1,27 @@
+"""Gradient matching under Siamese augmentation (Zhao & Bilen, ICML 2021, arXiv 2102.08259)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from rethinkdc.gradient_matching import GradientMatching
+from rethinkdc.hookspecs import hookimpl
+from rethinkdc.method import Method
+
+
+class DSA(GradientMatching):
+    """Matches gradients as ``dc`` does, of real and synthetic images that are augmented alike."""
+
+    name: ClassVar[str] = "dsa"
+    paper: ClassVar[str] = "arXiv 2102.08259"
+    augmented: ClassVar[bool] = True
+
+    init: Literal["real", "noise"] = Field("real", description="What the images begin as.")
+
+
+@hookimpl
+def register_methods() -> list[type[Method]]:
+    """Returns the compressor ``dsa``."""
+    return [DSA]

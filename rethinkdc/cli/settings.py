@@ -1,0 +1,67 @@
+"""What a method's open parameters would be for one dataset, and where each value comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from rethinkdc.cache import Cache
+from rethinkdc.cli.tables import print_json
+from rethinkdc.errors import RequestError
+from rethinkdc.method import print_value
+from rethinkdc.protocol import Protocol
+from rethinkdc.registry import Registry
+
+_console = Console()
+
+
+def print_settings(
+    registry: Registry, name: str, dataset: str, *, as_json: bool, cache_dir: Path | None = None
+) -> None:
+    """Every parameter of a compressor as a run on a dataset would have it.
+
+    Args:
+        registry: finds the method, the dataset and its protocol.
+        name: reference of the compressor; what it gives is kept.
+        dataset: name, folder or hub id.
+        as_json: print JSON instead of a table.
+        cache_dir: knows the layout of folders seen before; None = the default one.
+
+    Raises:
+        RequestError: no such compressor or dataset, or no parameter depends on the dataset.
+    """
+    method: Any = registry.build("compressor", name)
+    if not hasattr(method, "settings"):
+        raise RequestError(
+            f"No parameter of {method.name} depends on the dataset: `rethinkdc show {method.name}` shows its defaults."
+        )
+    protocol = _protocol(registry, dataset, cache_dir)
+    settings = method.settings(protocol)
+    if as_json:
+        values = {key: {"value": _plain(one.value), "source": one.source} for key, one in settings.items()}
+        print_json({"name": registry.label(method), "protocol": protocol.id, "settings": values})
+        return
+    title = f"{registry.label(method)} on {dataset} ({protocol.id}: {protocol.store.size} px)"
+    table = Table("parameter", "value", "source", title=escape(title), title_justify="left")
+    for key, one in settings.items():
+        table.add_row(key, escape(print_value(one.value)), escape(one.source))
+    _console.print(table)
+
+
+def _protocol(registry: Registry, name: str, cache_dir: Path | None) -> Protocol:
+    """The default protocol of a dataset, without reading one that states its layout."""
+    dataset = registry.dataset(name)
+    schema = dataset.schema or dataset.identify(Cache(cache_dir).home)[1]
+    try:
+        return registry.default_protocol(dataset, schema, "online")
+    except RequestError:
+        # Both tracks of a dataset store images alike, which is what values depend on.
+        return registry.default_protocol(dataset, schema, "hard")
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, bool | int | float | list | tuple) else str(value)

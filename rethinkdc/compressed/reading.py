@@ -1,0 +1,69 @@
+"""Sets by the place where they lie: folders, files of tensors, trees of images, and the hub."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from rethinkdc.compressed.folder import CARD, import_folder, import_hub, set_of_images
+from rethinkdc.compressed.set import Card, CompressedSet
+from rethinkdc.compressed.tensor_files import SUFFIXES, UNKNOWN, Form, import_tensors
+from rethinkdc.compressed.tensors import images_per_class
+from rethinkdc.data.image_folder import TRAIN_NAMES, files_below, scan
+from rethinkdc.errors import DataError, RequestError
+
+_HUB = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def read_set(place: str | Path, form: Form | None = None, cache_folder: Path | None = None) -> CompressedSet:
+    """Reads a finished set, made here or elsewhere.
+
+    Args:
+        place: a folder of ``compress --out``; a Parquet folder or hub id ``OWNER/NAME`` with the columns ``image`` and
+            ``class_id``; a tree ``CLASS/FILE`` or ``train/CLASS/FILE`` of images; or a file of tensors.
+        form: what a file of tensors does not say of itself.
+        cache_folder: where decoded images are kept.
+
+    Raises:
+        RequestError: nothing is there, it cannot be read, or it is no set; says what is known.
+    """
+    path, form = Path(place).expanduser(), form or Form()
+    if path.is_file() or path.suffix in SUFFIXES:
+        return import_tensors(path, form)
+    stated = [f"--{name.replace('_', '-')}" for name, value in form._asdict().items() if value is not None]
+    if stated:
+        raise RequestError(f"{', '.join(stated)}: {place} is no file of tensors ({', '.join(SUFFIXES)}).")
+    if not path.exists() and _HUB.fullmatch(str(place)):
+        return _carded(import_hub(str(place), cache_folder), set_name(place))
+    if path.is_dir() and (tree := _tree(path)):
+        return _carded(set_of_images(scan(tree), cache_folder), set_name(place))
+    return _carded(import_folder(path, cache_folder), set_name(place))
+
+
+def set_name(place: str | Path) -> str:
+    """What tables call a set: the name of its folder, or of its file without the ending."""
+    path = Path(place).expanduser().resolve()
+    return path.stem if path.suffix in SUFFIXES else path.name
+
+
+def _tree(folder: Path) -> Path | None:
+    """The folder whose subfolders are classes; None where the folder holds something else."""
+    if (folder / CARD).exists() or any(file.suffix in (".parquet", ".arrow") for file in files_below(folder)):
+        return None
+    for root in (*(folder / name for name in TRAIN_NAMES), folder):
+        if root.is_dir():
+            try:
+                found = scan(root)
+            except DataError:
+                return None
+            if len(found.blobs) and len(found.class_names) > 1:
+                return root
+    return None
+
+
+def _carded(made: CompressedSet, name: str) -> CompressedSet:
+    """The set with what is known of one made elsewhere, where it brings no card."""
+    if made.card.method:
+        return made
+    about = {"external_data": [UNKNOWN]}
+    return made.with_card(Card(method=name, ipc=images_per_class(made.targets), external_data=[UNKNOWN], notes=about))

@@ -1,0 +1,83 @@
+"""Statistics of a training set under a teacher, gathered once and kept in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from rethinkdc.compressed.working import load_tensors
+from rethinkdc.context import Context
+from rethinkdc.data.store import NativeStore
+from rethinkdc.inversion.statistics import Gathered, Kind, flattened, gather, unflattened
+from rethinkdc.training.ahead import in_order
+from rethinkdc.training.teacher import Teacher, full_precision
+from rethinkdc.types import Images, ViewKey, ViewRule
+from rethinkdc.views import VIEWS_REVISION, ViewOp, Views
+
+STATISTICS_SEMANTICS = 1
+"""Raised whenever the same pass would gather other numbers."""
+BATCH = 128
+"""Images that a teacher is shown at a time."""
+_FILE = "statistics.safetensors"
+
+
+def class_statistics(
+    context: Context, teacher: Teacher, data: Images, kinds: Sequence[Kind], ops: Sequence[ViewOp]
+) -> Gathered:
+    """What a teacher's layers are given of the training images of each class, in one pass over all of them.
+
+    Args:
+        context: its cache keeps the result for every method that asks for the same.
+        teacher: in evaluation mode, as it always is.
+        data: the training set; one batch of it is held at a time.
+        kinds: what to gather; a kind's name stands for what it measures.
+        ops: views of the images at their own size, one of each; none = whole images, as the teacher is tested.
+
+    Returns:
+        Moments of as many groups as there are classes, by kind and layer.
+    """
+    key = {
+        "semantics": [STATISTICS_SEMANTICS, VIEWS_REVISION],
+        "kinds": [kind.name for kind in kinds],
+        "teacher": teacher.digest,
+        "view": [op.model_dump(mode="json") for op in ops] or teacher.test.model_dump(mode="json"),
+        "data": data.fingerprint,
+        "seed": context.seeds.of("set", "statistics") if ops else None,
+    }
+
+    def build(inner: Context, out: Path) -> None:
+        batches = _batches(inner, teacher, data, ops)
+        with full_precision(teacher.device), closing(batches):
+            gathered = gather(teacher.module, kinds, batches, len(data.class_names))
+        save_file(flattened(gathered), out / _FILE)
+
+    folder = context.artefact("statistics", key, "synthesis", build)
+    return unflattened(load_tensors(folder / _FILE), teacher.module)
+
+
+def _batches(
+    context: Context, teacher: Teacher, data: Images, ops: Sequence[ViewOp]
+) -> Generator[tuple[Tensor, Tensor], None, None]:
+    """Views of all training images, as the teacher takes them, with their classes."""
+    views = Views(ops, None, size=teacher.size, rule=ViewRule(), cell_boxes=None)
+    store, seed = NativeStore(data), context.seeds.of("set", "statistics")
+
+    def rendered(part: tuple[int, Tensor]) -> tuple[Tensor, Tensor]:
+        index, rows = part
+        if not ops:
+            return rows, teacher.test.render(data, rows)
+        return rows, views.render(store, rows, data.targets[rows], ViewKey(seed, 0, index)).pixels
+
+    parts = list(enumerate(torch.arange(len(data)).split(BATCH)))
+    with (
+        context.progress.task("statistics", len(data)) as done,
+        closing(in_order(rendered, parts, context.workers)) as made,
+    ):
+        for rows, pixels in made:
+            yield teacher.normalised(pixels), data.targets[rows]
+            done(len(rows))

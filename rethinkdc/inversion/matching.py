@@ -1,0 +1,82 @@
+"""What real and synthetic images are matched by: mean features (DM) and gradients of a network's weights (DC, DSA)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rethinkdc.models.penultimate import linear_classifier
+
+EPSILON = 1e-6
+"""Added to the product of two norms, as in the code of DC."""
+
+
+@contextmanager
+def embedding(module: nn.Module) -> Iterator[Callable[[Tensor], Tensor]]:
+    """Gives a function from images [B, 3, S, S] to what the module's linear classifier reads, with gradients.
+
+    Float [B, d]. The hook is removed when the block ends, also by an exception.
+
+    Raises:
+        RequestError: the module ends in no linear classifier.
+    """
+    seen: list[Tensor] = []
+    handle = linear_classifier(module).register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].flatten(1)))
+
+    def embed(images: Tensor) -> Tensor:
+        seen.clear()
+        module(images)
+        return seen.pop()
+
+    try:
+        yield embed
+    finally:
+        handle.remove()
+
+
+def mean_distance(real: Tensor, made: Tensor) -> Tensor:
+    """Squared distance of the mean features: || mean(real) - mean(made) ||^2 (DM, arXiv 2110.04181, equation 4).
+
+    Args:
+        real: float [R, d].
+        made: float [m, d].
+    """
+    return (real.mean(dim=0) - made.mean(dim=0)).square().sum()
+
+
+def gradient_distance(real: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:
+    """Sum over output rows of 1 - cosine (DC, arXiv 2006.05929, equation 10), as its code has it.
+
+    Tensors of two or more dimensions are taken row by row, [out, everything else]; those of one dimension, biases and
+    the scales of norms, count nothing.
+
+    Args:
+        real: gradients of one network's parameters.
+        made: gradients of the same parameters, through which gradients flow.
+    """
+    distances = []
+    for ours, theirs in zip(made, real, strict=True):
+        if ours.ndim < 2:
+            continue
+        a, b = theirs.flatten(1), ours.flatten(1)
+        cosine = (a * b).sum(dim=1) / (a.norm(dim=1) * b.norm(dim=1) + EPSILON)
+        distances.append((1 - cosine).sum())
+    return torch.stack(distances).sum()
+
+
+def weight_gradients(module: nn.Module, images: Tensor, label: int, *, graph: bool) -> tuple[Tensor, ...]:
+    """Gradients of the mean cross-entropy of one class by every parameter of ``module``.
+
+    Args:
+        module: logits [B, C].
+        images: normalised float [B, 3, S, S].
+        label: the class of all images.
+        graph: keep the graph, so that gradients of the gradients reach the images.
+    """
+    targets = torch.full((len(images),), label, device=images.device)
+    loss = F.cross_entropy(module(images), targets)
+    return torch.autograd.grad(loss, tuple(module.parameters()), create_graph=graph)

@@ -1,0 +1,93 @@
+"""Optimising images: Adam, a cosine in each step, and the range of real pixels (SRe2L and what followed it)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from rethinkdc.errors import DivergedImagesError
+
+BETAS = (0.5, 0.9)
+"""Of SRe2L, CDA, DWA, LPLD, G-VBSM and EDC alike."""
+CHECK_EVERY = 32
+"""Iterations between two looks at the losses: a look makes a GPU wait."""
+
+
+def normalised_range(mean: Sequence[float], std: Sequence[float]) -> tuple[Tensor, Tensor]:
+    """What black and white are to a network: -m / s and (1 - m) / s of each channel, float32 [1, 3, 1, 1] both."""
+    means, stds = (torch.tensor(values, dtype=torch.float64).view(1, 3, 1, 1) for values in (mean, std))
+    return (-means / stds).float(), ((1 - means) / stds).float()
+
+
+def cosine_rate(iteration: int, iterations: int, lr: float) -> float:
+    """The learning rate of a 0-based iteration: lr * (1 + cos(pi t / T)) / 2, without a warm-up."""
+    return lr * 0.5 * (1 + math.cos(math.pi * iteration / iterations))
+
+
+def optimise(
+    images: Tensor,
+    loss: Callable[[Tensor, int], Tensor],
+    *,
+    iterations: int,
+    lr: float,
+    low: Tensor,
+    high: Tensor,
+    betas: tuple[float, float] = BETAS,
+    where: str = "the images",
+    advance: Callable[[int], None] | None = None,
+) -> Tensor:
+    """Moves images down a loss, within the range of real pixels, with an optimiser of their own.
+
+    The *last* iterate is returned, as the papers' code does, whatever its loss. Only gradients of the images are taken.
+
+    Args:
+        images: normalised, [B, 3, S, S]; left as they are.
+        loss: a scalar from the images and the 0-based iteration.
+        iterations: T.
+        lr: learning rate of the first iteration.
+        low: smallest value of each channel, broadcast to the images: see :func:`normalised_range`.
+        high: largest value.
+        betas: of Adam.
+        where: what an error calls the images: "batch 3 of 20".
+        advance: called with the number of iterations done since the last call.
+
+    Returns:
+        float32 [B, 3, S, S], on the images' device.
+
+    Raises:
+        DivergedImagesError: a loss was not finite; names the iteration.
+    """
+    current = images.detach().to(torch.float32).clone().requires_grad_()
+    low, high = low.to(current), high.to(current)
+    optimizer = torch.optim.Adam([current], lr=lr, betas=betas, eps=1e-8)
+    losses = torch.zeros(iterations, device=current.device)
+    for iteration in range(iterations):
+        optimizer.param_groups[0]["lr"] = cosine_rate(iteration, iterations, lr)
+        value = loss(current, iteration)
+        (current.grad,) = torch.autograd.grad(value, current)
+        optimizer.step()
+        with torch.no_grad():
+            torch.clamp(current, low, high, out=current)
+        losses[iteration] = value.detach()
+        if (iteration + 1) % CHECK_EVERY == 0 or iteration + 1 == iterations:
+            _require_finite(losses, iteration + 1, where)
+            if advance is not None:
+                advance(iteration % CHECK_EVERY + 1)
+    return current.detach()
+
+
+def _require_finite(losses: Tensor, done: int, where: str) -> None:
+    """Checks the losses float32 [T] of the first ``done`` iterations."""
+    wrong = (~torch.isfinite(losses[:done])).nonzero().flatten()
+    if not len(wrong):
+        return
+    iteration = int(wrong[0])
+    raise DivergedImagesError(
+        f"The loss of {where} is {float(losses[iteration])} in iteration {iteration + 1} of {len(losses)}: the images "
+        "diverged. Batches that were finished are kept, and the same command goes on after them; if it ends here "
+        "again, lower lr or bn_weight, or look at the teacher.",
+        iteration=iteration,
+    )

@@ -1,0 +1,84 @@
+"""Recovering a batch of images from a network: cross-entropy and BatchNorm statistics of augmented views (SRe2L)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rethinkdc.inversion.batchnorm import BatchNormMatching, ChannelStatistics
+from rethinkdc.inversion.optimise import optimise
+
+
+class Recipe(NamedTuple):
+    """How a batch is recovered.
+
+    Attributes:
+        iterations: T.
+        lr: of the first iteration.
+        bn_weight: of the BatchNorm term beside the cross-entropy.
+        first: multiplier of the first BatchNorm layer.
+        variance: weight of the variances beside the means.
+    """
+
+    iterations: int
+    lr: float
+    bn_weight: float
+    first: float = 10.0
+    variance: float = 1.0
+
+
+def recover(
+    images: Tensor,
+    labels: Tensor,
+    module: nn.Module,
+    recipe: Recipe,
+    *,
+    view: Callable[[Tensor, int], Tensor],
+    low: Tensor,
+    high: Tensor,
+    targets: Mapping[str, ChannelStatistics] | None = None,
+    where: str = "the images",
+    advance: Callable[[int], None] | None = None,
+) -> Tensor:
+    """Optimises images until a network sees their classes, with the statistics of real images.
+
+    Loss: CE(f(A), y) + bn_weight * sum over BatchNorm layers, A the views of the images in this iteration.
+
+    Args:
+        images: normalised, [B, 3, S, S], where to begin; left as they are.
+        labels: int64 [B], on the images' device.
+        module: frozen, in evaluation mode.
+        recipe: the numbers.
+        view: the views of the images in a 0-based iteration, through which gradients flow.
+        low: smallest value of each channel.
+        high: largest value.
+        targets: statistics to match, by the layers' names; None = the network's running ones.
+        where: what an error calls the batch.
+        advance: called with the number of iterations done since the last call.
+
+    Returns:
+        The last iterate, float32 [B, 3, S, S].
+
+    Raises:
+        DivergedImagesError: a loss was not finite.
+    """
+    with BatchNormMatching(module, targets) as matching:
+
+        def loss(current: Tensor, iteration: int) -> Tensor:
+            logits = module(view(current, iteration)).float()
+            statistics = matching.loss(recipe.first, recipe.variance)
+            return F.cross_entropy(logits, labels) + recipe.bn_weight * statistics
+
+        return optimise(
+            images,
+            loss,
+            iterations=recipe.iterations,
+            lr=recipe.lr,
+            low=low,
+            high=high,
+            where=where,
+            advance=advance,
+        )

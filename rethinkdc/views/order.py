@@ -1,0 +1,52 @@
+"""What ops stand in a row, and what each of them draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from rethinkdc.errors import RequestError
+from rethinkdc.types import ViewKey
+from rethinkdc.views.base import CropOp, PixelOp, ViewOp
+from rethinkdc.views.uniforms import uniforms
+
+
+def split(ops: Sequence[ViewOp]) -> tuple[list[PixelOp], CropOp | None, list[PixelOp]]:
+    """The ops on sources before the crop, the crop, if there is one, and what follows.
+
+    Raises:
+        RequestError: the ops cannot be put in a row.
+    """
+    crop: CropOp | None = None
+    before: list[PixelOp] = []
+    after: list[PixelOp] = []
+    for op in ops:
+        if isinstance(op, CropOp):
+            if crop is not None or not all(earlier.on_sources for earlier in after):
+                raise RequestError(
+                    f"The view op {op.op!r} must come first, or after ops on whole images such as 'shuffle-patches', "
+                    f"and only once; found {[op.op for op in ops]}."
+                )
+            crop, before, after = op, after, []
+        elif isinstance(op, PixelOp):
+            after.append(op)
+        else:
+            raise RequestError(f"The view op {op.op!r} works on a whole batch: name it as the mix, not among the ops.")
+    return before, crop, after
+
+
+def stream_names(ops: Sequence[ViewOp]) -> list[str]:
+    """A stream name for each op: its own name, numbered from the second use of one name on."""
+    names = [op.op for op in ops]
+    earlier = [names[:position].count(name) for position, name in enumerate(names)]
+    return [f"{name}#{count + 1}" if count else name for name, count in zip(names, earlier, strict=True)]
+
+
+def draw(op: ViewOp, stream: str, key: ViewKey, count: int) -> tuple[Tensor, Tensor]:
+    """The op's uniforms: float64 [count, view_uniforms] and [batch_uniforms].
+
+    The batch's come first, so that neither they nor those of a view depend on how many views follow.
+    """
+    drawn = uniforms(key.seed, stream, key.epoch, key.batch, (op.batch_uniforms + count * op.view_uniforms,))
+    return drawn[op.batch_uniforms :].view(count, op.view_uniforms), drawn[: op.batch_uniforms]
