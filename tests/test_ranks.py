@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from filelock import FileLock
 
 from rethinkdc import ranks
 from rethinkdc.cache import Cache
+from rethinkdc.context import Context
 from rethinkdc.errors import RequestError
 from rethinkdc.ranks import RankError
+from rethinkdc.testing import context
 
 PATIENT = "900"
 
@@ -318,3 +321,61 @@ def test_a_rank_takes_its_part_outside_the_lock_and_gets_the_first_ranks_artefac
     assert (folder / "file").read_text() == "of the second"
     assert asked == ["second", "first"]
     assert not list((tmp_path / "work").iterdir())
+
+
+def test_what_one_rank_makes_under_a_lock_it_makes_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other rank may be waiting for that very lock: it would never make its share."""
+    as_rank(monkeypatch, "0", "2")
+    monkeypatch.setenv(ranks.PATIENCE, "0")
+    seen: dict[str, list[tuple[bool, bool]]] = {"scores": [], "sets": []}
+
+    def build(kind: str) -> Callable[[Context, Path], None]:
+        def built(inner: Context, out: Path) -> None:
+            seen[kind].append((inner.together, inner.finished is not None))
+            if kind == "scores":
+                assert len(inner.parts(3, lambda index: {"value": torch.tensor([index])})) == 3
+
+        return built
+
+    here = context(tmp_path)
+    here.artefact("scores", "some", "selection", build("scores"))
+    here.artefact("sets", "some", "synthesis", build("sets"), shared=True)
+    assert seen == {"scores": [(False, False)], "sets": [(True, True)]}
+
+
+def test_making_a_part_is_done_alone(tmp_path: Path) -> None:
+    here, seen = context(tmp_path), list[bool]()
+
+    def make(index: int) -> dict[str, torch.Tensor]:
+        seen.append(here.together)
+        return {"value": torch.tensor([index])}
+
+    here.parts(2, make)
+    assert (seen, here.together) == ([False, False], True)
+
+
+def test_a_rank_whose_set_others_have_finished_stops_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_rank(monkeypatch, "1", "2")
+    here = context(tmp_path)
+    here.finished = lambda: True
+    made: list[int] = []
+
+    def make(index: int) -> dict[str, torch.Tensor]:
+        made.append(index)
+        return {"value": torch.tensor([index])}
+
+    with pytest.raises(ranks.ShareDoneError):
+        here.parts(4, make)
+    assert made == [1, 3]
+
+
+def test_the_seconds_of_other_ranks_count_and_waiting_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = context(tmp_path)
+    here.parts(2, lambda index: {"value": torch.tensor([index])})
+    seal = here.folder / "parts" / "part-00001.sealed"
+    seal.write_text(seal.read_text().split()[0] + " 40.0")
+    as_rank(monkeypatch, "0", "2")
+    first = context(tmp_path)
+    first.finished = lambda: False
+    first.parts(2, lambda index: {})
+    assert 39 < first.earlier <= 41
