@@ -151,9 +151,11 @@ def test_a_protocol_trains_its_student_proxy_and_reference_for_two_steps(protoco
     assert len(found.per_class) == protocol.data.classes
     assert 0 <= found.metrics["top1"] <= found.metrics["top5"] <= 1
 
-    trace = surroundings.trace()
-    assert (trace.epochs, trace.clean_epochs) == (3, (3,))
-    assert bool(torch.isfinite(surroundings.score("el2n")).all())
+    # A soft protocol's proxy is its hard one's, as another test holds.
+    if protocol.soft is None:
+        trace = surroundings.trace()
+        assert (trace.epochs, trace.clean_epochs) == (3, (3,))
+        assert bool(torch.isfinite(surroundings.score("el2n")).all())
 
     if protocol.reference:
         whole = context(tmp_path / "whole", data=data, protocol=short, short=False, ipc=None)
