@@ -27,6 +27,8 @@ LAYERS = (
     "selection",
     "protocol",
     "cache",
+    "accounts",
+    "full_training",
     "proxy",
     "teachers",
     "context",

@@ -12,7 +12,7 @@ from rethinkdc.compressed import CompressedSet, grid_boxes
 from rethinkdc.context import Context
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.errors import RequestError, UnsupportedError
-from rethinkdc.metrics import weights_digest
+from rethinkdc.models import weights_digest
 from rethinkdc.selection.crops import candidate_boxes, crop_losses
 from rethinkdc.testing import context, images
 from rethinkdc.types import Budget, Seeds, generator
