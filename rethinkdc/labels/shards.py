@@ -123,7 +123,7 @@ def _coded(
     done: Callable[[int], None],
 ) -> dict[str, Tensor]:
     parts: list[dict[str, Tensor]] = []
-    with closing(in_order(lambda number: (number, render(number)), iter(shards.within(shard)), workers)) as rendered:
+    with closing(in_order(lambda number: (number, render(number)), shards.within(shard), workers)) as rendered:
         for number, batch in rendered:
             logits = ensemble.logits(batch.pixels).cpu()
             if not bool(torch.isfinite(logits).all()):
