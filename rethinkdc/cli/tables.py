@@ -297,7 +297,7 @@ def _label_bytes(record: Record) -> str:
     cost = record.cost
     assert cost is not None
     ratio = cost.label_ratio
-    told = f" ({ratio:.3g} times the JPEG images)" if ratio is not None and record.track != "hard" else ""
+    told = f" ({ratio:.3g} times the JPEG images)" if ratio and record.track != "hard" else ""
     return f"{cost.label_bytes:,}{told}"
 
 
