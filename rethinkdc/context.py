@@ -14,17 +14,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors.torch import save, save_file
 from torch import Tensor
 
 from rethinkdc import ranks
+from rethinkdc.accounts import merged_notes
 from rethinkdc.cache import Cache
-from rethinkdc.compressed import Card, CompressedSet, load_working, save_working
+from rethinkdc.compressed import Card, CompressedSet, check_budget, load_working, save_working
 from rethinkdc.compressed.working import load_tensors
 from rethinkdc.errors import RequestError
+from rethinkdc.full_training import Place, trained_network
 from rethinkdc.memory import PeakMeter
 from rethinkdc.method import Method, Reference, named_methods
 from rethinkdc.protocol import Network, Protocol
@@ -34,18 +36,10 @@ from rethinkdc.proxy import (
     as_epoch,
     read_predictions,
     train_proxy,
-    trained_network,
     write_predictions,
 )
 from rethinkdc.storage import digest, keep_part, kept_part
-from rethinkdc.teachers import (
-    TEACHER_SEMANTICS,
-    read_teacher,
-    teacher_recipe,
-    teacher_top1,
-    teachers_definition,
-    train_teacher,
-)
+from rethinkdc.teachers import teacher_top1, teachers_definition
 from rethinkdc.training.loop import LOOP_REVISION
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.training.trace import Trace
@@ -88,8 +82,7 @@ class Context:
         costs: ``stage:key`` -> seconds of its making.
         memory: ``stage:key`` -> bytes of resident memory that its making took at its peak.
         meter: measures the work that is going on; None outside any.
-        asks_teachers: whether what is being made may ask a teacher.
-        makes_set: whether what is being made is a compressed set.
+        teachers_for: what teachers are asked for, as the record says it; None = what is being made may not ask one.
         earlier: seconds that earlier tries and other ranks spent on parts that were found.
         together: whether all ranks do this work, in one order, so that they can share a set that it makes.
         finished: whether others have finished the set that all ranks are making together; None outside any.
@@ -114,8 +107,7 @@ class Context:
     costs: dict[str, float] = field(default_factory=dict)
     memory: dict[str, int] = field(default_factory=dict)
     meter: PeakMeter | None = None
-    asks_teachers: bool = True
-    makes_set: bool = False
+    teachers_for: Literal["labels", "set"] | None = "labels"
     earlier: float = 0.0
     together: bool = True
     finished: Callable[[], bool] | None = None
@@ -131,7 +123,7 @@ class Context:
 
     def note(self, **facts: Any) -> None:
         """Adds facts to the record: proxy accuracy, ties at the cut, external data used."""
-        self.notes.update(facts)
+        self.notes = merged_notes(self.notes, facts)
 
     def parts(self, count: int, make: PartsMaker) -> Sequence[dict[str, Tensor]]:
         """Makes ``count`` parts of a set; each is atomic on disk and skipped if already there.
@@ -233,6 +225,10 @@ class Context:
         network = trained_network(self._noted_proxy(), self.data, self.protocol, self._proxy_model())
         return FrozenProxy(network, self.data, self.protocol, self.device)
 
+    def place(self, out: Path) -> Place:
+        """Where a network of an artefact is trained: resumed from this context's folder, kept in ``out``."""
+        return Place(self.device, self.workers, self.progress, work=self.folder, out=out)
+
     def score(self, reference: Reference | str) -> Tensor:
         """Scores of the training rows: float32 [N], larger = "hard"; NaN for rows outside the score's pool.
 
@@ -244,7 +240,7 @@ class Context:
         teachers = self._teachers_of(method, key)
 
         def build(inner: Context, out: Path) -> None:
-            inner.asks_teachers = bool(teachers)
+            inner.teachers_for = "set" if teachers else None
             found, rows = method.score(self.data, inner).to(torch.float32), len(self.data)
             missing = int(torch.isnan(found).sum())
             if found.shape != (rows,) or missing != rows - method.pooled(rows):
@@ -266,21 +262,21 @@ class Context:
             RequestError: the protocol has none, the named one cannot be had or may have seen the split that is tuned
                 on, or the method that asks declares no parameter that names a teacher.
         """
-        return self._asked(reference, "set" if self.makes_set else "labels")
-
-    def _asked(self, reference: Reference | str | None, purpose: str) -> Teacher:
-        if not self.asks_teachers:
+        if self.teachers_for is None:
             raise RequestError(
                 "A compressor or score that asks a teacher must say so, because its sets depend on it: give it a "
                 'parameter such as teacher: Annotated[Reference | None, OfKind("teacher")] = Field(None, ...).'
             )
-        if reference is None and self.protocol.teacher is None:
+        return self._asked(reference, self.teachers_for)
+
+    def _asked(self, reference: Reference | str | None, purpose: str) -> Teacher:
+        usual = self.protocol.teacher.use if self.protocol.teacher else None
+        chosen = usual if reference is None else reference
+        if chosen is None:
             raise RequestError(
                 f"The protocol {self.protocol.id} has no [teacher]. Name one: timm/NAME, torchvision/NAME or "
                 "checkpoint:path=FILE."
             )
-        chosen = self.protocol.teacher.use if reference is None and self.protocol.teacher else reference
-        assert chosen is not None
         source = self.build("teacher", chosen)
         if self.tuning and not source.trained_here:
             raise RequestError(
@@ -291,47 +287,8 @@ class Context:
         teacher = replace(found, top1=self._teacher_top1(found))
         about = {"top1": teacher.top1, "digest": teacher.digest, "bytes": teacher.bytes, "for": [purpose]}
         external = {"external_data": [teacher.external]} if teacher.external else {}
-        self.notes = merged_notes(self.notes, {"teachers": {teacher.id: about}, **external})
+        self.note(teachers={teacher.id: about}, **external)
         return teacher
-
-    def trained_teacher(self, name: str) -> Teacher:
-        """The teacher of one of the protocol's recipes, trained once; :meth:`teacher` is the way to ask for it."""
-        recipe = teacher_recipe(self.protocol, name)
-        model = self.build("model", recipe.model)
-        key = {
-            "semantics": [TEACHER_SEMANTICS, LOOP_REVISION, VIEWS_REVISION],
-            "model": self.define(model),
-            "recipe": recipe.model_dump(mode="json"),
-            "store": self.protocol.store.model_dump(mode="json"),
-            "data": self.data.fingerprint,
-            "seed": self.seeds.teacher,
-        }
-
-        def build(inner: Context, out: Path) -> float:
-            return train_teacher(
-                self.data,
-                self.protocol,
-                recipe,
-                model,
-                self.seeds,
-                device=self.device,
-                workers=self.workers,
-                progress=self.progress,
-                work=inner.folder,
-                out=out,
-            )
-
-        folder = self.artefact("teachers", key, "teacher", build)
-        return read_teacher(
-            folder,
-            f"trained:recipe={name}",
-            self.data,
-            self.protocol,
-            recipe,
-            model,
-            self.define(model),
-            self.device,
-        )
 
     def compress(self, reference: Reference | str, data: Images, budget: Budget) -> CompressedSet:
         """The set that a compressor makes of ``data``, checked against the budget.
@@ -345,7 +302,7 @@ class Context:
         teachers = self._teachers_of(method, key)
 
         def build(inner: Context, out: Path) -> None:
-            inner.asks_teachers, inner.makes_set = bool(teachers), True
+            inner.teachers_for = "set" if teachers else None
             made = method.compress(data, budget, inner)
             if inner.finished and not ranks.leads():
                 raise ranks.ShareDoneError
@@ -422,18 +379,7 @@ class Context:
         }
 
         def build(inner: Context, out: Path) -> float:
-            return train_proxy(
-                self.data,
-                self.protocol,
-                self._proxy_model(),
-                self.seeds,
-                repeat,
-                device=self.device,
-                workers=self.workers,
-                progress=self.progress,
-                work=inner.folder,
-                out=out,
-            )
+            return train_proxy(self.data, self.protocol, self._proxy_model(), self.seeds, repeat, inner.place(out))
 
         return self.artefact("proxies", key, "proxy", build)
 
@@ -505,65 +451,15 @@ class Context:
         if self.meter:
             self.meter.resume()
         about = json.loads((folder / "about.json").read_text())
-        self.notes = merged_notes(self.notes, about["notes"])
+        self.note(**about["notes"])
         self.costs.update(about["costs"])
         self.memory.update(about.get("memory", {}))
         self.costs["fresh"] = self.costs.get("fresh", 0.0) + time.perf_counter() - started
         return folder
 
 
-def merged_notes(notes: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts for a record from two sources: teachers and external data add up, of all else the newer counts."""
-    merged = {**notes, **more}
-    if external := {*notes.get("external_data", ()), *more.get("external_data", ())}:
-        merged["external_data"] = sorted(external)
-    teachers: dict[str, dict[str, Any]] = {key: dict(about) for key, about in notes.get("teachers", {}).items()}
-    for key, about in more.get("teachers", {}).items():
-        known = teachers.get(key, {})
-        measured = known.get("top1") if about["top1"] is None else about["top1"]
-        roles = sorted({*known.get("for", ()), *about["for"]})
-        teachers[key] = {**about, "top1": measured, "for": roles}
-    return {**merged, "teachers": teachers} if teachers else merged
-
-
-def by_stage(costs: Mapping[str, float]) -> dict[str, float]:
-    """Seconds of each stage from ``stage:key`` -> seconds."""
-    seconds: dict[str, float] = {}
-    for key, value in costs.items():
-        if ":" in key:
-            stage = key.partition(":")[0]
-            seconds[stage] = seconds.get(stage, 0.0) + value
-    return seconds
-
-
-def check_budget(made: CompressedSet, name: str, budget: Budget, *, budgeted: bool, balanced: bool) -> None:
-    """Checks what a compressor returned.
-
-    Raises:
-        RequestError: names the method, what the budget asks for, and what came back.
-    """
-    if made.size is not None and made.size != budget.size:
-        raise RequestError(f"{name} returned canvases of {made.size} px; the protocol stores {budget.size} px.")
-    if not len(made):
-        raise RequestError(f"{name} returned no canvas at all; the budget is {budget.total}.")
-    if int(made.targets.min()) < 0 or int(made.targets.max()) >= budget.classes:
-        raise RequestError(f"{name} returned targets outside 0..{budget.classes - 1}.")
-    if not budgeted:
-        return
-    if len(made) != budget.total:
-        raise RequestError(
-            f"{name} returned {len(made)} canvases; the budget is {budget.total} ({budget.ipc} per class)."
-        )
-    histogram = made.histogram()
-    if balanced and set(histogram) != {budget.ipc}:
-        raise RequestError(
-            f"{name} declares balance but returned {min(histogram)} to {max(histogram)} canvases per class, "
-            f"not {budget.ipc}."
-        )
-
-
 def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.contiguous() for name, tensor in tensors.items()}
 
 
-__all__ = ["Context", "Silent", "check_budget", "derive_seed"]
+__all__ = ["Context", "Silent", "derive_seed"]

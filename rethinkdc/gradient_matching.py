@@ -1,4 +1,4 @@
-"""What compressors that match the gradients of networks have in common (DC, arXiv 2006.05929; DSA, arXiv 2102.08259)."""
+"""What compressors that match the gradients of networks share (DC, arXiv 2006.05929; DSA, arXiv 2102.08259)."""
 
 from __future__ import annotations
 

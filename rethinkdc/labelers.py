@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from functools import partial
 from pathlib import Path
@@ -41,12 +40,15 @@ Mix = Literal["protocol", "cutmix", "mixup"]
 
 def mix_op(mix: Mix | None) -> ViewOp | Literal["protocol"] | None:
     """The op that a labeler's ``mix`` names, with the field's defaults."""
-    return {"cutmix": CutMix(), "mixup": MixUp()}.get(mix or "", "protocol" if mix else None)
+    if mix in (None, "protocol"):
+        return mix
+    return CutMix() if mix == "cutmix" else MixUp()
 
 
 def index_bytes(compressed: CompressedSet) -> int:
     """Bytes of the class indices of a set: of each the fewest whole bytes that hold every class."""
-    return max(1, math.ceil(math.log2(max(2, len(compressed.class_names))) / 8)) * len(compressed)
+    bits = max(1, (len(compressed.class_names) - 1).bit_length())
+    return -(-bits // 8) * len(compressed)
 
 
 class SoftLabeler(Labeler):
@@ -126,7 +128,7 @@ class Stored(OfViews, ABC):
         return training.plan.steps
 
     def prepare(self, compressed: CompressedSet, context: Context) -> Supervision:
-        mix = mix_op(self.mix)
+        mix, objective = mix_op(self.mix), self.objective(context)
         training = student_training(compressed, mix, context)
         seeds, classes = context.seeds, len(compressed.class_names)
         schedule = LabelSchedule(
@@ -136,7 +138,7 @@ class Stored(OfViews, ABC):
         )
         shards = Shards(schedule, self.coding(classes, context), classes)
         folder = self._written(training, shards, context)
-        return StoredTargets(LabelReader(folder, shards), schedule, self.objective(context), mix)
+        return StoredTargets(LabelReader(folder, shards), schedule, objective, mix)
 
     def _written(self, training: StudentTraining, shards: Shards, context: Context) -> Path:
         ensemble, schedule = self.ensemble(context), shards.schedule
@@ -156,15 +158,10 @@ class Stored(OfViews, ABC):
             return training.render(Drawn(schedule.key(batch), schedule.rows(batch)))
 
         def build(inner: Context, out: Path) -> None:
-            inner.earlier += write_labels(
-                shards,
-                ensemble,
-                render,
-                work=inner.folder,
-                out=out,
-                workers=context.workers,
-                progress=context.progress,
-            )
+            with inner.progress.task("labels", schedule.count) as done:
+                inner.earlier += write_labels(
+                    shards, ensemble, render, work=inner.folder, out=out, workers=inner.workers, done=done
+                )
 
         return context.artefact("labels", key, "labels", build)
 

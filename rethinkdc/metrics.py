@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import torch
 from torch import Tensor, nn
 
@@ -29,12 +27,3 @@ def per_class_top1(logits: Tensor, targets: Tensor, classes: int) -> list[float]
     hits = (logits.argmax(dim=1) == targets).double()
     total = torch.zeros(classes, dtype=torch.float64).index_add_(0, targets, hits)
     return (total / torch.bincount(targets, minlength=classes).clamp(min=1)).tolist()
-
-
-def weights_digest(model: nn.Module) -> str:
-    """SHA-256 (hex) of a model's parameters and buffers, in the order of their names."""
-    total = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        total.update(name.encode())
-        total.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return total.hexdigest()

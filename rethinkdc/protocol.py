@@ -51,31 +51,29 @@ class Network(_Frozen):
     std: tuple[float, float, float]
 
 
-class Proxy(Network):
-    """The training run on the full training set whose trace gives scores.
+class FullTraining(Network):
+    """A network trained on the whole training set; ``source``: on the stored canvases, or on images of native size."""
 
-    ``source``: train on the stored canvases, or on images of native size. ``clean``: the epochs after which the
-    un-augmented rows are observed as well. ``scores``: parameters of scores for a proxy of this length.
+    training: Recipe
+    source: Literal["canvas", "native"] = "canvas"
+
+
+class Proxy(FullTraining):
+    """The training run whose trace gives scores.
+
+    ``clean``: the epochs after which the un-augmented rows are observed as well. ``scores``: parameters of scores for
+    a proxy of this length.
     """
 
-    training: Recipe
-    source: Literal["canvas", "native"] = "canvas"
     clean: tuple[Epoch, ...] = (1.0,)
     scores: dict[str, dict[str, Any]] = {}
-
-
-class TeacherRecipe(Network):
-    """A training run on the full training set that makes a teacher; ``source`` as a proxy's."""
-
-    training: Recipe
-    source: Literal["canvas", "native"] = "canvas"
 
 
 class Teachers(_Frozen):
     """``use``: the teacher of labelers and compressors that name none; ``recipes``: those trained here, by name."""
 
     use: Annotated[Reference, OfKind("teacher")] = Reference(name="trained")
-    recipes: dict[str, TeacherRecipe] = {}
+    recipes: dict[str, FullTraining] = {}
 
 
 class SoftLabels(_Frozen):

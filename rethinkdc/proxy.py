@@ -4,45 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from rethinkdc.data.decoded import DecodedImages
-from rethinkdc.data.store import CanvasStore, NativeStore, Store
 from rethinkdc.errors import RequestError
-from rethinkdc.models.model import Model, build_seeded
+from rethinkdc.full_training import Place, observed_view, train_full
+from rethinkdc.models.model import Model
 from rethinkdc.protocol import Epoch, Protocol
-from rethinkdc.training.loop import FitSeeds, fit
-from rethinkdc.training.predict import Prediction, TestView, predict_batches
-from rethinkdc.training.targets import HardTargets
+from rethinkdc.training.predict import Prediction, predict_batches
 from rethinkdc.training.trace import TraceRecorder
-from rethinkdc.types import Images, Predictions, Progress, Seeds, ViewRule
-from rethinkdc.views import Normaliser, Views
+from rethinkdc.types import Images, Predictions, Seeds
+from rethinkdc.views import Normaliser
 
 TRACE_SEMANTICS = 1
 """Raised whenever a trace of the same proxy would hold other numbers."""
-
-
-def training_store(data: Images, protocol: Protocol, source: Literal["canvas", "native"]) -> Store:
-    """What a proxy or a teacher reads: stored canvases or native images. An encoded set is decoded on demand."""
-    if source == "native":
-        return NativeStore(data)
-    store = protocol.store
-    if isinstance(data, DecodedImages):
-        return CanvasStore(data, store.size, store.fit, store.interpolation)
-    return CanvasStore(data, store.size, store.fit, store.interpolation, limit_bytes=0)
-
-
-def observed_view(protocol: Protocol, source: Literal["canvas", "native"]) -> TestView:
-    """How un-augmented images are shown to a proxy or a teacher that was trained on ``source``."""
-    if source == "native":
-        return protocol.test
-    store = protocol.store
-    return TestView(resize=store.size, size=store.size, fit=store.fit, interpolation=store.interpolation)
 
 
 def as_epoch(value: Epoch, epochs: int) -> int:
@@ -73,20 +51,8 @@ def epoch_range(chosen: Epoch | tuple[Epoch, Epoch], epochs: int, name: str) -> 
     return first, last
 
 
-def train_proxy(
-    data: Images,
-    protocol: Protocol,
-    model: Model,
-    seeds: Seeds,
-    repeat: int,
-    *,
-    device: torch.device,
-    workers: int,
-    progress: Progress,
-    work: Path,
-    out: Path,
-) -> float:
-    """Trains the protocol's proxy and writes its trace and ``model.safetensors`` to ``out``.
+def train_proxy(data: Images, protocol: Protocol, model: Model, seeds: Seeds, repeat: int, place: Place) -> float:
+    """Trains the protocol's proxy and writes its trace and its weights to the artefact's folder.
 
     Args:
         data: the training set.
@@ -94,11 +60,7 @@ def train_proxy(
         model: the proxy's architecture.
         seeds: the ``proxy`` axis is used.
         repeat: 0 for the shared proxy; other numbers give independent runs (scores averaged over repeats).
-        device: where to train.
-        workers: threads that render views ahead.
-        progress: where to report to.
-        work: survives a kill; training resumes from it.
-        out: folder of the artefact.
+        place: where.
 
     Returns:
         Seconds of training, those before a kill included.
@@ -106,60 +68,28 @@ def train_proxy(
     Raises:
         RequestError: a clean epoch of the protocol lies beyond the proxy's length.
     """
-    proxy, size = protocol.proxy, protocol.store.size
-    classes = len(data.class_names)
-    network = build_seeded(model, classes, size, seeds.of("proxy", "init", repeat))
+    proxy = protocol.proxy
     plan = proxy.training.length(len(data))
-    clean = sorted({as_epoch(value, plan.epochs) for value in proxy.clean})
-
-    def observe_clean(trained: nn.Module) -> Iterator[Prediction]:
-        return predict_batches(
-            trained,
-            data,
-            observed_view(protocol, protocol.proxy.source),
-            mean=proxy.mean,
-            std=proxy.std,
-            device=device,
-            workers=workers,
-            features=True,
-        )
-
     recorder = TraceRecorder(
-        work,
+        place.work,
         rows=len(data),
         epochs=plan.epochs,
-        classes=classes,
-        clean_epochs=tuple(clean),
-        observe_clean=observe_clean,
+        classes=len(data.class_names),
+        clean_epochs=tuple(sorted({as_epoch(value, plan.epochs) for value in proxy.clean})),
+        observe_clean=lambda trained: _observed(trained, data, protocol, place.device, place.workers),
     )
-    fitted = fit(
-        network,
-        training_store(data, protocol, proxy.source),
-        data.targets,
-        Views(proxy.training.views, proxy.training.mix, size=size, rule=ViewRule(), cell_boxes=None),
-        HardTargets(),
-        proxy.training,
-        plan,
-        mean=proxy.mean,
-        std=proxy.std,
-        seeds=FitSeeds(*(seeds.of("proxy", name, repeat) for name in ("order", "views", "noise"))),
-        device=device,
-        workers=workers,
-        folder=work,
-        observers=[recorder],
-        progress=progress,
+    seconds = train_full(
+        data,
+        protocol,
+        proxy,
+        model,
+        lambda name: seeds.of("proxy", name, repeat),
+        place,
         description="proxy",
+        observers=[recorder],
     )
-    recorder.finish(out)
-    save_file({k: v.contiguous().cpu() for k, v in network.state_dict().items()}, out / "model.safetensors")
-    return fitted.seconds
-
-
-def trained_network(folder: Path, data: Images, protocol: Protocol, model: Model) -> nn.Module:
-    """The network that :func:`train_proxy` left in ``folder``."""
-    network = build_seeded(model, len(data.class_names), protocol.store.size, 0)
-    network.load_state_dict(load_file(folder / "model.safetensors"))
-    return network
+    recorder.finish(place.out)
+    return seconds
 
 
 def write_predictions(
@@ -171,16 +101,7 @@ def write_predictions(
         RequestError: a feature or a logit is not finite; names the first such row.
     """
     tables: list[Any] = []
-    for rows, logits, features in predict_batches(
-        network,
-        data,
-        observed_view(protocol, protocol.proxy.source),
-        mean=protocol.proxy.mean,
-        std=protocol.proxy.std,
-        device=device,
-        workers=workers,
-        features=True,
-    ):
+    for rows, logits, features in _observed(network, data, protocol, device, workers):
         found = (features, logits)
         for name, values in zip(Predictions._fields, found, strict=True):
             require_finite(values, rows, f"The proxy's {name}")
@@ -226,9 +147,26 @@ class FrozenProxy:
     def __init__(self, network: nn.Module, data: Images, protocol: Protocol, device: torch.device) -> None:
         self.network = network.to(device).eval().requires_grad_(False)
         self._data, self._device = data, device
-        self._view = observed_view(protocol, protocol.proxy.source)
+        self._view = observed_view(protocol, protocol.proxy)
         self._normalise = Normaliser(protocol.proxy.mean, protocol.proxy.std, torch.float32, device)
 
     def inputs(self, rows: Tensor) -> Tensor:
         """Un-augmented training rows (int64 [B]), normalised: float32 [B, 3, S, S] on the device."""
         return self._normalise(self._view.render(self._data, rows).to(self._device)).clone()
+
+
+def _observed(
+    network: nn.Module, data: Images, protocol: Protocol, device: torch.device, workers: int
+) -> Iterator[Prediction]:
+    """Logits and features of all un-augmented rows, batch by batch."""
+    proxy = protocol.proxy
+    return predict_batches(
+        network,
+        data,
+        observed_view(protocol, proxy),
+        mean=proxy.mean,
+        std=proxy.std,
+        device=device,
+        workers=workers,
+        features=True,
+    )

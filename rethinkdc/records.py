@@ -45,6 +45,18 @@ class Cost(BaseModel):
     teacher_bytes: int = 0
     teacher_at_training: bool = False
 
+    @property
+    def receiver_bytes(self) -> int | None:
+        """What a receiver stores: images in the fixed lossy codec, labels, and the teacher where it is needed."""
+        lossy = self.image_bytes.get("lossy")
+        return None if lossy is None else lossy + self.label_bytes + self.teacher_bytes
+
+    @property
+    def label_ratio(self) -> float | None:
+        """Bytes of labels over bytes of images in the fixed lossy codec."""
+        lossy = self.image_bytes.get("lossy")
+        return self.label_bytes / lossy if lossy else None
+
 
 class Record(BaseModel):
     """Everything about one run: its definition, how it ended, what it measured and what it cost."""

@@ -29,6 +29,7 @@ DEFAULT_DATASET = "digits"
 DEFAULT_IPC = 10
 TUNE_FRACTION = 0.2
 TUNE_SEED = 0
+_SEMANTICS = {"views": VIEWS_REVISION, "loop": LOOP_REVISION, "trace": TRACE_SEMANTICS, "set": SET_SEMANTICS}
 KEY_LENGTH = 24
 """Hex digits of a run's key: 96 bits keep any two runs apart."""
 
@@ -116,9 +117,11 @@ def make_plan(
     student = _student(request, registry, protocol)
     model = registry.build("model", student.model)
     ipc = made["ipc"] if made else _ipc(request, compressor, protocol)
-    semantics = {"views": VIEWS_REVISION, "loop": LOOP_REVISION, "trace": TRACE_SEMANTICS, "set": SET_SEMANTICS}
-    if labeler.track != "hard":
-        semantics["labels"] = LABEL_SEMANTICS
+    asking = {
+        name: teachers_definition(protocol, registry.build, registry.definition)
+        for name, method in (("compressor_teachers", compressor), ("labeler_teachers", labeler))
+        if method and _asked_teachers(method, registry, protocol)
+    }
     definition = {
         "dataset": fingerprint,
         "compressor": made or (registry.definition(compressor) if compressor else None),
@@ -129,14 +132,9 @@ def make_plan(
         "ipc": ipc,
         "seeds": request.seeds.model_dump(),
         "tune": request.tune,
-        "semantics": semantics,
+        "semantics": _SEMANTICS | ({"labels": LABEL_SEMANTICS} if labeler.track != "hard" else {}),
+        **asking,
     }
-    asking = {
-        name: teachers_definition(protocol, registry.build, registry.definition)
-        for name, method in (("compressor_teachers", compressor), ("labeler_teachers", labeler))
-        if method and _asks_teachers(method, registry, protocol)
-    }
-    definition |= asking
     labels = {
         "compressor": registry.label(compressor) if compressor else made["name"] if made else "",
         "labeler": registry.label(labeler),
@@ -279,19 +277,20 @@ def rows_of(images: Any, rows: Any) -> Any:
     return DecodedImages(images.pixels[rows], images.targets[rows], images.class_names, picked.fingerprint)
 
 
-def _asks_teachers(method: Method, registry: Registry, protocol: Protocol) -> bool:
-    """Whether a method's parameters name teachers; each is checked as far as that needs no training.
+def _asked_teachers(method: Method, registry: Registry, protocol: Protocol) -> list[Reference | None]:
+    """What a method's parameters name as teachers, None for the protocol's; each is checked without any training.
 
     Raises:
         RequestError: a teacher does not fit the protocol.
     """
     found = list(named_methods(method, "teacher", registry.build))
-    for reference in found:
-        if reference is not None or protocol.teacher is not None:
-            source = registry.build("teacher", reference or protocol.teacher.use)  # type: ignore[union-attr]
+    usual = protocol.teacher.use if protocol.teacher else None
+    for reference in (item or usual for item in found):
+        if reference is not None:
+            source = registry.build("teacher", reference)
             assert isinstance(source, TeacherSource)
             source.check(protocol, protocol.data.classes)
-    return bool(found)
+    return found
 
 
 def _ipc(request: Request, compressor: Method | None, protocol: Protocol) -> int | None:

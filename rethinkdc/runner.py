@@ -15,9 +15,10 @@ from typing import Any
 import torch
 
 from rethinkdc import ranks
+from rethinkdc.accounts import by_stage
 from rethinkdc.cache import Cache
 from rethinkdc.compressed import CompressedSet, image_bytes
-from rethinkdc.context import Context, Silent, by_stage, merged_notes
+from rethinkdc.context import Context, Silent
 from rethinkdc.contracts import Evaluation
 from rethinkdc.data.splits import Splits
 from rethinkdc.environment import environment
@@ -138,7 +139,7 @@ class Runner:
 
         def fitted(context: Context, splits: Splits) -> CompressedSet:
             # What its making used was not left behind because it was made before.
-            context.notes = merged_notes(context.notes, made.card.notes)
+            context.note(**made.card.notes)
             return _fitted_to(made, splits, plan)
 
         return self._recorded(plan, force, fitted)

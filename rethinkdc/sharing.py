@@ -11,8 +11,9 @@ from typing import Any
 
 from torch import Tensor
 
+from rethinkdc.accounts import by_stage
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import Context, by_stage
+from rethinkdc.context import Context
 from rethinkdc.data.backing import Backing
 from rethinkdc.errors import RequestError
 from rethinkdc.machine import make_runner

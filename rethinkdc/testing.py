@@ -37,8 +37,7 @@ from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.errors import PluginError
 from rethinkdc.hookspecs import GROUP
 from rethinkdc.method import Method
-from rethinkdc.metrics import weights_digest
-from rethinkdc.models import Model, Penultimate, build_seeded
+from rethinkdc.models import Model, Penultimate, build_seeded, weights_digest
 from rethinkdc.protocol import Protocol
 from rethinkdc.registry import Registry
 from rethinkdc.runner import deterministic

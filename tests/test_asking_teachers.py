@@ -10,9 +10,10 @@ import torch
 from safetensors.torch import save_file
 
 import rethinkdc as rdc
+from rethinkdc.accounts import merged_notes
 from rethinkdc.cache import Cache
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import Context, merged_notes
+from rethinkdc.context import Context
 from rethinkdc.contracts import Compressor
 from rethinkdc.errors import RequestError
 from rethinkdc.models import build_seeded

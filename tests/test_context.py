@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import Context, check_budget
+from rethinkdc.compressed import CompressedSet, check_budget
+from rethinkdc.context import Context
 from rethinkdc.errors import RequestError
 from rethinkdc.method import Method
 from rethinkdc.plugins.pruning.el2n import EL2N

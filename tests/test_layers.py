@@ -30,6 +30,8 @@ LAYERS = (
     "inversion",
     "protocol",
     "cache",
+    "accounts",
+    "full_training",
     "proxy",
     "teachers",
     "context",

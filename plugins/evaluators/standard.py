@@ -17,7 +17,8 @@ from rethinkdc.context import Context
 from rethinkdc.contracts import Evaluation, Evaluator, Metric
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method
-from rethinkdc.metrics import classification_metrics, per_class_top1, weights_digest
+from rethinkdc.metrics import classification_metrics, per_class_top1
+from rethinkdc.models import weights_digest
 from rethinkdc.models.model import build_seeded
 from rethinkdc.protocol import Network
 from rethinkdc.proxy import as_epoch

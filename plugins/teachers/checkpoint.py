@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -17,9 +18,7 @@ from rethinkdc.contracts import TeacherSource
 from rethinkdc.errors import RequestError
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Content, Method, OfKind, Reference
-from rethinkdc.metrics import weights_digest
 from rethinkdc.models import build_seeded
-from rethinkdc.storage import digest
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.types import Fit, Interpolation
@@ -60,19 +59,19 @@ class Checkpoint(TeacherSource):
             if self.resize
             else TestView(resize=size, size=size, fit=store.fit, interpolation=store.interpolation)
         )
-        made = digest([context.define(model), weights_digest(module), mean, std, size])
-        return Teacher(
-            # Two files may have one name.
-            id=f"checkpoint {Path(self.path).name} {made[:8]}",
+        teacher = Teacher(
+            id=f"checkpoint {Path(self.path).name}",
+            definition=context.define(model),
             module=module,
             mean=mean,
             std=std,
             size=size,
             test=view,
-            digest=made,
             device=context.device,
             external=self.external,
         )
+        # Two files may have one name.
+        return replace(teacher, id=f"{teacher.id} {teacher.digest[:8]}")
 
 
 def _state(path: Path) -> dict[str, Any]:

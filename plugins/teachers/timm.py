@@ -13,10 +13,8 @@ from rethinkdc.contracts import TeacherSource
 from rethinkdc.errors import RequestError
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method
-from rethinkdc.metrics import weights_digest
 from rethinkdc.models import require_listed
 from rethinkdc.protocol import Protocol
-from rethinkdc.storage import digest
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.teacher import Teacher
 
@@ -78,12 +76,12 @@ def _teacher(source: TimmTeacher, module: nn.Module, context: Context) -> Teache
     interpolation = "bicubic" if config["interpolation"] == "bicubic" else "bilinear"
     return Teacher(
         id=f"timm/{source.id}",
+        definition=source.id,
         module=module,
         mean=mean,
         std=std,
         size=size,
         test=TestView(resize=round(size / config["crop_pct"]), size=size, fit="centre", interpolation=interpolation),
-        digest=digest([source.id, weights_digest(module), mean, std, size]),
         device=context.device,
         external=f"weights of timm/{source.id}",
     )

@@ -14,10 +14,8 @@ from rethinkdc.contracts import TeacherSource
 from rethinkdc.errors import RequestError, nearest
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method
-from rethinkdc.metrics import weights_digest
 from rethinkdc.models import require_listed
 from rethinkdc.protocol import Protocol
-from rethinkdc.storage import digest
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.teacher import Teacher
 
@@ -103,12 +101,12 @@ def _teacher(source: TorchvisionTeacher, module: nn.Module, preset: Any, context
     interpolation = "bicubic" if preset.interpolation.value == "bicubic" else "bilinear"
     return Teacher(
         id=f"torchvision/{source.id}:weights={source.weights}",
+        definition=source.id,
         module=module,
         mean=mean,
         std=std,
         size=size,
         test=TestView(resize=int(preset.resize_size[0]), size=size, fit="centre", interpolation=interpolation),
-        digest=digest([source.id, weights_digest(module), mean, std, size]),
         device=context.device,
         external="" if _own_data(source, context) else f"{source.weights} weights of torchvision",
     )

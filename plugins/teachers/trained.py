@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
 
 from rethinkdc.context import Context
 from rethinkdc.contracts import TeacherSource
+from rethinkdc.full_training import observed_view, train_full, trained_network
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method
 from rethinkdc.protocol import Protocol
-from rethinkdc.teachers import teacher_recipe
+from rethinkdc.teachers import TEACHER_SEMANTICS, teacher_recipe
+from rethinkdc.training.loop import LOOP_REVISION
 from rethinkdc.training.teacher import Teacher
+from rethinkdc.views import VIEWS_REVISION
 
 
 class Trained(TeacherSource):
@@ -20,7 +24,6 @@ class Trained(TeacherSource):
 
     name: ClassVar[str] = "trained"
     family: ClassVar[str] = "teachers"
-
     trained_here: ClassVar[bool] = True
 
     recipe: str = Field("standard", description="Name in the protocol's [teacher.recipes]: weak, standard or strong.")
@@ -29,7 +32,40 @@ class Trained(TeacherSource):
         teacher_recipe(protocol, self.recipe)
 
     def provide(self, context: Context) -> Teacher:
-        return context.trained_teacher(self.recipe)
+        data, protocol = context.data, context.protocol
+        recipe = teacher_recipe(protocol, self.recipe)
+        model = context.method("model", recipe.model)
+        key = {
+            "semantics": [TEACHER_SEMANTICS, LOOP_REVISION, VIEWS_REVISION],
+            "model": context.define(model),
+            "recipe": recipe.model_dump(mode="json"),
+            "store": protocol.store.model_dump(mode="json"),
+            "data": data.fingerprint,
+            "seed": context.seeds.teacher,
+        }
+
+        def build(inner: Context, out: Path) -> float:
+            return train_full(
+                data,
+                protocol,
+                recipe,
+                model,
+                lambda use: inner.seeds.of("teacher", use),
+                inner.place(out),
+                description="teacher",
+            )
+
+        folder = context.artefact("teachers", key, "teacher", build)
+        return Teacher(
+            id=f"trained:recipe={self.recipe}",
+            definition=context.define(model),
+            module=trained_network(folder, data, protocol, model),
+            mean=recipe.mean,
+            std=recipe.std,
+            size=protocol.store.size,
+            test=observed_view(protocol, recipe),
+            device=context.device,
+        )
 
 
 @hookimpl

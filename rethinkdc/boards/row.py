@@ -45,6 +45,8 @@ class Row:
         label_bytes: of a set's labels.
         teacher_bytes: of the teacher that the receiver needs.
         image_bytes: ``stored``, ``lossy`` and ``recipe``; None where a run has no such number.
+        receiver_bytes: images in the fixed lossy codec, labels, and the teacher where it is needed.
+        label_ratio: bytes of labels over bytes of images in the fixed lossy codec.
         missing: runs without a result.
     """
 
@@ -65,19 +67,9 @@ class Row:
     label_bytes: float
     teacher_bytes: float
     image_bytes: dict[str, float | None]
+    receiver_bytes: float | None
+    label_ratio: float | None
     missing: tuple[Missing, ...]
-
-    @property
-    def receiver_bytes(self) -> float | None:
-        """What a receiver stores: images in the fixed lossy codec, labels, and the teacher where it is needed."""
-        lossy = self.image_bytes["lossy"]
-        return None if lossy is None else lossy + self.label_bytes + self.teacher_bytes
-
-    @property
-    def label_ratio(self) -> float | None:
-        """Bytes of labels over bytes of images in the fixed lossy codec."""
-        lossy = self.image_bytes["lossy"]
-        return self.label_bytes / lossy if lossy else None
 
 
 def make_row(records: list[Record], baseline: list[Record], compressor: str, metric: str) -> Row:
@@ -126,6 +118,8 @@ def make_row(records: list[Record], baseline: list[Record], compressor: str, met
         image_bytes={
             form: _mean_of_all([cost.image_bytes.get(form) for cost in costs]) for form in ("stored", "lossy", "recipe")
         },
+        receiver_bytes=_mean_of_all([cost.receiver_bytes for cost in costs]),
+        label_ratio=_mean_of_all([cost.label_ratio for cost in costs]),
         missing=_missing(records, {record.key for record in ok}),
     )
 
@@ -182,7 +176,7 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def _mean_of_all(values: Sequence[int | None]) -> float | None:
+def _mean_of_all(values: Sequence[float | None]) -> float | None:
     """The mean; None where one is not known."""
     known = [value for value in values if value is not None]
     return _mean(known) if known and len(known) == len(values) else None

@@ -296,9 +296,9 @@ def _image_bytes(record: Record) -> str:
 def _label_bytes(record: Record) -> str:
     cost = record.cost
     assert cost is not None
-    lossy = cost.image_bytes.get("lossy")
-    ratio = f" ({cost.label_bytes / lossy:.3g} times the JPEG images)" if lossy and record.track != "hard" else ""
-    return f"{cost.label_bytes:,}{ratio}"
+    ratio = cost.label_ratio
+    told = f" ({ratio:.3g} times the JPEG images)" if ratio and record.track != "hard" else ""
+    return f"{cost.label_bytes:,}{told}"
 
 
 def _teacher(record: Record) -> str:
@@ -315,9 +315,7 @@ def _teacher(record: Record) -> str:
 
 
 def _receiver_bytes(record: Record) -> str:
-    """Images in the fixed lossy codec, labels, and the teacher where it is needed."""
     cost = record.cost
     assert cost is not None
-    lossy = cost.image_bytes.get("lossy")
     parts = "JPEG, labels and teacher" if cost.teacher_bytes else "JPEG and labels"
-    return "" if lossy is None else f"{lossy + cost.label_bytes + cost.teacher_bytes:,} ({parts})"
+    return "" if cost.receiver_bytes is None else f"{cost.receiver_bytes:,} ({parts})"

@@ -1,5 +1,6 @@
 """Compressed sets: what every compressor returns and every student trains on."""
 
+from rethinkdc.compressed.budget import check_budget
 from rethinkdc.compressed.folder import export_folder, image_bytes, import_folder
 from rethinkdc.compressed.reading import read_set, set_name
 from rethinkdc.compressed.set import Card, CompressedSet, grid_boxes
@@ -12,6 +13,7 @@ __all__ = [
     "CompressedSet",
     "Form",
     "LabelForm",
+    "check_budget",
     "export_folder",
     "grid_boxes",
     "image_bytes",

@@ -9,6 +9,9 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor
 
+_STEPS = 255
+"""Between the smallest and the largest of what one byte holds."""
+
 
 class Coding(Protocol):
     """Turns logits into what is stored, row by row: no row's code depends on another row."""
@@ -43,7 +46,7 @@ class Dense:
         return stored["logits"].float()
 
     def bytes_per_view(self, classes: int) -> int:
-        return classes * (2 if self.dtype == "float16" else 4)
+        return classes * int(getattr(torch, self.dtype).itemsize)
 
     def definition(self) -> dict[str, Any]:
         return {"coding": "dense", **asdict(self)}
@@ -53,13 +56,11 @@ class Dense:
 class Quantised:
     """One byte per logit, between the view's smallest and largest: off by at most (largest - smallest) / 510."""
 
-    levels: int = 255
-
     def encode(self, logits: Tensor) -> dict[str, Tensor]:
         low, high = logits.aminmax(dim=1, keepdim=True)
-        step = (high - low) / self.levels
+        step = (high - low) / _STEPS
         # A view whose logits are all equal has a step of 0 and decodes to its lowest.
-        codes = ((logits - low) / step.clamp(min=torch.finfo(torch.float32).tiny)).round().clamp(0, self.levels)
+        codes = ((logits - low) / step.clamp(min=torch.finfo(torch.float32).tiny)).round().clamp(0, _STEPS)
         return {"codes": codes.to(torch.uint8), "low": low[:, 0], "step": step[:, 0]}
 
     def decode(self, stored: dict[str, Tensor]) -> Tensor:
@@ -69,7 +70,7 @@ class Quantised:
         return classes + 8
 
     def definition(self) -> dict[str, Any]:
-        return {"coding": "quantised", **asdict(self)}
+        return {"coding": "quantised"}
 
 
 @dataclass(frozen=True)

@@ -35,11 +35,6 @@ class LabelSchedule:
     views: int
     draws: int = 0
 
-    @property
-    def total(self) -> int:
-        """Views in all batches that have labels."""
-        return self.start(self.count)
-
     def start(self, batch: int) -> int:
         """Views in the batches before ``batch``."""
         epoch, place = divmod(batch, self.plan.batches)

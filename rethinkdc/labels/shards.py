@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import closing, nullcontext
+from contextlib import closing
 from pathlib import Path
 
 import torch
@@ -19,7 +19,7 @@ from rethinkdc.labels.ensemble import Ensemble
 from rethinkdc.labels.schedule import LabelSchedule
 from rethinkdc.storage import keep_part
 from rethinkdc.training.ahead import in_order
-from rethinkdc.types import Progress, ViewBatch
+from rethinkdc.types import ViewBatch
 
 SHARD_BYTES = 16 << 20
 """Bytes of labels in a shard, about: the most that writing holds in memory beside a batch."""
@@ -62,8 +62,8 @@ def write_labels(
     *,
     work: Path,
     out: Path,
-    workers: int = 0,
-    progress: Progress | None = None,
+    workers: int,
+    done: Callable[[int], None],
 ) -> float:
     """Asks the teachers for the logits of every batch of views, once, and writes them to ``out``.
 
@@ -74,7 +74,7 @@ def write_labels(
         work: survives a kill; a shard that lies there whole is not made again.
         out: folder of the artefact.
         workers: threads that render views ahead.
-        progress: where batches are reported.
+        done: called with the number of batches done since the last call.
 
     Returns:
         Seconds that earlier tries spent on the shards that were found.
@@ -83,13 +83,12 @@ def write_labels(
         RequestError: a logit is not finite; names the batch.
     """
     earlier = 0.0
-    with progress.task("labels", shards.schedule.count) if progress else nullcontext(_unheard) as done:
-        for shard in range(shards.count):
-            path = work / _name(shard)
-            found = keep_part(path, lambda: save(_coded(shards, shard, ensemble, render, workers, done)))  # noqa: B023
-            if found is not None:
-                earlier += found
-                done(len(shards.within(shard)))
+    for shard in range(shards.count):
+        path = work / _name(shard)
+        found = keep_part(path, lambda: save(_coded(shards, shard, ensemble, render, workers, done)))  # noqa: B023
+        if found is not None:
+            earlier += found
+            done(len(shards.within(shard)))
     for shard in range(shards.count):
         _placed(work / _name(shard), out / _name(shard))
     return earlier
@@ -124,7 +123,7 @@ def _coded(
     done: Callable[[int], None],
 ) -> dict[str, Tensor]:
     parts: list[dict[str, Tensor]] = []
-    with closing(in_order(lambda number: (number, render(number)), iter(shards.within(shard)), workers)) as rendered:
+    with closing(in_order(lambda number: (number, render(number)), shards.within(shard), workers)) as rendered:
         for number, batch in rendered:
             logits = ensemble.logits(batch.pixels).cpu()
             if not bool(torch.isfinite(logits).all()):
@@ -152,7 +151,3 @@ def _placed(made: Path, final: Path) -> None:
 
 def _name(shard: int) -> str:
     return f"labels-{shard:05d}.safetensors"
-
-
-def _unheard(done: int) -> None:
-    """Progress that nobody asked for."""

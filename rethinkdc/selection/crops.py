@@ -12,10 +12,9 @@ from torch import Tensor
 from rethinkdc.data.resize import empty_canvases, resize
 from rethinkdc.errors import RequestError
 from rethinkdc.training.ahead import in_order
-from rethinkdc.training.predict import parameter_dtype
 from rethinkdc.training.teacher import Teacher, full_precision
 from rethinkdc.types import Images
-from rethinkdc.views import Normaliser, RandomResizedCrop, render_crops, uniforms
+from rethinkdc.views import RandomResizedCrop, render_crops, uniforms
 
 CHUNK = 32
 """Source images that are decoded at a time, for each worker: bounds the memory."""
@@ -66,13 +65,12 @@ def crop_losses(pixels: Tensor, label: int, teacher: Teacher) -> Tensor:
     Returns:
         float64 [B], on the CPU.
     """
-    normalise = Normaliser(teacher.mean, teacher.std, parameter_dtype(teacher.module), teacher.device)
     room = teacher.size - pixels.shape[-1]
     before, after = room // 2, room - room // 2
     losses = []
     with full_precision(teacher.device):
         for part in pixels.split(BATCH):
-            shown = F.pad(normalise(part.to(teacher.device)), (before, after, before, after))
+            shown = F.pad(teacher.normalised(part), (before, after, before, after))
             logits = teacher.classify(shown).cpu().double()
             own = logits[:, label].clone()
             logits[:, label] = -torch.inf

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from rethinkdc.data.store import Store
 from rethinkdc.errors import DivergedError, RequestError
@@ -82,7 +83,7 @@ def fit(
 ) -> Fit:
     """Trains ``model`` in place: float32 (bf16 autocast on CUDA) or float64, as its parameters are.
 
-    Where the recipe averages weights, the model holds the average at the end and whenever an epoch's end is observed.
+    Where the recipe averages weights, the model holds the average at the end, and observers of an epoch's end see it.
 
     Args:
         model: the network; logits [B, C] from normalised images [B, 3, S, S].
@@ -168,7 +169,11 @@ class _Training:
         self.dtype = parameter_dtype(self.model)
         self.normalise = Normaliser(self.mean, self.std, self.dtype, self.device)
         self.weights = None if self.weights is None else self.weights.to(self.device)
-        self.average = None if self.recipe.ema is None else _Average(self.model, self.recipe.ema)
+        self.average: AveragedModel | None = None
+        if self.recipe.ema is not None:
+            self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(self.recipe.ema))
+            # The first update copies: the average begins with the initial weights.
+            self.average.update_parameters(self.model)
         self.features: Penultimate | None = None
         self.step, self.curve = 0, list[float]()
         # On the device: reading a loss back after each step would make a GPU wait.
@@ -193,7 +198,7 @@ class _Training:
                 self._after(step)
                 advance(1)
         if self.average is not None:
-            self.average.put()
+            self.model.load_state_dict(self.average.module.state_dict())
         memory = torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else 0
         return Fit(self.curve, self.plan.steps, self.plan.views, self._seconds, memory)
 
@@ -229,7 +234,7 @@ class _Training:
         loss.backward()
         self.optimizer.step()
         if self.average is not None:
-            self.average.update()
+            self.average.update_parameters(self.model)
         for observer in self.observers:
             features = self.features.features if self.features else None
             observer.batch(step.epoch, step.rows, logits.detach().float(), batch.hard, features)
@@ -252,9 +257,9 @@ class _Training:
         sizes[-1] = len(step.rows)
         mean = float((self.losses[: step.batch + 1].cpu() * sizes).sum() / sizes.sum())
         self.curve.append(mean)
-        with self.average.shown() if self.average is not None else nullcontext():
-            for observer in self.observers:
-                observer.epoch_ended(step.epoch, self.model)
+        shown = self.model if self.average is None else self.average.module
+        for observer in self.observers:
+            observer.epoch_ended(step.epoch, shown)
         if self.epoch_ended is not None:
             self.epoch_ended(step.epoch, mean)
 
@@ -301,7 +306,7 @@ class _Training:
             "optimizer": self.optimizer.state_dict(),
         }
         if self.average is not None:
-            state["average"] = self.average.tensors
+            state["average"] = self.average.state_dict()
         save_checkpoint(folder, state)
         self.saved = time.perf_counter()
 
@@ -314,39 +319,4 @@ class _Training:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.average is not None:
-            self.average.load(state["average"])
-
-
-class _Average:
-    """The moving average of a model's trainable parameters; its buffers are not averaged."""
-
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.live: list[Tensor] = [tensor for tensor in model.parameters() if tensor.requires_grad]
-        self.tensors = [tensor.detach().clone() for tensor in self.live]
-
-    @torch.no_grad()
-    def update(self) -> None:
-        """Takes in the parameters as they are."""
-        torch._foreach_lerp_(self.tensors, self.live, 1 - self.decay)
-
-    @torch.no_grad()
-    def put(self) -> None:
-        """Overwrites the parameters."""
-        torch._foreach_copy_(self.live, self.tensors)
-
-    @torch.no_grad()
-    def load(self, tensors: list[Tensor]) -> None:
-        """Goes on from a checkpoint."""
-        torch._foreach_copy_(self.tensors, tensors)
-
-    @contextmanager
-    def shown(self) -> Iterator[None]:
-        """The parameters are the average, and afterwards what they were."""
-        held = [tensor.detach().clone() for tensor in self.live]
-        self.put()
-        try:
-            yield
-        finally:
-            with torch.no_grad():
-                torch._foreach_copy_(self.live, held)
+            self.average.load_state_dict(state["average"])

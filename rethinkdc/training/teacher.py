@@ -6,6 +6,8 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from rethinkdc.errors import RequestError
+from rethinkdc.models import weights_digest
+from rethinkdc.storage import digest
 from rethinkdc.training.predict import TestView, parameter_dtype
 from rethinkdc.views import Normaliser
 
@@ -32,24 +36,24 @@ class Teacher:
 
     Attributes:
         id: what records call it.
+        definition: JSON data that tells its architecture apart: two may have tensors of the same names and shapes.
         module: logits [B, C] from normalised images [B, 3, size, size]; its parameters take no gradient.
         mean: channel means of its input, of pixels in 0..1.
         std: channel standard deviations of the same.
         size: side of its input in pixels.
         test: how it wants a test image to be shown; its accuracy depends on it.
-        digest: SHA-256 (hex) of its weights and buffers, and of the normalisation and the size.
         device: where it runs.
         external: the data beyond the training set that it has seen; empty = none.
         top1: measured on the run's test images under :attr:`test`, as a fraction; None = not measured.
     """
 
     id: str
+    definition: Any
     module: nn.Module
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     size: int
     test: TestView
-    digest: str
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     external: str = ""
     top1: float | None = None
@@ -57,8 +61,11 @@ class Teacher:
     def __post_init__(self) -> None:
         self.module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.module.eval().requires_grad_(False)
-        normaliser = Normaliser(self.mean, self.std, parameter_dtype(self.module), self.device)
-        object.__setattr__(self, "_normaliser", normaliser)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the architecture, the weights and buffers, the normalisation and the size."""
+        return digest([self.definition, weights_digest(self.module), self.mean, self.std, self.size])
 
     @property
     def bytes(self) -> int:
@@ -66,16 +73,11 @@ class Teacher:
         return sum(tensor.numel() * tensor.element_size() for tensor in self.module.state_dict().values())
 
     def normalised(self, pixels: Tensor) -> Tensor:
-        """The network's input from pixels.
+        """The network's input: float [B, 3, h, w], a tensor of its own, of uint8 pixels or floats in 0..1.
 
-        Args:
-            pixels: uint8 [B, 3, h, w], or floats in 0..1; of another size than the teacher's they are resized,
-                antialiased bilinear.
-
-        Returns:
-            Float [B, 3, size, size], a tensor of its own.
+        The network is made for h = w = ``size``.
         """
-        return self._input(pixels).clone()
+        return self._normaliser(pixels.to(self.device, non_blocking=True)).clone()
 
     def classify(self, normalised: Tensor) -> Tensor:
         """Float32 logits [B, C] of inputs as :meth:`normalised` gives them; gradients flow to the input, if any."""
@@ -84,9 +86,21 @@ class Teacher:
 
     @torch.no_grad()
     def logits(self, pixels: Tensor) -> Tensor:
-        """Float32 logits [B, C] of pixels as :meth:`normalised` takes them, in full precision on every device."""
+        """What the network says of views, in full precision on every device.
+
+        Args:
+            pixels: uint8 [B, 3, h, w], or floats in 0..1; of another size than the network's they are resized,
+                antialiased bilinear.
+
+        Returns:
+            Float32 [B, C].
+        """
+        pixels = pixels.to(self.device, non_blocking=True)
+        if tuple(pixels.shape[2:]) != (self.size, self.size):
+            images = pixels.float().div(255.0) if pixels.dtype == torch.uint8 else pixels
+            pixels = F.interpolate(images, size=(self.size, self.size), mode="bilinear", antialias=True)
         with full_precision(self.device):
-            return self.classify(self._input(pixels))
+            return self.classify(self._normaliser(pixels))
 
     def with_batch_statistics(self) -> Teacher:
         """A copy whose BatchNorm layers normalise by the batch that they see and keep no statistics.
@@ -109,10 +123,6 @@ class Teacher:
             layer.running_mean = layer.running_var = layer.num_batches_tracked = None
         return replace(self, module=module)
 
-    def _input(self, pixels: Tensor) -> Tensor:
-        pixels = pixels.to(self.device, non_blocking=True)
-        if tuple(pixels.shape[2:]) != (self.size, self.size):
-            images = pixels.float().div(255.0) if pixels.dtype == torch.uint8 else pixels
-            pixels = F.interpolate(images, size=(self.size, self.size), mode="bilinear", antialias=True)
-        normaliser: Normaliser = self._normaliser  # type: ignore[attr-defined]
-        return normaliser(pixels)
+    @cached_property
+    def _normaliser(self) -> Normaliser:
+        return Normaliser(self.mean, self.std, parameter_dtype(self.module), self.device)

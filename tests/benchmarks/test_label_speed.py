@@ -52,7 +52,7 @@ def network(seed: int) -> torch.nn.Module:
 
 
 def ensemble() -> Ensemble:
-    return Ensemble([Teacher("one", network(1), MEAN, STD, SIZE, TestView(resize=SIZE, size=SIZE), "digest")])
+    return Ensemble([Teacher("one", "a net", network(1), MEAN, STD, SIZE, TestView(resize=SIZE, size=SIZE))])
 
 
 def objective(logits: torch.Tensor, soft: torch.Tensor, hard: torch.Tensor) -> torch.Tensor:
@@ -70,7 +70,7 @@ def stored(folder: Path, steps: int = STEPS) -> StoredTargets:
 
     for name in ("work", "out"):
         (folder / name).mkdir(parents=True)
-    write_labels(shards, ensemble(), render, work=folder / "work", out=folder / "out")
+    write_labels(shards, ensemble(), render, work=folder / "work", out=folder / "out", workers=0, done=lambda _: None)
     return StoredTargets(LabelReader(folder / "out", shards), schedule, objective, CutMix())
 
 
@@ -142,7 +142,7 @@ data = images(classes=classes, per_class=1, size=8)
 store = CanvasStore(data, 8)
 views = Views([Flip()], None, size=8, rule=ViewRule(), cell_boxes=None)
 module = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, classes))
-teachers = Ensemble([Teacher("one", module, (0.5,) * 3, (0.25,) * 3, 8, TestView(resize=8, size=8), "digest")])
+teachers = Ensemble([Teacher("one", "a net", module, (0.5,) * 3, (0.25,) * 3, 8, TestView(resize=8, size=8))])
 schedule = LabelSchedule(Plan(classes, batch, steps, -(-steps // 16)), steps, order=1, views=2)
 
 def render(number):
@@ -152,7 +152,10 @@ def render(number):
 folder = Path(sys.argv[1])
 for name in ("work", "out"):
     (folder / name).mkdir(parents=True)
-write_labels(Shards(schedule, Dense(), classes), teachers, render, work=folder / "work", out=folder / "out")
+shards = Shards(schedule, Dense(), classes)
+write_labels(
+    shards, teachers, render, work=folder / "work", out=folder / "out", workers=0, done=lambda _: None
+)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

@@ -90,6 +90,8 @@ SPARED = {
     "between the selection and the canvases",
     "at the student's first step",
     "before the record is written",
+    "between the teacher and the labels",
+    "in the middle of the student's labelled steps",
 }
 """Points close to another one: left out of the default run."""
 
@@ -100,16 +102,8 @@ SPARED = {
 def test_a_killed_run_goes_on_to_the_same_result(
     runs: Any, short_digest: str, small_digits: Path, short_protocol: Path, point: str, tmp_path: Path
 ) -> None:
-    module, name, call, when = KILLS[point]
     given = _short(small_digits, short_protocol)
-    stop = {"module": module, "name": name, "call": call, "when": when}
-    assert runs.run(tmp_path, *given, stop=stop, every=0.0)["killed"], "the run ended before the planned point"
-    assert not list((tmp_path / "records").rglob("*.json"))
-    again = runs.run(tmp_path, *given, every=0.0)
-    assert again["code"] == 0, again["err"]
-    assert "damaged" not in again["err"]
-    assert runs.digest(tmp_path, *given) == short_digest
-    assert_nothing_half_made(tmp_path)
+    assert_killed_and_resumed(runs, tmp_path, given, KILLS[point], short_digest)
 
 
 # Two shards of labels; the teacher has 3 epochs of 8 batches, the student 40 steps.
@@ -119,7 +113,7 @@ LABEL_KILLS = {
     "between a shard and its seal": ("rethinkdc.storage", "_seal", 2, "before"),
     "when half of the shards have their names": ("rethinkdc.labels.shards", "_placed", 1, "after"),
     "while the labels are kept": ("rethinkdc.labelers", "write_labels", 1, "after"),
-    "in the middle of the student": ("rethinkdc.training.loop", "_Training._train", 45, "after"),
+    "in the middle of the student's labelled steps": ("rethinkdc.training.loop", "_Training._train", 45, "after"),
 }
 
 
@@ -143,19 +137,14 @@ def test_stored_labels_are_the_same_from_either_backing_and_on_any_number_of_wor
     assert runs.digest(tmp_path, *given) == soft_digest
 
 
-@pytest.mark.parametrize("point", LABEL_KILLS)
+@pytest.mark.parametrize(
+    "point", [pytest.param(point, marks=pytest.mark.slow if point in SPARED else ()) for point in LABEL_KILLS]
+)
 def test_a_run_killed_while_it_labels_goes_on_to_the_same_result(
     runs: Any, soft_digest: str, small_digits: Path, soft_protocol: Path, point: str, tmp_path: Path
 ) -> None:
-    module, name, call, when = LABEL_KILLS[point]
     given = _stored(small_digits, soft_protocol)
-    stop = {"module": module, "name": name, "call": call, "when": when}
-    assert runs.run(tmp_path, *given, stop=stop, every=0.0)["killed"], "the run ended before the planned point"
-    again = runs.run(tmp_path, *given, every=0.0)
-    assert again["code"] == 0, again["err"]
-    assert "damaged" not in again["err"]
-    assert runs.digest(tmp_path, *given) == soft_digest
-    assert_nothing_half_made(tmp_path)
+    assert_killed_and_resumed(runs, tmp_path, given, LABEL_KILLS[point], soft_digest)
 
 
 def test_a_run_killed_after_its_record_is_found(
@@ -166,6 +155,20 @@ def test_a_run_killed_after_its_record_is_found(
     assert runs.run(tmp_path, *given, stop=stop)["killed"]
     assert runs.digest(tmp_path, *given) == short_digest
     assert_nothing_half_made(tmp_path)
+
+
+def assert_killed_and_resumed(
+    runs: Any, place: Path, given: tuple[str, ...], point: tuple[str, str, int, str], digest: str
+) -> None:
+    """A run that is killed at a point leaves no record; started again it ends with the digest of a whole one."""
+    stop = dict(zip(("module", "name", "call", "when"), point, strict=True))
+    assert runs.run(place, *given, stop=stop, every=0.0)["killed"], "the run ended before the planned point"
+    assert not list((place / "records").rglob("*.json"))
+    again = runs.run(place, *given, every=0.0)
+    assert again["code"] == 0, again["err"]
+    assert "damaged" not in again["err"]
+    assert runs.digest(place, *given) == digest
+    assert_nothing_half_made(place)
 
 
 def assert_nothing_half_made(place: Path) -> None:

@@ -36,7 +36,7 @@ def test_in_full_every_step_is_given_its_own_batch() -> None:
 def test_batches_follow_each_other_without_a_gap() -> None:
     found = schedule()
     assert [found.start(batch) for batch in range(7)] == [0, 4, 8, 10, 14, 18, 20]
-    assert found.total == 100
+    assert found.start(found.count) == 100
     assert all(found.start(batch + 1) - found.start(batch) == len(found.rows(batch)) for batch in range(30))
     assert all(found.batch(found.key(batch)) == batch for batch in range(30))
 

@@ -206,6 +206,7 @@ def test_a_name_that_two_distributions_claim_is_refused_with_both(contested: Env
     assert not (contested.work / "records" / "random").exists()
 
 
+@pytest.mark.slow
 def test_a_name_with_its_distribution_means_one_of_the_two(contested: Environment) -> None:
     (own,) = contested.json("run", "--compressor", "rethinkdc/random", *SHORT)
     (theirs,) = contested.json("run", "--compressor", "acme-random/random", *SHORT)

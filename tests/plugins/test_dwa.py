@@ -11,8 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rethinkdc.inverting import Batch
-from rethinkdc.metrics import weights_digest
-from rethinkdc.models import build_seeded
+from rethinkdc.models import build_seeded, weights_digest
 from rethinkdc.plugins.distillation.dwa import DWA, adjusted, initial_rows
 from rethinkdc.registry import Registry
 from rethinkdc.testing import images

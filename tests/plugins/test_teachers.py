@@ -14,8 +14,7 @@ from torch import Tensor
 
 from rethinkdc.context import Context
 from rethinkdc.errors import RequestError
-from rethinkdc.metrics import weights_digest
-from rethinkdc.models import build_seeded
+from rethinkdc.models import build_seeded, weights_digest
 from rethinkdc.registry import Registry
 from rethinkdc.testing import context, images
 from rethinkdc.training.teacher import Teacher

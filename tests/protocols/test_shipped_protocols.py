@@ -29,6 +29,8 @@ ROWS = 4
 NATIVE = {"imagenet-1k": (240, 280), "tiny-imagenet": (64, 64), "digits": (8, 8)}
 
 each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.id)
+# Their networks, sizes and proxies are those of another protocol that is tried in every run.
+LIKE_ANOTHER = {"imagenet1k-hard-sgd", "imagenet1k-soft", "tiny-imagenet-soft", "cifar10-soft", "cifar100-soft"}
 
 
 def test_the_folder_ships_the_protocols_that_it_should() -> None:
@@ -136,7 +138,10 @@ def evaluated(surroundings: Context, made: CompressedSet, test: DecodedImages) -
     return found
 
 
-@each_protocol
+@pytest.mark.parametrize(
+    "protocol",
+    [pytest.param(p, id=p.id, marks=pytest.mark.slow if p.id in LIKE_ANOTHER else ()) for p in PROTOCOLS],
+)
 def test_a_protocol_trains_its_student_proxy_and_reference_for_two_steps(protocol: Protocol, tmp_path: Path) -> None:
     data, test = random_images(protocol, ROWS, 0), random_images(protocol, 2, 1)
     ipc = protocol.default_ipc or 1
@@ -151,9 +156,11 @@ def test_a_protocol_trains_its_student_proxy_and_reference_for_two_steps(protoco
     assert len(found.per_class) == protocol.data.classes
     assert 0 <= found.metrics["top1"] <= found.metrics["top5"] <= 1
 
-    trace = surroundings.trace()
-    assert (trace.epochs, trace.clean_epochs) == (3, (3,))
-    assert bool(torch.isfinite(surroundings.score("el2n")).all())
+    # A soft protocol's proxy is its hard one's, as another test holds.
+    if protocol.soft is None:
+        trace = surroundings.trace()
+        assert (trace.epochs, trace.clean_epochs) == (3, (3,))
+        assert bool(torch.isfinite(surroundings.score("el2n")).all())
 
     if protocol.reference:
         whole = context(tmp_path / "whole", data=data, protocol=short, short=False, ipc=None)

@@ -15,7 +15,7 @@ from torchvision.transforms.functional import resized_crop
 from rethinkdc.compressed import grid_boxes
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.errors import RequestError
-from rethinkdc.metrics import weights_digest
+from rethinkdc.models import weights_digest
 from rethinkdc.selection import crops
 from rethinkdc.selection.crops import (
     Candidates,
@@ -48,7 +48,7 @@ def tiny_teacher(size: int = SIZE, gain: float = 1.0) -> Teacher:
         assert norm.running_mean is not None
         norm.running_mean.copy_(torch.randn(6, generator=draws))
     module = nn.Sequential(convolution, norm, nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), linear)
-    return Teacher("tiny", module, MEAN, STD, size, TestView(resize=size, size=size), digest="tiny")
+    return Teacher("tiny", "a tiny net", module, MEAN, STD, size, TestView(resize=size, size=size))
 
 
 def scored(

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from rethinkdc.errors import RequestError
-from rethinkdc.metrics import weights_digest
+from rethinkdc.models import weights_digest
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.types import generator
@@ -28,7 +28,7 @@ def network(norm: bool = True) -> nn.Module:
 
 
 def teacher(size: int = 8, norm: bool = True) -> Teacher:
-    return Teacher("one", network(norm).train(), MEAN, STD, size, TestView(resize=size, size=size), "digest")
+    return Teacher("one", "a net", network(norm).train(), MEAN, STD, size, TestView(resize=size, size=size))
 
 
 def pixels(count: int = 6, size: int = 8) -> torch.Tensor:
