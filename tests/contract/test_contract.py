@@ -28,6 +28,10 @@ OTHER_PCA = "pca:score=random,grid=3,fit=centre,interpolation=bicubic,constraine
 OTHER_CA2D = "ca2d:score=el2n,direction=easy,pool=10,factor=2,teacher=[trained:recipe=weak]"
 OTHER_SRE2L = "sre2l:iterations=2,batch=3,crop=true,flip=true,roll=[-2,2],views=per-image"
 
+NARROW = "network=[convnet:depth=1,width=4]"
+OTHER_DM = f"dm:iterations=2,init=noise,augment=false,{NARROW}"
+OTHER_DC = f"dc:iterations=1,outer=2,inner=1,init=real,{NARROW}"
+
 VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("compressor", "select"): (
         "el2n:direction=easy",
@@ -43,6 +47,9 @@ VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("compressor", "cda"): ("cda:iterations=3",),
     ("compressor", "dwa"): ("dwa:iterations=3",),
     ("compressor", "lpld"): ("lpld:iterations=3", "lpld:iterations=2,batch=1,crop=true,flip=true"),
+    ("compressor", "dm"): (f"dm:iterations=3,{NARROW}", OTHER_DM),
+    ("compressor", "dc"): (f"dc:iterations=2,outer=1,inner=0,{NARROW}", OTHER_DC),
+    ("compressor", "dsa"): (f"dsa:iterations=2,outer=2,inner=1,{NARROW}",),
     ("compressor", "noise"): ("noise", "noise:distribution=gaussian"),
     ("compressor", "shuffled"): ("shuffled", "shuffled:patches=4"),
     ("compressor", "ccs"): ("ccs", "ccs:score=el2n,cut_by=aum,balance=none"),
@@ -118,6 +125,11 @@ AXES: dict[tuple[str, str], tuple[Axis, ...]] = {
     ("compressor", "dwa:iterations=3"): ("set", "teacher"),
     ("compressor", "lpld:iterations=3"): ("set", "teacher"),
     ("compressor", "lpld:iterations=2,batch=1,crop=true,flip=true"): ("set", "teacher"),
+    ("compressor", f"dm:iterations=3,{NARROW}"): ("set",),
+    ("compressor", OTHER_DM): ("set",),
+    ("compressor", f"dc:iterations=2,outer=1,inner=0,{NARROW}"): ("set",),
+    ("compressor", OTHER_DC): ("set",),
+    ("compressor", f"dsa:iterations=2,outer=2,inner=1,{NARROW}"): ("set",),
     ("compressor", "noise"): ("set",),
     ("compressor", "noise:distribution=gaussian"): ("set",),
     ("compressor", "shuffled"): ("set",),
