@@ -49,6 +49,9 @@ def test_the_folder_ships_the_protocols_that_it_should() -> None:
         "cifar100-soft",
         "imagenet1k-soft",
         "tiny-imagenet-soft",
+        "cifar10-dc-hard",
+        "cifar100-dc-hard",
+        "tiny-imagenet-dc-hard",
     }
     assert names == set(Registry().protocols())
 
