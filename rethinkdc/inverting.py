@@ -25,11 +25,14 @@ from rethinkdc.inversion import (
     resolve,
 )
 from rethinkdc.inversion.parts import finished, part
-from rethinkdc.method import OfKind, Reference
+from rethinkdc.method import Method, OfKind, Reference
 from rethinkdc.protocol import Protocol
 from rethinkdc.training.teacher import Teacher, full_precision
 from rethinkdc.types import Budget, Images, ViewKey
 from rethinkdc.views import DifferentiableViews, Flip, RandomResizedCrop, Roll, ViewOp
+
+_SMALLEST = 32
+"""Side in pixels of the smallest images that the papers have values for: CIFAR's."""
 
 
 class Batch(NamedTuple):
@@ -100,7 +103,7 @@ class Inverting(Compressor):
 
     def settings(self, protocol: Protocol) -> dict[str, Setting]:
         """Every parameter's value under a protocol, and where it comes from."""
-        return resolve(self, self.presets, protocol.store.size, protocol.data.classes)
+        return settings_for(self, self.presets, protocol.store.size, protocol.data.classes)
 
     # -- what a subclass may change --------------------------------------------------------------------------------
 
@@ -144,7 +147,7 @@ class Inverting(Compressor):
 
     def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
         # By the budget, not by the protocol: the set's key holds the one and not the other.
-        settings = resolve(self, self.presets, budget.size, budget.classes)
+        settings = settings_for(self, self.presets, budget.size, budget.classes)
         values = {key: setting.value for key, setting in settings.items()}
         teacher: Teacher = context.teacher(self.teacher)
         require_matchable(self.name, teacher, budget.size)
@@ -185,6 +188,20 @@ class Inverting(Compressor):
                 where=name,
                 advance=advance,
             )
+
+
+def settings_for(method: Method, presets: Mapping[str, Preset], size: int, classes: int) -> dict[str, Setting]:
+    """What :func:`~rethinkdc.inversion.resolve` finds; on canvases below 32 px a preset's roll keeps its share of them.
+
+    A roll of 4 px is an eighth of a CIFAR image, and half of one of 8 px: whatever is optimised under that is alike at
+    all places, and shows no object.
+    """
+    found = resolve(method, presets, size, classes)
+    low, high = found["roll"].value
+    if size < _SMALLEST and found["roll"].source != "given":
+        scaled = (round(low * size / _SMALLEST), round(high * size / _SMALLEST))
+        found["roll"] = Setting(scaled, f"{found['roll'].source}; shifts scaled from {_SMALLEST} px")
+    return found
 
 
 def require_matchable(method: str, teacher: Teacher, size: int) -> None:

@@ -406,5 +406,8 @@ def _explain(method: type[Method], wanted: Reference, error: ValidationError) ->
                 f"{name} needs the parameter {key!r}, as in {name}:{key}=...: {method.model_fields[key].description}"
             )
         else:
-            problems.append(f"{wanted.name}: {key} = {item['input']!r} is not valid: {item['msg']}.")
+            why = item["msg"].removeprefix("Value error, ")
+            # Of several parameters together none is to blame, and the reason names them.
+            found = f"{key} = {item['input']!r} is not valid: {why}" if key else why
+            problems.append(f"{wanted.name}: {found}.")
     return " ".join(problems) + f" See `rethinkdc show {wanted.name}`."

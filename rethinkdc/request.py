@@ -171,9 +171,12 @@ def _surroundings(
     chosen = registry.protocol(request.protocol) if request.protocol else None
     dataset = registry.dataset(request.dataset or (chosen and chosen.default_dataset) or DEFAULT_DATASET)
     if trains and chosen and not chosen.admits(labeler.track):
+        others = registry.protocols().values()
+        alike = [f"--protocol {p.id}" for p in others if p.admits(labeler.track) and p.data == chosen.data]
         raise RequestError(
             f"The protocol {chosen.id} takes {chosen.track} labels; the labeler {labeler.name} gives {labeler.track} "
-            f"ones. Choose another --labeler, or a protocol for them with `rethinkdc list-protocols`."
+            f"ones. Choose another --labeler, or {' or '.join(alike) or 'a protocol for them'} "
+            "(`rethinkdc list-protocols`)."
         )
     if chosen and dataset.schema and not chosen.fits(dataset.schema):
         raise _misfit(chosen, dataset.name, dataset.schema)

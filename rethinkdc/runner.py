@@ -319,7 +319,10 @@ def _fitted_to(made: CompressedSet, splits: Splits, plan: Plan) -> CompressedSet
     _check_card(made, splits, plan)
     size, names = plan.protocol.store.size, splits.train.class_names
     if made.size is not None and made.size != size:
-        raise RequestError(f"The set holds images of {made.size} px; the protocol {plan.protocol.id} stores {size} px.")
+        raise RequestError(
+            f"The set holds images of {made.size} px; the protocol {plan.protocol.id} stores {size} px. "
+            "Resize them, or choose a --protocol of their size (`rethinkdc list-protocols`)."
+        )
     if made.class_names != names:
         place = class_places(made.class_names, names, plan.labels["dataset"])
         made.targets = place[made.targets]

@@ -133,7 +133,7 @@ def test_a_score_without_direction_is_refused(refused: Callable[..., str]) -> No
 
 def test_a_labeler_whose_track_the_protocol_does_not_take_is_refused(refused: Callable[..., str]) -> None:
     message = refused("run", "-c", "random", "-p", "digits-soft")
-    for part in ("takes soft labels", "hard gives hard ones", "list-protocols"):
+    for part in ("takes soft labels", "hard gives hard ones", "--protocol digits-hard (", "list-protocols"):
         assert part in message
 
 

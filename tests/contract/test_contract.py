@@ -12,8 +12,7 @@ from rethinkdc.contracts import Compressor, Evaluator, Labeler, Score
 from rethinkdc.data.folder import HubFileDataset
 from rethinkdc.discovery import ALL_KINDS
 from rethinkdc.errors import DataError, RequestError, UnsupportedError
-from rethinkdc.method import Method, Reference, parse_reference
-from rethinkdc.protocol import Protocol
+from rethinkdc.method import Method, Reference
 from rethinkdc.registry import Listed, Registry
 from rethinkdc.request import Request, check_request, make_plan
 from rethinkdc.testing import check_method, check_words, context, images
@@ -153,9 +152,6 @@ AXES: dict[tuple[str, str], tuple[Axis, ...]] = {
 FREE = {("compressor", "full"), ("compressor", "rows"), ("score", "file")}
 """Methods of the training set alone, that neither draw nor read the proxy."""
 
-INVERTING = {"sre2l", "cda", "dwa", "lpld"}
-"""Compressors that want a teacher with BatchNorm, which those of the digits' protocols do not have."""
-
 MISLABELLED = {"wrong-class"}
 """Compressors whose point it is that a canvas never has the class of what it shows."""
 
@@ -176,14 +172,6 @@ def axes_of(kind: str, text: str) -> tuple[Axis, ...]:
         return (*stored, "teacher") if named.track != "hard" else ()
     reads_proxy = kind in ("compressor", "score") and (kind, named.name) not in FREE
     return AXES.get((kind, text), ("proxy",) if reads_proxy else ())
-
-
-def protocol_of(text: str) -> str | Protocol:
-    """The digits' hard one, for what inverts a teacher with BatchNorm in it."""
-    if parse_reference(text).name not in INVERTING:
-        return "digits-hard"
-    small = {"name": "convnet", "values": {"depth": 1, "width": 8, "norm": "batch"}}
-    return Registry().protocol("digits-hard").override({"teacher.recipes.standard.model": small})
 
 
 def needs_download(kind: str, text: str) -> bool:
@@ -208,8 +196,7 @@ def test_the_tables_above_name_only_what_exists() -> None:
 )
 def test_a_method_keeps_the_contract(kind: str, text: str, tmp_path: Path) -> None:
     data = images(classes=4, per_class=20)
-    protocol = protocol_of(text) if kind == "compressor" else None
-    check_method(text, tmp_path, kind=kind, varies_with=axes_of(kind, text), data=data, protocol=protocol)
+    check_method(text, tmp_path, kind=kind, varies_with=axes_of(kind, text), data=data)
 
 
 @pytest.mark.parametrize("row", LISTED, ids=lambda row: f"{row.kind}-{row.name}")
@@ -264,7 +251,7 @@ def test_a_dataset_of_the_hub_states_its_layout_and_says_what_to_do_offline(
 @pytest.mark.parametrize("text", [text for _, text in variants("compressor")])
 def test_the_rows_that_a_canvas_takes_are_those_that_it_shows(text: str, tmp_path: Path) -> None:
     """The core refuses a budget that a class cannot serve by this number: it must be true."""
-    here = context(tmp_path, data=images(classes=4, per_class=20), protocol=protocol_of(text))
+    here = context(tmp_path, data=images(classes=4, per_class=20))
     method: Method = here.method("compressor", text)
     assert isinstance(method, Compressor)
     made = here.compress(text, here.data, Budget(ipc=2 if method.budgeted else 0, classes=4, size=8))

@@ -78,6 +78,16 @@ def test_a_users_value_wins_and_every_source_is_told(name: str) -> None:
     assert set(found) == set(type(method(name)).model_fields)
 
 
+def test_canvases_smaller_than_the_papers_are_shifted_by_the_same_share() -> None:
+    registry = Registry()
+    digits, cifar = registry.protocol("digits-soft"), registry.protocol("cifar10-soft")
+    found = method("sre2l").settings(digits)["roll"]
+    assert found.value == (0, 1)
+    assert found.source.endswith("8 px and 10 classes are taken as cifar10; shifts scaled from 32 px")
+    assert method("sre2l").settings(cifar)["roll"].value == (0, 4)
+    assert method("sre2l:roll=[-4,4]").settings(digits)["roll"] == ((-4, 4), "given")
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("protocol", ["imagenet1k-soft", "tiny-imagenet-soft", "cifar100-soft", "cifar10-soft"])
 def test_no_value_is_left_open(name: str, protocol: str) -> None:

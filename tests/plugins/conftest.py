@@ -121,9 +121,12 @@ class Inversions:
     size: int = 8
 
     def here(self, folder: Path, **seeds: int) -> Context:
-        """The digits' protocol with BatchNorm in its standard teacher; the weak one keeps its GroupNorm."""
-        small = {"name": "convnet", "values": {"depth": 1, "width": 8, "norm": "batch"}}
-        protocol = Registry().protocol("digits-hard").override({"teacher.recipes.standard.model": small})
+        """The digits' protocol with small teachers: with BatchNorm the standard one, with GroupNorm the weak one."""
+        models = {
+            f"teacher.recipes.{recipe}.model": {"name": "convnet", "values": {"depth": 1, "width": 8, "norm": norm}}
+            for recipe, norm in (("standard", "batch"), ("weak", "group"))
+        }
+        protocol = Registry().protocol("digits-hard").override(models)
         data = images(classes=self.classes, per_class=6)
         return context(folder, data=data, protocol=protocol, ipc=2, seeds=Seeds(**seeds))
 

@@ -30,7 +30,14 @@ NATIVE = {"imagenet-1k": (240, 280), "tiny-imagenet": (64, 64), "digits": (8, 8)
 
 each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.id)
 # Their networks, sizes and proxies are those of another protocol that is tried in every run.
-LIKE_ANOTHER = {"imagenet1k-hard-sgd", "imagenet1k-soft", "tiny-imagenet-soft", "cifar10-soft", "cifar100-soft"}
+LIKE_ANOTHER = {
+    "imagenet1k-hard-sgd",
+    "imagenet1k-soft",
+    "tiny-imagenet-soft",
+    "cifar10-soft",
+    "cifar100-soft",
+    "cifar100-dc-hard",
+}
 
 
 def test_the_folder_ships_the_protocols_that_it_should() -> None:
@@ -49,6 +56,9 @@ def test_the_folder_ships_the_protocols_that_it_should() -> None:
         "cifar100-soft",
         "imagenet1k-soft",
         "tiny-imagenet-soft",
+        "cifar10-dc-hard",
+        "cifar100-dc-hard",
+        "tiny-imagenet-dc-hard",
     }
     assert names == set(Registry().protocols())
 
