@@ -1,6 +1,7 @@
 """Inverting a network: images whose classes and statistics it takes for those of real ones."""
 
-from rethinkdc.inversion.batchnorm import BatchNormMatching, ChannelStatistics, matchable, running_statistics
+from rethinkdc.inversion.batchnorm import BatchNormMatching, matchable, running_statistics
+from rethinkdc.inversion.channels import ChannelStatistics, channel_statistics
 from rethinkdc.inversion.moments import Moments, SampleMoments
 from rethinkdc.inversion.optimise import cosine_rate, normalised_range, optimise
 from rethinkdc.inversion.presets import Preset, Setting, nearest_dataset, resolve
@@ -21,6 +22,7 @@ __all__ = [
     "Setting",
     "Stored",
     "channel_moments",
+    "channel_statistics",
     "cosine_rate",
     "gather",
     "matchable",

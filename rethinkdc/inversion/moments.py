@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rethinkdc.inversion.batchnorm import ChannelStatistics
+from rethinkdc.inversion.channels import ChannelStatistics
 
 
 class SampleMoments(NamedTuple):

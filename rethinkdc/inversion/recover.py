@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rethinkdc.inversion.batchnorm import BatchNormMatching, ChannelStatistics
+from rethinkdc.inversion.batchnorm import BatchNormMatching
+from rethinkdc.inversion.channels import ChannelStatistics
 from rethinkdc.inversion.optimise import optimise
 
 
