@@ -81,8 +81,9 @@ def test_an_iteration_costs_at_most_a_quarter_more_than_the_network(
         rounds = [(cpu_seconds(bare), cpu_seconds(inverted)) for _ in range(ROUNDS)]
     ratio = median(ours / plain for plain, ours in rounds)
     plain, ours = (1000 * median(column) / iterations for column in zip(*rounds, strict=True))
+    name = getattr(model, "id", model.name)
     print(
-        f"\n{getattr(model, 'id', model.name)} at {size} px, {batch} images, views of {paper}: an iteration {ours:.0f} ms, forward and backward "
+        f"\n{name} at {size} px, {batch} images, views of {paper}: an iteration {ours:.0f} ms, forward and backward "
         f"{plain:.0f} ms, median of {ROUNDS} ratios {ratio:.3f}"
     )
     assert ratio <= LIMIT
