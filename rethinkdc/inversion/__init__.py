@@ -2,7 +2,7 @@
 
 from rethinkdc.inversion.batchnorm import BatchNormMatching, matchable, running_statistics
 from rethinkdc.inversion.channels import ChannelStatistics, channel_statistics
-from rethinkdc.inversion.moments import Moments, SampleMoments
+from rethinkdc.inversion.moments import Moments, MovingMoments, SampleMoments
 from rethinkdc.inversion.optimise import cosine_rate, normalised_range, optimise
 from rethinkdc.inversion.presets import Preset, Setting, nearest_dataset, resolve
 from rethinkdc.inversion.recover import Recipe, recover
@@ -16,6 +16,7 @@ __all__ = [
     "Gathered",
     "Kind",
     "Moments",
+    "MovingMoments",
     "Preset",
     "Recipe",
     "SampleMoments",

@@ -26,7 +26,7 @@ from rethinkdc.types import ViewKey, generator
 from rethinkdc.views import DifferentiableViews
 
 pytestmark = pytest.mark.benchmark
-ROUNDS, LIMIT, MEBIBYTE = 5, 1.25, 1 << 20
+ROUNDS, LIMIT, MEBIBYTE = 7, 1.25, 1 << 20
 
 
 @pytest.fixture
