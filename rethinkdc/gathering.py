@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -13,6 +14,7 @@ from torch import Tensor
 from rethinkdc.compressed.working import load_tensors
 from rethinkdc.context import Context
 from rethinkdc.data.store import NativeStore
+from rethinkdc.inversion.moments import MOMENTUM, Moments, MovingMoments
 from rethinkdc.inversion.statistics import Gathered, Kind, flattened, gather, unflattened
 from rethinkdc.training.ahead import in_order
 from rethinkdc.training.teacher import Teacher, full_precision
@@ -27,7 +29,12 @@ _FILE = "statistics.safetensors"
 
 
 def class_statistics(
-    context: Context, teacher: Teacher, data: Images, kinds: Sequence[Kind], ops: Sequence[ViewOp]
+    context: Context,
+    teacher: Teacher,
+    data: Images,
+    kinds: Sequence[Kind],
+    ops: Sequence[ViewOp],
+    moments: type[Moments] = Moments,
 ) -> Gathered:
     """What a teacher's layers are given of the training images of each class, in one pass over all of them.
 
@@ -37,23 +44,31 @@ def class_statistics(
         data: the training set; one batch of it is held at a time.
         kinds: what to gather; a kind's name stands for what it measures.
         ops: views of the images at their own size, one of each; none = whole images, as the teacher is tested.
+        moments: exact ones, or moving averages: over batches of :data:`BATCH` images in a seeded order.
 
     Returns:
         Moments of as many groups as there are classes, by kind and layer.
     """
-    key = {
+    moving = issubclass(moments, MovingMoments)
+    key: dict[str, Any] = {
         "semantics": [STATISTICS_SEMANTICS, VIEWS_REVISION],
         "kinds": [kind.name for kind in kinds],
         "teacher": teacher.digest,
         "view": [op.model_dump(mode="json") for op in ops] or teacher.test.model_dump(mode="json"),
         "data": data.fingerprint,
-        "seed": context.seeds.of("set", "statistics") if ops else None,
+        "seed": context.seeds.of("set", "statistics") if ops or moving else None,
     }
+    if moving:
+        # Added and not always there: the keys of exact moments stay as they were.
+        key["moving"] = MOMENTUM
 
     def build(inner: Context, out: Path) -> None:
-        batches = _batches(inner, teacher, data, ops)
+        rows = torch.arange(len(data))
+        if moving:
+            rows = torch.randperm(len(data), generator=inner.generator("set", "statistics-order"))
+        batches = _batches(inner, teacher, data, ops, rows)
         with full_precision(teacher.device), closing(batches):
-            gathered = gather(teacher.module, kinds, batches, len(data.class_names))
+            gathered = gather(teacher.module, kinds, batches, len(data.class_names), moments)
         save_file(flattened(gathered), out / _FILE)
 
     folder = context.artefact("statistics", key, "synthesis", build)
@@ -61,9 +76,9 @@ def class_statistics(
 
 
 def _batches(
-    context: Context, teacher: Teacher, data: Images, ops: Sequence[ViewOp]
+    context: Context, teacher: Teacher, data: Images, ops: Sequence[ViewOp], order: Tensor
 ) -> Generator[tuple[Tensor, Tensor], None, None]:
-    """Views of all training images, as the teacher takes them, with their classes."""
+    """Views of all training images in an order (int64 [N]), as the teacher takes them, with their classes."""
     views = Views(ops, None, size=teacher.size, rule=ViewRule(), cell_boxes=None)
     store, seed = NativeStore(data), context.seeds.of("set", "statistics")
 
@@ -73,7 +88,7 @@ def _batches(
             return rows, teacher.test.render(data, rows)
         return rows, views.render(store, rows, data.targets[rows], ViewKey(seed, 0, index)).pixels
 
-    parts = list(enumerate(torch.arange(len(data)).split(BATCH)))
+    parts = list(enumerate(order.split(BATCH)))
     with (
         context.progress.task("statistics", len(data)) as done,
         closing(in_order(rendered, parts, context.workers)) as made,

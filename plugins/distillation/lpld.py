@@ -2,8 +2,8 @@
 
 Specified after the authors' code, he-y/soft-label-pruning at 63eee18; values from its recovery scripts. The pruned
 labels are the labeler ``soft-pruned``. Left out are its defects (too many images where the batch does not divide ipc,
-files overwritten), and its moving average of class statistics, which at one image of a class per batch forgets all but
-the last ten: every image of a class counts here.
+files overwritten). Its moving average of class statistics, which at one image of a class per batch forgets all but the
+last ten, is ``average=moving``: unless told so, every image of a class counts here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import Field
 
 from rethinkdc.gathering import class_statistics
 from rethinkdc.hookspecs import hookimpl
-from rethinkdc.inversion import BATCHNORM, Moments, Preset
+from rethinkdc.inversion import BATCHNORM, Moments, MovingMoments, Preset
 from rethinkdc.inverting import Batch, Inversion, Inverting
 from rethinkdc.method import Method
 from rethinkdc.types import Budget
@@ -33,6 +33,11 @@ class LPLD(Inverting):
         default="views",
         description="What statistics are taken of: crops and flips of the training images, as images are optimised, or "
         "whole images, as the teacher is tested.",
+    )
+
+    average: Literal["exact", "moving"] = Field(
+        default="exact",
+        description="Class statistics over all images, or the authors' moving average (momentum 0.1) over batches.",
     )
 
     presets: ClassVar[Mapping[str, Preset]] = {
@@ -93,7 +98,8 @@ class LPLD(Inverting):
     def class_moments(self, inversion: Inversion) -> Mapping[str, Moments]:
         ops = [op for op in self.ops(inversion.values, 0) if not isinstance(op, Roll)]
         shown = ops if self.statistics == "views" else []
-        found = class_statistics(inversion.context, inversion.teacher, inversion.data, [BATCHNORM], shown)
+        moments = MovingMoments if self.average == "moving" else Moments
+        found = class_statistics(inversion.context, inversion.teacher, inversion.data, [BATCHNORM], shown, moments)
         return found[BATCHNORM.name]
 
 

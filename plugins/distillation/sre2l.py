@@ -8,10 +8,12 @@ batches that do not divide the classes work, draws are seeded, and pixels are ro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from pydantic import Field
 
 from rethinkdc.hookspecs import hookimpl
-from rethinkdc.inversion import Preset
+from rethinkdc.inversion import Preset, Recipe
 from rethinkdc.inverting import Inverting
 from rethinkdc.method import Method
 
@@ -21,6 +23,9 @@ class SRe2L(Inverting):
 
     name: ClassVar[str] = "sre2l"
     paper: ClassVar[str] = "arXiv 2306.13092"
+
+    tv: float = Field(default=0.0, ge=0, description="Weight of the views' total variation; the paper's scripts: 0.")
+    l2: float = Field(default=0.0, ge=0, description="Weight of the views' mean norm; the paper's scripts: 0.")
 
     presets: ClassVar[Mapping[str, Preset]] = {
         "imagenet-1k": Preset(
@@ -60,6 +65,9 @@ class SRe2L(Inverting):
             "SRe2L's recover_cifar.sh for CIFAR-100",
         ),
     }
+
+    def recipe(self, values: Mapping[str, Any]) -> Recipe:
+        return super().recipe(values)._replace(tv=self.tv, l2=self.l2)
 
 
 @hookimpl

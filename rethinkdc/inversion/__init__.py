@@ -1,7 +1,8 @@
 """Inverting a network: images whose classes and statistics it takes for those of real ones."""
 
-from rethinkdc.inversion.batchnorm import BatchNormMatching, ChannelStatistics, matchable, running_statistics
-from rethinkdc.inversion.moments import Moments, SampleMoments
+from rethinkdc.inversion.batchnorm import BatchNormMatching, matchable, running_statistics
+from rethinkdc.inversion.channels import ChannelStatistics, channel_statistics
+from rethinkdc.inversion.moments import Moments, MovingMoments, SampleMoments
 from rethinkdc.inversion.optimise import cosine_rate, normalised_range, optimise
 from rethinkdc.inversion.presets import Preset, Setting, nearest_dataset, resolve
 from rethinkdc.inversion.recover import Recipe, recover
@@ -15,12 +16,14 @@ __all__ = [
     "Gathered",
     "Kind",
     "Moments",
+    "MovingMoments",
     "Preset",
     "Recipe",
     "SampleMoments",
     "Setting",
     "Stored",
     "channel_moments",
+    "channel_statistics",
     "cosine_rate",
     "gather",
     "matchable",

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-
-class ChannelStatistics(NamedTuple):
-    """Mean and biased variance of each channel: float [c] both."""
-
-    mean: Tensor
-    variance: Tensor
+from rethinkdc.inversion.channels import ChannelStatistics, channel_statistics
 
 
 def is_matchable(layer: nn.Module) -> bool:
@@ -120,8 +114,6 @@ class BatchNormMatching:
 
     def _seeing(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def see(_: nn.Module, given: tuple[Tensor, ...]) -> None:
-            # Float32, as the running statistics are, whatever the network computes in.
-            variance, mean = torch.var_mean(given[0].float(), dim=(0, 2, 3), correction=0)
-            self._seen[name] = ChannelStatistics(mean, variance)
+            self._seen[name] = channel_statistics(given[0])
 
         return see

@@ -9,7 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rethinkdc.inversion.batchnorm import ChannelStatistics
+from rethinkdc.inversion.channels import ChannelStatistics
+
+MOMENTUM = 0.1
+"""Of the moving averages of LPLD's code."""
 
 
 class SampleMoments(NamedTuple):
@@ -65,15 +68,7 @@ class Moments:
             seen: of B images.
             groups: int64 [B], the group of each.
         """
-        present, position = groups.cpu().unique(return_inverse=True)
-        mean, variance = (part.detach().cpu().double() for part in (seen.mean, seen.variance))
-        batch = Moments.empty(len(present), mean.shape[1])
-        batch.samples = torch.bincount(position, minlength=len(present)).double()
-        batch.count = batch.samples * seen.values
-        batch.mean.index_add_(0, position, mean).div_(batch.samples[:, None])
-        between = (mean - batch.mean[position]).square()
-        batch.squares.index_add_(0, position, seen.values * (variance + between))
-        batch.within.index_add_(0, position, variance).div_(batch.samples[:, None])
+        present, batch = _of_batch(seen, groups)
         merged = self._rows(present).merged(batch)
         for mine, new in zip(self._parts(), merged._parts(), strict=True):
             mine[present] = new
@@ -126,3 +121,36 @@ class Moments:
 
 
 _FIELDS = ("samples", "count", "mean", "squares", "within")
+
+
+class MovingMoments(Moments):
+    """Moving averages over batches, beside the exact moments: what LPLD's code keeps (arXiv 2410.15919).
+
+    A batch moves each group that is in it by :data:`MOMENTUM` towards the batch's own mean and biased variance of the
+    group, from a mean of 0 and a variance of 1. A group counts as one value, so that ``variance`` is the average.
+    """
+
+    @classmethod
+    def empty(cls, groups: int, numbers: int) -> MovingMoments:
+        """Where the averages begin."""
+        one, many = (torch.ones(shape, dtype=torch.float64) for shape in ((groups,), (groups, numbers)))
+        return cls(one, one.clone(), torch.zeros_like(many), many, many.clone())
+
+    def add(self, seen: SampleMoments, groups: Tensor) -> None:
+        present, batch = _of_batch(seen, groups)
+        for mine, new in ((self.mean, batch.mean), (self.squares, batch.variance), (self.within, batch.within)):
+            mine[present] = mine[present].lerp(new, MOMENTUM)
+
+
+def _of_batch(seen: SampleMoments, groups: Tensor) -> tuple[Tensor, Moments]:
+    """Which groups a batch has images of, int64 [P], and the moments of each of them in the batch."""
+    present, position = groups.cpu().unique(return_inverse=True)
+    mean, variance = (part.detach().cpu().double() for part in (seen.mean, seen.variance))
+    batch = Moments.empty(len(present), mean.shape[1])
+    batch.samples = torch.bincount(position, minlength=len(present)).double()
+    batch.count = batch.samples * seen.values
+    batch.mean.index_add_(0, position, mean).div_(batch.samples[:, None])
+    between = (mean - batch.mean[position]).square()
+    batch.squares.index_add_(0, position, seen.values * (variance + between))
+    batch.within.index_add_(0, position, variance).div_(batch.samples[:, None])
+    return present, batch

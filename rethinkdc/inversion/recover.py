@@ -8,8 +8,10 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rethinkdc.inversion.batchnorm import BatchNormMatching, ChannelStatistics
+from rethinkdc.inversion.batchnorm import BatchNormMatching
+from rethinkdc.inversion.channels import ChannelStatistics
 from rethinkdc.inversion.optimise import optimise
+from rethinkdc.inversion.priors import mean_norm, total_variation
 
 
 class Recipe(NamedTuple):
@@ -21,6 +23,8 @@ class Recipe(NamedTuple):
         bn_weight: of the BatchNorm term beside the cross-entropy.
         first: multiplier of the first BatchNorm layer.
         variance: weight of the variances beside the means.
+        tv: weight of the views' total variation; 0 = not computed.
+        l2: weight of the views' mean norm; 0 = not computed.
     """
 
     iterations: int
@@ -28,6 +32,8 @@ class Recipe(NamedTuple):
     bn_weight: float
     first: float = 10.0
     variance: float = 1.0
+    tv: float = 0.0
+    l2: float = 0.0
 
 
 def recover(
@@ -45,7 +51,8 @@ def recover(
 ) -> Tensor:
     """Optimises images until a network sees their classes, with the statistics of real images.
 
-    Loss: CE(f(A), y) + bn_weight * sum over BatchNorm layers, A the views of the images in this iteration.
+    Loss: CE(f(A), y) + bn_weight * sum over BatchNorm layers, A the views of the images in this iteration;
+    where the recipe has weights for them, + tv * TV(A) + l2 * mean ||A||.
 
     Args:
         images: normalised, [B, 3, S, S], where to begin; left as they are.
@@ -68,9 +75,15 @@ def recover(
     with BatchNormMatching(module, targets) as matching:
 
         def loss(current: Tensor, iteration: int) -> Tensor:
-            logits = module(view(current, iteration)).float()
+            shown = view(current, iteration)
+            logits = module(shown).float()
             statistics = matching.loss(recipe.first, recipe.variance)
-            return F.cross_entropy(logits, labels) + recipe.bn_weight * statistics
+            total = F.cross_entropy(logits, labels) + recipe.bn_weight * statistics
+            if recipe.tv:
+                total = total + recipe.tv * total_variation(shown)
+            if recipe.l2:
+                total = total + recipe.l2 * mean_norm(shown)
+            return total
 
         return optimise(
             images,

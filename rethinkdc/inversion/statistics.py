@@ -46,7 +46,11 @@ BATCHNORM = Kind("batchnorm", is_matchable, channel_moments)
 
 @torch.no_grad()
 def gather(
-    module: nn.Module, kinds: Sequence[Kind], batches: Iterable[tuple[Tensor, Tensor]], groups: int = 1
+    module: nn.Module,
+    kinds: Sequence[Kind],
+    batches: Iterable[tuple[Tensor, Tensor]],
+    groups: int = 1,
+    moments: type[Moments] = Moments,
 ) -> Gathered:
     """Runs a network over batches and gathers what its layers are given, per group.
 
@@ -58,6 +62,7 @@ def gather(
         kinds: what to gather, with different names.
         batches: inputs as the module takes them, and the group of each (int64 [B], 0 to G - 1).
         groups: G; the classes, or 1 where all groups are 0. :meth:`Moments.overall` joins groups afterwards.
+        moments: how batches are joined: exactly, or as moving averages (:class:`MovingMoments`).
     """
     found: Gathered = {kind.name: {} for kind in kinds}
     seen: dict[tuple[str, str], SampleMoments] = {}
@@ -74,7 +79,7 @@ def gather(
             for (kind_name, name), measured in seen.items():
                 layers = found[kind_name]
                 if name not in layers:
-                    layers[name] = Moments.empty(groups, measured.mean.shape[1])
+                    layers[name] = moments.empty(groups, measured.mean.shape[1])
                 layers[name].add(measured, owner)
     return {kind: {name: found[kind][name] for name in names[kind] if name in found[kind]} for kind in found}
 

@@ -39,6 +39,37 @@ def test_the_targets_are_the_statistics_of_the_class_by_brute_force(
         assert torch.allclose(target.variance.double(), values.var(dim=1, correction=0), rtol=1e-4, atol=1e-6)
 
 
+def test_the_authors_moving_average_is_that_of_a_loop(
+    inversions: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rethinkdc.gathering.BATCH", 5)
+    surroundings = inversions.here(tmp_path)
+    watched = inversions.watch()
+    inversions.made(surroundings, "lpld:iterations=1,average=moving,statistics=whole")
+    teacher, data = surroundings.teacher(), surroundings.data
+    order = torch.randperm(len(data), generator=surroundings.generator("set", "statistics-order"))
+    pixels = teacher.test.render(data, order)
+    convolved: Tensor = teacher.module[0](teacher.normalised(pixels)).double()
+    for label, call in enumerate(watched.calls):
+        mean, variance = torch.zeros(8, dtype=torch.float64), torch.ones(8, dtype=torch.float64)
+        for start in range(0, len(data), 5):
+            mine = data.targets[order[start : start + 5]] == label
+            if not mine.any():
+                continue
+            values = convolved[start : start + 5][mine].permute(1, 0, 2, 3).flatten(1)
+            mean = 0.9 * mean + 0.1 * values.mean(dim=1)
+            variance = 0.9 * variance + 0.1 * values.var(dim=1, correction=0)
+        (target,) = call["targets"].values()
+        assert torch.allclose(target.mean.double(), mean, rtol=1e-4, atol=1e-5)
+        assert torch.allclose(target.variance.double(), variance, rtol=1e-4, atol=1e-6)
+
+
+def test_a_moving_average_has_a_place_of_its_own_in_the_cache_for_each_seed(inversions: Any, tmp_path: Path) -> None:
+    for options, seed, kept in (("", 0, 1), (",average=moving", 0, 2), (",average=moving", 1, 3)):
+        inversions.made(inversions.here(tmp_path, set=seed), f"lpld:iterations=1{options}")
+        assert len(list((tmp_path / "cache" / "statistics").iterdir())) == kept
+
+
 def test_the_pass_over_the_training_set_is_made_once(inversions: Any, tmp_path: Path) -> None:
     surroundings = inversions.here(tmp_path)
     for options in ("", ",batch=1", ",lr=0.1"):

@@ -56,3 +56,10 @@ def test_a_batch_is_that_of_the_authors_loop(crop: bool, inversions: Any, tmp_pa
     assert float(off.max()) < 0.6
     assert float((off > 0.5).float().mean()) < 0.02
     assert found.targets.tolist() == [0, 1, 2, 3]
+
+
+def test_the_priors_weights_reach_the_optimisation(inversions: Any, tmp_path: Path) -> None:
+    watched = inversions.watch()
+    for options in ("", ",tv=0.1,l2=0.2"):
+        inversions.made(inversions.here(tmp_path), f"sre2l:iterations=1,batch=4{options}", ipc=1)
+    assert [(call["recipe"].tv, call["recipe"].l2) for call in watched.calls] == [(0, 0), (0.1, 0.2)]
