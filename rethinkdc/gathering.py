@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rethinkdc.compressed.working import load_tensors
 from rethinkdc.context import Context
+from rethinkdc.data.split import stratified_rows
 from rethinkdc.data.store import NativeStore
 from rethinkdc.inversion.statistics import Gathered, Kind, flattened, gather, unflattened
 from rethinkdc.training.ahead import in_order
@@ -27,9 +28,16 @@ _FILE = "statistics.safetensors"
 
 
 def class_statistics(
-    context: Context, teacher: Teacher, data: Images, kinds: Sequence[Kind], ops: Sequence[ViewOp]
+    context: Context,
+    teacher: Teacher,
+    data: Images,
+    kinds: Sequence[Kind],
+    ops: Sequence[ViewOp],
+    *,
+    images: int | None = None,
+    by_class: bool = True,
 ) -> Gathered:
-    """What a teacher's layers are given of the training images of each class, in one pass over all of them.
+    """What a teacher's layers are given of the training images of each class, in one pass over them.
 
     Args:
         context: its cache keeps the result for every method that asks for the same.
@@ -37,10 +45,14 @@ def class_statistics(
         data: the training set; one batch of it is held at a time.
         kinds: what to gather; a kind's name stands for what it measures.
         ops: views of the images at their own size, one of each; none = whole images, as the teacher is tested.
+        images: how many are shown at most, drawn by the seed of the set with each class's share of all; None = all.
+        by_class: else of all classes together, which takes as many times less memory.
 
     Returns:
-        Moments of as many groups as there are classes, by kind and layer.
+        Moments of as many groups as there are classes, or of one group, by kind and layer.
     """
+    count = len(data) if images is None else min(images, len(data))
+    choice = context.seeds.of("set", "statistics-images")
     key = {
         "semantics": [STATISTICS_SEMANTICS, VIEWS_REVISION],
         "kinds": [kind.name for kind in kinds],
@@ -49,11 +61,18 @@ def class_statistics(
         "data": data.fingerprint,
         "seed": context.seeds.of("set", "statistics") if ops else None,
     }
+    # Named only where they differ, so that what was gathered before they could be asked for is found.
+    if count < len(data):
+        key["images"] = [count, choice]
+    if not by_class:
+        key["groups"] = 1
 
     def build(inner: Context, out: Path) -> None:
-        batches = _batches(inner, teacher, data, ops)
+        owners = data.targets if by_class else torch.zeros_like(data.targets)
+        rows = stratified_rows(data.targets, count, choice) if count < len(data) else torch.arange(len(data))
+        batches = _batches(inner, teacher, data, ops, rows, owners)
         with full_precision(teacher.device), closing(batches):
-            gathered = gather(teacher.module, kinds, batches, len(data.class_names))
+            gathered = gather(teacher.module, kinds, batches, len(data.class_names) if by_class else 1)
         save_file(flattened(gathered), out / _FILE)
 
     folder = context.artefact("statistics", key, "synthesis", build)
@@ -61,9 +80,9 @@ def class_statistics(
 
 
 def _batches(
-    context: Context, teacher: Teacher, data: Images, ops: Sequence[ViewOp]
+    context: Context, teacher: Teacher, data: Images, ops: Sequence[ViewOp], chosen: Tensor, owners: Tensor
 ) -> Generator[tuple[Tensor, Tensor], None, None]:
-    """Views of all training images, as the teacher takes them, with their classes."""
+    """Views of the chosen training images, as the teacher takes them, with the owner of each."""
     views = Views(ops, None, size=teacher.size, rule=ViewRule(), cell_boxes=None)
     store, seed = NativeStore(data), context.seeds.of("set", "statistics")
 
@@ -73,11 +92,11 @@ def _batches(
             return rows, teacher.test.render(data, rows)
         return rows, views.render(store, rows, data.targets[rows], ViewKey(seed, 0, index)).pixels
 
-    parts = list(enumerate(torch.arange(len(data)).split(BATCH)))
+    parts = list(enumerate(chosen.split(BATCH)))
     with (
-        context.progress.task("statistics", len(data)) as done,
+        context.progress.task("statistics", len(chosen)) as done,
         closing(in_order(rendered, parts, context.workers)) as made,
     ):
         for rows, pixels in made:
-            yield teacher.normalised(pixels), data.targets[rows]
+            yield teacher.normalised(pixels), owners[rows]
             done(len(rows))
