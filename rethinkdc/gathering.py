@@ -13,6 +13,7 @@ from torch import Tensor
 
 from rethinkdc.compressed.working import load_tensors
 from rethinkdc.context import Context
+from rethinkdc.data.split import stratified_rows
 from rethinkdc.data.store import NativeStore
 from rethinkdc.inversion.moments import MOMENTUM, Moments, MovingMoments
 from rethinkdc.inversion.statistics import Gathered, Kind, flattened, gather, unflattened
@@ -34,9 +35,12 @@ def class_statistics(
     data: Images,
     kinds: Sequence[Kind],
     ops: Sequence[ViewOp],
+    *,
+    images: int | None = None,
+    by_class: bool = True,
     moments: type[Moments] = Moments,
 ) -> Gathered:
-    """What a teacher's layers are given of the training images of each class, in one pass over all of them.
+    """What a teacher's layers are given of the training images of each class, in one pass over them.
 
     Args:
         context: its cache keeps the result for every method that asks for the same.
@@ -44,11 +48,15 @@ def class_statistics(
         data: the training set; one batch of it is held at a time.
         kinds: what to gather; a kind's name stands for what it measures.
         ops: views of the images at their own size, one of each; none = whole images, as the teacher is tested.
+        images: how many are shown at most, drawn by the seed of the set with each class's share of all; None = all.
+        by_class: else of all classes together, which takes as many times less memory.
         moments: exact ones, or moving averages: over batches of :data:`BATCH` images in a seeded order.
 
     Returns:
-        Moments of as many groups as there are classes, by kind and layer.
+        Moments of as many groups as there are classes, or of one group, by kind and layer.
     """
+    count = len(data) if images is None else min(images, len(data))
+    choice = context.seeds.of("set", "statistics-images")
     moving = issubclass(moments, MovingMoments)
     key: dict[str, Any] = {
         "semantics": [STATISTICS_SEMANTICS, VIEWS_REVISION],
@@ -58,17 +66,22 @@ def class_statistics(
         "data": data.fingerprint,
         "seed": context.seeds.of("set", "statistics") if ops or moving else None,
     }
+    # Named only where they differ, so that what was gathered before they could be asked for is found.
+    if count < len(data):
+        key["images"] = [count, choice]
+    if not by_class:
+        key["groups"] = 1
     if moving:
-        # Added and not always there: the keys of exact moments stay as they were.
         key["moving"] = MOMENTUM
 
     def build(inner: Context, out: Path) -> None:
-        rows = torch.arange(len(data))
+        owners = data.targets if by_class else torch.zeros_like(data.targets)
+        rows = stratified_rows(data.targets, count, choice) if count < len(data) else torch.arange(len(data))
         if moving:
-            rows = torch.randperm(len(data), generator=inner.generator("set", "statistics-order"))
-        batches = _batches(inner, teacher, data, ops, rows)
+            rows = rows[torch.randperm(len(rows), generator=inner.generator("set", "statistics-order"))]
+        batches = _batches(inner, teacher, data, ops, rows, owners)
         with full_precision(teacher.device), closing(batches):
-            gathered = gather(teacher.module, kinds, batches, len(data.class_names), moments)
+            gathered = gather(teacher.module, kinds, batches, len(data.class_names) if by_class else 1, moments)
         save_file(flattened(gathered), out / _FILE)
 
     folder = context.artefact("statistics", key, "synthesis", build)
@@ -76,23 +89,23 @@ def class_statistics(
 
 
 def _batches(
-    context: Context, teacher: Teacher, data: Images, ops: Sequence[ViewOp], order: Tensor
+    context: Context, teacher: Teacher, data: Images, ops: Sequence[ViewOp], rows: Tensor, owners: Tensor
 ) -> Generator[tuple[Tensor, Tensor], None, None]:
-    """Views of all training images in an order (int64 [N]), as the teacher takes them, with their classes."""
+    """Views of rows of the training set in their order, as the teacher takes them, with the owner of each."""
     views = Views(ops, None, size=teacher.size, rule=ViewRule(), cell_boxes=None)
     store, seed = NativeStore(data), context.seeds.of("set", "statistics")
 
     def rendered(part: tuple[int, Tensor]) -> tuple[Tensor, Tensor]:
-        index, rows = part
+        index, shown = part
         if not ops:
-            return rows, teacher.test.render(data, rows)
-        return rows, views.render(store, rows, data.targets[rows], ViewKey(seed, 0, index)).pixels
+            return shown, teacher.test.render(data, shown)
+        return shown, views.render(store, shown, data.targets[shown], ViewKey(seed, 0, index)).pixels
 
-    parts = list(enumerate(order.split(BATCH)))
+    parts = list(enumerate(rows.split(BATCH)))
     with (
-        context.progress.task("statistics", len(data)) as done,
+        context.progress.task("statistics", len(rows)) as done,
         closing(in_order(rendered, parts, context.workers)) as made,
     ):
-        for rows, pixels in made:
-            yield teacher.normalised(pixels), data.targets[rows]
-            done(len(rows))
+        for shown, pixels in made:
+            yield teacher.normalised(pixels), owners[shown]
+            done(len(shown))

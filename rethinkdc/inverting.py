@@ -27,6 +27,7 @@ from rethinkdc.inversion import (
 from rethinkdc.inversion.parts import finished, part
 from rethinkdc.method import Method, OfKind, Reference
 from rethinkdc.protocol import Protocol
+from rethinkdc.selection.classwise import random_ranks
 from rethinkdc.training.teacher import Teacher, full_precision
 from rethinkdc.types import Budget, Images, ViewKey
 from rethinkdc.views import DifferentiableViews, Flip, RandomResizedCrop, Roll, ViewOp
@@ -114,8 +115,7 @@ class Inverting(Compressor):
 
     def start(self, inversion: Inversion, batch: Batch, index: int) -> Tensor:
         """Where a batch begins, normalised float32 [B, 3, S, S]: unit Gaussian noise, the same for every method."""
-        draws, side = inversion.context.generator("set", "inversion-start", index), inversion.budget.size
-        return torch.randn((len(batch.labels), 3, side, side), generator=draws)
+        return noise(inversion.context, batch, inversion.budget.size, index)
 
     def network(self, inversion: Inversion, images: Tensor, labels: Tensor, index: int) -> nn.Module:  # noqa: ARG002
         """The frozen network that a batch inverts: the teacher's own, which must stay as it is."""
@@ -204,6 +204,33 @@ def settings_for(method: Method, presets: Mapping[str, Preset], size: int, class
     return found
 
 
+def noise(context: Context, batch: Batch, size: int, index: int) -> Tensor:
+    """Unit Gaussian noise for a batch, the same for every method that begins with it: float32 [B, 3, S, S]."""
+    draws = context.generator("set", "inversion-start", index)
+    return torch.randn((len(batch.labels), 3, size, size), generator=draws)
+
+
+def initial_rows(data: Images, batch: Batch, draws: torch.Generator) -> Tensor:
+    """A random row of its own class for each canvas: int64 [B].
+
+    Copy i of a class has the i-th row of a random order of the class's rows, which begins again at its end.
+    """
+    order = random_ranks(len(data), draws)
+    by_class = data.targets[order]
+    rows = []
+    for label, number in zip(batch.labels.tolist(), batch.copies.tolist(), strict=True):
+        own = order[by_class == label]
+        rows.append(own[number % len(own)])
+    return torch.stack(rows)
+
+
+def real_start(context: Context, data: Images, batch: Batch, teacher: Teacher) -> Tensor:
+    """Random training images of the batch's classes as they are stored, normalised for a teacher: [B, 3, S, S]."""
+    store = context.protocol.store
+    rows = initial_rows(data, batch, context.generator("set", "initial-images"))
+    return teacher.normalised(data.canvases(rows, store.size, store.fit, store.interpolation))
+
+
 def require_matchable(method: str, teacher: Teacher, size: int) -> None:
     """Checks that a teacher has BatchNorm statistics to match and takes canvases as they are.
 
@@ -216,9 +243,17 @@ def require_matchable(method: str, teacher: Teacher, size: int) -> None:
             "statistics. Name one with BatchNorm2d, for example a recipe of the protocol: "
             f"{method}:teacher=[trained:recipe=NAME] (`rethinkdc show PROTOCOL` prints the recipes and their models)."
         )
+    require_size(method, teacher, size, f"{method}:teacher=trained")
+
+
+def require_size(method: str, teacher: Teacher, size: int, usual: str) -> None:
+    """Checks that a teacher takes canvases as they are; ``usual`` is a reference of the method that does.
+
+    Raises:
+        UnsupportedError: names the method, the teacher and both sizes.
+    """
     if teacher.size != size:
         raise UnsupportedError(
             f"{method} optimises canvases of {size} px as the teacher sees them, and the teacher {teacher.id} takes "
-            f"{teacher.size} px. Name a teacher of {size} px, such as one that the protocol trains: "
-            f"{method}:teacher=trained."
+            f"{teacher.size} px. Name a teacher of {size} px, such as one that the protocol trains: {usual}."
         )

@@ -42,6 +42,7 @@ LAYERS = (
     "stitching",
     "gathering",
     "inverting",
+    "statistical_matching",
     "gradient_matching",
     "selector",
     "pooled",

@@ -18,10 +18,8 @@ from torch import Tensor, nn
 
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.inversion import Preset, Recipe
-from rethinkdc.inverting import Batch, Inversion, Inverting
+from rethinkdc.inverting import Batch, Inversion, Inverting, real_start
 from rethinkdc.method import Method
-from rethinkdc.selection.classwise import random_ranks
-from rethinkdc.types import Images
 
 
 class DWA(Inverting):
@@ -86,30 +84,13 @@ class DWA(Inverting):
     }
 
     def start(self, inversion: Inversion, batch: Batch, index: int) -> Tensor:  # noqa: ARG002
-        store = inversion.context.protocol.store
-        rows = initial_rows(inversion.data, batch, inversion.context.generator("set", "initial-images"))
-        pixels = inversion.data.canvases(rows, store.size, store.fit, store.interpolation)
-        return inversion.teacher.normalised(pixels)
+        return real_start(inversion.context, inversion.data, batch, inversion.teacher)
 
     def network(self, inversion: Inversion, images: Tensor, labels: Tensor, index: int) -> nn.Module:  # noqa: ARG002
         return adjusted(inversion.teacher.module, images, labels, inversion.values["steps"], self.rho)
 
     def recipe(self, values: Mapping[str, Any]) -> Recipe:
         return super().recipe(values)._replace(variance=values["bn_variance"])
-
-
-def initial_rows(data: Images, batch: Batch, draws: torch.Generator) -> Tensor:
-    """A random row of its own class for each canvas: int64 [B].
-
-    Copy i of a class has the i-th row of a random order of the class's rows, which begins again at its end.
-    """
-    order = random_ranks(len(data), draws)
-    by_class = data.targets[order]
-    rows = []
-    for label, number in zip(batch.labels.tolist(), batch.copies.tolist(), strict=True):
-        own = order[by_class == label]
-        rows.append(own[number % len(own)])
-    return torch.stack(rows)
 
 
 def adjusted(module: nn.Module, images: Tensor, labels: Tensor, steps: int, rho: float) -> nn.Module:

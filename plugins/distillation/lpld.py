@@ -98,8 +98,14 @@ class LPLD(Inverting):
     def class_moments(self, inversion: Inversion) -> Mapping[str, Moments]:
         ops = [op for op in self.ops(inversion.values, 0) if not isinstance(op, Roll)]
         shown = ops if self.statistics == "views" else []
-        moments = MovingMoments if self.average == "moving" else Moments
-        found = class_statistics(inversion.context, inversion.teacher, inversion.data, [BATCHNORM], shown, moments)
+        found = class_statistics(
+            inversion.context,
+            inversion.teacher,
+            inversion.data,
+            [BATCHNORM],
+            shown,
+            moments=MovingMoments if self.average == "moving" else Moments,
+        )
         return found[BATCHNORM.name]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -11,7 +11,7 @@ from rethinkdc.context import Context
 from rethinkdc.contracts import TeacherSource
 from rethinkdc.full_training import observed_view, train_full, trained_network
 from rethinkdc.hookspecs import hookimpl
-from rethinkdc.method import Method
+from rethinkdc.method import Method, OfKind, Reference, print_value
 from rethinkdc.protocol import Protocol
 from rethinkdc.teachers import TEACHER_SEMANTICS, teacher_recipe
 from rethinkdc.training.loop import LOOP_REVISION
@@ -27,6 +27,9 @@ class Trained(TeacherSource):
     trained_here: ClassVar[bool] = True
 
     recipe: str = Field("standard", description="Name in the protocol's [teacher.recipes]: weak, standard or strong.")
+    model: Annotated[Reference | None, OfKind("model")] = Field(
+        None, description="Architecture that the recipe trains; none = the recipe's own."
+    )
 
     def check(self, protocol: Protocol, classes: int) -> None:  # noqa: ARG002
         teacher_recipe(protocol, self.recipe)
@@ -34,7 +37,7 @@ class Trained(TeacherSource):
     def provide(self, context: Context) -> Teacher:
         data, protocol = context.data, context.protocol
         recipe = teacher_recipe(protocol, self.recipe)
-        model = context.method("model", recipe.model)
+        model = context.method("model", self.model or recipe.model)
         key = {
             "semantics": [TEACHER_SEMANTICS, LOOP_REVISION, VIEWS_REVISION],
             "model": context.define(model),
@@ -56,8 +59,9 @@ class Trained(TeacherSource):
             )
 
         folder = context.artefact("teachers", key, "teacher", build)
+        other = f",model={print_value(self.model)}" if self.model else ""
         return Teacher(
-            id=f"trained:recipe={self.recipe}",
+            id=f"trained:recipe={self.recipe}{other}",
             definition=context.define(model),
             module=trained_network(folder, data, protocol, model),
             mean=recipe.mean,

@@ -64,4 +64,6 @@ def _protocol(registry: Registry, name: str, cache_dir: Path | None) -> Protocol
 
 
 def _plain(value: Any) -> Any:
-    return value if value is None or isinstance(value, bool | int | float | list | tuple) else str(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(value)

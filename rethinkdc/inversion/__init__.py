@@ -2,35 +2,50 @@
 
 from rethinkdc.inversion.batchnorm import BatchNormMatching, matchable, running_statistics
 from rethinkdc.inversion.channels import ChannelStatistics, channel_statistics
+from rethinkdc.inversion.convolution import CONVOLUTION, patch_moments, patches
+from rethinkdc.inversion.matched import Goal, Smoothing, StatisticsMatching, Targets
 from rethinkdc.inversion.moments import Moments, MovingMoments, SampleMoments
 from rethinkdc.inversion.optimise import cosine_rate, normalised_range, optimise
 from rethinkdc.inversion.presets import Preset, Setting, nearest_dataset, resolve
 from rethinkdc.inversion.recover import Recipe, recover
+from rethinkdc.inversion.spectrum import densification
 from rethinkdc.inversion.statistics import BATCHNORM, Gathered, Kind, channel_moments, gather
 from rethinkdc.inversion.store import Stored, to_canvases
+from rethinkdc.inversion.turns import Rounds, Turn, recover_by_turns
 
 __all__ = [
     "BATCHNORM",
+    "CONVOLUTION",
     "BatchNormMatching",
     "ChannelStatistics",
     "Gathered",
+    "Goal",
     "Kind",
     "Moments",
     "MovingMoments",
     "Preset",
     "Recipe",
+    "Rounds",
     "SampleMoments",
     "Setting",
+    "Smoothing",
+    "StatisticsMatching",
     "Stored",
+    "Targets",
+    "Turn",
     "channel_moments",
     "channel_statistics",
     "cosine_rate",
+    "densification",
     "gather",
     "matchable",
     "nearest_dataset",
     "normalised_range",
     "optimise",
+    "patch_moments",
+    "patches",
     "recover",
+    "recover_by_turns",
     "resolve",
     "running_statistics",
     "to_canvases",

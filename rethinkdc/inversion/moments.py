@@ -28,6 +28,11 @@ class SampleMoments(NamedTuple):
     mean: Tensor
     variance: Tensor
 
+    def joined(self) -> ChannelStatistics:
+        """Of all images together, with gradients: [k] both; every image has as many values, so that this is exact."""
+        between, mean = torch.var_mean(self.mean, dim=0, correction=0)
+        return ChannelStatistics(mean, self.variance.mean(dim=0) + between)
+
 
 @dataclass
 class Moments:
@@ -99,6 +104,14 @@ class Moments:
             squares=(self.squares + apart).sum(dim=0, keepdim=True),
             within=(images * self.within).sum(dim=0, keepdim=True),
         )
+
+    def images_mean(self, groups: Tensor) -> ChannelStatistics:
+        """The mean, over groups with repeats (int64 [B]), of what an image of the group has on average: float32 [k].
+
+        Its mean, and its *own* variance: what the images of a group differ by is left out, unlike in :meth:`of`.
+        """
+        weights = torch.bincount(groups.cpu(), minlength=len(self.samples)).double() / len(groups)
+        return ChannelStatistics((weights @ self.mean).float(), (weights @ self.within).float())
 
     def of(self, group: int) -> ChannelStatistics:
         """Mean and biased variance of one group: float32 [k] both."""

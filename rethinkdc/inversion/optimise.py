@@ -88,6 +88,6 @@ def _require_finite(losses: Tensor, done: int, where: str) -> None:
     raise DivergedImagesError(
         f"The loss of {where} is {float(losses[iteration])} in iteration {iteration + 1} of {len(losses)}: the images "
         "diverged. Batches that were finished are kept, and the same command goes on after them; if it ends here "
-        "again, lower lr or bn_weight, or look at the teacher.",
+        "again, lower lr or the weight of the statistics, or look at the teacher.",
         iteration=iteration,
     )

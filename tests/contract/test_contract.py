@@ -25,6 +25,11 @@ ROWS_FILE, SCORES_FILE = (f'"{FILES / name}"' for name in ("rows.csv", "scores.c
 TEACHER_FILE = f'"{FILES / "teacher.safetensors"}"'
 OTHER_PCA = "pca:score=random,grid=3,fit=centre,interpolation=bicubic,constrained=false,scale=[0.5,1.0]"
 OTHER_CA2D = "ca2d:score=el2n,direction=easy,pool=10,factor=2,teacher=[trained:recipe=weak]"
+OTHER_EDC = "edc:iterations=2,init=rded,category=1.0"
+OTHER_GVBSM = (
+    "gvbsm:iterations=2,batch=3,crop=resized,views=per-image,images=8,"
+    "teachers=[trained:recipe=weak,trained:model=[convnet:depth=2,width=8]]"
+)
 OTHER_SRE2L = "sre2l:iterations=2,batch=3,crop=true,flip=true,roll=[-2,2],views=per-image"
 
 NARROW = "network=[convnet:depth=1,width=4]"
@@ -49,6 +54,8 @@ VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("compressor", "dm"): (f"dm:iterations=3,{NARROW}", OTHER_DM),
     ("compressor", "dc"): (f"dc:iterations=2,outer=1,inner=0,{NARROW}", OTHER_DC),
     ("compressor", "dsa"): (f"dsa:iterations=2,outer=2,inner=1,{NARROW}",),
+    ("compressor", "gvbsm"): ("gvbsm:iterations=3", OTHER_GVBSM),
+    ("compressor", "edc"): ("edc:iterations=3", OTHER_EDC, "edc:iterations=2,init=noise"),
     ("compressor", "noise"): ("noise", "noise:distribution=gaussian"),
     ("compressor", "shuffled"): ("shuffled", "shuffled:patches=4"),
     ("compressor", "ccs"): ("ccs", "ccs:score=el2n,cut_by=aum,balance=none"),
@@ -82,7 +89,7 @@ VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("labeler", "soft-stored"): ("soft-stored", "soft-stored:dtype=float32,temperature=2.0,mix=none"),
     ("labeler", "soft-pruned"): ("soft-pruned", "soft-pruned:ratio=2,dtype=uint8"),
     ("labeler", "soft-topk"): ("soft-topk", "soft-topk:k=2"),
-    ("teacher", "trained"): ("trained", "trained:recipe=strong"),
+    ("teacher", "trained"): ("trained", "trained:recipe=strong", "trained:model=[convnet:depth=2,width=8]"),
     ("teacher", "checkpoint"): (f"checkpoint:path={TEACHER_FILE},model=[convnet:depth=1,width=8,norm=group]",),
     ("teacher", "timm"): ("timm/resnet18",),
     ("teacher", "torchvision"): ("torchvision/resnet18", "torchvision/resnet50:weights=IMAGENET1K_V2"),
@@ -129,6 +136,11 @@ AXES: dict[tuple[str, str], tuple[Axis, ...]] = {
     ("compressor", f"dc:iterations=2,outer=1,inner=0,{NARROW}"): ("set",),
     ("compressor", OTHER_DC): ("set",),
     ("compressor", f"dsa:iterations=2,outer=2,inner=1,{NARROW}"): ("set",),
+    ("compressor", "gvbsm:iterations=3"): ("set", "teacher"),
+    ("compressor", OTHER_GVBSM): ("set", "teacher"),
+    ("compressor", "edc:iterations=3"): ("set", "teacher"),
+    ("compressor", OTHER_EDC): ("set", "teacher"),
+    ("compressor", "edc:iterations=2,init=noise"): ("set", "teacher"),
     ("compressor", "noise"): ("set",),
     ("compressor", "noise:distribution=gaussian"): ("set",),
     ("compressor", "shuffled"): ("set",),
@@ -146,6 +158,7 @@ AXES: dict[tuple[str, str], tuple[Axis, ...]] = {
     ("evaluator", "standard"): ("student",),
     ("teacher", "trained"): ("teacher",),
     ("teacher", "trained:recipe=strong"): ("teacher",),
+    ("teacher", "trained:model=[convnet:depth=2,width=8]"): ("teacher",),
 }
 """The seed axes that a result depends on; no entry = the proxy's for what reads it, else none."""
 

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rethinkdc.inverting import Batch
+from rethinkdc.inverting import Batch, initial_rows
 from rethinkdc.models import build_seeded, weights_digest
-from rethinkdc.plugins.distillation.dwa import DWA, adjusted, initial_rows
+from rethinkdc.plugins.distillation.dwa import DWA, adjusted
 from rethinkdc.registry import Registry
 from rethinkdc.testing import images
 from rethinkdc.types import generator

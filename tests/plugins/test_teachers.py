@@ -16,8 +16,12 @@ from rethinkdc.context import Context
 from rethinkdc.errors import RequestError
 from rethinkdc.models import build_seeded, weights_digest
 from rethinkdc.registry import Registry
+from rethinkdc.storage import digest
+from rethinkdc.teachers import TEACHER_SEMANTICS
 from rethinkdc.testing import context, images
+from rethinkdc.training.loop import LOOP_REVISION
 from rethinkdc.training.teacher import Teacher
+from rethinkdc.views import VIEWS_REVISION
 
 MODEL = "convnet:depth=1,width=8,norm=batch"
 
@@ -67,6 +71,41 @@ def test_each_recipe_and_each_seed_makes_its_own_teacher(tmp_path: Path) -> None
     digests.add(found.teacher().digest)
     # Of two steps each, weak and standard are one recipe and so one teacher.
     assert len(digests) == 3
+
+
+def test_another_architecture_is_another_teacher_of_the_same_recipe(tmp_path: Path) -> None:
+    found = here(tmp_path)
+    teacher = found.teacher("trained:model=[convnet:depth=2,width=8,norm=batch]")
+    assert teacher.id == "trained:recipe=standard,model=[convnet:depth=2,width=8,norm=batch]"
+    assert sum(isinstance(layer, torch.nn.BatchNorm2d) for layer in teacher.module.modules()) == 2
+    assert (teacher.mean, teacher.std) == (found.teacher().mean, found.teacher().std)
+    with pytest.raises(RequestError, match="convnte"):
+        found.teacher("trained:model=convnte")
+
+
+@pytest.mark.parametrize("recipe", ["standard", "weak"])
+def test_a_teacher_of_its_recipes_own_architecture_is_known_as_before(recipe: str, tmp_path: Path) -> None:
+    """Written out, so that caches and records of earlier versions stay valid."""
+    found, registry = here(tmp_path), Registry()
+    reference = "trained" if recipe == "standard" else f"trained:recipe={recipe}"
+    method = registry.build("teacher", reference)
+    parameters = {} if recipe == "standard" else {"recipe": recipe}
+    expected = {"kind": "teacher", "name": "trained", "revision": 1, "parameters": parameters}
+    assert registry.definition(method) == expected
+    assert registry.label(method) == reference
+    teacher = found.teacher(reference)
+    assert teacher.id == f"trained:recipe={recipe}"
+    assert found.protocol.teacher is not None
+    used = found.protocol.teacher.recipes[recipe]
+    key = {
+        "semantics": [TEACHER_SEMANTICS, LOOP_REVISION, VIEWS_REVISION],
+        "model": registry.definition(registry.build("model", used.model)),
+        "recipe": used.model_dump(mode="json"),
+        "store": found.protocol.store.model_dump(mode="json"),
+        "data": found.data.fingerprint,
+        "seed": 0,
+    }
+    assert [folder.name for folder in (tmp_path / "cache" / "teachers").iterdir()] == [digest(key)]
 
 
 def test_an_unknown_recipe_names_those_there_are(tmp_path: Path) -> None:
