@@ -50,7 +50,7 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
         ("marks", ", ".join(marks)),
     ]:
         if value:
-            table.add_row(name, value)
+            table.add_row(name, escape(value))
     _console.print(table)
     # Outside the table, where no column cuts it short.
     print(f"{'existing record' if existed else 'record'}: {records.path(record.key, record.attempt)}")

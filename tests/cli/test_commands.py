@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -273,3 +274,10 @@ def test_scores_keep_the_whole_name_that_was_asked_for(cli: Callable[..., Any], 
         "a-0.7.json",
         "a-0.7.safetensors",
     ]
+
+
+def test_a_teachers_architecture_is_printed_with_its_brackets(cli: Any) -> None:
+    teacher = "trained:recipe=weak,model=[convnet:depth=1,width=4]"
+    done = cli("run", "--compressor", "random", "--labeler", f"soft:teachers=[{teacher}]")
+    assert done.code == 0, done.err
+    assert teacher in re.sub(r"[\s│]", "", done.out.partition("teacher  ")[2])
