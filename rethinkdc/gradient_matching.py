@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.context import Context
 from rethinkdc.contracts import Compressor
-from rethinkdc.errors import RequestError, UnsupportedError
+from rethinkdc.errors import DivergedImagesError, RequestError, UnsupportedError
 from rethinkdc.inversion.matching import gradient_distance, weight_gradients
 from rethinkdc.inversion.parts import finished, part
 from rethinkdc.inversion.real import RealImages
@@ -199,9 +199,10 @@ class _Matching:
     def _require_finite(self, images: Tensor, iteration: int) -> None:
         assert images.grad is not None
         if not bool(torch.isfinite(images.grad).all()):
-            raise RequestError(
+            raise DivergedImagesError(
                 f"{self.method.name}: the gradient of the images is not finite in iteration {iteration + 1} of "
-                f"{self.method.iterations}. Lower lr or network_lr, or look at the training images."
+                f"{self.method.iterations}. Lower lr or network_lr, or look at the training images.",
+                iteration=iteration,
             )
 
     # -- resuming --------------------------------------------------------------------------------------------------

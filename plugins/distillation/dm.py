@@ -15,6 +15,7 @@ from rethinkdc.contracts import Compressor
 from rethinkdc.errors import UnsupportedError
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.inversion.matching import embedding, mean_distance
+from rethinkdc.inversion.optimise import CHECK_EVERY, require_finite
 from rethinkdc.inversion.parts import finished, part
 from rethinkdc.inversion.real import RealImages
 from rethinkdc.method import Method, OfKind, Reference
@@ -61,15 +62,21 @@ class DM(Compressor):
             optimizer = torch.optim.SGD(
                 [images], lr=self.lr or (10.0 if budget.ipc >= _MANY else 1.0), momentum=self.momentum
             )
-            for iteration in range(self.iterations):
-                network = self._network(iteration, budget, context)
-                draws = context.generator("set", "real", index, iteration)
-                batch = real.images(real.rows(index, self.batch, draws))
-                key = ViewKey(context.seeds.of("set", "views", index), iteration, 0)
-                (images.grad,) = torch.autograd.grad(
-                    _loss(network, views.render(batch, key), views.render(images, key)), images
-                )
-                optimizer.step()
+            name = f"class {index + 1} of {budget.classes}"
+            losses = torch.zeros(self.iterations, device=context.device)
+            with context.progress.task(name, self.iterations) as done:
+                for iteration in range(self.iterations):
+                    network = self._network(iteration, budget, context)
+                    draws = context.generator("set", "real", index, iteration)
+                    batch = real.images(real.rows(index, self.batch, draws))
+                    key = ViewKey(context.seeds.of("set", "views", index), iteration, 0)
+                    loss = _loss(network, views.render(batch, key), views.render(images, key))
+                    (images.grad,) = torch.autograd.grad(loss, images)
+                    optimizer.step()
+                    losses[iteration] = loss.detach()
+                    if (iteration + 1) % CHECK_EVERY == 0 or iteration + 1 == self.iterations:
+                        require_finite(losses, iteration + 1, name, "lower lr, or look at the training images")
+                        done(iteration % CHECK_EVERY + 1)
             return part(images, torch.full((budget.ipc,), index), proxy.mean, proxy.std)
 
         return finished(context.parts(budget.classes, make), data.class_names)

@@ -12,6 +12,7 @@ from rethinkdc.errors import DivergedImagesError
 
 BETAS = (0.5, 0.9)
 """Of SRe2L, CDA, DWA, LPLD, G-VBSM and EDC alike."""
+_ADVICE = "lower lr or the weight of the statistics, or look at the teacher"
 CHECK_EVERY = 32
 """Iterations between two looks at the losses: a look makes a GPU wait."""
 
@@ -73,21 +74,25 @@ def optimise(
             torch.clamp(current, low, high, out=current)
         losses[iteration] = value.detach()
         if (iteration + 1) % CHECK_EVERY == 0 or iteration + 1 == iterations:
-            _require_finite(losses, iteration + 1, where)
+            require_finite(losses, iteration + 1, where, _ADVICE)
             if advance is not None:
                 advance(iteration % CHECK_EVERY + 1)
     return current.detach()
 
 
-def _require_finite(losses: Tensor, done: int, where: str) -> None:
-    """Checks the losses float32 [T] of the first ``done`` iterations."""
+def require_finite(losses: Tensor, done: int, where: str, advice: str) -> None:
+    """Checks the losses float32 [T] of the first ``done`` iterations.
+
+    Raises:
+        DivergedImagesError: names the first that is not finite; ``advice`` says what to try.
+    """
     wrong = (~torch.isfinite(losses[:done])).nonzero().flatten()
     if not len(wrong):
         return
     iteration = int(wrong[0])
     raise DivergedImagesError(
         f"The loss of {where} is {float(losses[iteration])} in iteration {iteration + 1} of {len(losses)}: the images "
-        "diverged. Batches that were finished are kept, and the same command goes on after them; if it ends here "
-        "again, lower lr or the weight of the statistics, or look at the teacher.",
+        "diverged. Parts that were finished are kept, and the same command goes on after them; if it ends here "
+        f"again, {advice}.",
         iteration=iteration,
     )

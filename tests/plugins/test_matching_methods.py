@@ -10,7 +10,7 @@ import torch
 from rethinkdc import gradient_matching
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.context import Context
-from rethinkdc.errors import RequestError, UnsupportedError
+from rethinkdc.errors import DivergedImagesError, RequestError, UnsupportedError
 from rethinkdc.inversion.matching import embedding
 from rethinkdc.models import build_seeded
 from rethinkdc.testing import context, images
@@ -100,3 +100,13 @@ def test_what_cannot_be_served_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match=r"statistics of BatchNorm"):
         made(tmp_path / "bn", "dm:iterations=1,network=[convnet:depth=1,width=4,norm=batch]")
     assert made(tmp_path / "dc", "dc:iterations=1,outer=2,inner=1,network=[convnet:depth=1,width=4,norm=batch]")
+
+
+@pytest.mark.parametrize(
+    ("method", "where"),
+    [("dm:iterations=4,lr=1e38", "class 1 of 3"), ("dc:iterations=4,lr=1e38,outer=1,inner=0", "dc")],
+)
+def test_images_that_diverge_are_an_error_that_says_where(method: str, where: str, tmp_path: Path) -> None:
+    with pytest.raises(DivergedImagesError, match=f"{where}.* iteration 2 of 4") as caught:
+        made(tmp_path, f"{method},{NETWORK}")
+    assert caught.value.step == 1
