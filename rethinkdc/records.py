@@ -26,7 +26,8 @@ class Cost(BaseModel):
     """What a run cost, in seconds and bytes; seconds of shared artefacts are those of their making.
 
     ``selection_memory``: bytes of resident memory that choosing the rows took at its peak, with scores and features,
-    without the proxy's training. ``image_bytes``: ``stored`` (lossless PNG), ``lossy`` (JPEG, quality 75) and
+    without the proxy's training; ``synthesis_memory``: the same of optimising images, with the statistics of real ones,
+    without the teacher's training. ``image_bytes``: ``stored`` (lossless PNG), ``lossy`` (JPEG, quality 75) and
     ``recipe`` (rows and boxes to make the set again from the training set); None where that form does not exist or was
     not measured.
     """
@@ -40,6 +41,7 @@ class Cost(BaseModel):
     label_seconds: float = 0.0
     training_seconds: float = 0.0
     selection_memory: int = 0
+    synthesis_memory: int = 0
     image_bytes: dict[str, int | None] = {}
     label_bytes: int = 0
     teacher_bytes: int = 0

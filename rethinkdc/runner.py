@@ -406,12 +406,18 @@ def _cost(
         synthesis_seconds=seconds.get("synthesis", 0.0),
         label_seconds=label_seconds + seconds.get("labels", 0.0),
         training_seconds=evaluation.seconds,
-        selection_memory=max((used for key, used in context.memory.items() if key.startswith("selection:")), default=0),
+        selection_memory=_peak(context, "selection"),
+        synthesis_memory=_peak(context, "synthesis"),
         image_bytes=stored,
         label_bytes=labels.label_bytes,
         teacher_bytes=labels.teacher_bytes,
         teacher_at_training=labels.teacher_at_training,
     )
+
+
+def _peak(context: Context, stage: str) -> int:
+    """The largest peak in bytes among what a stage made."""
+    return max((used for key, used in context.memory.items() if key.startswith(f"{stage}:")), default=0)
 
 
 __all__ = ["Plan", "Request", "Runner", "choose_device", "deterministic"]

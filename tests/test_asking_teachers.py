@@ -107,6 +107,16 @@ def test_one_teacher_for_set_and_labels_is_paid_for_once_also_from_a_folder(
     assert found.result_digest == record.result_digest
 
 
+def test_memory_of_optimising_images_is_told_also_of_a_set_that_was_there(machine: dict[str, Any]) -> None:
+    first, again = (
+        rdc.run("sre2l:iterations=2", "hard", ipc=1, overrides=SHORT, force=force, **machine) for force in (False, True)
+    )
+    assert first.cost is not None
+    assert again.cost is not None
+    assert first.cost.synthesis_memory == again.cost.synthesis_memory > 0
+    assert first.cost.selection_memory == 0
+
+
 def test_while_tuning_only_a_teacher_of_the_split_is_asked(machine: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "teacher.safetensors"
     save_file(build_seeded(Registry().build("model", "convnet:depth=1,width=8"), 10, 8, 0).state_dict(), path)  # type: ignore[arg-type]

@@ -207,10 +207,11 @@ def test_seconds_and_bytes_are_means_and_memory_is_the_largest(records: Records)
     for seed, (seconds, size, memory) in enumerate([(1.0, 100, 5), (3.0, 200, 9)]):
         images = {"stored": size, "lossy": size, "recipe": None if seed else size}
         cost = Cost(proxy_seconds=seconds, training_seconds=2 * seconds, image_bytes=images, label_bytes=size)
-        add(records, record("pca", seed=seed, cost=cost.model_copy(update={"selection_memory": memory})))
+        peaks = {"selection_memory": memory, "synthesis_memory": 2 * memory}
+        add(records, record("pca", seed=seed, cost=cost.model_copy(update=peaks)))
     found = row(only(records), "pca")
     assert (found.seconds["proxy"], found.seconds["training"], found.seconds["selection"]) == (2.0, 4.0, 0.0)
-    assert (found.label_bytes, found.selection_memory) == (150, 9)
+    assert (found.label_bytes, found.selection_memory, found.synthesis_memory) == (150, 9, 18)
     assert found.image_bytes == {"stored": 150, "lossy": 150, "recipe": None}
 
 

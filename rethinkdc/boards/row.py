@@ -41,7 +41,8 @@ class Row:
         teacher_top1: on the test images, of those that gave labels, or else of those that
             made the sets; mean over runs and teachers, None without any.
         external: data beyond the training set that a run has used.
-        selection_memory: bytes.
+        selection_memory: bytes, the largest of the runs.
+        synthesis_memory: bytes, the largest of the runs.
         label_bytes: of a set's labels.
         teacher_bytes: of the teacher that the receiver needs.
         image_bytes: ``stored``, ``lossy`` and ``recipe``; None where a run has no such number.
@@ -64,6 +65,7 @@ class Row:
     teacher_top1: float | None
     external: tuple[str, ...]
     selection_memory: int
+    synthesis_memory: int
     label_bytes: float
     teacher_bytes: float
     image_bytes: dict[str, float | None]
@@ -113,6 +115,7 @@ def make_row(records: list[Record], baseline: list[Record], compressor: str, met
         teacher_top1=_teacher_top1(ok),
         external=tuple(sorted({name for record in ok for name in record.notes.get("external_data", ())})),
         selection_memory=max((cost.selection_memory for cost in costs), default=0),
+        synthesis_memory=max((cost.synthesis_memory for cost in costs), default=0),
         label_bytes=_mean([cost.label_bytes for cost in costs]),
         teacher_bytes=_mean([cost.teacher_bytes for cost in costs]),
         image_bytes={
