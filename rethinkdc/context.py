@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import torch
 from safetensors.torch import save, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from rethinkdc import ranks
 from rethinkdc.accounts import merged_notes
@@ -29,6 +29,7 @@ from rethinkdc.errors import RequestError
 from rethinkdc.full_training import Place, trained_network
 from rethinkdc.memory import PeakMeter
 from rethinkdc.method import Method, Reference, named_methods
+from rethinkdc.models import build_seeded
 from rethinkdc.protocol import Network, Protocol
 from rethinkdc.proxy import (
     TRACE_SEMANTICS,
@@ -269,7 +270,17 @@ class Context:
             )
         return self._asked(reference, self.teachers_for)
 
-    def _asked(self, reference: Reference | str | None, purpose: str) -> Teacher:
+    def untrained_teacher(self, reference: Reference | str | None = None) -> nn.Module | None:
+        """The network that a teacher will be, before the training that :meth:`teacher` may take; None = it needs none.
+
+        So that a method refuses a network that it cannot use at once.
+        """
+        model = self._teacher_source(reference).architecture(self.protocol)
+        if model is None:
+            return None
+        return build_seeded(self.method("model", model), len(self.data.class_names), self.protocol.store.size, 0)
+
+    def _teacher_source(self, reference: Reference | str | None) -> Any:
         usual = self.protocol.teacher.use if self.protocol.teacher else None
         chosen = usual if reference is None else reference
         if chosen is None:
@@ -277,7 +288,10 @@ class Context:
                 f"The protocol {self.protocol.id} has no [teacher]. Name one: timm/NAME, torchvision/NAME or "
                 "checkpoint:path=FILE."
             )
-        source = self.build("teacher", chosen)
+        return self.build("teacher", chosen)
+
+    def _asked(self, reference: Reference | str | None, purpose: str) -> Teacher:
+        source = self._teacher_source(reference)
         if self.tuning and not source.trained_here:
             raise RequestError(
                 f"--tune trains and tests on a split of the training set, and the teacher {source.name} may have seen "

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.method import Method
+from rethinkdc.method import Method, Reference
 from rethinkdc.training.recipe import Recipe
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.types import Budget, Images, Supervision, Track
@@ -100,6 +100,10 @@ class TeacherSource(Method):
         Raises:
             RequestError: says what does not fit the protocol or the number of classes.
         """
+
+    def architecture(self, protocol: Protocol) -> Reference | None:  # noqa: ARG002
+        """The model that it will be, where a long training comes first; None = nothing is saved by knowing."""
+        return None
 
     def provide(self, context: Context) -> Teacher:
         """Returns the frozen network with its normalisation, size and test view; its logits have the data's classes.

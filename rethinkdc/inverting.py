@@ -149,8 +149,12 @@ class Inverting(Compressor):
         # By the budget, not by the protocol: the set's key holds the one and not the other.
         settings = settings_for(self, self.presets, budget.size, budget.classes)
         values = {key: setting.value for key, setting in settings.items()}
+        untrained = context.untrained_teacher(self.teacher)
+        if untrained is not None:
+            require_batchnorm(self.name, str(self.teacher or "of the protocol"), untrained)
         teacher: Teacher = context.teacher(self.teacher)
-        require_matchable(self.name, teacher, budget.size)
+        require_batchnorm(self.name, teacher.id, teacher.module)
+        require_size(self.name, teacher, budget.size, f"{self.name}:teacher=trained")
         context.note(**{f"{self.name}_settings": {key: values[key] for key in values if key != "teacher"}})
         inversion = Inversion(context, data, budget, teacher, values)
         batches, moments = self.batches(budget, values["batch"]), self.class_moments(inversion)
@@ -231,19 +235,18 @@ def real_start(context: Context, data: Images, batch: Batch, teacher: Teacher) -
     return teacher.normalised(data.canvases(rows, store.size, store.fit, store.interpolation))
 
 
-def require_matchable(method: str, teacher: Teacher, size: int) -> None:
-    """Checks that a teacher has BatchNorm statistics to match and takes canvases as they are.
+def require_batchnorm(method: str, teacher: str, module: nn.Module) -> None:
+    """Checks that a teacher's network has BatchNorm statistics to match.
 
     Raises:
-        UnsupportedError: names the method, the teacher, and what does not fit.
+        UnsupportedError: names the method and the teacher.
     """
-    if not matchable(teacher.module):
+    if not matchable(module):
         raise UnsupportedError(
-            f"{method} matches the statistics of BatchNorm layers, and the teacher {teacher.id} has none that keeps "
+            f"{method} matches the statistics of BatchNorm layers, and the teacher {teacher} has none that keeps "
             "statistics. Name one with BatchNorm2d, for example a recipe of the protocol: "
             f"{method}:teacher=[trained:recipe=NAME] (`rethinkdc show PROTOCOL` prints the recipes and their models)."
         )
-    require_size(method, teacher, size, f"{method}:teacher=trained")
 
 
 def require_size(method: str, teacher: Teacher, size: int, usual: str) -> None:

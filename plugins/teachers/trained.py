@@ -34,10 +34,13 @@ class Trained(TeacherSource):
     def check(self, protocol: Protocol, classes: int) -> None:  # noqa: ARG002
         teacher_recipe(protocol, self.recipe)
 
+    def architecture(self, protocol: Protocol) -> Reference:
+        return self.model or teacher_recipe(protocol, self.recipe).model
+
     def provide(self, context: Context) -> Teacher:
         data, protocol = context.data, context.protocol
         recipe = teacher_recipe(protocol, self.recipe)
-        model = context.method("model", self.model or recipe.model)
+        model = context.method("model", self.architecture(protocol))
         key = {
             "semantics": [TEACHER_SEMANTICS, LOOP_REVISION, VIEWS_REVISION],
             "model": context.define(model),

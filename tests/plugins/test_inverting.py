@@ -103,6 +103,7 @@ def test_a_teacher_that_cannot_be_matched_or_shown_the_canvases_is_refused(
     surroundings = inversions.here(tmp_path)
     with pytest.raises(UnsupportedError, match=rf"{name} matches .*BatchNorm.*trained:recipe=weak has none"):
         inversions.made(surroundings, f"{name}:teacher=[trained:recipe=weak]")
+    assert not (tmp_path / "cache" / "teachers").exists()  # before it was trained
     with pytest.raises(UnsupportedError, match=r"canvases of 16 px.*takes 8 px"):
         surroundings.compress(name, surroundings.data, Budget(ipc=1, classes=4, size=16))
 
