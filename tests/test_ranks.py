@@ -152,6 +152,7 @@ def test_two_ranks_make_the_set_of_one_process_and_each_half_of_its_parts(
     assert cards[0] == cards[1]
 
 
+@pytest.mark.slow
 def test_a_killed_rank_is_a_clear_error_and_the_same_command_goes_on(
     tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
@@ -169,6 +170,7 @@ def test_a_killed_rank_is_a_clear_error_and_the_same_command_goes_on(
     assert made_by(tmp_path) == {3: ["-"]}
 
 
+@pytest.mark.slow
 def test_ranks_of_a_run_write_one_record_and_the_others_end_quietly(
     tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:

@@ -36,7 +36,9 @@ LIKE_ANOTHER = {
     "tiny-imagenet-soft",
     "cifar10-soft",
     "cifar100-soft",
+    "cifar100-hard",
     "cifar100-dc-hard",
+    "tiny-imagenet-dc-hard",
 }
 
 
