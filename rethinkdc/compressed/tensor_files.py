@@ -58,6 +58,8 @@ def import_tensors(path: Path, form: Form) -> CompressedSet:
     """
     try:
         images, labels, notes = _parts_of(path, form)
+        for tensor in (images, *labels):
+            _require_values(tensor)
         hard, soft = _told_apart(labels, len(images), form.soft_labels)
         if hard is None and soft is not None:
             hard = soft.argmax(dim=1)
@@ -169,6 +171,13 @@ def _labels_alone(path: Path) -> list[Tensor]:
     if not isinstance(found, Tensor):
         raise RequestError(f"{path} holds {_described(found)}; expected one tensor of labels.")
     return [found]
+
+
+def _require_values(tensor: Tensor) -> None:
+    """Refuses tensors that do not hold each of their values: sparse, nested and meta ones may come from a file too."""
+    if tensor.layout != torch.strided or tensor.is_nested or tensor.is_meta:
+        kind = "meta" if tensor.is_meta else "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
+        raise RequestError(f"it holds a tensor that is {kind}, and only dense ones are read.")
 
 
 def _told_apart(labels: list[Tensor], count: int, form: LabelForm | None) -> tuple[Tensor | None, Tensor | None]:

@@ -20,6 +20,8 @@ _LEAST = 1e-12
 """Probabilities below it are stored as it: a logit must be finite."""
 _SUM = 0.01
 """How far from 1 the probabilities of an image may add up to: those of float16 files do not meet it exactly."""
+_CLASSES = 1_000_000
+"""Class indices are below it: numbers beyond are no classes, and each class up to the largest takes a name."""
 
 
 class Pixels(NamedTuple):
@@ -63,12 +65,12 @@ def set_of_tensors(
     check_images(images)
     targets = check_targets(targets, len(images))
     pixels = to_pixels(images, mean, std)
-    part = {"canvases": pixels.canvases, "targets": targets.to(torch.int64)}
+    part = {"canvases": pixels.canvases, "targets": targets}
     if weights is not None:
-        part["weights"] = weights
+        part["weights"] = weights.detach().cpu()
     classes = int(targets.max()) + 1
     if soft_targets is not None:
-        part["soft_targets"] = _fitting(soft_targets, len(images), classes)
+        part["soft_targets"] = as_logits(_fitting(soft_targets, len(images), classes), "logits")
         classes = soft_targets.shape[1]
     errors = {"clamp_error": pixels.clamp_error, "rounding_error": pixels.rounding_error}
     return CompressedSet.of_canvases(
@@ -93,7 +95,7 @@ def check_images(images: Tensor) -> None:
 
 
 def check_targets(targets: Tensor | None, count: int) -> Tensor:
-    """The class indices of ``count`` images.
+    """The class indices of ``count`` images: int64, on the CPU.
 
     Raises:
         RequestError: there are none, or they are no class indices int64 [count].
@@ -103,8 +105,10 @@ def check_targets(targets: Tensor | None, count: int) -> Tensor:
     if targets.shape != (count,) or targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool:
         found = f"{targets.dtype} {list(targets.shape)}"
         raise RequestError(f"targets must be int64 [{count}], the class index of each image; found {found}.")
-    if int(targets.min()) < 0:
-        raise RequestError(f"targets must be class indices from 0; found {int(targets.min())}.")
+    targets = targets.detach().to("cpu", torch.int64)
+    for index in (int(targets.min()), int(targets.max())):
+        if not 0 <= index < _CLASSES:
+            raise RequestError(f"targets must be class indices from 0, below {_CLASSES:,}; found {index}.")
     return targets
 
 
@@ -123,7 +127,7 @@ def to_pixels(images: Tensor, mean: Sequence[float] | None = None, std: Sequence
     if images.dtype == torch.uint8:
         if scale is not None:
             raise RequestError("Images of type uint8 are pixels already: leave out the mean and std.")
-        return Pixels(images)
+        return Pixels(images.cpu())
     if not images.is_floating_point():
         raise RequestError(f"Images must be uint8, or float in 0..1; found {images.dtype}.")
     if scale is None:

@@ -84,6 +84,11 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         r"float \[6, C\] .* found torch.float32 \[5, 3\]",
     ),
     "narrow soft labels": (lambda: set_of_tensors(BYTES, TARGETS, soft_targets=LOGITS[:, :2]), "at least 3 classes"),
+    "soft labels without a value": (
+        lambda: set_of_tensors(BYTES, TARGETS, soft_targets=LOGITS.log()),
+        "soft label of image . holds values that are not finite",
+    ),
+    "an index of no class": (lambda: set_of_tensors(BYTES, TARGETS + 2**40), "below 1,000,000; found 1099511627776"),
 }
 
 
@@ -98,6 +103,18 @@ def test_what_is_no_set_is_refused(case: str) -> None:
     call, message = WRONG[case]
     with pytest.raises(RequestError, match=message):
         call()
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.int32, torch.uint16, torch.uint64])
+def test_class_indices_of_any_integer_type_are_read(tmp_path: Path, dtype: torch.dtype) -> None:
+    made = read_set(written(tmp_path / "set.pt", [BYTES, TARGETS.to(dtype)]))
+    assert (made.targets.tolist(), made.targets.dtype, made.card.ipc) == (TARGETS.tolist(), torch.int64, 2)
+
+
+def test_logits_beyond_float16_stay_finite_labels() -> None:
+    made = set_of_tensors(BYTES, TARGETS, soft_targets=LOGITS + 1e6)
+    assert made.soft_targets is not None
+    assert torch.allclose(made.soft_targets.float().softmax(1), LOGITS.softmax(1), atol=0.05)
 
 
 # -- learned labels ----------------------------------------------------------------------------------------------------
@@ -254,7 +271,9 @@ FILES: dict[str, tuple[Any, Form, str]] = {
         Form(soft_labels="logits"),
         r"float \[6, C\]; found \[4, 3\]",
     ),
-    "negative labels": ({"images": BYTES, "labels": TARGETS - 1}, Form(), "from 0; found -1"),
+    "negative labels": ({"images": BYTES, "labels": TARGETS - 1}, Form(), "from 0, below 1,000,000; found -1"),
+    "sparse images": ([BYTES.to_sparse(), TARGETS], Form(), "a tensor that is sparse_coo, and only dense ones"),
+    "meta labels": ([BYTES, TARGETS.to("meta")], Form(), "a tensor that is meta, and only dense ones"),
     "three tensors": ([BYTES, TARGETS, TARGETS], Form(), "holds a list of 3. Known: "),
     "a number": (3, Form(), "holds int"),
 }
