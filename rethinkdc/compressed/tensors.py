@@ -48,7 +48,9 @@ def set_of_tensors(
     soft_targets: Tensor | None = None,
     card: Card | None = None,
 ) -> CompressedSet:
-    """A compressed set of plain tensors, every image synthetic, classes named by their index.
+    """A compressed set of plain tensors, every image synthetic, classes named by their index: ``class 0``.
+
+    An index is the place of a class in its dataset, also where the dataset's own names are other numbers: no bare ones.
 
     Args:
         images: uint8 [M, 3, S, S], or float: in 0..1, or normalised by ``mean`` and ``std``.
@@ -74,7 +76,7 @@ def set_of_tensors(
         classes = soft_targets.shape[1]
     errors = {"clamp_error": pixels.clamp_error, "rounding_error": pixels.rounding_error}
     return CompressedSet.of_canvases(
-        [part], tuple(map(str, range(classes))), card=(card or Card()).model_copy(update=errors)
+        [part], tuple(f"class {index}" for index in range(classes)), card=(card or Card()).model_copy(update=errors)
     )
 
 

@@ -161,7 +161,7 @@ def test_a_mapping_of_images_and_labels_is_a_set(tmp_path: Path, suffix: str, ke
     made = read_set(path, Form(mean=MEAN, std=STD))
     assert torch.equal(pixels(made), BYTES)
     assert torch.equal(made.targets, TARGETS)
-    assert (made.class_names, made.size, set_name(path)) == (("0", "1", "2"), 4, "mtt")
+    assert (made.class_names, made.size, set_name(path)) == (("class 0", "class 1", "class 2"), 4, "mtt")
     assert (made.sources == -1).all()
 
 
@@ -393,6 +393,13 @@ def test_numbered_folders_are_class_indices_in_any_spelling(tmp_path: Path, mach
     tree(tmp_path / "rded", [f"{index:05d}" for index in range(10)], per_class=1)
     record = rdc.evaluate(tmp_path / "rded", protocol="digits-hard", **machine)
     assert record.histogram == [1] * 10
+
+
+def test_indices_of_tensors_are_places_also_where_the_datasets_names_are_numbers_in_another_order() -> None:
+    """A tree whose folders are numbers is sorted as text: its class of index 2 is called 10."""
+    names = tuple(sorted(map(str, range(12))))
+    made = set_of_tensors(BYTES, TARGETS + torch.tensor([0, 0, 0, 0, 9, 9]))
+    assert class_places(made.class_names, names, "some").tolist() == list(range(12))
 
 
 def test_parquet_without_a_card_is_a_set_from_an_unknown_source(tmp_path: Path) -> None:
