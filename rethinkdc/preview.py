@@ -113,11 +113,20 @@ def check_preview(path: str | Path) -> None:
         RequestError: says why.
     """
     path = Path(path)
-    if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:
+    if not _saves(path.suffix):
         raise RequestError(f"--preview {path}: name a picture, such as grid.png.")
     if path.is_dir() or not writable(path.absolute().parent):
         why = "it is a folder" if path.is_dir() else f"{path.absolute().parent} cannot be written"
         raise RequestError(f"--preview {path}: {why}. Choose another file.")
+
+
+def _saves(suffix: str) -> bool:
+    """Whether Pillow writes colour pictures of this ending; tried, because some formats that it names only fail."""
+    try:
+        Image.new("RGB", (8, 8)).save(io.BytesIO(), Image.registered_extensions().get(suffix.lower()))
+    except (OSError, ValueError, KeyError):
+        return False
+    return True
 
 
 def _lines(compressed: CompressedSet, caption: str | None, classes: int, per_class: int) -> list[str]:

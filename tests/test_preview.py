@@ -125,7 +125,9 @@ def test_an_older_picture_is_replaced(tmp_path: Path) -> None:
 def test_what_is_no_picture_or_no_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "file").touch()
-    for name, message in (("grid", "such as grid.png"), ("grid.txt", "such as grid.png"), ("folder.png", "a folder")):
+    # Pillow has heard of xbm and hdf, but writes no colours, or nothing at all, to them.
+    names = dict.fromkeys(("grid", "grid.txt", "grid.xbm", "grid.blp", "grid.hdf"), "such as grid.png")
+    for name, message in {**names, "folder.png": "a folder"}.items():
         with pytest.raises(RequestError, match=message):
             check_preview(tmp_path / name)
     with pytest.raises(RequestError, match="cannot be written"):
