@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from rethinkdc import ranks
@@ -72,7 +73,7 @@ class Cache:
             except DamagedError as error:
                 warnings.warn(f"{error} It is rebuilt.", stacklevel=2)
                 if root == self.home:
-                    shutil.rmtree(folder)
+                    _remove(folder)
                 continue
             self._verified.add(folder)
             return folder
@@ -135,3 +136,9 @@ class Cache:
         folder = self.home / "work" / f"{kind}-{key}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+
+def _remove(folder: Path) -> None:
+    """Removes a folder that other processes may be removing as well: whoever moves it away first does."""
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".damaged-") as away, suppress(FileNotFoundError):
+        folder.rename(Path(away) / folder.name)

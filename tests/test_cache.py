@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 import time
 import warnings
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from rethinkdc.cache import Cache, default_cache_folder
-from rethinkdc.storage import MANIFEST
+from rethinkdc.storage import MANIFEST, verify_folder
 
 Build = Callable[[Path, Path], None]
 
@@ -80,6 +81,25 @@ def test_a_damaged_artefact_is_reported_and_rebuilt(tmp_path: Path, damage: Call
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert Cache(tmp_path).find("things", "key") == folder
+
+
+def test_a_damaged_artefact_may_be_removed_by_another_process_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ranks look for an artefact side by side, and each that finds it damaged removes it."""
+    folder = Cache(tmp_path).make("things", "key", writes("one"))
+    (folder / "file").write_text("other")
+
+    def both(found: Path) -> None:
+        try:
+            verify_folder(found)
+        finally:
+            shutil.rmtree(found)
+
+    monkeypatch.setattr("rethinkdc.cache.verify_folder", both)
+    with pytest.warns(UserWarning, match="It is rebuilt"):
+        assert Cache(tmp_path).find("things", "key") is None
+    assert not list((tmp_path / "things").iterdir())
 
 
 def test_the_working_folder_survives_an_interruption_and_is_removed_at_the_end(tmp_path: Path) -> None:
