@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from rethinkdc import gradient_matching
 from rethinkdc.compressed import CompressedSet
@@ -14,7 +16,8 @@ from rethinkdc.errors import DivergedImagesError, RequestError, UnsupportedError
 from rethinkdc.inversion.matching import embedding
 from rethinkdc.models import build_seeded
 from rethinkdc.testing import context, images
-from rethinkdc.types import Budget
+from rethinkdc.types import Budget, ViewKey
+from rethinkdc.views import DifferentiableViews, Dsa
 
 NETWORK = "network=[convnet:depth=1,width=4]"
 
@@ -110,3 +113,51 @@ def test_images_that_diverge_are_an_error_that_says_where(method: str, where: st
     with pytest.raises(DivergedImagesError, match=f"{where}.* iteration 2 of 4") as caught:
         made(tmp_path, f"{method},{NETWORK}")
     assert caught.value.step == 1
+
+
+@pytest.mark.parametrize("method", ["dc", "dsa"])
+def test_gradient_matching_is_the_papers_loop(method: str, tmp_path: Path) -> None:
+    """DC's algorithm written out: one step for all classes, momentum throughout, and the network trained in between."""
+    surroundings, batch, mean, std = here(tmp_path), 5, 0.305, 0.376
+    found = made(tmp_path, f"{method}:iterations=2,outer=3,inner=2,network_lr=0.5,batch={batch},init=real,{NETWORK}")
+    ops = [Dsa()] if method == "dsa" else []
+    alike, apart = (DifferentiableViews(ops, size=8, shared=shared) for shared in (True, False))
+
+    def real(label: int, count: int, *names: str | int) -> Tensor:
+        order = torch.randperm(12, generator=surroundings.generator("set", *names))[:count]
+        return surroundings.data.canvases(order + 12 * label, 8).float().div(255).sub(mean).div(std)
+
+    def gradients(network: nn.Module, shown: Tensor, label: int) -> tuple[Tensor, ...]:
+        loss = F.cross_entropy(network(shown), torch.full((len(shown),), label))
+        return torch.autograd.grad(loss, list(network.parameters()), create_graph=True)
+
+    targets = torch.arange(3).repeat_interleave(2)
+    start = torch.cat([real(label, 2, "init", label) for label in range(3)])
+    images, speed = start, torch.zeros_like(start)
+    for iteration in range(2):
+        seed = surroundings.seeds.of("set", "network", iteration)
+        network = build_seeded(surroundings.method("model", "convnet:depth=1,width=4"), 3, 8, seed)
+        trainer = torch.optim.SGD(network.parameters(), lr=0.5)
+        for step in range(3):
+            images = images.detach().requires_grad_()
+            distance = torch.zeros(())
+            for label in range(3):
+                key = ViewKey(surroundings.seeds.of("set", "views", label), iteration, step)
+                many = alike.render(real(label, batch, "real", label, iteration, step), key)
+                few = alike.render(images[targets == label], key)
+                pairs = zip(gradients(network, many, label), gradients(network, few, label), strict=True)
+                for a, b in [(one.detach().flatten(1), other.flatten(1)) for one, other in pairs if one.ndim > 1]:
+                    distance = distance + (1 - (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1) + 1e-6)).sum()
+            speed = 0.5 * speed + torch.autograd.grad(distance, images)[0]
+            images = images.detach() - 0.1 * speed
+            for epoch in range(2 if step < 2 else 0):
+                order = torch.randperm(6, generator=surroundings.generator("set", "order", iteration, step, epoch))
+                for place, rows in enumerate(order.split(batch)):
+                    key = ViewKey(surroundings.seeds.of("set", "inner", iteration, step), epoch, place)
+                    trainer.zero_grad()
+                    F.cross_entropy(network(apart.render(images[rows], key)), targets[rows]).backward()
+                    trainer.step()
+    pixels, before = ((some * std + mean).clamp(0, 1) * 255 for some in (images, start))
+    stored = found.canvases(torch.arange(6), 8).float()
+    assert float((stored - pixels).abs().max()) <= 0.51
+    assert float((stored - before).abs().max()) > 5
