@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -24,6 +25,7 @@ PATIENCE = "RETHINKDC_RANK_PATIENCE"
 _PATIENCE = 120.0
 _POLL = 0.2
 _SESSION = ("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "WORLD_SIZE")
+_LOOPBACK = ("", "localhost", "127.0.0.1", "::1")
 _T = TypeVar("_T")
 _held: dict[Path, Any] = {}
 
@@ -72,16 +74,27 @@ def join(home: Path) -> None:
 
     Args:
         home: the cache folder that all ranks share.
+
+    Raises:
+        RankError: another process is this rank, and has not ended.
     """
     if world() == 1:
         return
     path = _lock_of(home, rank())
     if path not in _held:
-        from filelock import FileLock
+        from filelock import FileLock, Timeout
 
         path.parent.mkdir(parents=True, exist_ok=True)
-        held = FileLock(str(path))
-        held.acquire()
+        held, patience = FileLock(str(path)), _seconds()
+        try:
+            # Not at once: a rank that asks whether this one lives holds the lock for a moment.
+            held.acquire(timeout=patience)
+        except Timeout:
+            raise RankError(
+                f"Another process has been rank {rank()} of {world()} on the cache {home} for {patience:.0f} s. Is it "
+                "left of an earlier launch? Two launches at one time need ports or ids of their own: "
+                "torchrun --standalone, --master-port or --rdzv-id."
+            ) from None
         _held[path] = held
 
 
@@ -97,7 +110,7 @@ def wait_for(found: Callable[[], _T | None], home: Path, needed: Callable[[], It
     Raises:
         RankError: one of them is missing: it has ended, or never started.
     """
-    patience = float(os.environ.get(PATIENCE, _PATIENCE))
+    patience = _seconds()
     since: dict[int, float] = {}
     before: set[int] = set()
     while True:
@@ -120,6 +133,15 @@ def wait_for(found: Callable[[], _T | None], home: Path, needed: Callable[[], It
         time.sleep(_POLL)
 
 
+def _seconds() -> float:
+    """The patience of :data:`PATIENCE`."""
+    given = os.environ.get(PATIENCE, _PATIENCE)
+    try:
+        return max(0.0, float(given))
+    except ValueError:
+        raise RequestError(f"{PATIENCE} must be a number of seconds; found {given!r}.") from None
+
+
 def _place() -> tuple[int, int]:
     given = os.environ.get("RANK"), os.environ.get("WORLD_SIZE")
     if None in given:
@@ -134,8 +156,11 @@ def _place() -> tuple[int, int]:
 
 
 def _lock_of(home: Path, which: int) -> Path:
-    """One file for each rank of one launch: two launches at one time differ in their port or id."""
+    """One file for each rank of one launch: two launches at one time differ in their port or id, or in the machine."""
     session = "/".join(os.environ.get(name, "") for name in _SESSION)
+    if os.environ.get("MASTER_ADDR", "") in _LOOPBACK:
+        # All ranks are on one machine, and others that share the cache may use the same port.
+        session += "/" + socket.gethostname()
     return home / "locks" / "ranks" / f"{hashlib.sha256(session.encode()).hexdigest()[:16]}-{which}.lock"
 
 

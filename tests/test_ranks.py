@@ -293,6 +293,36 @@ def test_another_launch_at_the_same_time_is_another_session(tmp_path: Path, monk
             pass
 
 
+def test_launches_on_two_machines_with_a_port_of_the_same_number_are_two_sessions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless they have a common address, which several machines of one launch do."""
+    as_rank(monkeypatch, "1", "2")
+    for address, expected in (("127.0.0.1", 2), ("10.0.0.1", 3)):
+        monkeypatch.setenv("MASTER_ADDR", address)
+        for machine in ("one", "two"):
+            monkeypatch.setattr("socket.gethostname", lambda machine=machine: machine)
+            ranks.join(tmp_path)
+        assert len(list((tmp_path / "locks" / "ranks").iterdir())) == expected
+
+
+def test_a_rank_whose_place_is_taken_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_rank(monkeypatch, "1", "2")
+    ranks.join(tmp_path)
+    kept = dict(ranks._held)
+    ranks._held.clear()
+    monkeypatch.setenv(ranks.PATIENCE, "0.2")
+    with pytest.raises(RankError, match=r"Another process has been rank 1 of 2 on the cache .*--master-port"):
+        ranks.join(tmp_path)
+    ranks._held.update(kept)
+
+
+def test_a_patience_that_is_no_number_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ranks.PATIENCE, "long")
+    with pytest.raises(RequestError, match="RETHINKDC_RANK_PATIENCE must be a number of seconds; found 'long'"):
+        ranks.wait_for(lambda: None, tmp_path, list, "it")
+
+
 def test_ranks_need_a_cache_that_they_can_write_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     as_rank(monkeypatch, "0", "2")
     (tmp_path / "file").touch()
