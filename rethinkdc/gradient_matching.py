@@ -23,6 +23,7 @@ from rethinkdc.method import OfKind, Reference
 from rethinkdc.models import build_seeded
 from rethinkdc.storage import digest
 from rethinkdc.training.checkpoint import load_checkpoint, save_checkpoint
+from rethinkdc.training.noise import reproducible, seed_noise
 from rethinkdc.types import Budget, Images, ViewKey
 from rethinkdc.views import DifferentiableViews, Dsa
 
@@ -108,7 +109,10 @@ class _Matching:
         optimizer = torch.optim.SGD([images], lr=self.method.lr, momentum=self.method.momentum)
         first = self._restore(images, optimizer)
         saved = time.perf_counter()
-        with self.context.progress.task(self.method.name, self.method.iterations) as done:
+        with (
+            reproducible(self.context.device),
+            self.context.progress.task(self.method.name, self.method.iterations) as done,
+        ):
             done(first)
             for iteration in range(first, self.method.iterations):
                 self._iterate(iteration, images, optimizer)
@@ -121,6 +125,7 @@ class _Matching:
     def _iterate(self, iteration: int, images: Tensor, optimizer: torch.optim.Optimizer) -> None:
         model = self.context.method("model", self.method.network)
         seed = self.context.seeds.of("set", "network", iteration)
+        seed_noise(self.context.seeds.of("set", "noise", iteration), self.context.device)
         network = build_seeded(model, self.budget.classes, self.budget.size, seed).to(self.context.device).train()
         trainer = torch.optim.SGD(network.parameters(), lr=self.method.network_lr)
         for step in range(self.outer):

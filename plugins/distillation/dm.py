@@ -20,6 +20,7 @@ from rethinkdc.inversion.parts import finished, part
 from rethinkdc.inversion.real import RealImages
 from rethinkdc.method import Method, OfKind, Reference
 from rethinkdc.models import build_seeded
+from rethinkdc.training.noise import reproducible, seed_noise
 from rethinkdc.types import Budget, Images, ViewKey
 from rethinkdc.views import DifferentiableViews, Dsa
 
@@ -64,8 +65,9 @@ class DM(Compressor):
             )
             name = f"class {index + 1} of {budget.classes}"
             losses = torch.zeros(self.iterations, device=context.device)
-            with context.progress.task(name, self.iterations) as done:
+            with reproducible(context.device), context.progress.task(name, self.iterations) as done:
                 for iteration in range(self.iterations):
+                    seed_noise(context.seeds.of("set", "noise", index, iteration), context.device)
                     network = self._network(iteration, budget, context)
                     draws = context.generator("set", "real", index, iteration)
                     batch = real.images(real.rows(index, self.batch, draws))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -60,6 +62,27 @@ def test_a_set_has_its_budget_and_follows_the_set_seed_alone(method: str, tmp_pa
     assert 0 <= found.card.rounding_error <= 0.5 / 255 + 1e-9
     again = made(tmp_path / "two", f"{method},{NETWORK}", ipc=3)
     assert torch.equal(found.canvases(torch.arange(9), 8), again.canvases(torch.arange(9), 8))
+
+
+@pytest.mark.parametrize("method", ["dm:iterations=2", "dc:iterations=2,outer=2,inner=1"])
+def test_what_a_network_draws_follows_the_set_seed_too(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dropout draws from torch's global generator, which is as it was afterwards."""
+
+    def build(*given: Any) -> nn.Module:
+        network = build_seeded(*given)
+        return nn.Sequential(network[:-1], nn.Dropout(), network[-1])  # type: ignore[index]
+
+    for module in (gradient_matching, sys.modules[type(here(tmp_path).method("compressor", "dm")).__module__]):
+        monkeypatch.setattr(module, "build_seeded", build)
+    found = []
+    for folder in ("one", "two"):
+        torch.rand(3)
+        before = torch.get_rng_state()
+        found.append(made(tmp_path / folder, f"{method},{NETWORK}").canvases(torch.arange(6), 8))
+        assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(*found)
 
 
 def test_augmentation_is_what_parts_dsa_from_dc(tmp_path: Path) -> None:
