@@ -162,7 +162,8 @@ def _picture(canvas: Tensor, side: int) -> Image.Image:
 
 
 def _shortened(name: str, font: _Font) -> str:
-    text = _printable(name, font)
+    # No letter is narrower than a pixel, and what follows need not be measured again and again.
+    text = _printable(name, font)[:_NAMES]
     while len(text) > 1 and _width(text, font) > _NAMES:
         text = text.removesuffix("...")[:-1] + "..."
     return text

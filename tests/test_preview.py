@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 import rethinkdc as rdc
+from rethinkdc import preview
 from rethinkdc.compressed import Card, CompressedSet
 from rethinkdc.errors import RequestError
 from rethinkdc.preview import check_preview, contact_sheet, write_preview
@@ -88,6 +89,18 @@ def test_long_names_and_names_in_any_script_are_drawn() -> None:
     names = ("a very long name of a class that would push every picture out of sight", "ü", "猫")
     sheet = contact_sheet(coloured(names=names))
     assert sheet.width < 160 + 3 * 72 + 20
+
+
+def test_a_name_of_any_length_is_cut_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[str] = []
+
+    def width(text: str, font: object) -> int:
+        measured.append(text)
+        return len(text) * 6
+
+    monkeypatch.setattr(preview, "_width", width)
+    contact_sheet(coloured(names=("x" * 20_000, "b", "c")))
+    assert max(map(len, measured)) < 200
 
 
 @pytest.mark.parametrize("size", [None, 8])
