@@ -18,18 +18,18 @@ from rethinkdc.errors import DivergedImagesError, RequestError, UnsupportedError
 from rethinkdc.inversion.matching import embedding
 from rethinkdc.models import build_seeded
 from rethinkdc.testing import context, images
-from rethinkdc.types import Budget, ViewKey
+from rethinkdc.types import Budget, Seeds, ViewKey
 from rethinkdc.views import DifferentiableViews, Dsa
 
 NETWORK = "network=[convnet:depth=1,width=4]"
 
 
-def here(folder: Path) -> Context:
-    return context(folder, data=images(classes=3, per_class=12, size=8), protocol="digits-hard")
+def here(folder: Path, seeds: Seeds | None = None) -> Context:
+    return context(folder, data=images(classes=3, per_class=12, size=8), protocol="digits-hard", seeds=seeds)
 
 
-def made(folder: Path, method: str, ipc: int = 2) -> CompressedSet:
-    surroundings = here(folder)
+def made(folder: Path, method: str, ipc: int = 2, seeds: Seeds | None = None) -> CompressedSet:
+    surroundings = here(folder, seeds)
     return surroundings.compress(method, surroundings.data, Budget(ipc=ipc, classes=3, size=8))
 
 
@@ -60,8 +60,10 @@ def test_a_set_has_its_budget_and_follows_the_set_seed_alone(method: str, tmp_pa
     assert found.histogram() == [3, 3, 3]
     assert bool((found.sources == -1).all())
     assert 0 <= found.card.rounding_error <= 0.5 / 255 + 1e-9
-    again = made(tmp_path / "two", f"{method},{NETWORK}", ipc=3)
-    assert torch.equal(found.canvases(torch.arange(9), 8), again.canvases(torch.arange(9), 8))
+    others = Seeds(set=0, proxy=1, teacher=1, labels=1, student=1)
+    for folder, seeds, same in (("two", others, True), ("three", Seeds(set=1), False)):
+        again = made(tmp_path / folder, f"{method},{NETWORK}", ipc=3, seeds=seeds)
+        assert torch.equal(found.canvases(torch.arange(9), 8), again.canvases(torch.arange(9), 8)) == same
 
 
 @pytest.mark.parametrize("method", ["dm:iterations=2", "dc:iterations=2,outer=2,inner=1"])
