@@ -23,10 +23,14 @@ def densification(images: Tensor, tau: float = 4.0) -> Tensor:
         tau: temperature of the smoothed form.
 
     Returns:
-        A scalar, at least 0; 0 for one image of each class.
+        A scalar, at least 0; 0 for one image of each class; not finite where images are not.
     """
     rows = _pooled(images.flatten(0, 1)).flatten(1).unflatten(0, images.shape[:2])
-    found = torch.linalg.eigvalsh(rows @ rows.mT)
+    products = rows @ rows.mT
+    if not bool(torch.isfinite(products).all()):
+        # Of images that diverged the loss is to tell; eigvalsh would raise an error of its own.
+        return products.sum()
+    found = torch.linalg.eigvalsh(products)
     smooth = (found.detach() / tau).log_softmax(dim=1)
     return F.kl_div(found.log_softmax(dim=1), smooth, reduction="sum", log_target=True)
 

@@ -69,6 +69,14 @@ def test_one_image_of_a_class_and_equal_eigenvalues_have_no_gradient_and_no_nan(
         assert bool(gradient.isfinite().all())
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_images_that_are_not_finite_make_a_loss_that_is_not(value: float) -> None:
+    """Of four images: the eigenvalues of two are NaN, those of more an error."""
+    images = torch.randn((2, 4, 3, 8, 8), generator=generator(0))
+    images[1, 2, 0, 0, 0] = value
+    assert not bool(densification(images).isfinite())
+
+
 @pytest.mark.parametrize("size", [64, 96, 40])
 def test_large_images_are_pooled_to_32_px(size: int) -> None:
     images = torch.randn((2, 3, 3, size, size), generator=generator(0)) / 10
