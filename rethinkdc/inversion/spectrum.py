@@ -26,7 +26,7 @@ def densification(images: Tensor, tau: float = 4.0) -> Tensor:
         A scalar, at least 0; 0 for one image of each class; not finite where images are not.
     """
     rows = _pooled(images.flatten(0, 1)).flatten(1).unflatten(0, images.shape[:2])
-    products = rows @ rows.mT
+    products: Tensor = rows @ rows.mT
     if not bool(torch.isfinite(products).all()):
         # Of images that diverged the loss is to tell; eigvalsh would raise an error of its own.
         return products.sum()
