@@ -24,6 +24,7 @@ from rethinkdc.models import build_seeded
 from rethinkdc.storage import digest
 from rethinkdc.training.checkpoint import load_checkpoint, save_checkpoint
 from rethinkdc.training.noise import reproducible, seed_noise
+from rethinkdc.training.teacher import full_precision
 from rethinkdc.types import Budget, Images, ViewKey
 from rethinkdc.views import DifferentiableViews, Dsa
 
@@ -110,6 +111,7 @@ class _Matching:
         first = self._restore(images, optimizer)
         saved = time.perf_counter()
         with (
+            full_precision(self.context.device),
             reproducible(self.context.device),
             self.context.progress.task(self.method.name, self.method.iterations) as done,
         ):

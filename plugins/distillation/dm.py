@@ -21,6 +21,7 @@ from rethinkdc.inversion.real import RealImages
 from rethinkdc.method import Method, OfKind, Reference
 from rethinkdc.models import build_seeded
 from rethinkdc.training.noise import reproducible, seed_noise
+from rethinkdc.training.teacher import full_precision
 from rethinkdc.types import Budget, Images, ViewKey
 from rethinkdc.views import DifferentiableViews, Dsa
 
@@ -65,7 +66,11 @@ class DM(Compressor):
             )
             name = f"class {index + 1} of {budget.classes}"
             losses = torch.zeros(self.iterations, device=context.device)
-            with reproducible(context.device), context.progress.task(name, self.iterations) as done:
+            with (
+                full_precision(context.device),
+                reproducible(context.device),
+                context.progress.task(name, self.iterations) as done,
+            ):
                 for iteration in range(self.iterations):
                     seed_noise(context.seeds.of("set", "noise", index, iteration), context.device)
                     network = self._network(iteration, budget, context)

@@ -23,7 +23,7 @@ from rethinkdc.views import Normaliser
 
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
-    """Neither autocast nor TF32 inside: at temperature 20 labels live in the third digit."""
+    """Neither autocast nor TF32 inside: at temperature 20 labels live in the third digit, and images drift apart."""
     cudnn = torch.backends.cudnn
     exact = cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
     with torch.autocast(device.type, enabled=False), exact:
