@@ -169,7 +169,7 @@ WRONG: dict[str, tuple[Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]],
     "too many classes": (lambda images, targets: (images, targets + 5), "class"),
     "not a number": (lambda images, targets: (images.float() / 255 * torch.nan, targets), "float in 0..1"),
     "no images": (lambda images, targets: (images[:0], targets[:0]), "at least one image"),
-    "negative targets": (lambda images, targets: (images, targets - 1), "from 0; found -1"),
+    "negative targets": (lambda images, targets: (images, targets - 1), "from 0, below 1,000,000; found -1"),
     "targets as floats": (lambda images, targets: (images, targets + 0.5), "int64"),
 }
 
