@@ -145,6 +145,7 @@ def test_failures_are_recorded_with_their_reason_and_the_sweep_goes_on(
     assert len(files(tmp_path)) == 9
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_fails_its_own_run_only(
     cli: Callable[..., Any], write: Callable[..., None], install: Callable[..., None], tmp_path: Path
 ) -> None:
