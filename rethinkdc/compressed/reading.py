@@ -10,6 +10,7 @@ from rethinkdc.compressed.set import Card, CompressedSet
 from rethinkdc.compressed.tensor_files import SUFFIXES, UNKNOWN, Form, import_tensors
 from rethinkdc.compressed.tensors import images_per_class
 from rethinkdc.data.image_folder import TRAIN_NAMES, files_below, scan
+from rethinkdc.data.labelled import Labelled
 from rethinkdc.errors import DataError, RequestError
 
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
@@ -36,7 +37,7 @@ def read_set(place: str | Path, form: Form | None = None, cache_folder: Path | N
     if not path.exists() and _HUB.fullmatch(str(place)):
         return _carded(import_hub(str(place), cache_folder), set_name(place))
     if path.is_dir() and (tree := _tree(path)):
-        return _carded(set_of_images(scan(tree), cache_folder), set_name(place))
+        return _carded(set_of_images(tree, cache_folder), set_name(place))
     return _carded(import_folder(path, cache_folder), set_name(place))
 
 
@@ -46,8 +47,8 @@ def set_name(place: str | Path) -> str:
     return path.stem if path.suffix in SUFFIXES else path.name
 
 
-def _tree(folder: Path) -> Path | None:
-    """The folder whose subfolders are classes; None where the folder holds something else."""
+def _tree(folder: Path) -> Labelled | None:
+    """The images of a folder whose subfolders are classes; None where the folder holds something else."""
     if (folder / CARD).exists() or any(file.suffix in (".parquet", ".arrow") for file in files_below(folder)):
         return None
     for root in (*(folder / name for name in TRAIN_NAMES), folder):
@@ -57,7 +58,7 @@ def _tree(folder: Path) -> Path | None:
             except DataError:
                 return None
             if len(found.blobs) and len(found.class_names) > 1:
-                return root
+                return found
     return None
 
 
