@@ -14,8 +14,9 @@ from rethinkdc.errors import RequestError
 
 LabelForm = Literal["logits", "probabilities"]
 
+_FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 _IMAGES = 256
-"""Images that are converted at a time: nothing but the result grows with their number."""
+"""Images, or labels, that are converted at a time: nothing but the result grows with their number."""
 _LEAST = 1e-12
 """Probabilities below it are stored as it: a logit must be finite."""
 _SUM = 0.01
@@ -130,7 +131,7 @@ def to_pixels(images: Tensor, mean: Sequence[float] | None = None, std: Sequence
         if scale is not None:
             raise RequestError("Images of type uint8 are pixels already: leave out the mean and std.")
         return Pixels(images.cpu())
-    if not images.is_floating_point():
+    if images.dtype not in _FLOATS:
         raise RequestError(f"Images must be uint8, or float in 0..1; found {images.dtype}.")
     if scale is None:
         _check_plain(images)
@@ -163,27 +164,32 @@ def as_logits(labels: Tensor, form: LabelForm) -> Tensor:
     Raises:
         RequestError: not finite, or no probabilities although they are said to be.
     """
-    found = labels.detach().to("cpu", torch.float64)
+    parts = enumerate(labels.detach().split(_IMAGES))
+    return torch.cat([_logits(some.to("cpu", torch.float64), form, place * _IMAGES) for place, some in parts])
+
+
+def images_per_class(targets: Tensor) -> int:
+    """The mean over the classes that occur, rounded."""
+    return max(1, round(len(targets) / max(1, len(targets.unique()))))
+
+
+def _logits(found: Tensor, form: LabelForm, first: int) -> Tensor:
+    """:func:`as_logits` of a part, float64, whose first label is that of image ``first``."""
     if not bool(torch.isfinite(found).all()):
         row = int((~torch.isfinite(found)).any(dim=1).nonzero()[0])
-        raise RequestError(f"The soft label of image {row} holds values that are not finite.")
+        raise RequestError(f"The soft label of image {first + row} holds values that are not finite.")
     if form == "probabilities":
         sums = found.sum(dim=1)
         wrong = (found < 0).any(dim=1) | ((sums - 1).abs() > _SUM)
         if bool(wrong.any()):
             row = int(wrong.nonzero()[0])
             raise RequestError(
-                f"The soft label of image {row} is no probability of each class: the least is "
+                f"The soft label of image {first + row} is no probability of each class: the least is "
                 f"{float(found[row].min()):.3g}, the sum {float(sums[row]):.3g}. Say logits if they are logits."
             )
         found = found.clamp_min(_LEAST).log()
     found = found - found.max(dim=1, keepdim=True).values
     return found.clamp_min(torch.finfo(torch.float16).min).to(torch.float16)
-
-
-def images_per_class(targets: Tensor) -> int:
-    """The mean over the classes that occur, rounded."""
-    return max(1, round(len(targets) / max(1, len(targets.unique()))))
 
 
 def _fitting(soft: Tensor, count: int, classes: int) -> Tensor:

@@ -15,8 +15,20 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import rethinkdc as rdc
-from rethinkdc.compressed import Card, CompressedSet, Form, LabelForm, read_set, set_name, set_of_tensors
+from rethinkdc.compressed import (
+    Card,
+    CompressedSet,
+    Form,
+    LabelForm,
+    read_set,
+    reading,
+    set_name,
+    set_of_tensors,
+    tensors,
+)
 from rethinkdc.compressed.tensors import as_logits, to_pixels
+from rethinkdc.data.image_folder import scan
+from rethinkdc.data.labelled import Labelled
 from rethinkdc.errors import DataError, RequestError
 from rethinkdc.runner import class_places
 from rethinkdc.types import generator
@@ -67,9 +79,32 @@ def test_more_images_than_are_converted_at_a_time_are_all_converted(monkeypatch:
     assert torch.equal(to_pixels(normalised(BYTES), MEAN, STD).canvases, BYTES)
 
 
+def test_labels_are_converted_in_parts_and_errors_name_the_row_among_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Doubles of all labels would be many times the file: 50,000 of 1,000 classes are 100 MB in float16."""
+    whole = as_logits(LOGITS, "logits")
+    monkeypatch.setattr("rethinkdc.compressed.tensors._IMAGES", 4)
+    seen: list[int] = []
+    real = tensors._logits
+
+    def converted(some: Tensor, form: LabelForm, first: int) -> Tensor:
+        seen.append(len(some))
+        return real(some, form, first)
+
+    monkeypatch.setattr(tensors, "_logits", converted)
+    assert torch.equal(as_logits(LOGITS, "logits"), whole)
+    assert seen == [4, 2]
+    wrong = LOGITS.softmax(1)
+    wrong[5] *= 2
+    with pytest.raises(RequestError, match="image 5 is no probability"):
+        as_logits(wrong, "probabilities")
+    with pytest.raises(RequestError, match="image 4 holds"):
+        as_logits(LOGITS.index_fill(0, torch.tensor(4), torch.nan), "logits")
+
+
 WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "normalised": (lambda: to_pixels(normalised(BYTES)), r"found torch.float32 in -.*--mean .*--std"),
     "bytes with a mean": (lambda: to_pixels(BYTES, MEAN, STD), "pixels already"),
+    "floats of 8 bits": (lambda: to_pixels(BYTES.to(torch.float8_e4m3fn)), "found torch.float8_e4m3fn"),
     "only a mean": (lambda: to_pixels(normalised(BYTES), MEAN), "both, or neither"),
     "two means": (lambda: to_pixels(normalised(BYTES), (0.5, 0.5), STD), "three numbers"),
     "std of 0": (lambda: to_pixels(normalised(BYTES), MEAN, (0.0,)), "positive"),
@@ -323,6 +358,18 @@ def tree(root: Path, names: list[str], per_class: int = 2, size: int = 8) -> Pat
             picture = np.full((size, size, 3), 10 * index + number, dtype=np.uint8)
             Image.fromarray(picture).save(root / name / f"class{index:03d}_id{number:03d}.png")
     return root
+
+
+def test_a_tree_of_images_is_listed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: list[Path] = []
+
+    def scanned(root: Path) -> Labelled:
+        listed.append(root)
+        return scan(root)
+
+    monkeypatch.setattr(reading, "scan", scanned)
+    read_set(tree(tmp_path / "set", ["cat", "dog"]), cache_folder=tmp_path / "cache")
+    assert listed == [tmp_path / "set"]
 
 
 @pytest.mark.parametrize("split", ["", "train"])
