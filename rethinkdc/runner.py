@@ -217,6 +217,8 @@ class Runner:
         self, plan: Plan, context: Context, splits: Splits, make: Callable[[Context, Splits], CompressedSet]
     ) -> Record:
         compressed = make(context, splits)
+        # What follows, the first rank does without the others; they have no part in a finished set at all.
+        context.together = False
         before, fresh = time.perf_counter(), context.costs.get("fresh", 0.0)
         supervision = plan.labeler.prepare(compressed, context)
         # What was made now or long ago tells its own seconds.
@@ -236,10 +238,7 @@ class Runner:
     def _compressed(self, plan: Plan, context: Context, splits: Splits) -> CompressedSet:
         assert plan.compressor is not None
         reference = self.registry.reference(plan.compressor)
-        made = context.compress(reference, splits.train, plan.budget(len(splits.train.class_names)))
-        # What follows, the first rank does without the others.
-        context.together = False
-        return made
+        return context.compress(reference, splits.train, plan.budget(len(splits.train.class_names)))
 
     def _of_first_rank(self, plan: Plan, before: int, force: bool) -> Record:
         """Waits for the record that the first rank writes or finds; ``before``: attempts that were there already."""

@@ -10,16 +10,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from filelock import FileLock
 
+import rethinkdc as rdc
 from rethinkdc import ranks
 from rethinkdc.cache import Cache
 from rethinkdc.context import Context
 from rethinkdc.errors import RequestError
 from rethinkdc.ranks import RankError
+from rethinkdc.registry import Registry
 from rethinkdc.testing import context
 
 PATIENT = "900"
@@ -199,8 +202,6 @@ def test_what_is_no_set_is_the_first_ranks_alone(command: str, monkeypatch: pyte
 
 
 def test_a_sweep_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import rethinkdc as rdc
-
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(RequestError, match="start the sweep once, with --jobs"):
@@ -373,6 +374,34 @@ def test_what_one_rank_makes_under_a_lock_it_makes_alone(tmp_path: Path, monkeyp
     here.artefact("scores", "some", "selection", build("scores"))
     here.artefact("sets", "some", "synthesis", build("sets"), shared=True)
     assert seen == {"scores": [(False, False)], "sets": [(True, True)]}
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_what_follows_the_set_the_first_rank_does_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: bool
+) -> None:
+    """The other ranks end with their share, and have none in a set that was finished before: nobody would answer."""
+    as_rank(monkeypatch, "0", "2")
+    seen: list[bool] = []
+
+    class Stopped(Exception):  # noqa: N818 - no error
+        pass
+
+    def prepare(_: object, __: object, inner: Context) -> None:
+        seen.append(inner.together)
+        raise Stopped
+
+    def work() -> None:
+        surroundings: dict[str, Any] = {"records": tmp_path / "records", "cache_dir": tmp_path / "cache"}
+        if finished:
+            rdc.evaluate(torch.rand(10, 3, 8, 8), torch.arange(10), dataset="digits", device="cpu", **surroundings)
+        else:
+            rdc.run("random", dataset="digits", ipc=1, device="cpu", **surroundings)
+
+    monkeypatch.setattr(type(Registry().build("labeler", "hard")), "prepare", prepare)
+    with pytest.raises(Stopped):
+        work()
+    assert seen == [False]
 
 
 def test_making_a_part_is_done_alone(tmp_path: Path) -> None:
