@@ -205,6 +205,10 @@ def test_show_tells_what_a_method_would_use_on_a_dataset_and_why(cli: Callable[.
     assert shown["settings"]["iterations"]["value"] == 4000
     assert shown["settings"]["roll"]["value"] == [0, 32]
     assert "8 px" in json.loads(cli("show", "cda", "-d", "digits", "--json").out)["settings"]["lr"]["source"]
+    text = cli("show", "gvbsm", "--dataset", "cifar10").out
+    assert "recover.sh for CIFAR-10" in " ".join(text.split())
+    several = cli("show", "edc:teachers=[trained,trained:model=convnet]", "--dataset", "cifar10", "--json").out
+    assert json.loads(several)["settings"]["teachers"]["value"] == ["trained", "trained:model=convnet"]
     refused = cli("show", "pca", "--dataset", "digits")
     assert refused.code == 2
     assert "No parameter of pca depends on the dataset" in refused.err
