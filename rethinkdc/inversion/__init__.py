@@ -2,7 +2,7 @@
 
 from rethinkdc.inversion.batchnorm import BatchNormMatching, matchable, running_statistics
 from rethinkdc.inversion.channels import ChannelStatistics, channel_statistics
-from rethinkdc.inversion.convolution import CONVOLUTION, patch_moments, patches
+from rethinkdc.inversion.convolution import CONVOLUTION, patch_moments, patch_statistics, patches
 from rethinkdc.inversion.matched import Goal, Smoothing, StatisticsMatching, Targets
 from rethinkdc.inversion.moments import Moments, MovingMoments, SampleMoments
 from rethinkdc.inversion.optimise import cosine_rate, normalised_range, optimise
@@ -43,6 +43,7 @@ __all__ = [
     "normalised_range",
     "optimise",
     "patch_moments",
+    "patch_statistics",
     "patches",
     "recover",
     "recover_by_turns",

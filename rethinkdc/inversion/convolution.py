@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from rethinkdc.inversion.channels import ChannelStatistics, channel_statistics
 from rethinkdc.inversion.moments import SampleMoments
 from rethinkdc.inversion.statistics import Kind, channel_moments
 from rethinkdc.views.matrix import resampling
@@ -30,12 +31,30 @@ def patch_moments(given: Tensor, side: int) -> SampleMoments:
     Returns:
         Two float32 [B, k], k = ceil(h / q) * ceil(w / q) patches, row by row; of c * q * q values each.
     """
-    rows, columns = (-(-length // side) for length in given.shape[2:])
-    given = _resampled(given.float(), rows * side, columns * side)
+    given, rows, columns = _on_grid(given, side)
     # Channels last, as networks have them here: a patch is then made of runs of memory.
     patches = given.permute(0, 2, 3, 1).unflatten(2, (columns, side)).unflatten(1, (rows, side)).transpose(2, 3)
     variance, mean = torch.var_mean(patches.flatten(3).flatten(1, 2), dim=2, correction=0)
     return SampleMoments(given.shape[1] * side**2, mean, variance)
+
+
+def patch_statistics(given: Tensor, side: int) -> ChannelStatistics:
+    """What :func:`patch_moments` says of all images together: float32 [k] both, with gradients of the first order.
+
+    The pixels of one place, of all images and channels, are first taken as one channel of :func:`channel_statistics`,
+    whose backward pass is a third of the time of autograd's; then the places of a patch are joined exactly.
+    """
+    given, rows, columns = _on_grid(given, side)
+    found = channel_statistics(given.permute(0, 2, 3, 1).flatten(1, 2).unsqueeze(3))
+    means, variances = (part.view(rows, side, columns, side).transpose(1, 2).flatten(2).flatten(0, 1) for part in found)
+    between, mean = torch.var_mean(means, dim=1, correction=0)
+    return ChannelStatistics(mean, variances.mean(dim=1) + between)
+
+
+def _on_grid(given: Tensor, side: int) -> tuple[Tensor, int, int]:
+    """The input at a size that the grid divides, float32, and the patches down and across."""
+    rows, columns = (-(-length // side) for length in given.shape[2:])
+    return _resampled(given.float(), rows * side, columns * side), rows, columns
 
 
 def _resampled(given: Tensor, height: int, width: int) -> Tensor:
@@ -56,4 +75,6 @@ CONVOLUTION = Kind("convolution", is_convolution, channel_moments)
 
 def patches(side: int) -> Kind:
     """The patches of ``side`` x ``side`` pixels of what convolutions are given."""
-    return Kind(f"patches-{side}", is_convolution, partial(patch_moments, side=side))
+    return Kind(
+        f"patches-{side}", is_convolution, partial(patch_moments, side=side), partial(patch_statistics, side=side)
+    )

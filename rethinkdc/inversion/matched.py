@@ -125,7 +125,7 @@ class StatisticsMatching:
         def see(_: nn.Module, given: tuple[Tensor, ...]) -> None:
             if name not in self._left_out:
                 for kind in kinds:
-                    self._seen[kind.name, name] = kind.measure(given[0]).joined()
+                    self._seen[kind.name, name] = kind.overall(given[0])
 
         return see
 

@@ -28,11 +28,6 @@ class SampleMoments(NamedTuple):
     mean: Tensor
     variance: Tensor
 
-    def joined(self) -> ChannelStatistics:
-        """Of all images together, with gradients: [k] both; every image has as many values, so that this is exact."""
-        between, mean = torch.var_mean(self.mean, dim=0, correction=0)
-        return ChannelStatistics(mean, self.variance.mean(dim=0) + between)
-
 
 @dataclass
 class Moments:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from rethinkdc.inversion.batchnorm import is_matchable
+from rethinkdc.inversion.channels import ChannelStatistics, channel_statistics
 from rethinkdc.inversion.moments import Moments, SampleMoments
 
 Gathered = dict[str, dict[str, Moments]]
@@ -27,11 +28,13 @@ class Kind:
         name: tells it from the others of a pass.
         looks_at: whether it looks at the input of a layer.
         measure: k numbers per image of an input [B, c, h, w], for any batch size; k is the layer's own.
+        overall: the same k numbers of all images together, through which gradients flow, of the first order only.
     """
 
     name: str
     looks_at: Callable[[nn.Module], bool]
     measure: Callable[[Tensor], SampleMoments]
+    overall: Callable[[Tensor], ChannelStatistics] = channel_statistics
 
 
 def channel_moments(given: Tensor) -> SampleMoments:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rethinkdc.inversion import CONVOLUTION, channel_moments, gather, patch_moments, patches
+from rethinkdc.inversion import CONVOLUTION, gather, patch_moments, patch_statistics, patches
 from rethinkdc.types import generator
 
 
@@ -40,7 +40,7 @@ def test_patches_are_those_of_a_loop_also_where_the_grid_needs_more_pixels(
     height: int, width: int, side: int, layout: torch.memory_format
 ) -> None:
     images = given(height, width).contiguous(memory_format=layout)
-    found = patch_moments(images, side).joined()
+    found = patch_statistics(images, side)
     means, variances = by_hand(images, side)
     assert torch.allclose(found.mean.double(), torch.tensor(means).double(), rtol=1e-5, atol=1e-5)
     assert torch.allclose(found.variance.double(), torch.tensor(variances).double(), rtol=1e-4, atol=1e-4)
@@ -56,18 +56,18 @@ def test_patches_of_one_image_are_its_own() -> None:
         assert found.variance[index].tolist() == pytest.approx(variances, rel=1e-4)
 
 
-def test_channels_of_images_join_to_those_of_all_pixels() -> None:
+def test_channels_of_all_images_are_those_of_all_pixels() -> None:
     images = given(6, 5)
-    found = channel_moments(images).joined()
+    found = CONVOLUTION.overall(images)
     values = images.double().permute(1, 0, 2, 3).flatten(1)
     assert torch.allclose(found.mean.double(), values.mean(dim=1))
     assert torch.allclose(found.variance.double(), values.var(dim=1, correction=0), rtol=1e-5)
 
 
 def test_gradients_of_statistics_are_right() -> None:
-    """Against those of the same statistics by plain functions; the moments are float32."""
+    """Against those of the same statistics by plain functions, in float32."""
     images = given(5, 6).requires_grad_()
-    mean, variance = patch_moments(images, 4).joined()
+    mean, variance = patch_statistics(images, 4)
     (found,) = torch.autograd.grad((mean * variance).sum(), images)
     cut = F.interpolate(images, (8, 8), mode="bilinear").unfold(2, 4, 4).unfold(3, 4, 4)
     parts = cut.permute(2, 3, 0, 1, 4, 5).flatten(2).flatten(0, 1)

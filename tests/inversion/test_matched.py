@@ -13,8 +13,7 @@ from rethinkdc.inversion import (
     Goal,
     Smoothing,
     StatisticsMatching,
-    channel_moments,
-    patch_moments,
+    patch_statistics,
     patches,
     running_statistics,
 )
@@ -65,12 +64,18 @@ def off(found: tuple[Tensor, Tensor], target: ChannelStatistics) -> Tensor:
     return distance
 
 
+def channels(given: Tensor) -> ChannelStatistics:
+    """By autograd's own functions."""
+    variance, mean = torch.var_mean(given, dim=(0, 2, 3), correction=0)
+    return ChannelStatistics(mean, variance)
+
+
 def by_hand(shown: dict[str, Tensor], targets: dict[str, dict[str, ChannelStatistics]], first: float = 10.0) -> Tensor:
     loss = torch.zeros(())
     for kind, layers in targets.items():
         for name, target in layers.items():
-            measured = patch_moments(shown[name], 4) if kind == "patches-4" else channel_moments(shown[name])
-            loss = loss + (first if name == "0" else 1.0) * off(measured.joined(), target)
+            measured = patch_statistics(shown[name], 4) if kind == "patches-4" else channels(shown[name])
+            loss = loss + (first if name == "0" else 1.0) * off(measured, target)
     return loss
 
 
@@ -142,8 +147,8 @@ def test_layers_that_are_left_out_count_nothing_and_their_averages_stay() -> Non
         matching.leave_out({"0"})
         module(images(7))
         # Nothing of the first layer, and no multiplier for the second in its place.
-        seven = channel_moments(given_to(module, images(7))["3"]).joined()
-        start = channel_moments(first["3"]).joined()
+        seven = channels(given_to(module, images(7))["3"])
+        start = channels(first["3"])
         smooth = (0.8 * start.mean + 0.2 * seven.mean, 0.8 * start.variance + 0.2 * seven.variance)
         assert float(matching.loss()) == pytest.approx(float(off(smooth, targets["convolution"]["3"])), rel=1e-4)
         matching.leave_out({"0", "3"})
@@ -151,9 +156,9 @@ def test_layers_that_are_left_out_count_nothing_and_their_averages_stay() -> Non
         assert float(matching.loss()) == 0.0
         matching.leave_out(())
         module(images(2))
-        before, now = (channel_moments(layers["0"]).joined() for layers in (first, second))
+        before, now = (channels(layers["0"]) for layers in (first, second))
         smooth_first = (0.8 * before.mean + 0.2 * now.mean, 0.8 * before.variance + 0.2 * now.variance)
-        latest = channel_moments(second["3"]).joined()
+        latest = channels(second["3"])
         again = tuple(0.8 * old + 0.2 * new for old, new in zip(smooth, latest, strict=True))
         expected = 10 * off(smooth_first, targets["convolution"]["0"]) + off(again, targets["convolution"]["3"])  # type: ignore[arg-type]
         assert float(matching.loss()) == pytest.approx(float(expected), rel=1e-4)
@@ -167,8 +172,8 @@ def test_a_smoothed_loss_has_the_value_of_the_average_and_the_gradient_of_the_ba
         matching.loss()
         module(shown)
         (found,) = torch.autograd.grad(matching.loss(), shown)
-    target, now = targets["convolution"]["0"], channel_moments(shown).joined()
-    before = channel_moments(images(1)).joined()
+    target, now = targets["convolution"]["0"], channels(shown)
+    before = channels(images(1))
     # The norm's gradient at the average, times that of the statistic by the pixels: undamped.
     pulls = []
     for old, new, aim in zip(before, now, target, strict=True):
