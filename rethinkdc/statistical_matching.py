@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from rethinkdc.compressed import CompressedSet
 from rethinkdc.context import Context
-from rethinkdc.contracts import Compressor
 from rethinkdc.errors import UnsupportedError
 from rethinkdc.gathering import class_statistics
 from rethinkdc.inversion import (
@@ -21,39 +18,21 @@ from rethinkdc.inversion import (
     Gathered,
     Goal,
     Kind,
-    Preset,
-    Rounds,
-    Setting,
+    Recipe,
     StatisticsMatching,
     Turn,
-    normalised_range,
     patches,
-    recover_by_turns,
-    resolve,
     running_statistics,
 )
-from rethinkdc.inversion.parts import finished, part
-from rethinkdc.inverting import Batch, noise, require_size
 from rethinkdc.method import OfKind, Reference
-from rethinkdc.protocol import Protocol
-from rethinkdc.training.teacher import Teacher, full_precision
-from rethinkdc.types import Budget, Images, ViewKey
-from rethinkdc.views import CropPad, DifferentiableViews, Flip, RandomResizedCrop, ViewOp, uniforms
+from rethinkdc.recovering import Batch, Beginning, Recovering, Work, noise, require_size
+from rethinkdc.training.teacher import Teacher
+from rethinkdc.types import Budget
+from rethinkdc.views import CropPad, Flip, RandomResizedCrop, ViewOp, uniforms
 
 Crop = Literal["resized", "padded", "whole"]
-Begin = Callable[[Batch, int], Tensor]
+Start = Callable[[Batch, int], Tensor]
 """Where a batch begins, by its number: [B, 3, S, S], normalised for the first teacher."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """All that a set is made from; ``values`` are the resolved parameters."""
-
-    context: Context
-    data: Images
-    budget: Budget
-    teachers: Sequence[Teacher]
-    values: Mapping[str, Any]
 
 
 class Real(NamedTuple):
@@ -63,24 +42,19 @@ class Real(NamedTuple):
     overall: Goal
 
 
-class StatisticalMatching(Compressor):
+class StatisticalMatching(Recovering):
     """Base of compressors that optimise images until several teachers, in turn, see real images' statistics in them.
 
-    A part of the set is one batch of whole classes. Images are kept, cropped and clamped in the normalisation of the
-    first teacher, and shown to each in its own. Matched are the inputs of BatchNorm layers and, by channel and by
-    patch, of convolutions, so that teachers need no BatchNorm. A subclass says what they should be, where images begin,
-    and what else counts. ``presets`` holds the values that its paper gives for each dataset.
+    A batch is of whole classes. Images are kept, cropped and clamped in the normalisation of the first teacher, and
+    shown to each in its own. Matched are the inputs of BatchNorm layers and, by channel and by patch, of convolutions,
+    so that teachers need no BatchNorm. A subclass says what they should be, where images begin, and what else counts.
 
     Attributes:
         by_class: whether real statistics are gathered class by class.
     """
 
-    family: ClassVar[str] = "distillation"
-    presets: ClassVar[Mapping[str, Preset]]
     by_class: ClassVar[bool] = False
 
-    iterations: int | None = Field(default=None, ge=1, description="T, steps of each image; none = the paper's.")
-    lr: float | None = Field(default=None, gt=0, description="Adam's first learning rate; none = the paper's.")
     weight: float | None = Field(
         default=None, ge=0, description="Weight of the statistics beside the cross-entropy; none = the paper's."
     )
@@ -104,9 +78,6 @@ class StatisticalMatching(Compressor):
         default=None, gt=0, le=1, description="Smallest share of the canvas in a resized crop; none = the paper's."
     )
     flip: bool = Field(default=True, description="Random flips, of each step and where statistics are taken.")
-    views: Literal["shared", "per-image"] = Field(
-        default="shared", description="One draw of the views for the batch, as the papers' code, or for each image."
-    )
     statistics: Crop | None = Field(
         default=None,
         description="Views of the training images that statistics are taken of; whole = as the teacher is tested; "
@@ -125,18 +96,11 @@ class StatisticalMatching(Compressor):
             raise ValueError("teachers=[] names nobody; leave it out for the protocol's teacher")
         return self
 
-    def rows_per_canvas(self) -> int:
-        return 0
-
-    def settings(self, protocol: Protocol) -> dict[str, Setting]:
-        """Every parameter's value under a protocol, and where it comes from."""
-        return resolve(self, self.presets, protocol.store.size, protocol.data.classes)
-
     # -- what a subclass may change --------------------------------------------------------------------------------
 
-    def begin(self, work: Work) -> Begin:
+    def starting(self, work: Work) -> Start:
         """Where batches begin; called once before the first: unit Gaussian noise."""
-        return lambda batch, index: noise(work.context, batch, work.budget.size, index)
+        return lambda batch, index: noise(work, batch, index)
 
     def gathered(self, values: Mapping[str, Any]) -> list[Kind]:
         """What is gathered of real images. BatchNorm layers know their own overall statistics."""
@@ -146,34 +110,37 @@ class StatisticalMatching(Compressor):
         """What the statistics of a batch should be; ``labels`` are its classes, int64 [B]."""
         return [real.overall]
 
-    def ops(self, values: Mapping[str, Any], size: int) -> list[ViewOp]:
-        """The view ops of every step."""
-        return cropping(values["crop"], size, values["min_area"], flip=self.flip)
-
-    def prior(self, values: Mapping[str, Any], batch: Batch) -> Callable[[Tensor], Tensor] | None:  # noqa: ARG002
-        """What the views [B, 3, S, S] of a batch themselves add to the loss; None = nothing."""
-        return None
-
     # -- the way of all --------------------------------------------------------------------------------------------
 
-    def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
-        # By the budget, not by the protocol: the set's key holds the one and not the other.
-        settings = resolve(self, self.presets, budget.size, budget.classes)
-        values = {key: setting.value for key, setting in settings.items()}
+    def ops(self, values: Mapping[str, Any], size: int, iteration: int) -> list[ViewOp]:  # noqa: ARG002
+        return cropping(values["crop"], size, values["min_area"], flip=self.flip)
+
+    def recipe(self, values: Mapping[str, Any]) -> Recipe:
+        return Recipe(values["iterations"], values["lr"], values["weight"], self.first)
+
+    def batches(self, budget: Budget, size: int | None) -> list[Batch]:
+        """All canvases of as many classes as ``size`` holds, or parts of one class where it holds none."""
+        assert size is not None
+        return by_classes(budget, size)
+
+    def asked(self, budget: Budget, context: Context) -> list[Teacher]:
         self._check_images(budget)
         teachers = [context.teacher(named) for named in self.teachers or (None,)]
         for teacher in teachers:
             self._check_teacher(teacher, budget.size)
-        context.note(**{f"{self.name}_settings": {key: values[key] for key in values if key != "teachers"}})
-        work = Work(context, data, budget, teachers, values)
-        begin, real = self.begin(work), [self._real(work, teacher) for teacher in teachers]
-        batches = by_classes(budget, values["batch"])
+        return teachers
 
-        def make(index: int) -> dict[str, Tensor]:
-            images = self._made(work, real, begin, batches, index)
-            return part(images, batches[index].labels, teachers[0].mean, teachers[0].std)
+    def prepared(self, work: Work) -> Callable[[Batch, int, Tensor], Beginning]:
+        start, real = self.starting(work), [self._real(work, teacher) for teacher in work.teachers]
 
-        return finished(context.parts(len(batches), make), data.class_names)
+        def begun(batch: Batch, index: int, _: Tensor) -> Beginning:
+            turns = [
+                self._turn(work, teacher, known, batch.labels, index)
+                for teacher, known in zip(work.teachers, real, strict=True)
+            ]
+            return Beginning(start(batch, index), turns)
+
+        return begun
 
     def _real(self, work: Work, teacher: Teacher) -> Real:
         """The statistics of real images under one teacher, in one pass for all kinds."""
@@ -190,33 +157,6 @@ class StatisticalMatching(Compressor):
         )
         overall = {kind: {name: found.overall().of(0) for name, found in own.items()} for kind, own in gathered.items()}
         return Real(gathered, Goal(1.0, {**overall, BATCHNORM.name: running_statistics(teacher.module)}))
-
-    def _made(self, work: Work, real: Sequence[Real], begin: Begin, batches: Sequence[Batch], index: int) -> Tensor:
-        """The images of one batch, in the first teacher's normalisation: float32 [B, 3, S, S]."""
-        values, batch, common = work.values, batches[index], work.teachers[0]
-        views = DifferentiableViews(
-            self.ops(values, work.budget.size), size=work.budget.size, shared=values["views"] == "shared"
-        )
-        seed = work.context.seeds.of("set", "inversion-views")
-        turns = [
-            self._turn(work, teacher, known, batch.labels, index)
-            for teacher, known in zip(work.teachers, real, strict=True)
-        ]
-        low, high = normalised_range(common.mean, common.std)
-        name, iterations = f"batch {index + 1} of {len(batches)}", values["iterations"]
-        with full_precision(common.device), work.context.progress.task(name, iterations) as advance:
-            return recover_by_turns(
-                begin(batch, index).to(common.device, memory_format=torch.channels_last),
-                batch.labels.to(common.device),
-                turns,
-                Rounds(iterations, values["lr"], values["weight"], self.first),
-                view=lambda current, iteration: views.render(current, ViewKey(seed, iteration, index)),
-                low=low,
-                high=high,
-                prior=self.prior(values, batch),
-                where=name,
-                advance=advance,
-            )
 
     def _turn(self, work: Work, teacher: Teacher, real: Real, labels: Tensor, index: int) -> Turn:
         """One teacher's part in a batch."""

@@ -41,6 +41,7 @@ LAYERS = (
     "combination",
     "stitching",
     "gathering",
+    "recovering",
     "inverting",
     "statistical_matching",
     "gradient_matching",

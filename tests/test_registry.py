@@ -191,7 +191,8 @@ def test_models_of_timm_and_torchvision_print_as_they_are_named(registry: Regist
         ("compressor", "pca:score=el2", "Unknown score 'el2'. Did you mean 'el2n'"),
         ("compressor", "pca:score=[el2n:repeats=0]", "el2n: repeats = 0 is not valid"),
         ("compressor", "el2n:direction=simple", "direction = 'simple' is not valid"),
-        ("compressor", "sre2l:roll=[3,1]", "sre2l: roll must be (smallest, largest); found (3, 1). See"),
+        ("compressor", "sre2l:roll=[3,1]", "roll = [3, 1] is not valid: a range is (smallest, largest); found (3, 1)."),
+        ("compressor", "gvbsm:roll=[3,1]", "roll = [3, 1] is not valid: a range is (smallest, largest); found (3, 1)."),
         ("compressor", "cda:crop=false", "cda: crop=false leaves no curriculum: that is sre2l. See"),
     ],
 )

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.inversion import Preset, Recipe
-from rethinkdc.inverting import Batch, Inversion, Inverting, real_start
+from rethinkdc.inverting import Inverting
 from rethinkdc.method import Method
+from rethinkdc.recovering import Batch, Work, real_images
 
 
 class DWA(Inverting):
@@ -83,11 +84,12 @@ class DWA(Inverting):
         ),
     }
 
-    def start(self, inversion: Inversion, batch: Batch, index: int) -> Tensor:  # noqa: ARG002
-        return real_start(inversion.context, inversion.data, batch, inversion.teacher)
+    def start(self, work: Work, batch: Batch, index: int) -> Tensor:  # noqa: ARG002
+        return real_images(work, batch)
 
-    def network(self, inversion: Inversion, images: Tensor, labels: Tensor, index: int) -> nn.Module:  # noqa: ARG002
-        return adjusted(inversion.teacher.module, images, labels, inversion.values["steps"], self.rho)
+    def network(self, work: Work, images: Tensor, labels: Tensor, index: int) -> nn.Module:
+        shown = self.viewed(work, images, 0, index)
+        return adjusted(work.teachers[0].module, shown, labels, work.values["steps"], self.rho)
 
     def recipe(self, values: Mapping[str, Any]) -> Recipe:
         return super().recipe(values)._replace(variance=values["bn_variance"])

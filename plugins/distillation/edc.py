@@ -17,9 +17,9 @@ from torch import Tensor
 from rethinkdc.errors import UnsupportedError
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.inversion import BATCHNORM, Goal, Kind, Preset
-from rethinkdc.inverting import Batch, real_start
 from rethinkdc.method import Method, Reference
-from rethinkdc.statistical_matching import Begin, Real, StatisticalMatching, Work
+from rethinkdc.recovering import Batch, Work, real_images
+from rethinkdc.statistical_matching import Real, Start, StatisticalMatching
 
 SMALL = {
     "iterations": 2000,
@@ -73,11 +73,11 @@ class EDC(StatisticalMatching):
         ),
     }
 
-    def begin(self, work: Work) -> Begin:
+    def starting(self, work: Work) -> Start:
         if work.values["init"] == "noise":
-            return super().begin(work)
+            return super().starting(work)
         if work.values["init"] == "real":
-            return lambda batch, _: real_start(work.context, work.data, batch, work.teachers[0])
+            return lambda batch, _: real_images(work, batch)
         named = self.teachers[0] if self.teachers else None
         made = work.context.compress(
             Reference(name="rded", values={"teacher": named} if named else {}), work.data, work.budget

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor
 
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.inversion import Preset, densification
-from rethinkdc.inverting import Batch
 from rethinkdc.method import Method
+from rethinkdc.recovering import Batch, PixelRange
 from rethinkdc.statistical_matching import StatisticalMatching
 from rethinkdc.views import Roll, ViewOp
 
@@ -32,6 +32,7 @@ SMALL = {
     "crop": "padded",
     "min_area": 0.08,
     "statistics": "padded",
+    "roll": (0, 32),
 }
 """Values for CIFAR and Tiny ImageNet."""
 
@@ -42,7 +43,9 @@ class GVBSM(StatisticalMatching):
     name: ClassVar[str] = "gvbsm"
     paper: ClassVar[str] = "arXiv 2311.17950"
 
-    roll: tuple[int, int] = Field(default=(0, 32), description="Range of the circular shift of each step, in pixels.")
+    roll: PixelRange | None = Field(
+        default=None, description="Range of the circular shift of each step, in pixels; none = the paper's."
+    )
     spread: float = Field(default=1.0, ge=0, description="Weight of the term that spreads the images of a class.")
     tau: float = Field(default=4.0, gt=0, description="Temperature of that term's smoothed spectrum.")
 
@@ -59,6 +62,7 @@ class GVBSM(StatisticalMatching):
                 "crop": "resized",
                 "min_area": 0.08,
                 "statistics": "resized",
+                "roll": (0, 32),
             },
             "G-VBSM's recover.sh for ImageNet-1K",
         ),
@@ -67,18 +71,12 @@ class GVBSM(StatisticalMatching):
         "cifar10": Preset(SMALL, "G-VBSM's recover.sh for CIFAR-10"),
     }
 
-    @model_validator(mode="after")
-    def _roll_is_ordered(self) -> GVBSM:
-        if self.roll[0] > self.roll[1]:
-            raise ValueError(f"roll must be (smallest, largest); found {self.roll}")
-        return self
-
-    def ops(self, values: Mapping[str, Any], size: int) -> list[ViewOp]:
-        low, high = self.roll
-        found = super().ops(values, size)
+    def ops(self, values: Mapping[str, Any], size: int, iteration: int) -> list[ViewOp]:
+        low, high = values["roll"]
+        found = super().ops(values, size, iteration)
         return [*found, Roll(low=low, high=high)] if (low, high) != (0, 0) else found
 
-    def prior(self, values: Mapping[str, Any], batch: Batch) -> Callable[[Tensor], Tensor] | None:  # noqa: ARG002
+    def prior(self, batch: Batch) -> Callable[[Tensor], Tensor] | None:
         if not self.spread:
             return None
         # A batch holds as many images of each of its classes, one class after the other.

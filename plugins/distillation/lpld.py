@@ -17,8 +17,9 @@ from pydantic import Field
 from rethinkdc.gathering import class_statistics
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.inversion import BATCHNORM, Moments, MovingMoments, Preset
-from rethinkdc.inverting import Batch, Inversion, Inverting
+from rethinkdc.inverting import Inverting
 from rethinkdc.method import Method
+from rethinkdc.recovering import Batch, Work
 from rethinkdc.types import Budget
 from rethinkdc.views import Roll
 
@@ -95,13 +96,13 @@ class LPLD(Inverting):
         copies = torch.arange(budget.ipc).split(size or budget.ipc)
         return [Batch(torch.full_like(part, label), part) for label in range(budget.classes) for part in copies]
 
-    def class_moments(self, inversion: Inversion) -> Mapping[str, Moments]:
-        ops = [op for op in self.ops(inversion.values, 0) if not isinstance(op, Roll)]
+    def class_moments(self, work: Work) -> Mapping[str, Moments]:
+        ops = [op for op in self.ops(work.values, work.budget.size, 0) if not isinstance(op, Roll)]
         shown = ops if self.statistics == "views" else []
         found = class_statistics(
-            inversion.context,
-            inversion.teacher,
-            inversion.data,
+            work.context,
+            work.teachers[0],
+            work.data,
             [BATCHNORM],
             shown,
             moments=MovingMoments if self.average == "moving" else Moments,

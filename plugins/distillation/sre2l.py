@@ -7,15 +7,18 @@ batches that do not divide the classes work, draws are seeded, and pixels are ro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from pydantic import Field
+from torch import Tensor
 
 from rethinkdc.hookspecs import hookimpl
-from rethinkdc.inversion import Preset, Recipe
+from rethinkdc.inversion import Preset
+from rethinkdc.inversion.priors import mean_norm, total_variation
 from rethinkdc.inverting import Inverting
 from rethinkdc.method import Method
+from rethinkdc.recovering import Batch
 
 
 class SRe2L(Inverting):
@@ -66,8 +69,10 @@ class SRe2L(Inverting):
         ),
     }
 
-    def recipe(self, values: Mapping[str, Any]) -> Recipe:
-        return super().recipe(values)._replace(tv=self.tv, l2=self.l2)
+    def prior(self, batch: Batch) -> Callable[[Tensor], Tensor] | None:  # noqa: ARG002
+        if not (self.tv or self.l2):
+            return None
+        return lambda views: self.tv * total_variation(views) + self.l2 * mean_norm(views)
 
 
 @hookimpl

@@ -1,22 +1,20 @@
 """Inverting a network: images whose classes and statistics it takes for those of real ones."""
 
-from rethinkdc.inversion.batchnorm import BatchNormMatching, matchable, running_statistics
+from rethinkdc.inversion.batchnorm import matchable, running_statistics
 from rethinkdc.inversion.channels import ChannelStatistics, channel_statistics
 from rethinkdc.inversion.convolution import CONVOLUTION, patch_moments, patch_statistics, patches
 from rethinkdc.inversion.matched import Goal, Smoothing, StatisticsMatching, Targets
 from rethinkdc.inversion.moments import Moments, MovingMoments, SampleMoments
 from rethinkdc.inversion.optimise import cosine_rate, normalised_range, optimise
 from rethinkdc.inversion.presets import Preset, Setting, nearest_dataset, resolve
-from rethinkdc.inversion.recover import Recipe, recover
+from rethinkdc.inversion.recover import Recipe, Turn, recover
 from rethinkdc.inversion.spectrum import densification
 from rethinkdc.inversion.statistics import BATCHNORM, Gathered, Kind, channel_moments, gather
 from rethinkdc.inversion.store import Stored, to_canvases
-from rethinkdc.inversion.turns import Rounds, Turn, recover_by_turns
 
 __all__ = [
     "BATCHNORM",
     "CONVOLUTION",
-    "BatchNormMatching",
     "ChannelStatistics",
     "Gathered",
     "Goal",
@@ -25,7 +23,6 @@ __all__ = [
     "MovingMoments",
     "Preset",
     "Recipe",
-    "Rounds",
     "SampleMoments",
     "Setting",
     "Smoothing",
@@ -46,7 +43,6 @@ __all__ = [
     "patch_statistics",
     "patches",
     "recover",
-    "recover_by_turns",
     "resolve",
     "running_statistics",
     "to_canvases",

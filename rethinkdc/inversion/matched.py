@@ -1,4 +1,4 @@
-"""Matching several kinds of statistics at once, smoothed over the steps (G-VBSM, arXiv 2311.17950)."""
+"""Matching the statistics of what layers are given (SRe2L, arXiv 2306.13092; G-VBSM, arXiv 2311.17950)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from rethinkdc.inversion.batchnorm import distance
 from rethinkdc.inversion.channels import ChannelStatistics
 from rethinkdc.inversion.statistics import Kind
 
@@ -23,6 +22,20 @@ class Goal(NamedTuple):
 
     share: float
     targets: Targets
+
+
+def distance(found: ChannelStatistics, target: ChannelStatistics, variance: float = 1.0) -> Tensor:
+    """How far one layer's statistics are from what they should be.
+
+    ``variance`` * ||V - v||_2 + ||M - m||_2, norms over the channels that are neither squared nor divided by their
+    number: SRe2L's recover/utils.py; the weight is DWA's.
+
+    Returns:
+        A scalar, to which gradients of ``found`` flow.
+    """
+    off_variance: Tensor = torch.linalg.vector_norm(target.variance - found.variance)
+    off_mean: Tensor = torch.linalg.vector_norm(target.mean - found.mean)
+    return variance * off_variance + off_mean
 
 
 class Smoothing:
@@ -41,6 +54,8 @@ class Smoothing:
 
     def smoothed(self, place: tuple[str, str], found: ChannelStatistics) -> ChannelStatistics:
         """Moves the average of a place on: its value is returned, with the gradient of ``found``."""
+        if not self.keep:
+            return found
         now = ChannelStatistics(*(part.detach() for part in found))
         before = self._averages.get(place)
         average = now if before is None else ChannelStatistics(*map(self._moved, before, now))
@@ -57,13 +72,17 @@ class StatisticsMatching:
 
     A context manager: hooks sit on the layers inside, and never outlive it. The averages begin with the object: one for
     each network and batch of images, so that nothing of one batch is left in the next. A layer that the network calls
-    more than once in a forward pass is seen as it was last; one without a target does not count.
+    more than once in a forward pass is seen as it was last; one without a target, or that it does not call, does not
+    count.
 
     Args:
-        module: in evaluation mode.
+        module: in evaluation mode, so that its running statistics stay.
         kinds: what is measured, with different names.
         goals: what each kind should be, by layer; their terms add up.
         keep: of the smoothing.
+
+    Raises:
+        ValueError: a target is of a kind, or for a layer, that is not looked at.
     """
 
     def __init__(self, module: nn.Module, kinds: Sequence[Kind], goals: Sequence[Goal], keep: float = 0.0) -> None:
@@ -74,6 +93,10 @@ class StatisticsMatching:
         self.layers = {
             name: layer for name, layer in module.named_modules() if any(kind.looks_at(layer) for kind in kinds)
         }
+        known = {(kind.name, name) for kind in kinds for name, layer in self.layers.items() if kind.looks_at(layer)}
+        for goal in goals:
+            if unknown := {(kind, name) for kind, own in goal.targets.items() for name in own} - known:
+                raise ValueError(f"Targets for {sorted(unknown)} fit none of {sorted(known)}.")
         self._left_out: Collection[str] = ()
         self._smoothing = Smoothing(keep)
         self._seen: dict[tuple[str, str], ChannelStatistics] = {}
@@ -99,15 +122,21 @@ class StatisticsMatching:
         """From the next forward pass on these layers, by name, are not looked at; their averages stay as they are."""
         self._left_out = layers
 
-    def loss(self, first: float = 10.0) -> Tensor:
+    def loss(self, first: float = 10.0, variance: float = 1.0) -> Tensor:
         """The distances of all kinds and layers in the last forward pass, added up; once for each pass.
 
         Args:
             first: multiplier of the network's first layer that is looked at, whether or not it is left out.
+            variance: weight of the variances beside the means.
 
         Returns:
             A scalar, with gradients; 0 where every layer is left out.
+
+        Raises:
+            RuntimeError: no layer was called inside.
         """
+        if not self._seen and not self._left_out:
+            raise RuntimeError("No layer was called since the matching began: run the network inside it.")
         terms = []
         for index, name in enumerate(self.layers):
             for kind in self.kinds:
@@ -118,7 +147,7 @@ class StatisticsMatching:
                 for share, targets in self.goals:
                     if name in targets.get(kind.name, {}):
                         weight = share * (first if index == 0 else 1.0)
-                        terms.append(weight * distance(found, targets[kind.name][name]))
+                        terms.append(weight * distance(found, targets[kind.name][name], variance))
         return torch.stack(terms).sum() if terms else next(self.module.parameters()).new_zeros(())
 
     def _seeing(self, name: str, kinds: Sequence[Kind]) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:

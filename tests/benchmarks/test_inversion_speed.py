@@ -14,7 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rethinkdc.inversion import normalised_range, recover
+from rethinkdc.inversion import (
+    BATCHNORM,
+    Goal,
+    StatisticsMatching,
+    Turn,
+    normalised_range,
+    recover,
+    running_statistics,
+)
 from rethinkdc.models import Model, build_seeded
 from rethinkdc.models.external import TorchvisionModel
 from rethinkdc.plugins.distillation.sre2l import SRe2L
@@ -58,7 +66,7 @@ def test_an_iteration_costs_at_most_a_quarter_more_than_the_network(
     module = build_seeded(model, 100, size, 0)
     teacher = Teacher("one", "a net", module, flat, scale, size, TestView(resize=size, size=size))
     method, values = SRe2L(), {**SRe2L.presets[paper].values, "iterations": iterations, "first_bn": 10.0}
-    views = DifferentiableViews(method.ops(values, 0), size=size, shared=True)
+    views = DifferentiableViews(method.ops(values, size, 0), size=size, shared=True)
     labels = torch.arange(batch)
     start = torch.randn((batch, 3, size, size), generator=generator(0)).contiguous(memory_format=torch.channels_last)
     low, high = normalised_range(flat, scale)
@@ -67,7 +75,9 @@ def test_an_iteration_costs_at_most_a_quarter_more_than_the_network(
         return views.render(images, ViewKey(0, iteration, 0))
 
     def inverted() -> None:
-        recover(start, labels, teacher.module, method.recipe(values), view=view, low=low, high=high)
+        goal = Goal(1.0, {BATCHNORM.name: running_statistics(teacher.module)})
+        turns = [Turn(StatisticsMatching(teacher.module, [BATCHNORM], [goal]))]
+        recover(start, labels, turns, method.recipe(values), view=view, low=low, high=high)
 
     def bare() -> None:
         images = start.clone().requires_grad_()

@@ -8,8 +8,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rethinkdc.inversion import BatchNormMatching, ChannelStatistics, matchable, running_statistics
-from rethinkdc.inversion.batchnorm import distance
+from rethinkdc.inversion import (
+    BATCHNORM,
+    ChannelStatistics,
+    Goal,
+    StatisticsMatching,
+    matchable,
+    running_statistics,
+)
+from rethinkdc.inversion.matched import distance
 from rethinkdc.types import generator
 
 
@@ -42,6 +49,11 @@ def images(count: int = 6) -> Tensor:
     return torch.randn((count, 3, 8, 8), generator=generator(1))
 
 
+def matching_of(module: nn.Module, targets: dict[str, ChannelStatistics] | None = None) -> StatisticsMatching:
+    goal = Goal(1.0, {"batchnorm": running_statistics(module) if targets is None else targets})
+    return StatisticsMatching(module, [BATCHNORM], [goal])
+
+
 def by_hand(given: Tensor, mean: Tensor, variance: Tensor, weight: float = 1.0) -> float:
     """One layer's term, one channel and one pixel at a time."""
     off_mean = off_variance = 0.0
@@ -62,7 +74,7 @@ def inputs_of(module: nn.Module, shown: Tensor) -> list[Tensor]:
 @pytest.mark.parametrize(("first", "variance"), [(10.0, 1.0), (1.0, 1.0), (10.0, 11.0), (0.0, 0.0)])
 def test_the_loss_is_that_of_a_loop_with_a_multiplier_for_the_first_layer(first: float, variance: float) -> None:
     module, shown = network(), images()
-    with BatchNormMatching(module) as matching:
+    with matching_of(module) as matching:
         module(shown)
         found = float(matching.loss(first, variance))
     layers = list(matchable(module).values())
@@ -75,7 +87,7 @@ def test_the_loss_is_that_of_a_loop_with_a_multiplier_for_the_first_layer(first:
 
 def test_the_first_multiplier_is_ten_unless_told_otherwise() -> None:
     module = network()
-    with BatchNormMatching(module) as matching:
+    with matching_of(module) as matching:
         module(images())
         assert float(matching.loss()) == float(matching.loss(10.0, 1.0))
 
@@ -87,7 +99,7 @@ def test_given_targets_take_the_running_statistics_place() -> None:
         "1": ChannelStatistics(torch.zeros(4), torch.ones(4)),
         "4": ChannelStatistics(torch.ones(5), torch.ones(5)),
     }
-    with BatchNormMatching(module, targets) as matching:
+    with matching_of(module, targets) as matching:
         module(shown)
         found = float(matching.loss())
     expected = 10 * by_hand(first, torch.zeros(4), torch.ones(4)) + by_hand(second, torch.ones(5), torch.ones(5))
@@ -97,25 +109,25 @@ def test_given_targets_take_the_running_statistics_place() -> None:
 def test_targets_for_one_layer_leave_the_others_out_and_wrong_ones_are_refused() -> None:
     module, shown = network(), images()
     wanted = ChannelStatistics(torch.zeros(5), torch.ones(5))
-    with BatchNormMatching(module, {"4": wanted}) as matching:
+    with matching_of(module, {"4": wanted}) as matching:
         module(shown)
         # Not the network's first layer, so without its multiplier.
         assert float(matching.loss()) == pytest.approx(by_hand(inputs_of(module, shown)[1], *wanted), rel=1e-5)
-    for name in ("1", "no-such-layer"):
-        with pytest.raises(ValueError, match="fits none of"):
-            BatchNormMatching(module, {name: wanted})
+    for name in ("0", "no-such-layer"):
+        with pytest.raises(ValueError, match="fit none of"):
+            matching_of(module, {name: wanted})
 
 
 def test_the_loss_is_of_the_last_forward_pass_and_reaches_the_images() -> None:
     module, shown = network(), images()
-    with BatchNormMatching(module) as matching:
+    with matching_of(module) as matching:
         module(shown * 3)
         moved = shown.clone().requires_grad_()
         module(moved)
         loss = matching.loss()
         (gradient,) = torch.autograd.grad(loss, moved)
     assert bool((gradient != 0).any())
-    with BatchNormMatching(module) as alone:
+    with matching_of(module) as alone:
         module(shown)
         assert float(alone.loss()) == float(loss.detach())
 
@@ -134,7 +146,7 @@ def hooks_on(module: nn.Module) -> int:
 
 def test_no_hook_is_left_behind_also_by_an_exception() -> None:
     module = network()
-    with BatchNormMatching(module) as matching:
+    with matching_of(module) as matching:
         module(images())
         assert hooks_on(module) == 3
     assert hooks_on(module) == 0
@@ -142,7 +154,7 @@ def test_no_hook_is_left_behind_also_by_an_exception() -> None:
         matching.loss()
 
     def fails() -> None:
-        with BatchNormMatching(module):
+        with matching_of(module):
             module(images()[:, :2])
 
     with pytest.raises(RuntimeError):
@@ -153,7 +165,7 @@ def test_no_hook_is_left_behind_also_by_an_exception() -> None:
 def test_running_statistics_stay_as_they_were() -> None:
     module = network()
     before = {name: (mean.clone(), variance.clone()) for name, (mean, variance) in running_statistics(module).items()}
-    with BatchNormMatching(module) as matching:
+    with matching_of(module) as matching:
         module(images())
         matching.loss()
     for name, (mean, variance) in running_statistics(module).items():

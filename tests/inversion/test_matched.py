@@ -15,7 +15,6 @@ from rethinkdc.inversion import (
     StatisticsMatching,
     patch_statistics,
     patches,
-    running_statistics,
 )
 from rethinkdc.models import weights_digest
 from rethinkdc.types import generator
@@ -181,16 +180,6 @@ def test_a_smoothed_loss_has_the_value_of_the_average_and_the_gradient_of_the_ba
         pulls.append((10 * apart / apart.norm() * new).sum())
     (expected,) = torch.autograd.grad(torch.stack(pulls).sum(), shown)
     assert torch.allclose(found, expected, rtol=1e-4, atol=1e-6)
-
-
-def test_without_targets_batchnorms_and_with_running_ones_the_loss_is_that_of_sre2l() -> None:
-    from rethinkdc.inversion import BatchNormMatching
-
-    module, shown = network(), images()
-    goal = Goal(1.0, {"batchnorm": running_statistics(module)})
-    with StatisticsMatching(module, [BATCHNORM], [goal]) as several, BatchNormMatching(module) as alone:
-        module(shown)
-        assert float(several.loss()) == pytest.approx(float(alone.loss()), rel=1e-5)
 
 
 def hooks_on(module: nn.Module) -> int:

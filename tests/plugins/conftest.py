@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.context import Context
 from rethinkdc.inversion import recover
+from rethinkdc.models import weights_digest
 from rethinkdc.registry import Registry
 from rethinkdc.testing import context, images
 from rethinkdc.training import Recipe, TraceRecorder
@@ -105,11 +106,13 @@ class Watched:
     calls: list[dict[str, Any]] = field(default_factory=list)
     recover: Callable[..., Tensor] = recover
 
-    def __call__(self, start: Tensor, labels: Tensor, module: nn.Module, recipe: Any, **named: Any) -> Tensor:
-        self.calls.append({"start": start.clone(), "labels": labels, "module": module, "recipe": recipe, **named})
+    def __call__(self, start: Tensor, labels: Tensor, turns: Any, recipe: Any, **named: Any) -> Tensor:
+        modules = [turn.matching.module for turn in turns]
+        self.calls.append({"start": start.clone(), "labels": labels, "turns": turns, "recipe": recipe, **named})
+        self.calls[-1] |= {"modules": modules, "digests": [weights_digest(module) for module in modules]}
         if len(self.calls) - 1 == self.dies_at:
             raise KeyboardInterrupt
-        return self.recover(start, labels, module, recipe, **named)
+        return self.recover(start, labels, turns, recipe, **named)
 
 
 @dataclass
@@ -140,7 +143,7 @@ class Inversions:
     def watch(self, dies_at: int | None = None) -> Watched:
         """From here on every batch is seen."""
         watched = Watched(dies_at)
-        self.monkeypatch.setattr("rethinkdc.inverting.recover", watched)
+        self.monkeypatch.setattr("rethinkdc.recovering.recover", watched)
         return watched
 
 

@@ -16,7 +16,7 @@ VALUES: dict[str, Any] = {"crop": True, "flip": True, "roll": (0, 4), "iteration
 
 
 def smallest(method: CDA, iteration: int) -> float:
-    crop = method.ops(VALUES, iteration)[0]
+    crop = method.ops(VALUES, 32, iteration)[0]
     assert isinstance(crop, RandomResizedCrop)
     assert crop.scale[1] == 1.0
     return crop.scale[0]

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rethinkdc.inverting import Batch, initial_rows
 from rethinkdc.models import build_seeded, weights_digest
 from rethinkdc.plugins.distillation.dwa import DWA, adjusted
+from rethinkdc.recovering import Batch, initial_rows
 from rethinkdc.registry import Registry
 from rethinkdc.testing import images
 from rethinkdc.types import generator
@@ -85,7 +85,7 @@ def test_every_batch_adjusts_the_teacher_afresh(
     assert len({before for _, before in given}) == 1
     assert {weights_digest(module) for module, _ in given} == {given[0][1]}
     # Each batch goes its own way, and none inverts the teacher itself.
-    inverted = [weights_digest(call["module"]) for call in recovered.calls]
+    inverted = [digest for call in recovered.calls for digest in call["digests"]]
     assert len({*inverted, given[0][1]}) == 5
     assert [call["recipe"].variance for call in recovered.calls] == [11.0] * 4
 

@@ -40,7 +40,7 @@ def test_a_killed_run_goes_on_to_the_same_set_of_exactly_ipc_per_class(
         inversions.made(inversions.here(tmp_path / "two"), method, ipc=3)
     # Neither a run that ended nor one that was killed leaves a hook on a network.
     for call in [*whole.calls, *killed.calls]:
-        assert hooks_on(call["module"]) == 0
+        assert [hooks_on(module) for module in call["modules"]] == [0]
     rest = inversions.watch()
     found = inversions.made(inversions.here(tmp_path / "two"), method, ipc=3)
     assert len(rest.calls) == len(whole.calls) - 2
@@ -64,7 +64,7 @@ def test_images_that_diverge_name_the_batch_and_leave_finished_ones(
         watched = inversions.watch()
         with pytest.raises(DivergedError, match=r"batch 3 of 4 is nan in iteration 1 of 2.*finished are kept"):
             inversions.made(inversions.here(tmp_path), method)
-    assert hooks_on(watched.calls[2]["module"]) == 0
+    assert hooks_on(watched.calls[2]["modules"][0]) == 0
     rest = inversions.watch()
     assert len(inversions.made(inversions.here(tmp_path), method)) == 8
     assert len(rest.calls) == 2

@@ -34,7 +34,7 @@ def test_the_targets_are_the_statistics_of_the_class_by_brute_force(
     for label, call in enumerate(watched.calls):
         assert call["labels"].tolist() == [label, label]
         values = convolved[data.targets == label].permute(1, 0, 2, 3).flatten(1)
-        (target,) = call["targets"].values()
+        (target,) = call["turns"][0].matching.goals[0].targets["batchnorm"].values()
         assert torch.allclose(target.mean.double(), values.mean(dim=1), rtol=1e-4, atol=1e-5)
         assert torch.allclose(target.variance.double(), values.var(dim=1, correction=0), rtol=1e-4, atol=1e-6)
 
@@ -59,7 +59,7 @@ def test_the_authors_moving_average_is_that_of_a_loop(
             values = convolved[start : start + 5][mine].permute(1, 0, 2, 3).flatten(1)
             mean = 0.9 * mean + 0.1 * values.mean(dim=1)
             variance = 0.9 * variance + 0.1 * values.var(dim=1, correction=0)
-        (target,) = call["targets"].values()
+        (target,) = call["turns"][0].matching.goals[0].targets["batchnorm"].values()
         assert torch.allclose(target.mean.double(), mean, rtol=1e-4, atol=1e-5)
         assert torch.allclose(target.variance.double(), variance, rtol=1e-4, atol=1e-6)
 

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rethinkdc.types import ViewKey
+from rethinkdc.inversion.priors import mean_norm, total_variation
+from rethinkdc.types import ViewKey, generator
 from rethinkdc.views import DifferentiableViews, Flip, RandomResizedCrop, Roll
 
 ITERATIONS, LR = 6, 0.25
@@ -60,6 +61,10 @@ def test_a_batch_is_that_of_the_authors_loop(crop: bool, inversions: Any, tmp_pa
 
 def test_the_priors_weights_reach_the_optimisation(inversions: Any, tmp_path: Path) -> None:
     watched = inversions.watch()
-    for options in ("", ",tv=0.1,l2=0.2"):
+    for options in ("", ",tv=0.1,l2=0.2", ",l2=0.3"):
         inversions.made(inversions.here(tmp_path), f"sre2l:iterations=1,batch=4{options}", ipc=1)
-    assert [(call["recipe"].tv, call["recipe"].l2) for call in watched.calls] == [(0, 0), (0.1, 0.2)]
+    shown = torch.randn((2, 3, 4, 5), generator=generator(0))
+    none, both, norm = (call["prior"] for call in watched.calls)
+    assert none is None
+    assert torch.equal(both(shown), 0.1 * total_variation(shown) + 0.2 * mean_norm(shown))
+    assert torch.equal(norm(shown), 0.3 * mean_norm(shown))
