@@ -15,12 +15,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.context import Context
 from rethinkdc.contracts import Compressor
-from rethinkdc.errors import DivergedImagesError, RequestError, UnsupportedError
+from rethinkdc.errors import DivergedImagesError, RequestError
 from rethinkdc.inversion.matching import gradient_distance, weight_gradients
 from rethinkdc.inversion.parts import finished, part
-from rethinkdc.inversion.real import RealImages
 from rethinkdc.method import OfKind, Reference
 from rethinkdc.models import build_seeded
+from rethinkdc.real_images import RealImages
 from rethinkdc.storage import digest
 from rethinkdc.training.checkpoint import load_checkpoint, save_checkpoint
 from rethinkdc.training.noise import reproducible, seed_noise
@@ -145,7 +145,7 @@ class _Matching:
         own = slice(label * self.budget.ipc, (label + 1) * self.budget.ipc)
         key = self._key(iteration, step, label)
         draws = self.context.generator("set", "real", label, iteration, step)
-        batch = self.real.images(self.real.rows(label, self.method.batch, draws))
+        batch = self.real.batch(label, self.method.batch, draws)
         real = weight_gradients(network, self.siamese.render(batch, key), label, graph=False)
         made = images[own].detach().requires_grad_()
         ours = weight_gradients(network, self.siamese.render(made, key), label, graph=True)
@@ -175,12 +175,12 @@ class _Matching:
         if not layers:
             return
         network.train()
-        rows = [
-            self.real.rows(label, _BN_IMAGES, self.context.generator("set", "statistics", label, iteration, step))
+        shown = [
+            self.real.batch(label, _BN_IMAGES, self.context.generator("set", "statistics", label, iteration, step))
             for label in range(self.budget.classes)
         ]
         with torch.no_grad():
-            network(self.real.images(torch.cat(rows)))
+            network(torch.cat(shown))
         for layer in layers:
             layer.eval()
 
@@ -189,16 +189,11 @@ class _Matching:
         if self.method.init == "noise":
             draws = self.context.generator("set", "init")
             return torch.randn((self.budget.total, 3, size, size), generator=draws).to(self.context.device)
-        chosen = []
-        for label in range(self.budget.classes):
-            rows = self.real.rows(label, ipc, self.context.generator("set", "init", label))
-            if len(rows) < ipc:
-                raise UnsupportedError(
-                    f"{self.method.name} begins from {ipc} real images of every class, but class "
-                    f"{self.data.class_names[label]!r} has {len(rows)}. Use init=noise or a smaller --ipc."
-                )
-            chosen.append(rows)
-        return self.real.images(torch.cat(chosen))
+        begun = [
+            self.real.start(self.method.name, label, ipc, self.context.generator("set", "init", label))
+            for label in range(self.budget.classes)
+        ]
+        return torch.cat(begun)
 
     def _key(self, iteration: int, step: int, label: int) -> ViewKey:
         return ViewKey(self.context.seeds.of("set", "views", label), iteration, step)

@@ -29,6 +29,7 @@ LAYERS = (
     "selection",
     "inversion",
     "protocol",
+    "real_images",
     "cache",
     "accounts",
     "full_training",

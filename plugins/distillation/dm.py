@@ -17,9 +17,9 @@ from rethinkdc.hookspecs import hookimpl
 from rethinkdc.inversion.matching import embedding, mean_distance
 from rethinkdc.inversion.optimise import CHECK_EVERY, require_finite
 from rethinkdc.inversion.parts import finished, part
-from rethinkdc.inversion.real import RealImages
 from rethinkdc.method import Method, OfKind, Reference
 from rethinkdc.models import build_seeded
+from rethinkdc.real_images import RealImages
 from rethinkdc.training.noise import reproducible, seed_noise
 from rethinkdc.training.teacher import full_precision
 from rethinkdc.types import Budget, Images, ViewKey
@@ -75,7 +75,7 @@ class DM(Compressor):
                     seed_noise(context.seeds.of("set", "noise", index, iteration), context.device)
                     network = self._network(iteration, budget, context)
                     draws = context.generator("set", "real", index, iteration)
-                    batch = real.images(real.rows(index, self.batch, draws))
+                    batch = real.batch(index, self.batch, draws)
                     key = ViewKey(context.seeds.of("set", "views", index), iteration, 0)
                     loss = _loss(network, views.render(batch, key), views.render(images, key))
                     (images.grad,) = torch.autograd.grad(loss, images)
@@ -93,13 +93,7 @@ class DM(Compressor):
         if self.init == "noise":
             made = torch.randn((budget.ipc, 3, budget.size, budget.size), generator=draws).to(context.device)
             return made.requires_grad_()
-        rows = real.rows(label, budget.ipc, draws)
-        if len(rows) < budget.ipc:
-            raise UnsupportedError(
-                f"{self.name} begins from {budget.ipc} real images of every class, but class "
-                f"{real.data.class_names[label]!r} has {len(rows)}. Use init=noise or a smaller --ipc."
-            )
-        return real.images(rows).requires_grad_()
+        return real.start(self.name, label, budget.ipc, draws).requires_grad_()
 
     def _network(self, iteration: int, budget: Budget, context: Context) -> nn.Module:
         model = context.method("model", self.network)

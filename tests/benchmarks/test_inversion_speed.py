@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -35,14 +35,6 @@ from rethinkdc.views import DifferentiableViews
 
 pytestmark = pytest.mark.benchmark
 ROUNDS, LIMIT, MEBIBYTE = 7, 1.25, 1 << 20
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:

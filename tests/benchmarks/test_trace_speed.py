@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -30,14 +29,6 @@ from rethinkdc.views import CropPad, Flip, Views
 pytestmark = pytest.mark.benchmark
 ROWS, BATCH, EPOCHS = 640, 64, 6
 RECIPE = Recipe(epochs=EPOCHS, batch=BATCH, views=(CropPad(op="crop-pad"), Flip(op="flip")))
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 class Timed(TraceRecorder):

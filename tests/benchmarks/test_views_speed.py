@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -32,14 +32,6 @@ class Stored:
     def fetch(self, rows: Tensor) -> Sequence[Tensor]:
         assert self.pixels is not None
         return [self.pixels[row] for row in rows.tolist()]
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def photographs(size: int) -> Tensor:
