@@ -26,7 +26,7 @@ from rethinkdc.training.checkpoint import load_checkpoint, save_checkpoint
 from rethinkdc.training.noise import reproducible, seed_noise
 from rethinkdc.training.teacher import full_precision
 from rethinkdc.types import Budget, Images, ViewKey
-from rethinkdc.views import DifferentiableViews, Dsa
+from rethinkdc.views import DifferentiableOp, DifferentiableViews
 
 LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
 """Outer and inner steps by images per class: ``get_loops`` of VICO-UoE/DatasetCondensation at 53f63a6."""
@@ -35,10 +35,9 @@ _SAVE_SECONDS = 60.0
 
 
 class GradientMatching(Compressor):
-    """Base of compressors that match gradients along a short training; a subclass says whether views are augmented."""
+    """Base of compressors that match gradients along a short training; a subclass says how images are augmented."""
 
     family: ClassVar[str] = "distillation"
-    augmented: ClassVar[bool] = False
 
     iterations: int = Field(1000, ge=1, description="Networks that are drawn and trained for a while.")
     outer: int | None = Field(
@@ -56,6 +55,10 @@ class GradientMatching(Compressor):
 
     def rows_per_canvas(self) -> int:
         return 0
+
+    def ops(self) -> list[DifferentiableOp]:
+        """The augmentation of real and synthetic images, and of those that networks are trained on: none."""
+        return []
 
     def loops(self, ipc: int) -> tuple[int, int]:
         """Outer and inner steps.
@@ -99,7 +102,7 @@ class _Matching:
     def __post_init__(self) -> None:
         protocol, size = self.context.protocol, self.budget.size
         self.real = RealImages(self.data, protocol.store, protocol.proxy.mean, protocol.proxy.std, self.context.device)
-        ops = [Dsa()] if self.method.augmented else []
+        ops = self.method.ops()
         self.siamese = DifferentiableViews(ops, size=size, shared=True)
         self.alone = DifferentiableViews(ops, size=size, shared=False)
         self.targets = torch.arange(self.budget.classes, device=self.context.device).repeat_interleave(self.budget.ipc)

@@ -23,7 +23,7 @@ from rethinkdc.real_images import RealImages
 from rethinkdc.training.noise import reproducible, seed_noise
 from rethinkdc.training.teacher import full_precision
 from rethinkdc.types import Budget, Images, ViewKey
-from rethinkdc.views import DifferentiableViews, Dsa
+from rethinkdc.views import STRATEGIES, DifferentiableViews, Dsa, Strategy
 
 _MANY = 100
 """Images per class from which on the authors take ten times the rate."""
@@ -46,7 +46,9 @@ class DM(Compressor):
     momentum: float = Field(0.5, ge=0, lt=1, description="Of the images' SGD.")
     batch: int = Field(256, ge=1, description="Real images of the class in each iteration.")
     init: Literal["real", "noise"] = Field("real", description="What the images begin as.")
-    augment: bool = Field(True, description="DSA's augmentation, one draw for real and synthetic images.")
+    strategies: tuple[Strategy, ...] = Field(
+        STRATEGIES, description="DSA's augmentations, one drawn for real and synthetic images alike; [] = none."
+    )
     network: Annotated[Reference, OfKind("model")] = Field(
         Reference(name="convnet"), description="Architecture of the random networks."
     )
@@ -57,7 +59,8 @@ class DM(Compressor):
     def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
         proxy, store = context.protocol.proxy, context.protocol.store
         real = RealImages(data, store, proxy.mean, proxy.std, context.device)
-        views = DifferentiableViews([Dsa()] if self.augment else [], size=store.size, shared=True)
+        ops = [Dsa(strategies=self.strategies)] if self.strategies else []
+        views = DifferentiableViews(ops, size=store.size, shared=True)
 
         def make(index: int) -> dict[str, Tensor]:
             images = self._begun(index, real, budget, context)

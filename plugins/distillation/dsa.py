@@ -9,6 +9,7 @@ from pydantic import Field
 from rethinkdc.gradient_matching import GradientMatching
 from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method
+from rethinkdc.views import STRATEGIES, DifferentiableOp, Dsa, Strategy
 
 
 class DSA(GradientMatching):
@@ -16,9 +17,14 @@ class DSA(GradientMatching):
 
     name: ClassVar[str] = "dsa"
     paper: ClassVar[str] = "arXiv 2102.08259"
-    augmented: ClassVar[bool] = True
 
     init: Literal["real", "noise"] = Field("real", description="What the images begin as.")
+    strategies: tuple[Strategy, ...] = Field(
+        STRATEGIES, min_length=1, description="Augmentations, one of which is drawn for each step of a class."
+    )
+
+    def ops(self) -> list[DifferentiableOp]:
+        return [Dsa(strategies=self.strategies)]
 
 
 @hookimpl

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rethinkdc.views.differentiable import DifferentiableViews
+from rethinkdc.views.dsa import STRATEGIES, Strategy
 from rethinkdc.views.matrix import matrix_crops
 from rethinkdc.views.normalise import Normaliser
 from rethinkdc.views.op import (
@@ -27,6 +28,7 @@ from rethinkdc.views.render import render_crops
 from rethinkdc.views.uniforms import uniforms
 
 __all__ = [
+    "STRATEGIES",
     "VIEWS_REVISION",
     "Affine",
     "AnyViewOp",
@@ -44,6 +46,7 @@ __all__ = [
     "RandomResizedCrop",
     "Roll",
     "ShufflePatches",
+    "Strategy",
     "ViewOp",
     "Views",
     "matrix_crops",

@@ -33,7 +33,8 @@ OTHER_GVBSM = (
 OTHER_SRE2L = "sre2l:iterations=2,batch=3,crop=true,flip=true,roll=[-2,2],views=per-image"
 
 NARROW = "network=[convnet:depth=1,width=4]"
-OTHER_DM = f"dm:iterations=2,init=noise,augment=false,{NARROW}"
+OTHER_DM = f"dm:iterations=2,init=noise,strategies=[],{NARROW}"
+OTHER_DSA = f"dsa:iterations=2,outer=2,inner=1,strategies=[crop,rotate],{NARROW}"
 OTHER_DC = f"dc:iterations=1,outer=2,inner=1,init=real,{NARROW}"
 
 VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
@@ -53,7 +54,7 @@ VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("compressor", "lpld"): ("lpld:iterations=3", "lpld:iterations=2,batch=1,crop=true,flip=true"),
     ("compressor", "dm"): (f"dm:iterations=3,{NARROW}", OTHER_DM),
     ("compressor", "dc"): (f"dc:iterations=2,outer=1,inner=0,{NARROW}", OTHER_DC),
-    ("compressor", "dsa"): (f"dsa:iterations=2,outer=2,inner=1,{NARROW}",),
+    ("compressor", "dsa"): (OTHER_DSA,),
     ("compressor", "gvbsm"): ("gvbsm:iterations=3", OTHER_GVBSM),
     ("compressor", "edc"): ("edc:iterations=3", OTHER_EDC, "edc:iterations=2,init=noise"),
     ("compressor", "noise"): ("noise", "noise:distribution=gaussian"),
@@ -135,7 +136,7 @@ AXES: dict[tuple[str, str], tuple[Axis, ...]] = {
     ("compressor", OTHER_DM): ("set",),
     ("compressor", f"dc:iterations=2,outer=1,inner=0,{NARROW}"): ("set",),
     ("compressor", OTHER_DC): ("set",),
-    ("compressor", f"dsa:iterations=2,outer=2,inner=1,{NARROW}"): ("set",),
+    ("compressor", OTHER_DSA): ("set",),
     ("compressor", "gvbsm:iterations=3"): ("set", "teacher"),
     ("compressor", OTHER_GVBSM): ("set", "teacher"),
     ("compressor", "edc:iterations=3"): ("set", "teacher"),

@@ -35,7 +35,7 @@ def made(folder: Path, method: str, ipc: int = 2, seeds: Seeds | None = None) ->
 
 def test_one_iteration_of_dm_is_one_step_down_the_distance_of_means(tmp_path: Path) -> None:
     surroundings = here(tmp_path)
-    found = made(tmp_path, f"dm:iterations=1,lr=0.5,augment=false,batch=99,{NETWORK}")
+    found = made(tmp_path, f"dm:iterations=1,lr=0.5,strategies=[],batch=99,{NETWORK}")
     mean, std = 0.305, 0.376
     for label in range(3):
         seed = surroundings.seeds.of("set", "network", 0)
@@ -140,12 +140,14 @@ def test_images_that_diverge_are_an_error_that_says_where(method: str, where: st
     assert caught.value.step == 1
 
 
-@pytest.mark.parametrize("method", ["dc", "dsa"])
-def test_gradient_matching_is_the_papers_loop(method: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("method", "ops"),
+    [("dc:", []), ("dsa:", [Dsa()]), ("dsa:strategies=[crop,rotate],", [Dsa(strategies=("crop", "rotate"))])],
+)
+def test_gradient_matching_is_the_papers_loop(method: str, ops: list[Dsa], tmp_path: Path) -> None:
     """DC's algorithm written out: one step for all classes, momentum throughout, and the network trained in between."""
     surroundings, batch, mean, std = here(tmp_path), 5, 0.305, 0.376
-    found = made(tmp_path, f"{method}:iterations=2,outer=3,inner=2,network_lr=0.5,batch={batch},init=real,{NETWORK}")
-    ops = [Dsa()] if method == "dsa" else []
+    found = made(tmp_path, f"{method}iterations=2,outer=3,inner=2,network_lr=0.5,batch={batch},init=real,{NETWORK}")
     alike, apart = (DifferentiableViews(ops, size=8, shared=shared) for shared in (True, False))
 
     def real(label: int, count: int, *names: str | int) -> Tensor:
