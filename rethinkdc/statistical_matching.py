@@ -169,7 +169,7 @@ class StatisticalMatching(Recovering):
             drawn = uniforms(seed, "layers", iteration, index, (len(droppable),))
             return {name for name, draw in zip(droppable, drawn.tolist(), strict=True) if draw < values["drop"]}
 
-        return Turn(matching, renormalisation(work.teachers[0], teacher), left_out)
+        return Turn(matching, renormalisation(work.teachers[0], teacher), left_out if values["drop"] else None)
 
     def _check_images(self, budget: Budget) -> None:
         """Checks that statistics are taken of some image of each class.
@@ -217,10 +217,10 @@ def cropping(crop: Crop, size: int, min_area: float, *, flip: bool) -> list[View
     return [*found, Flip()] if flip else found
 
 
-def renormalisation(common: Teacher, own: Teacher) -> Callable[[Tensor], Tensor]:
-    """From images in one teacher's normalisation to those in another's, with gradients; nothing where both are one."""
+def renormalisation(common: Teacher, own: Teacher) -> Callable[[Tensor], Tensor] | None:
+    """From images in one teacher's normalisation to those in another's, with gradients; None where both are one."""
     if (common.mean, common.std) == (own.mean, own.std):
-        return lambda images: images
+        return None
     means, stds, own_means, own_stds = (
         torch.tensor(values, dtype=torch.float64).view(1, 3, 1, 1)
         for values in (common.mean, common.std, own.mean, own.std)
