@@ -12,6 +12,7 @@ import rethinkdc as rdc
 from rethinkdc.errors import RequestError, UnsupportedError
 from rethinkdc.records import Records
 
+PROTOCOLS = Path(__file__).resolve().parents[1] / "protocols"
 SHORT = {"training.steps": 4}
 
 
@@ -38,9 +39,12 @@ def test_a_set_of_other_training_images_is_refused(
 def test_the_full_set_evaluates_from_its_folder_as_it_ran(
     tmp_path: Path, machine: dict[str, Any], place: dict[str, Any]
 ) -> None:
-    record = rdc.run("full", **machine)
-    rdc.compress("full", tmp_path / "set", **place)
-    found = rdc.evaluate(tmp_path / "set", **machine)
+    shipped, short = (PROTOCOLS / "digits-hard.toml").read_text(), tmp_path / "short.toml"
+    assert shipped.count("[reference]\nepochs = 40") == 1
+    short.write_text(shipped.replace("[reference]\nepochs = 40", "[reference]\nepochs = 3"))
+    record = rdc.run("full", protocol=str(short), **machine)
+    rdc.compress("full", tmp_path / "set", protocol=str(short), **place)
+    found = rdc.evaluate(tmp_path / "set", protocol=str(short), **machine)
     assert found.labels["ipc"] == record.labels["ipc"] == "full"
     assert found.result_digest == record.result_digest
 

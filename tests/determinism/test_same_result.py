@@ -87,10 +87,13 @@ SPARED = {
     "while the proxy's checkpoint is put in place",
     "before the proxy is kept",
     "while the scores are kept",
+    "between the proxy and the scores",
     "between the selection and the canvases",
     "at the student's first step",
     "before the record is written",
+    "between the parts and the set",
     "between the teacher and the labels",
+    "while the labels are kept",
     "in the middle of the student's labelled steps",
 }
 """Points close to another one: left out of the default run."""

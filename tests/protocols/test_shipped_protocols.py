@@ -33,6 +33,7 @@ each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protoc
 LIKE_ANOTHER = {
     "imagenet1k-hard-sgd",
     "imagenet1k-soft",
+    "tiny-imagenet-hard",
     "tiny-imagenet-soft",
     "cifar10-soft",
     "cifar100-soft",
