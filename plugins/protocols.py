@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.contracts.hooks import hookimpl
 
 
 @hookimpl

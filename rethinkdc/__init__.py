@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rethinkdc.api import compress, evaluate, leaderboard, run, sweep
-    from rethinkdc.hookspecs import hookimpl
-    from rethinkdc.records import Record
-    from rethinkdc.sharing import rows, score, trace
-    from rethinkdc.types import Seeds
+    from rethinkdc.contracts.hooks import hookimpl
+    from rethinkdc.runs.exports import rows, score, trace
+    from rethinkdc.runs.records import Record
+    from rethinkdc.seeds import Seeds
 
 _HOMES = {
-    "Record": "records",
-    "Seeds": "types",
+    "Record": "runs.records",
+    "Seeds": "seeds",
     "compress": "api",
     "evaluate": "api",
-    "hookimpl": "hookspecs",
+    "hookimpl": "contracts.hooks",
     "leaderboard": "api",
-    "rows": "sharing",
+    "rows": "runs.exports",
     "run": "api",
-    "score": "sharing",
+    "score": "runs.exports",
     "sweep": "api",
-    "trace": "sharing",
+    "trace": "runs.exports",
 }
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from rethinkdc import boards, ranks
+from rethinkdc import boards
 from rethinkdc.boards import Board
 from rethinkdc.compressed import (
     CompressedSet,
@@ -20,15 +20,16 @@ from rethinkdc.compressed import (
     set_name,
     set_of_tensors,
 )
+from rethinkdc.compressed.preview import write_preview
+from rethinkdc.context import ranks
 from rethinkdc.data.backing import Backing
-from rethinkdc.machine import make_runner
-from rethinkdc.preview import write_preview
-from rethinkdc.records import Record, Records
-from rethinkdc.request import Request, parse_seeds
-from rethinkdc.sharing import check_new, compressed_by, preview_to
-from rethinkdc.study import Study, load_study, plans_of
-from rethinkdc.sweeps import Cell, Ended, carry_out, cells_of
-from rethinkdc.types import Seeds
+from rethinkdc.runs.exports import check_new, compressed_by, preview_to
+from rethinkdc.runs.machine import make_runner
+from rethinkdc.runs.records import Record, Records
+from rethinkdc.runs.request import Request, parse_seeds
+from rethinkdc.runs.study import Study, load_study, plans_of
+from rethinkdc.runs.sweep import Cell, Ended, carry_out, cells_of
+from rethinkdc.seeds import Seeds
 
 
 def run(
@@ -248,7 +249,7 @@ def sweep(
     """Makes the runs of a study that are not on record yet; one that fails is recorded, and the others go on.
 
     Args:
-        study: path of a study file, name of a shipped one, or a :class:`~rethinkdc.study.Study`.
+        study: path of a study file, name of a shipped one, or a :class:`~rethinkdc.runs.study.Study`.
         dataset: in place of the study's.
         protocol: in place of the study's.
         seeds: in place of the study's: ``"0,1,2"`` or ``"student=0,1,2"``.

@@ -27,22 +27,23 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from rethinkdc.cache import Cache
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import Context
-from rethinkdc.contracts import Compressor, Evaluator, Labeler, Score, TeacherSource
+from rethinkdc.context.cache import Cache
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import GROUP
+from rethinkdc.contracts.kinds import Compressor, Evaluator, Labeler, Score, TeacherSource
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.errors import PluginError
-from rethinkdc.hookspecs import GROUP
 from rethinkdc.method import Method
 from rethinkdc.models import Model, Penultimate, build_seeded, weights_digest
-from rethinkdc.protocol import Protocol
-from rethinkdc.registry import Registry
-from rethinkdc.runner import deterministic
-from rethinkdc.student import student_training
-from rethinkdc.types import AXES, Axis, Budget, Drawn, Images, Seeds, Supervision, ViewBatch, ViewKey, generator
+from rethinkdc.protocol.protocol import Protocol
+from rethinkdc.protocol.student import student_training
+from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.runner import deterministic
+from rethinkdc.seeds import AXES, Axis, Seeds, generator
+from rethinkdc.types import Budget, Drawn, Images, Supervision, ViewBatch, ViewKey
 
 _VIEWS = 8
 """Views that a labeler is asked for."""
@@ -504,7 +505,9 @@ def _labelled_set(data: Images, ipc: int) -> CompressedSet:
 
 def _views_of(made: CompressedSet, supervision: Supervision, surroundings: Context) -> ViewBatch:
     """One batch as the training loop would render it for these labels."""
-    training = student_training(made, supervision.mix, surroundings)
+    training = student_training(
+        made, supervision.mix, surroundings.protocol, ipc=surroundings.ipc, workers=surroundings.workers
+    )
     own = Drawn(ViewKey(seed=0, epoch=0, batch=0), torch.arange(_VIEWS) % len(made))
     return training.render(supervision.drawn(0) or own)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,12 +12,12 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from rethinkdc.seeds import Axis, Seeds
+
 Fit = Literal["squash", "centre"]
 Interpolation = Literal["bilinear", "bicubic"]
 Track = Literal["hard", "static", "stored", "online"]
 Direction = Literal["easy", "hard", "middle"]
-Axis = Literal["set", "proxy", "teacher", "labels", "student"]
-AXES: tuple[Axis, ...] = ("set", "proxy", "teacher", "labels", "student")
 
 
 @runtime_checkable
@@ -178,40 +177,6 @@ class Progress(Protocol):
     def task(self, description: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
         """A context whose value is called with the number of units done since the last call."""
         ...
-
-
-class Seeds(BaseModel):
-    """One seed per axis of randomness."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    set: int = 0
-    proxy: int = 0
-    teacher: int = 0
-    labels: int = 0
-    student: int = 0
-
-    @classmethod
-    def all(cls, seed: int) -> Seeds:
-        """The same seed on every axis."""
-        return cls(**dict.fromkeys(AXES, seed))
-
-    def of(self, axis: Axis, *names: str | int) -> int:
-        """A 63-bit seed for one use on one axis: independent streams for different names."""
-        return derive_seed(int(getattr(self, axis)), axis, *names)
-
-
-def derive_seed(seed: int, *names: str | int) -> int:
-    """A 63-bit seed from a parent seed and a path of names, by SHA-256: the same on every platform."""
-    path = "/".join(str(name) for name in (seed, *names))
-    return int.from_bytes(hashlib.sha256(path.encode()).digest()[:8], "little") >> 1
-
-
-def generator(seed: int) -> torch.Generator:
-    """A CPU generator: draws never depend on the device that trains."""
-    made = torch.Generator()
-    made.manual_seed(seed)
-    return made
 
 
 class Budget(BaseModel):

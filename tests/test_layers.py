@@ -92,9 +92,9 @@ INNER = {
 # Imports to the right that are for the type checker alone, with what they type. No others are allowed.
 TYPING_ONLY = {
     ("rethinkdc/__init__.py", "rethinkdc.api"): "the lazily imported public names",
-    ("rethinkdc/__init__.py", "rethinkdc.hookspecs"): "the lazily imported public names",
-    ("rethinkdc/__init__.py", "rethinkdc.records"): "the lazily imported public names",
-    ("rethinkdc/__init__.py", "rethinkdc.sharing"): "the lazily imported public names",
+    ("rethinkdc/__init__.py", "rethinkdc.contracts.hooks"): "the lazily imported public names",
+    ("rethinkdc/__init__.py", "rethinkdc.runs.records"): "the lazily imported public names",
+    ("rethinkdc/__init__.py", "rethinkdc.runs.exports"): "the lazily imported public names",
     ("rethinkdc/__init__.py", "rethinkdc.types"): "the lazily imported public names",
 }
 
@@ -141,7 +141,7 @@ def imports_of(path: Path) -> Iterator[Import]:
 
 
 def layer_of(module: str) -> str:
-    """``rethinkdc.data.split`` lies in the layer ``data``."""
+    """``rethinkdc.data.stratified`` lies in the layer ``data``."""
     return module.split(".")[1]
 
 
@@ -222,10 +222,10 @@ def test_no_module_has_a_vague_name() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("from rethinkdc.registry import Registry", ("rethinkdc.registry", False)),
+        ("from rethinkdc.registry.registry import Registry", ("rethinkdc.registry.registry", False)),
         ("def late():\n    import rethinkdc.cli.main", ("rethinkdc.cli.main", False)),
-        ("from rethinkdc import hookspecs", ("rethinkdc.hookspecs", False)),
-        ("if TYPE_CHECKING:\n    from rethinkdc.context import Context", ("rethinkdc.context", True)),
+        ("from rethinkdc import hookspecs", ("rethinkdc.contracts.hooks", False)),
+        ("if TYPE_CHECKING:\n    from rethinkdc.context.context import Context", ("rethinkdc.context.context", True)),
         ("if typing.TYPE_CHECKING:\n    x = 1\nelse:\n    import rethinkdc.api", ("rethinkdc.api", False)),
         ("from plugins.random import full", ("plugins.random", False)),
     ],

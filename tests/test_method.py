@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
 from rethinkdc.errors import RequestError
-from rethinkdc.method import Method, Reference, parse_reference, print_reference, print_value
+from rethinkdc.method import Method
+from rethinkdc.reference import Reference, parse_reference, print_reference, print_value
 
 KEYS = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)
 SCALARS = st.one_of(

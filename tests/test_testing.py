@@ -14,11 +14,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import Context
-from rethinkdc.contracts import Compressor, Labeler, Score
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.contracts.kinds import Compressor, Labeler, Score
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.errors import RequestError
-from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method
 from rethinkdc.models import Model
 from rethinkdc.testing import check_method, context, encoded, images, registry_with, shortened

@@ -9,7 +9,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from rethinkdc.types import AXES, Budget, Seeds, ViewBatch, ViewKey, derive_seed, generator
+from rethinkdc.seeds import AXES, Seeds, derive_seed, generator
+from rethinkdc.types import Budget, ViewBatch, ViewKey
 
 
 def test_a_derived_seed_is_the_first_63_bits_of_a_sha_256_of_its_path() -> None:

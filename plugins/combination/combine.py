@@ -6,9 +6,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from rethinkdc.combination import Combination
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.method import Method, OfKind, Reference
+from rethinkdc.combination.combination import Combination
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.method import Method, OfKind
+from rethinkdc.reference import Reference
 
 
 class Combine(Combination):

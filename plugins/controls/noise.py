@@ -9,9 +9,9 @@ from pydantic import Field
 from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import Context
-from rethinkdc.contracts import Compressor
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.contracts.kinds import Compressor
 from rethinkdc.method import Method
 from rethinkdc.types import Budget, Images
 

@@ -8,15 +8,16 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from rethinkdc.combination.canvases import permute_patches, store_rows
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import Context
-from rethinkdc.contracts import Compressor
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.contracts.kinds import Compressor
 from rethinkdc.errors import UnsupportedError
-from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method
-from rethinkdc.selection.canvases import permute_patches, store_rows
-from rethinkdc.selection.sampling import baseline_rows
-from rethinkdc.types import Budget, Images, generator
+from rethinkdc.pruning.sampling import baseline_rows
+from rethinkdc.seeds import generator
+from rethinkdc.types import Budget, Images
 
 
 class Shuffled(Compressor):

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
+from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.data import Dataset, DecodedImages, Schema, Splits, stat_signature, stratified_folds
 from rethinkdc.data.backing import Backing
-from rethinkdc.hookspecs import hookimpl
 
 FOLDS = 5
 _FOLD_SEED = 20_231

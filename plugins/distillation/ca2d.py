@@ -9,11 +9,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context import Context
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.method import Method, OfKind, Reference
-from rethinkdc.selection import pick
-from rethinkdc.stitching import Stitching
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.distillation.stitching import Stitching
+from rethinkdc.method import Method, OfKind
+from rethinkdc.pruning import pick
+from rethinkdc.reference import Reference
 from rethinkdc.types import Budget, Direction, Images
 
 

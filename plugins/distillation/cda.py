@@ -12,9 +12,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.inversion import Preset
-from rethinkdc.inverting import Inverting
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.distillation import Preset
+from rethinkdc.distillation.inverting import Inverting
 from rethinkdc.method import Method
 
 Curve = Literal["cosine", "linear", "step"]

@@ -10,16 +10,17 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import Context
-from rethinkdc.contracts import Compressor
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.contracts.kinds import Compressor
+from rethinkdc.distillation.feature_matching import embedding, mean_distance
+from rethinkdc.distillation.optimise import CHECK_EVERY, require_finite
+from rethinkdc.distillation.parts import finished, part
+from rethinkdc.distillation.real_images import RealImages
 from rethinkdc.errors import UnsupportedError
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.inversion.matching import embedding, mean_distance
-from rethinkdc.inversion.optimise import CHECK_EVERY, require_finite
-from rethinkdc.inversion.parts import finished, part
-from rethinkdc.method import Method, OfKind, Reference
+from rethinkdc.method import Method, OfKind
 from rethinkdc.models import build_seeded
-from rethinkdc.real_images import RealImages
+from rethinkdc.reference import Reference
 from rethinkdc.training.noise import reproducible, seed_noise
 from rethinkdc.training.teacher import full_precision
 from rethinkdc.types import Budget, Images, ViewKey

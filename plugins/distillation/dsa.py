@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from rethinkdc.gradient_matching import GradientMatching
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.distillation.gradient_matching import GradientMatching
 from rethinkdc.method import Method
 from rethinkdc.views import STRATEGIES, DifferentiableOp, Dsa, Strategy
 

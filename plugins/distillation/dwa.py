@@ -16,11 +16,11 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.inversion import Preset, Recipe
-from rethinkdc.inverting import Inverting
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.distillation import Preset, Recipe
+from rethinkdc.distillation.inverting import Inverting
+from rethinkdc.distillation.recovering import Batch, Work, real_images
 from rethinkdc.method import Method
-from rethinkdc.recovering import Batch, Work, real_images
 
 
 class DWA(Inverting):

@@ -14,12 +14,13 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 from torch import Tensor
 
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.distillation import BATCHNORM, Goal, Kind, Preset
+from rethinkdc.distillation.recovering import Batch, Work, real_images
+from rethinkdc.distillation.statistical_matching import Real, Start, StatisticalMatching
 from rethinkdc.errors import UnsupportedError
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.inversion import BATCHNORM, Goal, Kind, Preset
-from rethinkdc.method import Method, Reference
-from rethinkdc.recovering import Batch, Work, real_images
-from rethinkdc.statistical_matching import Real, Start, StatisticalMatching
+from rethinkdc.method import Method
+from rethinkdc.reference import Reference
 
 SMALL = {
     "iterations": 2000,

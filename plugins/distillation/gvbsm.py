@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.inversion import Preset, densification
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.distillation import Preset, densification
+from rethinkdc.distillation.recovering import Batch, PixelRange
+from rethinkdc.distillation.statistical_matching import StatisticalMatching
 from rethinkdc.method import Method
-from rethinkdc.recovering import Batch, PixelRange
-from rethinkdc.statistical_matching import StatisticalMatching
 from rethinkdc.views import Roll, ViewOp
 
 SMALL = {

@@ -14,12 +14,12 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 
-from rethinkdc.gathering import class_statistics
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.inversion import BATCHNORM, Moments, MovingMoments, Preset
-from rethinkdc.inverting import Inverting
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.distillation import BATCHNORM, Moments, MovingMoments, Preset
+from rethinkdc.distillation.gathering import class_statistics
+from rethinkdc.distillation.inverting import Inverting
+from rethinkdc.distillation.recovering import Batch, Work
 from rethinkdc.method import Method
-from rethinkdc.recovering import Batch, Work
 from rethinkdc.types import Budget
 from rethinkdc.views import Roll
 

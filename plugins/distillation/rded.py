@@ -11,11 +11,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from rethinkdc.context import Context
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.distillation.stitching import Stitching
 from rethinkdc.method import Method
-from rethinkdc.selection.classwise import random_ranks
-from rethinkdc.stitching import Stitching
+from rethinkdc.pruning.classwise import random_ranks
 from rethinkdc.types import Budget, Images
 
 

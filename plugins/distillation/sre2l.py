@@ -13,12 +13,12 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.inversion import Preset
-from rethinkdc.inversion.priors import mean_norm, total_variation
-from rethinkdc.inverting import Inverting
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.distillation import Preset
+from rethinkdc.distillation.inverting import Inverting
+from rethinkdc.distillation.priors import mean_norm, total_variation
+from rethinkdc.distillation.recovering import Batch
 from rethinkdc.method import Method
-from rethinkdc.recovering import Batch
 
 
 class SRe2L(Inverting):

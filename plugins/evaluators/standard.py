@@ -13,17 +13,18 @@ import torch
 from torch import Tensor, nn
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import Context
-from rethinkdc.contracts import Evaluation, Evaluator, Metric
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.evaluation import Evaluation, Metric
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.contracts.kinds import Evaluator
+from rethinkdc.evaluation.metrics import classification_metrics, per_class_top1
 from rethinkdc.method import Method
-from rethinkdc.metrics import classification_metrics, per_class_top1
 from rethinkdc.models import weights_digest
 from rethinkdc.models.model import build_seeded
-from rethinkdc.protocol import Network
-from rethinkdc.proxy import as_epoch
+from rethinkdc.protocol.protocol import Network
+from rethinkdc.protocol.proxy import as_epoch
+from rethinkdc.protocol.student import student_training
 from rethinkdc.storage import digest, write_atomic
-from rethinkdc.student import student_training
 from rethinkdc.training.loop import FitSeeds, fit
 from rethinkdc.training.predict import predict
 from rethinkdc.types import Images, Supervision
@@ -46,7 +47,7 @@ class Standard(Evaluator):
         protocol, seeds = context.protocol, context.seeds
         student = context.student or protocol.student
         size, classes = protocol.store.size, len(compressed.class_names)
-        training = student_training(compressed, supervision.mix, context)
+        training = student_training(compressed, supervision.mix, protocol, ipc=context.ipc, workers=context.workers)
         plan = training.plan
         network = build_seeded(context.method("model", student.model), classes, size, seeds.of("student", "init"))
         tester = _Curve(test, student, context, {as_epoch(value, plan.epochs) for value in protocol.curve})

@@ -7,10 +7,10 @@ from typing import ClassVar
 from pydantic import Field
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import Context
-from rethinkdc.contracts import Labeler
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.labelers import Mix, index_bytes, mix_op
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.contracts.kinds import Labeler
+from rethinkdc.labels.mixing import Mix, index_bytes, mix_op
 from rethinkdc.method import Method
 from rethinkdc.training.targets import HardTargets
 from rethinkdc.types import Supervision, Track

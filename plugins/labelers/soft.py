@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import Context
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.labelers import OfViews, mix_op
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.labels import OnlineTargets
+from rethinkdc.labels.asking import OfViews
+from rethinkdc.labels.mixing import mix_op
 from rethinkdc.method import Method
 from rethinkdc.types import Supervision, Track
 

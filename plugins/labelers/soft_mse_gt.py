@@ -9,10 +9,11 @@ from pydantic import Field
 from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import Context
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.labelers import BatchStatistics, index_bytes, mix_op
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.labels import OnlineTargets, mse_gt
+from rethinkdc.labels.asking import BatchStatistics
+from rethinkdc.labels.mixing import index_bytes, mix_op
 from rethinkdc.method import Method
 from rethinkdc.types import Supervision, Track
 

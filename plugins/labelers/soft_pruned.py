@@ -6,12 +6,12 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from rethinkdc.context import Context
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.labelers import Stored
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.labels import Coding, Dense, Quantised
+from rethinkdc.labels.storing import Stored
 from rethinkdc.method import Method
-from rethinkdc.student import StudentTraining
+from rethinkdc.protocol.student import StudentTraining
 
 
 class SoftPruned(Stored):

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.compressed.working import load_tensors
-from rethinkdc.context import Context
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.errors import RequestError, UnsupportedError
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.labelers import LABEL_SEMANTICS, Tempered, mix_op
 from rethinkdc.labels import StaticTargets
+from rethinkdc.labels.asking import LABEL_SEMANTICS, Tempered
+from rethinkdc.labels.mixing import mix_op
 from rethinkdc.method import Method
 from rethinkdc.types import Supervision, Track
 

@@ -6,10 +6,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from rethinkdc.context import Context
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.labelers import Stored
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.labels import Coding, Dense
+from rethinkdc.labels.storing import Stored
 from rethinkdc.method import Method
 
 

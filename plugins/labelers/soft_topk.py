@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from rethinkdc.context import Context
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.labelers import Stored
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.labels import Coding, TopK
+from rethinkdc.labels.storing import Stored
 from rethinkdc.method import Method
 
 

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from torch import nn
 
+from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.errors import RequestError
-from rethinkdc.hookspecs import hookimpl
 from rethinkdc.models import Model
 
 _GROUPS = 8

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.models import Model
 
 

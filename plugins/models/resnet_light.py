@@ -7,8 +7,8 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor, nn
 
+from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.errors import RequestError
-from rethinkdc.hookspecs import hookimpl
 from rethinkdc.models import Model
 
 _HALVINGS = 3

@@ -11,12 +11,12 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.contracts import PaperProxy
-from rethinkdc.dynamics import Observed, Span, Windowed
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.contracts.kinds import PaperProxy
 from rethinkdc.errors import RequestError
-from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method
-from rethinkdc.selection.dynamics import spread, windowed_mean
+from rethinkdc.pruning.curves import spread, windowed_mean
+from rethinkdc.pruning.dynamics import Observed, Span, Windowed
 from rethinkdc.types import TraceTable
 
 

@@ -12,13 +12,13 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context import Context
-from rethinkdc.contracts import PaperProxy
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.contracts.kinds import PaperProxy
 from rethinkdc.method import Method
-from rethinkdc.pooled import PooledScore
-from rethinkdc.selection.divergence import contrast
-from rethinkdc.selection.neighbours import nearest
+from rethinkdc.pruning.divergence import contrast
+from rethinkdc.pruning.neighbours import nearest
+from rethinkdc.pruning.pooled import PooledScore
 from rethinkdc.types import Images
 
 

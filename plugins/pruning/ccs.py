@@ -14,12 +14,13 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context import Context
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.method import Method, OfKind, Reference
-from rethinkdc.selection.classwise import Choice, Choose
-from rethinkdc.selection.strata import coverage, drop_highest
-from rethinkdc.selector import Selector
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.method import Method, OfKind
+from rethinkdc.pruning.classwise import Choice, Choose
+from rethinkdc.pruning.selector import Selector
+from rethinkdc.pruning.strata import coverage, drop_highest
+from rethinkdc.reference import Reference
 from rethinkdc.types import Budget, Images
 
 AUM = Reference(name="aum", values={"space": "prob"})

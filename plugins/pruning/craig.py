@@ -11,14 +11,14 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context import Context
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.method import Method
-from rethinkdc.selection.classwise import Choice, Choose
-from rethinkdc.selection.coverage import assigned, distance_similarity, locate_facilities
-from rethinkdc.selection.gradients import Space, vectors_of
-from rethinkdc.selection.ties import by_rank
-from rethinkdc.selector import Selector
+from rethinkdc.pruning.classwise import Choice, Choose
+from rethinkdc.pruning.coverage import assigned, distance_similarity, locate_facilities
+from rethinkdc.pruning.gradients import Space, vectors_of
+from rethinkdc.pruning.selector import Selector
+from rethinkdc.pruning.ties import by_rank
 from rethinkdc.types import Budget, Images
 
 

@@ -12,15 +12,16 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context import Context
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.errors import RequestError, UnsupportedError
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.method import Method, OfKind, Reference
-from rethinkdc.selection.classwise import Choice, Choose
-from rethinkdc.selection.messages import gathered, pick_apart
-from rethinkdc.selection.neighbours import nearest
-from rethinkdc.selection.ties import ascending, by_rank
-from rethinkdc.selector import Selector
+from rethinkdc.method import Method, OfKind
+from rethinkdc.pruning.classwise import Choice, Choose
+from rethinkdc.pruning.messages import gathered, pick_apart
+from rethinkdc.pruning.neighbours import nearest
+from rethinkdc.pruning.selector import Selector
+from rethinkdc.pruning.ties import ascending, by_rank
+from rethinkdc.reference import Reference
 from rethinkdc.types import Budget, Images
 
 

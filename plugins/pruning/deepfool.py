@@ -11,12 +11,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context import Context
-from rethinkdc.contracts import PaperProxy
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.contracts.kinds import PaperProxy
 from rethinkdc.method import Method
-from rethinkdc.pooled import PooledScore
-from rethinkdc.selection.boundary import boundary_distances
+from rethinkdc.pruning.boundary import boundary_distances
+from rethinkdc.pruning.pooled import PooledScore
 from rethinkdc.types import Images
 
 _BATCH_NUMBERS = 1 << 22

@@ -11,15 +11,16 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context import Context
-from rethinkdc.dynamics import Planned, Windowed
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.errors import RequestError
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.method import Method, OfKind, Reference
-from rethinkdc.selection.classwise import Choice, Choose
-from rethinkdc.selection.dynamics import epoch_mean
-from rethinkdc.selection.sampling import draw, dual_beta_weights
-from rethinkdc.selector import Selector
+from rethinkdc.method import Method, OfKind
+from rethinkdc.pruning.classwise import Choice, Choose
+from rethinkdc.pruning.curves import epoch_mean
+from rethinkdc.pruning.dynamics import Planned, Windowed
+from rethinkdc.pruning.sampling import draw, dual_beta_weights
+from rethinkdc.pruning.selector import Selector
+from rethinkdc.reference import Reference
 from rethinkdc.types import Budget, Images
 
 

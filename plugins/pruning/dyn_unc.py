@@ -11,11 +11,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from rethinkdc.contracts import PaperProxy
-from rethinkdc.dynamics import Span, Windowed
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.contracts.kinds import PaperProxy
 from rethinkdc.method import Method
-from rethinkdc.selection.dynamics import spread, windowed_mean
+from rethinkdc.pruning.curves import spread, windowed_mean
+from rethinkdc.pruning.dynamics import Span, Windowed
 from rethinkdc.types import TraceTable
 
 

@@ -8,11 +8,11 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context import Context
-from rethinkdc.contracts import Score
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.contracts.kinds import Score
 from rethinkdc.data.row_files import read_scores
 from rethinkdc.errors import DataError
-from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Content, Method
 from rethinkdc.types import Images
 

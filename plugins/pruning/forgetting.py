@@ -11,11 +11,11 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.contracts import PaperProxy
-from rethinkdc.dynamics import Dynamics, Span
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.contracts.kinds import PaperProxy
 from rethinkdc.method import Method
-from rethinkdc.selection.dynamics import forgetting_events
+from rethinkdc.pruning.curves import forgetting_events
+from rethinkdc.pruning.dynamics import Dynamics, Span
 from rethinkdc.types import TraceTable
 
 

@@ -12,14 +12,14 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context import Context
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.method import Method
-from rethinkdc.selection.ascent import pick_by_step
-from rethinkdc.selection.classwise import Choice, Choose
-from rethinkdc.selection.gradients import LastLayer
-from rethinkdc.selection.ties import by_rank
-from rethinkdc.selector import Selector
+from rethinkdc.pruning.ascent import pick_by_step
+from rethinkdc.pruning.classwise import Choice, Choose
+from rethinkdc.pruning.gradients import LastLayer
+from rethinkdc.pruning.selector import Selector
+from rethinkdc.pruning.ties import by_rank
 from rethinkdc.types import Budget, Images
 
 

@@ -11,14 +11,14 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context import Context
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.method import Method
-from rethinkdc.selection.classwise import Choose
-from rethinkdc.selection.gradients import LastLayer
-from rethinkdc.selection.pursuit import match_gradients
-from rethinkdc.selection.ties import by_rank
-from rethinkdc.selector import Selector
+from rethinkdc.pruning.classwise import Choose
+from rethinkdc.pruning.gradients import LastLayer
+from rethinkdc.pruning.pursuit import match_gradients
+from rethinkdc.pruning.selector import Selector
+from rethinkdc.pruning.ties import by_rank
 from rethinkdc.types import Budget, Images
 
 

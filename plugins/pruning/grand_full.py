@@ -10,12 +10,12 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from rethinkdc.context import Context
-from rethinkdc.contracts import PaperProxy
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.contracts.kinds import PaperProxy
 from rethinkdc.method import Method
-from rethinkdc.pooled import PooledScore
-from rethinkdc.selection.norms import gradient_norms
+from rethinkdc.pruning.norms import gradient_norms
+from rethinkdc.pruning.pooled import PooledScore
 from rethinkdc.types import Images
 
 _BATCH = 64

@@ -10,14 +10,14 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from rethinkdc.context import Context
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.method import Method
-from rethinkdc.selection.classwise import Choice, Choose
-from rethinkdc.selection.running import herd
-from rethinkdc.selection.ties import by_rank
-from rethinkdc.selection.vectors import Points
-from rethinkdc.selector import Selector
+from rethinkdc.pruning.classwise import Choice, Choose
+from rethinkdc.pruning.running import herd
+from rethinkdc.pruning.selector import Selector
+from rethinkdc.pruning.ties import by_rank
+from rethinkdc.pruning.vectors import Points
 from rethinkdc.types import Budget, Images
 
 

@@ -12,13 +12,13 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context import Context
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.method import Method
-from rethinkdc.selection.classwise import Choice, Choose
-from rethinkdc.selection.medoids import k_means_medoids
-from rethinkdc.selection.ties import by_rank
-from rethinkdc.selector import Selector
+from rethinkdc.pruning.classwise import Choice, Choose
+from rethinkdc.pruning.medoids import k_means_medoids
+from rethinkdc.pruning.selector import Selector
+from rethinkdc.pruning.ties import by_rank
 from rethinkdc.types import Budget, Images
 
 

@@ -11,10 +11,10 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.contracts import PaperProxy
-from rethinkdc.dynamics import Snapshot, Span
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.contracts.kinds import PaperProxy
 from rethinkdc.method import Method
+from rethinkdc.pruning.dynamics import Snapshot, Span
 from rethinkdc.types import TraceTable
 
 

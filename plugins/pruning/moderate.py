@@ -10,13 +10,13 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from rethinkdc.context import Context
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.method import Method
-from rethinkdc.selection.classwise import Choice, Choose
-from rethinkdc.selection.medians import median_distances, middle
-from rethinkdc.selection.ties import by_rank
-from rethinkdc.selector import Selector
+from rethinkdc.pruning.classwise import Choice, Choose
+from rethinkdc.pruning.medians import median_distances, middle
+from rethinkdc.pruning.selector import Selector
+from rethinkdc.pruning.ties import by_rank
 from rethinkdc.types import Budget, Images
 
 

@@ -8,12 +8,12 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import Context
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.data.row_files import read_rows
 from rethinkdc.errors import DataError
-from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Content, Method
-from rethinkdc.selector import Selector
+from rethinkdc.pruning.selector import Selector
 from rethinkdc.types import Budget, Images
 
 

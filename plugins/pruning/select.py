@@ -7,11 +7,12 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import Context
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.method import Method, OfKind, Reference
-from rethinkdc.selection import pick
-from rethinkdc.selector import Selector
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.method import Method, OfKind
+from rethinkdc.pruning import pick
+from rethinkdc.pruning.selector import Selector
+from rethinkdc.reference import Reference
 from rethinkdc.types import Budget, Direction, Images
 
 

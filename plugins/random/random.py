@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import Context
-from rethinkdc.contracts import Compressor, Score
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.contracts.kinds import Compressor, Score
 from rethinkdc.method import Method
-from rethinkdc.selection.sampling import baseline_rows
+from rethinkdc.pruning.sampling import baseline_rows
 from rethinkdc.types import Budget, Images
 
 

@@ -13,12 +13,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from rethinkdc.context import Context
-from rethinkdc.contracts import TeacherSource
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.contracts.kinds import TeacherSource
 from rethinkdc.errors import RequestError
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.method import Content, Method, OfKind, Reference
+from rethinkdc.method import Content, Method, OfKind
 from rethinkdc.models import build_seeded
+from rethinkdc.reference import Reference
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.types import Fit, Interpolation

@@ -9,13 +9,13 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from rethinkdc.context import Context
-from rethinkdc.contracts import TeacherSource
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.contracts.kinds import TeacherSource
 from rethinkdc.errors import RequestError, nearest
-from rethinkdc.hookspecs import hookimpl
 from rethinkdc.method import Method
 from rethinkdc.models import require_listed
-from rethinkdc.protocol import Protocol
+from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.teacher import Teacher
 

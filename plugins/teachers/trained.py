@@ -7,13 +7,14 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from rethinkdc.context import Context
-from rethinkdc.contracts import TeacherSource
-from rethinkdc.full_training import observed_view, train_full, trained_network
-from rethinkdc.hookspecs import hookimpl
-from rethinkdc.method import Method, OfKind, Reference, print_value
-from rethinkdc.protocol import Protocol
-from rethinkdc.teachers import TEACHER_SEMANTICS, teacher_recipe
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.contracts.kinds import TeacherSource
+from rethinkdc.method import Method, OfKind
+from rethinkdc.protocol.full_training import observed_view, train_full, trained_network
+from rethinkdc.protocol.protocol import Protocol
+from rethinkdc.protocol.teachers import TEACHER_SEMANTICS, teacher_recipe
+from rethinkdc.reference import Reference, print_value
 from rethinkdc.training.loop import LOOP_REVISION
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.views import VIEWS_REVISION

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from rethinkdc.boards.row import Row, make_row, metrics_of
 from rethinkdc.errors import RequestError, nearest
-from rethinkdc.records import Record, Records
+from rethinkdc.runs.records import Record, Records
 from rethinkdc.storage import canonical_json, digest
 
 _LOWER = {"loss"}

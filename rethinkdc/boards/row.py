@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rethinkdc.boards.spread import Difference, Spread, difference, spread
-from rethinkdc.records import Record, Status
+from rethinkdc.runs.records import Record, Status
 
 _Seeds = tuple[tuple[str, int], ...]
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from rethinkdc import ranks
+from rethinkdc.cli.exports import rows, trace
 from rethinkdc.cli.leaderboard import leaderboard
 from rethinkdc.cli.options import (
     BackingOption,
@@ -35,8 +35,8 @@ from rethinkdc.cli.options import (
     machine,
     numbers,
 )
-from rethinkdc.cli.share import rows, trace
 from rethinkdc.cli.sweep import sweep
+from rethinkdc.context import ranks
 from rethinkdc.errors import RequestError, RethinkError
 
 app = typer.Typer(
@@ -109,8 +109,8 @@ def run(
     """
     from rethinkdc.api import parse_seeds
     from rethinkdc.cli import tables
-    from rethinkdc.request import Request
-    from rethinkdc.sharing import preview_to
+    from rethinkdc.runs.exports import preview_to
+    from rethinkdc.runs.request import Request
 
     runner = _runner(records, cache_dir, device, workers, threads)
     for name in tracker or []:
@@ -251,8 +251,8 @@ def evaluate(
     from rethinkdc import api
     from rethinkdc.cli import tables
     from rethinkdc.compressed import Form
-    from rethinkdc.records import Records
-    from rethinkdc.registry import Registry
+    from rethinkdc.registry.registry import Registry
+    from rethinkdc.runs.records import Records
 
     form = Form(
         labels=labels,
@@ -306,8 +306,8 @@ def score(
     """
     from rethinkdc.cli import tables
     from rethinkdc.data.row_files import write_row_file
-    from rethinkdc.sharing import check_out
-    from rethinkdc.sharing import score as make_scores
+    from rethinkdc.runs.exports import check_out
+    from rethinkdc.runs.exports import score as make_scores
 
     check_out(out)
     scores, about = make_scores(
@@ -333,7 +333,7 @@ def score(
 def list_plugins(as_json: JsonOption = False) -> None:
     """List every installed method with its kind, paper and distribution; broken ones with the reason."""
     from rethinkdc.cli import tables
-    from rethinkdc.registry import Registry
+    from rethinkdc.registry.registry import Registry
 
     tables.print_plugins(Registry(), as_json=as_json)
 
@@ -342,7 +342,7 @@ def list_plugins(as_json: JsonOption = False) -> None:
 def list_protocols(as_json: JsonOption = False) -> None:
     """List every protocol with its labels, data, student and digest."""
     from rethinkdc.cli import tables
-    from rethinkdc.registry import Registry
+    from rethinkdc.registry.registry import Registry
 
     tables.print_protocols(Registry(), as_json=as_json)
 
@@ -360,7 +360,7 @@ def show(
 
     Example: rethinkdc show pca
     """
-    from rethinkdc.registry import Registry
+    from rethinkdc.registry.registry import Registry
 
     if dataset is None:
         from rethinkdc.cli import tables
@@ -407,13 +407,13 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> N
 
 
 def _runner(records: Path | None, cache_dir: Path | None, device: str | None, workers: int | None, threads: int) -> Any:
-    from rethinkdc.machine import make_runner
+    from rethinkdc.runs.machine import make_runner
 
     return make_runner(**machine(records, cache_dir, device, workers, threads))
 
 
 def _overrides(pairs: list[str]) -> dict[str, Any]:
-    from rethinkdc.method import parse_reference
+    from rethinkdc.reference import parse_reference
 
     found: dict[str, Any] = {}
     for pair in pairs:

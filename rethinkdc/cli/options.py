@@ -62,9 +62,9 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Run again although a
 def machine(
     records: Path | None, cache_dir: Path | None, device: str | None, workers: int | None, threads: int
 ) -> dict[str, Any]:
-    """Keyword arguments of ``rethinkdc.machine.make_runner``."""
-    from rethinkdc.progress import Bars
-    from rethinkdc.ranks import leads
+    """Keyword arguments of ``rethinkdc.runs.machine.make_runner``."""
+    from rethinkdc.cli.progress import Bars
+    from rethinkdc.context.ranks import leads
 
     return {
         "records": records,

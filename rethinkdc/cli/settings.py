@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rethinkdc.cache import Cache
 from rethinkdc.cli.tables import print_json
+from rethinkdc.context.cache import Cache
 from rethinkdc.errors import RequestError
-from rethinkdc.method import print_value
-from rethinkdc.protocol import Protocol
-from rethinkdc.registry import Registry
+from rethinkdc.protocol.protocol import Protocol
+from rethinkdc.reference import print_value
+from rethinkdc.registry.registry import Registry
 
 _console = Console()
 

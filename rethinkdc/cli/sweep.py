@@ -18,7 +18,7 @@ from rethinkdc.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from rethinkdc.sweeps import Cell, Ended
+    from rethinkdc.runs.sweep import Cell, Ended
 
 
 def sweep(
@@ -55,9 +55,9 @@ def sweep(
     1 when a run failed. Example: rethinkdc sweep digits-small --jobs 2
     """
     from rethinkdc.cli import sweep_tables, tables
-    from rethinkdc.machine import make_runner
-    from rethinkdc.study import load_study, plans_of
-    from rethinkdc.sweeps import carry_out, cells_of
+    from rethinkdc.runs.machine import make_runner
+    from rethinkdc.runs.study import load_study, plans_of
+    from rethinkdc.runs.sweep import carry_out, cells_of
 
     chosen = load_study(study).replaced(dataset=dataset, protocol=protocol, seeds=seeds)
     runner = make_runner(**machine(records, cache_dir, device, workers, 1))

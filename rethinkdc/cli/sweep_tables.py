@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from rethinkdc.cli import tables
-from rethinkdc.records import Record, Records, default_records_folder
-from rethinkdc.sweeps import Cell, Ended
+from rethinkdc.runs.records import Record, Records, default_records_folder
+from rethinkdc.runs.sweep import Cell, Ended
 
 _console = Console()
 

@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rethinkdc.discovery import ALL_KINDS
 from rethinkdc.errors import RequestError, RethinkError, nearest
-from rethinkdc.method import print_value
-from rethinkdc.records import Record, Records
-from rethinkdc.registry import Listed, Registry
-from rethinkdc.request import KEY_LENGTH
+from rethinkdc.reference import print_value
+from rethinkdc.registry.discovery import ALL_KINDS
+from rethinkdc.registry.registry import Listed, Registry
+from rethinkdc.runs.records import Record, Records
+from rethinkdc.runs.request import KEY_LENGTH
 from rethinkdc.storage import digest
 
 _console = Console()

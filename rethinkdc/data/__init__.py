@@ -4,18 +4,19 @@ Importing this package imports neither ``datasets`` nor ``sklearn`` nor ``pyarro
 """
 
 from rethinkdc.data.backing import DECODE_REVISION, DECODED_LIMIT, Backing, choose_backing
+from rethinkdc.data.blobs import Blobs
 from rethinkdc.data.chunks import CHUNK
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.decode import decode
 from rethinkdc.data.decoded import DecodedImages
-from rethinkdc.data.encoded import Blobs, EncodedImages
+from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.data.fingerprint import FingerprintBook, stat_signature
 from rethinkdc.data.folder import FolderDataset, HubDataset, HubFileDataset
 from rethinkdc.data.resize import kept_boxes, resize
 from rethinkdc.data.rows import RowsOf
-from rethinkdc.data.split import stratified_folds, stratified_rows, stratified_split
 from rethinkdc.data.splits import Schema, Splits, schema_of
 from rethinkdc.data.store import CANVAS_LIMIT, CanvasStore, NativeStore, Store
+from rethinkdc.data.stratified import stratified_folds, stratified_rows, stratified_split
 
 __all__ = [
     "CANVAS_LIMIT",

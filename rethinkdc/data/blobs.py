@@ -7,9 +7,23 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from rethinkdc.errors import DataError
+
+
+class Blobs(Protocol):
+    """Encoded image files by row number."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, row: int) -> bytes | Path:
+        """The bytes of one image file, or the path that holds them."""
+        ...
+
+    def where(self, row: int) -> str:
+        """Names one image file for an error message."""
+        ...
 
 
 class ArrowBlobs:

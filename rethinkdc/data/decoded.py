@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rethinkdc.data.fingerprint import pixels_fingerprint
 from rethinkdc.data.resize import channels_last, resize
+from rethinkdc.data.targets import check_targets
 from rethinkdc.errors import DataError
 from rethinkdc.types import Fit, Interpolation
 
@@ -60,23 +61,3 @@ class DecodedImages:
 
     def _gathered(self, rows: Tensor) -> Tensor:
         return self.pixels.permute(0, 2, 3, 1)[rows].permute(0, 3, 1, 2)
-
-
-def check_targets(targets: Tensor, count: int, class_names: Sequence[str]) -> None:
-    """Checks that there is one class index for each image.
-
-    Raises:
-        DataError: a wrong dtype or shape, or a target out of range; names the first such row.
-    """
-    if targets.dtype != torch.int64 or targets.shape != (count,):
-        raise DataError(
-            f"Targets must be int64 of shape [{count}], found {targets.dtype} of shape {list(targets.shape)}."
-        )
-    if not count or (int(targets.min()) >= 0 and int(targets.max()) < len(class_names)):
-        return
-    wrong = ((targets < 0) | (targets >= len(class_names))).nonzero().flatten()
-    row = int(wrong[0])
-    raise DataError(
-        f"Row {row} has the class index {int(targets[row])}, but there are {len(class_names)} classes "
-        f"(0..{len(class_names) - 1}); {len(wrong)} of {count} rows are out of range."
-    )

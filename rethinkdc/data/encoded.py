@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from rethinkdc.data.blobs import Blobs
 from rethinkdc.data.chunks import CHUNK, in_chunks
 from rethinkdc.data.decode import decode
-from rethinkdc.data.decoded import check_targets
 from rethinkdc.data.fingerprint import content_fingerprint
 from rethinkdc.data.resize import empty_canvases, resize
+from rethinkdc.data.targets import check_targets
 from rethinkdc.types import Fit, Interpolation
-
-
-class Blobs(Protocol):
-    """Encoded image files by row number."""
-
-    def __len__(self) -> int: ...
-
-    def read(self, row: int) -> bytes | Path:
-        """The bytes of one image file, or the path that holds them."""
-        ...
-
-    def where(self, row: int) -> str:
-        """Names one image file for an error message."""
-        ...
 
 
 class EncodedImages:

@@ -9,17 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
+from rethinkdc.data.blobs import Blobs
 from rethinkdc.data.splits import Schema, splits_fingerprint
 from rethinkdc.errors import DataError
 from rethinkdc.storage import canonical_json, writable, write_atomic
-
-if TYPE_CHECKING:
-    from rethinkdc.data.encoded import Blobs
 
 _BLOCK = 1 << 14
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from rethinkdc.data.backing import Backing, choose_backing
-from rethinkdc.data.encoded import Blobs, EncodedImages
+from rethinkdc.data.blobs import Blobs
+from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.data.fingerprint import KnownSplits
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import DataError

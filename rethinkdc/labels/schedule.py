@@ -8,8 +8,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from rethinkdc.training.plan import Plan, order
-from rethinkdc.types import Drawn, ViewKey, derive_seed, generator
+from rethinkdc.seeds import derive_seed, generator
+from rethinkdc.training.length import Plan, order
+from rethinkdc.types import Drawn, ViewKey
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Training: recipes, the loop, predictions, and the trace of a proxy."""
 
+from rethinkdc.training.columns import CLEAN_COLUMNS, COLUMNS, observe
+from rethinkdc.training.length import Plan, order
 from rethinkdc.training.loop import LOOP_REVISION, Fit, FitSeeds, fit
-from rethinkdc.training.observe import CLEAN_COLUMNS, COLUMNS, observe
 from rethinkdc.training.observer import Observer
-from rethinkdc.training.plan import Plan, order
 from rethinkdc.training.predict import Prediction, TestView, predict, predict_batches
 from rethinkdc.training.recipe import Optimizer, Recipe, Schedule
 from rethinkdc.training.targets import HardTargets

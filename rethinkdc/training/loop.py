@@ -16,15 +16,16 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from rethinkdc.data.store import Store
 from rethinkdc.errors import DivergedError, RequestError
 from rethinkdc.models import Penultimate
+from rethinkdc.seeds import derive_seed
 from rethinkdc.storage import digest
 from rethinkdc.training.ahead import in_order
 from rethinkdc.training.checkpoint import load_checkpoint, save_checkpoint
+from rethinkdc.training.length import Plan, Step
 from rethinkdc.training.noise import reproducible, seed_noise
 from rethinkdc.training.observer import Observer
-from rethinkdc.training.plan import Plan, Step
 from rethinkdc.training.predict import parameter_dtype
 from rethinkdc.training.recipe import Recipe
-from rethinkdc.types import Progress, Supervision, ViewBatch, ViewKey, derive_seed
+from rethinkdc.types import Progress, Supervision, ViewBatch, ViewKey
 from rethinkdc.views import Normaliser, Views
 
 # Raised whenever the same training would end with other weights: it belongs in the digest of all that is trained.

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from torch import nn
 
 from rethinkdc.errors import RequestError
-from rethinkdc.training.plan import Plan
+from rethinkdc.training.length import Plan
 from rethinkdc.views import AnyViewOp
 
 _Positive = Annotated[int, Field(ge=1)]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from rethinkdc.errors import DamagedError, RequestError, nearest
 from rethinkdc.storage import write_atomic
-from rethinkdc.training.observe import CLEAN_COLUMNS, COLUMNS, change, log_probabilities, observe
+from rethinkdc.training.columns import CLEAN_COLUMNS, COLUMNS, change, log_probabilities, observe
 from rethinkdc.training.predict import Prediction
 
 SCHEMA = 1

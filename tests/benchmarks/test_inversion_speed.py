@@ -14,23 +14,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rethinkdc.inversion import (
-    BATCHNORM,
-    Goal,
-    StatisticsMatching,
-    Turn,
-    normalised_range,
-    recover,
-    running_statistics,
-)
+from rethinkdc.distillation import BATCHNORM, Goal, StatisticsMatching, Turn, normalised_range, running_statistics
+from rethinkdc.distillation.descent import recover
 from rethinkdc.models import Model, build_seeded
 from rethinkdc.models.external import TorchvisionModel
 from rethinkdc.plugins.distillation.sre2l import SRe2L
 from rethinkdc.plugins.models.resnet18_3x3 import ResNet18Small
 from rethinkdc.plugins.models.resnet_light import ResNetLight
+from rethinkdc.seeds import generator
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.teacher import Teacher, full_precision
-from rethinkdc.types import ViewKey, generator
+from rethinkdc.types import ViewKey
 from rethinkdc.views import DifferentiableViews
 
 pytestmark = pytest.mark.benchmark

@@ -27,7 +27,7 @@ from rethinkdc.labels import (
     write_labels,
 )
 from rethinkdc.models import Model, build_seeded
-from rethinkdc.registry import Registry
+from rethinkdc.registry.registry import Registry
 from rethinkdc.testing import images
 from rethinkdc.training import FitSeeds, HardTargets, Recipe, fit
 from rethinkdc.training.predict import TestView

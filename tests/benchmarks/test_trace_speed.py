@@ -15,15 +15,16 @@ from torch import Tensor, nn
 
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.store import CanvasStore
-from rethinkdc.dynamics import Dynamics, Span
 from rethinkdc.models import build_seeded
 from rethinkdc.models.external import TorchvisionModel
 from rethinkdc.plugins.models.resnet_light import ResNetLight
-from rethinkdc.registry import Registry
+from rethinkdc.pruning.dynamics import Dynamics, Span
+from rethinkdc.registry.registry import Registry
+from rethinkdc.seeds import generator
 from rethinkdc.training import FitSeeds, HardTargets, Recipe, TraceRecorder, fit
-from rethinkdc.training.observe import CLEAN_COLUMNS, COLUMNS
+from rethinkdc.training.columns import CLEAN_COLUMNS, COLUMNS
 from rethinkdc.training.trace import SCHEMA, Trace
-from rethinkdc.types import ViewRule, generator
+from rethinkdc.types import ViewRule
 from rethinkdc.views import CropPad, Flip, Views
 
 pytestmark = pytest.mark.benchmark

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from rethinkdc.cli.main import main
-from rethinkdc.types import generator
+from rethinkdc.seeds import generator
 
 
 class Done(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from rethinkdc.registry import Registry
+from rethinkdc.registry.registry import Registry
 
 CONSOLE = str(Path(sys.executable).with_name("rethinkdc"))
 SHORT = ("--set", "training.steps=5")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from rethinkdc.types import generator
+from rethinkdc.seeds import generator
 
 MEAN, STD = "0.4914,0.4822,0.4465", "0.2023,0.1994,0.2010"
 TARGETS = torch.arange(10)

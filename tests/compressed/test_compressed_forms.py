@@ -24,9 +24,10 @@ from rethinkdc.compressed import (
     save_working,
 )
 from rethinkdc.errors import DamagedError, DataError, RequestError
+from rethinkdc.seeds import generator
 from rethinkdc.storage import verify_folder
 from rethinkdc.testing import images
-from rethinkdc.types import ViewRule, generator
+from rethinkdc.types import ViewRule
 
 SIZE = 9
 DATA = images(classes=3, per_class=6)

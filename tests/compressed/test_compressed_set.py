@@ -12,8 +12,9 @@ from torch import Tensor
 
 from rethinkdc.compressed import Card, CompressedSet, grid_boxes
 from rethinkdc.errors import RequestError
+from rethinkdc.seeds import generator
 from rethinkdc.testing import images
-from rethinkdc.types import Images, ViewRule, generator
+from rethinkdc.types import Images, ViewRule
 
 NAMES = ("a", "b", "c")
 

@@ -30,8 +30,8 @@ from rethinkdc.compressed.tensors import as_logits, to_pixels
 from rethinkdc.data.image_folder import scan
 from rethinkdc.data.labelled import Labelled
 from rethinkdc.errors import DataError, RequestError
-from rethinkdc.runner import class_places
-from rethinkdc.types import generator
+from rethinkdc.runs.runner import class_places
+from rethinkdc.seeds import generator
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.5)
 BYTES = torch.randint(0, 256, (6, 3, 4, 4), dtype=torch.uint8, generator=generator(0))

@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from rethinkdc.compressed.set import SYNTHETIC
-from rethinkdc.contracts import Compressor, Evaluator, Labeler, Score
+from rethinkdc.contracts.kinds import Compressor, Evaluator, Labeler, Score
 from rethinkdc.data.folder import HubFileDataset
-from rethinkdc.discovery import ALL_KINDS
 from rethinkdc.errors import DataError, RequestError, UnsupportedError
-from rethinkdc.method import Method, Reference
-from rethinkdc.registry import Listed, Registry
-from rethinkdc.request import Request, check_request, make_plan
+from rethinkdc.method import Method
+from rethinkdc.reference import Reference
+from rethinkdc.registry.discovery import ALL_KINDS
+from rethinkdc.registry.registry import Listed, Registry
+from rethinkdc.runs.request import Request, check_request, make_plan
+from rethinkdc.seeds import Axis
 from rethinkdc.testing import check_method, check_words, context, images
-from rethinkdc.types import Axis, Budget
+from rethinkdc.types import Budget
 
 LISTED = Registry().listing()
 # Of the 80 images that the methods are tried on: 4 classes of 20.

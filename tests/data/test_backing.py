@@ -15,16 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from rethinkdc.data import (
-    CHUNK,
-    CanvasStore,
-    DecodedImages,
-    EncodedImages,
-    NativeStore,
-    RowsOf,
-    choose_backing,
-    resize,
-)
+from rethinkdc.data import CHUNK, CanvasStore, DecodedImages, EncodedImages, NativeStore, RowsOf, choose_backing, resize
 from rethinkdc.data.chunks import in_chunks
 from rethinkdc.errors import DataError, RequestError
 from rethinkdc.types import Fit, Images, Interpolation

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from rethinkdc.data.split import stratified_rows
+from rethinkdc.data.stratified import stratified_rows
 from rethinkdc.plugins.datasets.digits import Digits
-from rethinkdc.registry import Registry
+from rethinkdc.registry.registry import Registry
 
 SCRIPT = Path(__file__).with_name("forked_runs.py")
 

@@ -14,7 +14,7 @@ import pytest
 
 from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.data.hub import load_path
-from rethinkdc.data.split import stratified_rows
+from rethinkdc.data.stratified import stratified_rows
 
 VARIABLE = "RETHINKDC_TEST_CIFAR10"
 TRAIN, TEST, PROXY_EPOCHS, STEPS, IPC = 2000, 500, 2, 30, 5
@@ -73,10 +73,10 @@ def test_workers_and_backing_do_not_matter(
 
 KILLS = {
     "in the proxy": ("rethinkdc.training.loop", "_Training._train", PROXY_STEPS - 5, "after"),
-    "in the selection, after the scores": ("rethinkdc.cache", "commit_folder", 2, "after"),
-    "in the selection, between a part and its seal": ("rethinkdc.context", "write_atomic", 1, "after"),
+    "in the selection, after the scores": ("rethinkdc.context.cache", "commit_folder", 2, "after"),
+    "in the selection, between a part and its seal": ("rethinkdc.context.context", "write_atomic", 1, "after"),
     "in the student": ("rethinkdc.training.loop", "_Training._train", PROXY_STEPS + STEPS // 2, "after"),
-    "in the saving": ("rethinkdc.records", "os.link", 1, "before"),
+    "in the saving": ("rethinkdc.runs.records", "os.link", 1, "before"),
 }
 
 

@@ -67,18 +67,18 @@ KILLS = {
     "in the middle of the proxy's second epoch": ("rethinkdc.training.loop", "_Training._train", 12, "after"),
     "before the proxy's second checkpoint": ("rethinkdc.training.loop", "save_checkpoint", 2, "before"),
     "while the proxy's checkpoint is put in place": ("rethinkdc.storage", "os.replace", 2, "before"),
-    "before the proxy is kept": ("rethinkdc.cache", "commit_folder", 1, "before"),
-    "between the proxy and the scores": ("rethinkdc.cache", "commit_folder", 1, "after"),
+    "before the proxy is kept": ("rethinkdc.context.cache", "commit_folder", 1, "before"),
+    "between the proxy and the scores": ("rethinkdc.context.cache", "commit_folder", 1, "after"),
     "while the scores are kept": ("rethinkdc.storage", "os.rename", 4, "before"),
-    "between the scores and the selection": ("rethinkdc.cache", "commit_folder", 2, "after"),
-    "between the selection and the canvases": ("rethinkdc.cache", "commit_folder", 3, "after"),
+    "between the scores and the selection": ("rethinkdc.context.cache", "commit_folder", 2, "after"),
+    "between the selection and the canvases": ("rethinkdc.context.cache", "commit_folder", 3, "after"),
     "between a part and its seal": ("rethinkdc.storage", "_seal", 1, "before"),
-    "between the parts and the set": ("rethinkdc.cache", "commit_folder", 4, "before"),
+    "between the parts and the set": ("rethinkdc.context.cache", "commit_folder", 4, "before"),
     "at the student's first step": ("rethinkdc.training.loop", "_Training._train", 25, "before"),
     "in the middle of the student": ("rethinkdc.training.loop", "_Training._train", 45, "after"),
-    "after the student's last checkpoint": ("rethinkdc.metrics", "per_class_top1", 1, "before"),
-    "before the record is written": ("rethinkdc.records", "tempfile.mkstemp", 1, "before"),
-    "while the record is written": ("rethinkdc.records", "os.link", 1, "before"),
+    "after the student's last checkpoint": ("rethinkdc.evaluation.metrics", "per_class_top1", 1, "before"),
+    "before the record is written": ("rethinkdc.runs.records", "tempfile.mkstemp", 1, "before"),
+    "while the record is written": ("rethinkdc.runs.records", "os.link", 1, "before"),
 }
 
 
@@ -112,10 +112,10 @@ def test_a_killed_run_goes_on_to_the_same_result(
 # Two shards of labels; the teacher has 3 epochs of 8 batches, the student 40 steps.
 LABEL_KILLS = {
     "in the middle of the teacher": ("rethinkdc.training.loop", "_Training._train", 12, "after"),
-    "between the teacher and the labels": ("rethinkdc.cache", "commit_folder", 1, "after"),
+    "between the teacher and the labels": ("rethinkdc.context.cache", "commit_folder", 1, "after"),
     "between a shard and its seal": ("rethinkdc.storage", "_seal", 2, "before"),
     "when half of the shards have their names": ("rethinkdc.labels.shards", "_placed", 1, "after"),
-    "while the labels are kept": ("rethinkdc.labelers", "write_labels", 1, "after"),
+    "while the labels are kept": ("rethinkdc.labels.labelers", "write_labels", 1, "after"),
     "in the middle of the student's labelled steps": ("rethinkdc.training.loop", "_Training._train", 45, "after"),
 }
 
@@ -154,7 +154,7 @@ def test_a_run_killed_after_its_record_is_found(
     runs: Any, short_digest: str, small_digits: Path, short_protocol: Path, tmp_path: Path
 ) -> None:
     given = _short(small_digits, short_protocol)
-    stop = {"module": "rethinkdc.records", "name": "os.link", "call": 1, "when": "after"}
+    stop = {"module": "rethinkdc.runs.records", "name": "os.link", "call": 1, "when": "after"}
     assert runs.run(tmp_path, *given, stop=stop)["killed"]
     assert runs.digest(tmp_path, *given) == short_digest
     assert_nothing_half_made(tmp_path)

@@ -21,8 +21,9 @@ from rethinkdc.data.store import CanvasStore, Store
 from rethinkdc.models import Model, build_seeded
 from rethinkdc.plugins.models.convnet import ConvNet
 from rethinkdc.plugins.models.resnet18_3x3 import ResNet18Small
+from rethinkdc.seeds import generator
 from rethinkdc.training import FitSeeds, HardTargets, Optimizer, Recipe, Schedule, fit
-from rethinkdc.types import ViewBatch, ViewKey, ViewRule, generator
+from rethinkdc.types import ViewBatch, ViewKey, ViewRule
 from rethinkdc.views import CutMix, Flip, RandomResizedCrop, Views
 
 ROWS, CLASSES, SIZE, BATCH, EPOCHS = 14, 5, 4, 8, 25

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rethinkdc.labels import Coding, Dense, Quantised, TopK
-from rethinkdc.types import generator
+from rethinkdc.seeds import generator
 
 LOGITS = 5 * torch.randn((7, 10), generator=generator(0))
 CODINGS: list[Coding] = [Dense("float32"), Dense("float16"), Quantised(), TopK(3, 4.0, 10), TopK(99, 4.0, 10)]

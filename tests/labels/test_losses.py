@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rethinkdc.labels import distillation, divergence, mse_gt
-from rethinkdc.types import generator
+from rethinkdc.seeds import generator
 
 
 def test_the_divergence_of_two_classes_is_the_hand_worked_one() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rethinkdc.labels import LabelSchedule
-from rethinkdc.training.plan import Plan
+from rethinkdc.training.length import Plan
 from rethinkdc.types import ViewKey
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rethinkdc.errors import RequestError
 from rethinkdc.labels import Dense, LabelReader, LabelSchedule, Shards, shards, write_labels
-from rethinkdc.training.plan import Plan
+from rethinkdc.training.length import Plan
 from rethinkdc.types import ViewBatch, ViewKey
 
 CLASSES = 3

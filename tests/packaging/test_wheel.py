@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rethinkdc.registry import Registry
+from rethinkdc.registry.registry import Registry
 
 if sys.version_info >= (3, 11):
     import tomllib

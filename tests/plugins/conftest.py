@@ -13,14 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import Context
-from rethinkdc.inversion import recover
+from rethinkdc.context.context import Context
+from rethinkdc.distillation.descent import recover
 from rethinkdc.models import weights_digest
-from rethinkdc.registry import Registry
+from rethinkdc.registry.registry import Registry
+from rethinkdc.seeds import Seeds
 from rethinkdc.testing import context, images
 from rethinkdc.training import Recipe, TraceRecorder
 from rethinkdc.training.trace import Trace
-from rethinkdc.types import Budget, Seeds
+from rethinkdc.types import Budget
 
 FEATURE = 2.0
 """The one feature of every recorded row."""
@@ -143,7 +144,7 @@ class Inversions:
     def watch(self, dies_at: int | None = None) -> Watched:
         """From here on every batch is seen."""
         watched = Watched(dies_at)
-        self.monkeypatch.setattr("rethinkdc.recovering.recover", watched)
+        self.monkeypatch.setattr("rethinkdc.distillation.recovering.recover", watched)
         return watched
 
 

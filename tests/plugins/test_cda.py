@@ -8,8 +8,8 @@ import pytest
 
 from rethinkdc.errors import RequestError
 from rethinkdc.plugins.distillation.cda import CDA, curriculum
-from rethinkdc.protocol import Protocol
-from rethinkdc.registry import Registry
+from rethinkdc.protocol.protocol import Protocol
+from rethinkdc.registry.registry import Registry
 from rethinkdc.views import RandomResizedCrop
 
 VALUES: dict[str, Any] = {"crop": True, "flip": True, "roll": (0, 4), "iterations": 1000}

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet, grid_boxes
-from rethinkdc.context import Context
+from rethinkdc.context.context import Context
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.resize import resize
 from rethinkdc.errors import RequestError, UnsupportedError
+from rethinkdc.seeds import Seeds
 from rethinkdc.testing import context, images
-from rethinkdc.types import Budget, Seeds
+from rethinkdc.types import Budget
 
 SIZE = 8
 Make = Callable[[str], CompressedSet]

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from rethinkdc.context import Context
+from rethinkdc.combination.canvases import permute_patches
+from rethinkdc.context.context import Context
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.errors import UnsupportedError
-from rethinkdc.selection.canvases import permute_patches
+from rethinkdc.seeds import Seeds, generator
 from rethinkdc.testing import context, images
-from rethinkdc.types import Budget, Seeds, generator
+from rethinkdc.types import Budget
 
 SIZE, CLASSES = 8, 4
 BUDGET = Budget(ipc=3, classes=CLASSES, size=SIZE)

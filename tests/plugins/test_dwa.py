@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rethinkdc.distillation.recovering import Batch, initial_rows
 from rethinkdc.models import build_seeded, weights_digest
 from rethinkdc.plugins.distillation.dwa import DWA, adjusted
-from rethinkdc.recovering import Batch, initial_rows
-from rethinkdc.registry import Registry
+from rethinkdc.registry.registry import Registry
+from rethinkdc.seeds import generator
 from rethinkdc.testing import images
-from rethinkdc.types import generator
 
 LABELS = torch.tensor([0, 1, 2, 0])
 

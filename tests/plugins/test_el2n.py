@@ -12,8 +12,8 @@ from torch import Tensor
 
 from rethinkdc.errors import RequestError
 from rethinkdc.plugins.pruning.el2n import EL2N
-from rethinkdc.protocol import Protocol
-from rethinkdc.registry import Registry
+from rethinkdc.protocol.protocol import Protocol
+from rethinkdc.registry.registry import Registry
 from rethinkdc.testing import context, images, shortened
 from rethinkdc.training.trace import Trace
 

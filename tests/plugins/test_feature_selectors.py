@@ -26,11 +26,12 @@ from rethinkdc.plugins.pruning.k_center import KCenter
 from rethinkdc.plugins.pruning.k_means import KMeans
 from rethinkdc.plugins.pruning.moderate import Moderate
 from rethinkdc.plugins.pruning.weighted_facility_location import WeightedFacilityLocation
-from rethinkdc.selection.classwise import Choice, choose_rows
-from rethinkdc.selector import Selector
+from rethinkdc.pruning.classwise import Choice, choose_rows
+from rethinkdc.pruning.selector import Selector
+from rethinkdc.seeds import generator
 from rethinkdc.testing import context
 from rethinkdc.training.predict import predict_batches
-from rethinkdc.types import Budget, Predictions, generator
+from rethinkdc.types import Budget, Predictions
 
 BALANCES: tuple[Any, ...] = ("class", None)
 SELECTORS: tuple[Selector, ...] = tuple(
@@ -160,7 +161,7 @@ def test_a_row_of_which_the_proxy_says_nothing_finite_is_named(
             features[rows == 7] = float("nan")
             yield rows, logits, features
 
-    monkeypatch.setattr("rethinkdc.proxy.predict_batches", diverged)
+    monkeypatch.setattr("rethinkdc.protocol.proxy.predict_batches", diverged)
     monkeypatch.setattr(type(here), "score", lambda *_: torch.zeros(80))
     budget = Budget(ipc=2, classes=4, size=8)
     with pytest.raises(RequestError, match="training row 7 is not finite"):

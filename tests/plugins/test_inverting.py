@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from rethinkdc import inverting
+from rethinkdc.distillation import inverting
 from rethinkdc.errors import DivergedError, UnsupportedError
 from rethinkdc.types import Budget
 

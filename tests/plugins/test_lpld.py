@@ -42,7 +42,7 @@ def test_the_targets_are_the_statistics_of_the_class_by_brute_force(
 def test_the_authors_moving_average_is_that_of_a_loop(
     inversions: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rethinkdc.gathering.BATCH", 5)
+    monkeypatch.setattr("rethinkdc.distillation.gathering.BATCH", 5)
     surroundings = inversions.here(tmp_path)
     watched = inversions.watch()
     inversions.made(surroundings, "lpld:iterations=1,average=moving,statistics=whole")

@@ -11,14 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rethinkdc import gradient_matching
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import Context
+from rethinkdc.context.context import Context
+from rethinkdc.distillation import gradient_matching
+from rethinkdc.distillation.feature_matching import embedding
 from rethinkdc.errors import DivergedImagesError, RequestError, UnsupportedError
-from rethinkdc.inversion.matching import embedding
 from rethinkdc.models import build_seeded
+from rethinkdc.seeds import Seeds
 from rethinkdc.testing import context, images
-from rethinkdc.types import Budget, Seeds, ViewKey
+from rethinkdc.types import Budget, ViewKey
 from rethinkdc.views import DifferentiableViews, Dsa
 
 NETWORK = "network=[convnet:depth=1,width=4]"

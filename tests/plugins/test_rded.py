@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from rethinkdc.compressed import CompressedSet, grid_boxes
-from rethinkdc.context import Context
+from rethinkdc.context.context import Context
 from rethinkdc.data.decoded import DecodedImages
+from rethinkdc.distillation.crops import candidate_boxes, crop_losses
 from rethinkdc.errors import RequestError, UnsupportedError
-from rethinkdc.selection.crops import candidate_boxes, crop_losses
+from rethinkdc.seeds import Seeds, generator
 from rethinkdc.testing import context, images
-from rethinkdc.types import Budget, Seeds, generator
+from rethinkdc.types import Budget
 from rethinkdc.views import RandomResizedCrop, render_crops
 
 SIZE, CLASSES, PER_CLASS = 8, 3, 20

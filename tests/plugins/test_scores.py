@@ -12,13 +12,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from rethinkdc.contracts import Score
+from rethinkdc.contracts.kinds import Score
 from rethinkdc.errors import DataError, RequestError
-from rethinkdc.registry import Registry
+from rethinkdc.registry.registry import Registry
+from rethinkdc.seeds import generator
 from rethinkdc.testing import context, images
 from rethinkdc.training.trace import Trace
 from rethinkdc.training.trace_folder import export_trace
-from rethinkdc.types import generator
 
 Make = Callable[..., Any]
 

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from rethinkdc.data.row_files import write_row_file
 from rethinkdc.errors import DataError, RequestError
+from rethinkdc.seeds import Seeds, generator
 from rethinkdc.testing import context, images
-from rethinkdc.types import Budget, Seeds, generator
+from rethinkdc.types import Budget
 
 BUDGET = Budget(ipc=3, classes=4, size=8)
 DATA = images(classes=4, per_class=20)

@@ -10,16 +10,17 @@ import pytest
 import torch
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import Context
-from rethinkdc.contracts import Evaluation
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.evaluation import Evaluation
 from rethinkdc.errors import RequestError, UnsupportedError
 from rethinkdc.labels import OnlineTargets, StaticTargets, StoredTargets, distillation
 from rethinkdc.models import weights_digest
-from rethinkdc.protocol import Protocol
-from rethinkdc.registry import Registry
-from rethinkdc.student import student_training
+from rethinkdc.protocol.protocol import Protocol
+from rethinkdc.protocol.student import student_training
+from rethinkdc.registry.registry import Registry
+from rethinkdc.seeds import Seeds
 from rethinkdc.testing import context, images
-from rethinkdc.types import Drawn, Seeds, Supervision, ViewKey
+from rethinkdc.types import Drawn, Supervision, ViewKey
 
 IPC = 3
 
@@ -105,7 +106,7 @@ def test_labels_stored_in_float16_teach_almost_the_same(tmp_path: Path) -> None:
     half, whole = tried.prepared("soft-stored"), tried.prepared("soft-stored:dtype=float32")
     assert isinstance(half, StoredTargets)
     assert half.cost.label_bytes < 0.6 * whole.cost.label_bytes
-    training = student_training(tried.made, half.mix, tried.here)
+    training = student_training(tried.made, half.mix, tried.here.protocol, ipc=tried.here.ipc)
     for step in range(9):
         drawn = half.drawn(step)
         assert drawn is not None
@@ -186,7 +187,7 @@ def test_a_static_label_is_the_teachers_of_the_whole_image_mixed_by_the_pasted_a
     made = tried.made
     whole = tried.here.teacher().logits(made.canvases(torch.arange(12), 8)).half().float()
     assert torch.equal(static.labels.float(), whole)
-    training = student_training(made, static.mix, tried.here)
+    training = student_training(made, static.mix, tried.here.protocol, ipc=tried.here.ipc)
     batch = training.render(Drawn(ViewKey(3, 0, 0), torch.arange(5)))
     found = static.targets(batch)["probabilities"]
     assert batch.partner is not None

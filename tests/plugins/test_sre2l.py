@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rethinkdc.inversion.priors import mean_norm, total_variation
-from rethinkdc.types import ViewKey, generator
+from rethinkdc.distillation.priors import mean_norm, total_variation
+from rethinkdc.seeds import generator
+from rethinkdc.types import ViewKey
 from rethinkdc.views import DifferentiableViews, Flip, RandomResizedCrop, Roll
 
 ITERATIONS, LR = 6, 0.25

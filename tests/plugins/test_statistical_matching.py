@@ -15,13 +15,12 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from rethinkdc import statistical_matching
-from rethinkdc.context import Context
+from rethinkdc.context.context import Context
+from rethinkdc.distillation import densification, gather, statistical_matching
+from rethinkdc.distillation.statistical_matching import StatisticalMatching, by_classes, cropping, renormalisation
 from rethinkdc.errors import DivergedError, RequestError, UnsupportedError
-from rethinkdc.inversion import densification, gather
 from rethinkdc.models import build_seeded, weights_digest
-from rethinkdc.registry import Registry
-from rethinkdc.statistical_matching import StatisticalMatching, by_classes, cropping, renormalisation
+from rethinkdc.registry.registry import Registry
 from rethinkdc.testing import images
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.types import Budget, ViewKey
@@ -279,7 +278,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
         found.append(torch.cat([owners for _, owners in seen]))
         return gather(module, kinds, seen, groups, moments)
 
-    monkeypatch.setattr("rethinkdc.gathering.gather", watched)
+    monkeypatch.setattr("rethinkdc.distillation.gathering.gather", watched)
     return found
 
 

@@ -12,12 +12,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from rethinkdc.context import Context
+from rethinkdc.context.context import Context
 from rethinkdc.errors import RequestError
 from rethinkdc.models import build_seeded, weights_digest
-from rethinkdc.registry import Registry
+from rethinkdc.protocol.teachers import TEACHER_SEMANTICS
+from rethinkdc.registry.registry import Registry
 from rethinkdc.storage import digest
-from rethinkdc.teachers import TEACHER_SEMANTICS
 from rethinkdc.testing import context, images
 from rethinkdc.training.loop import LOOP_REVISION
 from rethinkdc.training.teacher import Teacher

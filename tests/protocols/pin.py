@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from rethinkdc.registry import Registry
+from rethinkdc.registry.registry import Registry
 
 FILE = Path(__file__).with_name("digests.json")
 

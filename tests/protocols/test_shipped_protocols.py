@@ -10,14 +10,16 @@ import pytest
 import torch
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import Context
-from rethinkdc.contracts import Evaluation, TeacherSource
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.evaluation import Evaluation
+from rethinkdc.contracts.kinds import TeacherSource
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.models import Model
-from rethinkdc.protocol import Protocol, load_protocol, protocol_files
-from rethinkdc.registry import Registry
+from rethinkdc.protocol.protocol import Protocol
+from rethinkdc.protocol.reading import load_protocol, protocol_files
+from rethinkdc.registry.registry import Registry
+from rethinkdc.seeds import generator
 from rethinkdc.testing import context, shortened
-from rethinkdc.types import generator
 from rethinkdc.views import CutMix
 
 FOLDER = Path(str(resources.files("rethinkdc.protocols")))

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from rethinkdc.contracts import Compressor, Labeler
-from rethinkdc.protocol import protocol_files
-from rethinkdc.registry import Registry
-from rethinkdc.study import load_study, shipped_studies
+from rethinkdc.contracts.kinds import Compressor, Labeler
+from rethinkdc.protocol.reading import protocol_files
+from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.study import load_study, shipped_studies
 
 
 @pytest.mark.parametrize("name", shipped_studies())

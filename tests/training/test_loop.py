@@ -17,9 +17,10 @@ from rethinkdc.data.store import CanvasStore
 from rethinkdc.errors import DivergedError, RequestError
 from rethinkdc.models import build_seeded
 from rethinkdc.plugins.models.convnet import ConvNet
+from rethinkdc.seeds import generator
 from rethinkdc.training import Fit, FitSeeds, HardTargets, Optimizer, Recipe, Schedule, fit
 from rethinkdc.training.checkpoint import FILE
-from rethinkdc.types import Drawn, ViewBatch, ViewKey, ViewRule, generator
+from rethinkdc.types import Drawn, ViewBatch, ViewKey, ViewRule
 from rethinkdc.views import CutMix, Flip, RandomResizedCrop, Views
 
 ROWS, CLASSES, SIZE = 10, 3, 8

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.store import CanvasStore
+from rethinkdc.seeds import generator
 from rethinkdc.training import Fit, FitSeeds, HardTargets, Observer, Optimizer, Recipe, fit
 from rethinkdc.training.checkpoint import FILE, load_checkpoint
-from rethinkdc.types import ViewRule, generator
+from rethinkdc.types import ViewRule
 from rethinkdc.views import Flip, Views
 
 ROWS, CLASSES, SIZE, DECAY = 10, 3, 8, 0.6

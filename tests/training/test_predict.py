@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.models import build_seeded
 from rethinkdc.plugins.models.convnet import ConvNet
+from rethinkdc.seeds import generator
 from rethinkdc.training import TestView, predict, predict_batches
 from rethinkdc.training.ahead import in_order
-from rethinkdc.types import Fit, Interpolation, generator
+from rethinkdc.types import Fit, Interpolation
 
 ROWS, CLASSES = 11, 4
 PIXELS = torch.randint(0, 256, (ROWS, 3, 12, 12), dtype=torch.uint8, generator=generator(0))

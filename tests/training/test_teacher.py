@@ -9,9 +9,9 @@ from torch import nn
 
 from rethinkdc.errors import RequestError
 from rethinkdc.models import weights_digest
+from rethinkdc.seeds import generator
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.teacher import Teacher
-from rethinkdc.types import generator
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.5)
 

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from rethinkdc.errors import DamagedError, RequestError
-from rethinkdc.training import CLEAN_COLUMNS, COLUMNS, Prediction, Trace, TraceRecorder, observe
-from rethinkdc.types import TraceTable, generator
+from rethinkdc.seeds import generator
+from rethinkdc.training import CLEAN_COLUMNS, COLUMNS, Prediction, Trace, TraceRecorder
+from rethinkdc.training.columns import observe
+from rethinkdc.types import TraceTable
 
 ROWS, CLASSES, EPOCHS = 7, 4, 3
 TARGETS = torch.arange(ROWS) % CLASSES

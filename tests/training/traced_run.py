@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.store import CanvasStore
+from rethinkdc.seeds import generator
 from rethinkdc.training import (
     Fit,
     FitSeeds,
@@ -28,7 +29,7 @@ from rethinkdc.training import (
     fit,
     predict_batches,
 )
-from rethinkdc.types import ViewRule, generator
+from rethinkdc.types import ViewRule
 from rethinkdc.views import CutMix, Flip, RandomResizedCrop, Views
 
 ROWS, CLASSES, SIZE = 22, 3, 8

@@ -11,15 +11,7 @@ from torch import Tensor
 
 from rethinkdc.errors import RequestError
 from rethinkdc.types import ViewKey, ViewRule
-from rethinkdc.views import (
-    Flip,
-    RandomResizedCrop,
-    ShufflePatches,
-    ViewOp,
-    Views,
-    render_crops,
-    uniforms,
-)
+from rethinkdc.views import Flip, RandomResizedCrop, ShufflePatches, ViewOp, Views, render_crops, uniforms
 
 KEY = ViewKey(seed=7, epoch=3, batch=2)
 NONE = torch.empty(0, dtype=torch.float64)

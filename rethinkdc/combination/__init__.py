@@ -1,0 +1,1 @@
+"""Combination: several images on one canvas."""

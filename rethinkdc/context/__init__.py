@@ -1,0 +1,1 @@
+"""What stands behind a context: artefacts, cache, parts, ranks and books."""

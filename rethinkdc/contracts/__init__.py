@@ -1,0 +1,1 @@
+"""The kinds of method and the hooks."""

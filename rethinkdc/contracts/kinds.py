@@ -1,0 +1,137 @@
+"""The kinds of method: what a plugin subclasses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+from torch import Tensor
+
+from rethinkdc.compressed import CompressedSet
+from rethinkdc.contracts.evaluation import Evaluation, Metric
+from rethinkdc.method import Method
+from rethinkdc.reference import Reference
+from rethinkdc.training.recipe import Recipe
+from rethinkdc.training.teacher import Teacher
+from rethinkdc.types import Budget, Images, Supervision, Track
+
+if TYPE_CHECKING:
+    from rethinkdc.context.context import Context
+    from rethinkdc.protocol.protocol import Protocol
+
+
+class Compressor(Method):
+    """Makes a compressed set from the training set.
+
+    ``budgeted``: returns exactly ``budget.ipc`` canvases per class on average; only ``full`` is not.
+    ``balanced``: the classes get exactly ``budget.ipc`` each; the core checks it.
+    """
+
+    kind: ClassVar[str] = "compressor"
+    budgeted: ClassVar[bool] = True
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every class gets the same number of canvases."""
+        return True
+
+    def rows_per_canvas(self) -> int:
+        """Training rows of its own class that one canvas takes; 0 for methods that synthesise."""
+        return 1
+
+    def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
+        """Returns the set for ``budget``; a pure function of the data, the fields and the context's seeds."""
+        raise NotImplementedError
+
+
+class PaperProxy(NamedTuple):
+    """The proxy run that a score's paper trains: in words, and what of it a record can check."""
+
+    text: str
+    optimizer: str
+    epochs: int
+
+    def met_by(self, recipe: Recipe, epochs: int) -> bool:
+        """Whether a proxy of this recipe and length is at least what the paper asks for."""
+        return recipe.optimizer.name == self.optimizer and epochs >= self.epochs
+
+
+class Score(Method):
+    """Gives one number per training row; larger = "hard", the end that its paper keeps.
+
+    ``needs`` names the shared artefact that it reads: ``trace``, ``features``, ``model`` or ``none``. ``wants`` is the
+    proxy of its paper; records say ``proxy=paper`` where the protocol's is that, else ``proxy=shared``.
+    """
+
+    kind: ClassVar[str] = "score"
+    needs: ClassVar[Literal["trace", "features", "model", "none"]] = "none"
+    wants: ClassVar[PaperProxy | None] = None
+
+    def pooled(self, rows: int) -> int:
+        """How many of N rows get a number; the others are NaN: not scored, never picked."""
+        return rows
+
+    def score(self, data: Images, context: Context) -> Tensor:
+        """Returns float32 [N]."""
+        raise NotImplementedError
+
+
+class Labeler(Method):
+    """Gives labels to a compressed set."""
+
+    kind: ClassVar[str] = "labeler"
+    track: ClassVar[Track] = "hard"
+
+    def prepare(self, compressed: CompressedSet, context: Context) -> Supervision:
+        """Returns the supervision that a student trains under."""
+        raise NotImplementedError
+
+
+class TeacherSource(Method):
+    """Gives a trained network that labels, scores or is inverted. Ask for one with ``context.teacher(reference)``.
+
+    ``trained_here``: on the run's training set alone, so that it may be used while a protocol is tuned.
+    """
+
+    kind: ClassVar[str] = "teacher"
+    trained_here: ClassVar[bool] = False
+
+    def check(self, protocol: Protocol, classes: int) -> None:
+        """Refuses what can be seen to fail without training or loading anything.
+
+        Raises:
+            RequestError: says what does not fit the protocol or the number of classes.
+        """
+
+    def architecture(self, protocol: Protocol) -> Reference | None:  # noqa: ARG002
+        """The model that it will be, where a long training comes first; None = nothing is saved by knowing."""
+        return None
+
+    def provide(self, context: Context) -> Teacher:
+        """Returns the frozen network with its normalisation, size and test view; its logits have the data's classes.
+
+        Raises:
+            RequestError: it cannot be had, or has other classes than the data.
+        """
+        raise NotImplementedError
+
+
+class Evaluator(Method):
+    """Trains a student on a labelled compressed set and tests it."""
+
+    kind: ClassVar[str] = "evaluator"
+    metrics: ClassVar[tuple[Metric, ...]]
+
+    def evaluate(
+        self, compressed: CompressedSet, supervision: Supervision, test: Images, context: Context
+    ) -> Evaluation:
+        """Returns the metrics of the last epoch."""
+        raise NotImplementedError
+
+
+KINDS: dict[str, Any] = {
+    "compressor": Compressor,
+    "score": Score,
+    "labeler": Labeler,
+    "teacher": TeacherSource,
+    "evaluator": Evaluator,
+}

@@ -1,0 +1,237 @@
+"""What compressors that match the gradients of networks share (DC, arXiv 2006.05929; DSA, arXiv 2102.08259)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from rethinkdc.compressed import CompressedSet
+from rethinkdc.context.context import Context
+from rethinkdc.contracts.kinds import Compressor
+from rethinkdc.distillation.feature_matching import gradient_distance, weight_gradients
+from rethinkdc.distillation.parts import finished, part
+from rethinkdc.distillation.real_images import RealImages
+from rethinkdc.errors import DivergedImagesError, RequestError
+from rethinkdc.method import OfKind
+from rethinkdc.models import build_seeded
+from rethinkdc.reference import Reference
+from rethinkdc.storage import digest
+from rethinkdc.training.checkpoint import load_checkpoint, save_checkpoint
+from rethinkdc.training.noise import reproducible, seed_noise
+from rethinkdc.training.teacher import full_precision
+from rethinkdc.types import Budget, Images, ViewKey
+from rethinkdc.views import DifferentiableOp, DifferentiableViews
+
+LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
+"""Outer and inner steps by images per class: ``get_loops`` of VICO-UoE/DatasetCondensation at 53f63a6."""
+_BN_IMAGES = 16
+_SAVE_SECONDS = 60.0
+
+
+class GradientMatching(Compressor):
+    """Base of compressors that match gradients along a short training; a subclass says how images are augmented."""
+
+    family: ClassVar[str] = "distillation"
+
+    iterations: int = Field(1000, ge=1, description="Networks that are drawn and trained for a while.")
+    outer: int | None = Field(
+        None, ge=1, description="Steps of the images for each network; none = the paper's for ipc."
+    )
+    inner: int | None = Field(None, ge=0, description="Epochs of the network between two; none = the paper's for ipc.")
+    lr: float = Field(0.1, gt=0, description="Rate of the images.")
+    momentum: float = Field(0.5, ge=0, lt=1, description="Of the images' SGD.")
+    network_lr: float = Field(0.01, gt=0, description="Rate of the networks' SGD.")
+    batch: int = Field(256, ge=1, description="Real images of a class in each step, and images in one of a network's.")
+    network: Annotated[Reference, OfKind("model")] = Field(
+        Reference(name="convnet"), description="Architecture of the networks."
+    )
+    init: Literal["real", "noise"]
+
+    def rows_per_canvas(self) -> int:
+        return 0
+
+    def ops(self) -> list[DifferentiableOp]:
+        """The augmentation of real and synthetic images, and of those that networks are trained on: none."""
+        return []
+
+    def loops(self, ipc: int) -> tuple[int, int]:
+        """Outer and inner steps.
+
+        Raises:
+            RequestError: the paper has none for this ipc, and they are not given.
+        """
+        known = LOOPS.get(ipc, (None, None))
+        outer, inner = self.outer or known[0], known[1] if self.inner is None else self.inner
+        if outer is None or inner is None:
+            raise RequestError(
+                f"{self.name} has no number of steps for ipc {ipc}; the paper's are for {', '.join(map(str, LOOPS))}. "
+                f"Give them: {self.name}:outer=10,inner=50."
+            )
+        return outer, inner
+
+    def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
+        proxy = context.protocol.proxy
+        work = _Matching(self, data, budget, context, *self.loops(budget.ipc))
+
+        def make(index: int) -> dict[str, Tensor]:
+            # All classes share their networks: the set is one part, with checkpoints of its own.
+            assert index == 0
+            images = work.run()
+            return part(images, torch.arange(budget.classes).repeat_interleave(budget.ipc), proxy.mean, proxy.std)
+
+        return finished(context.parts(1, make), data.class_names)
+
+
+@dataclass
+class _Matching:
+    """One synthesis: all classes at once, since they share the networks that are trained on all of them."""
+
+    method: GradientMatching
+    data: Images
+    budget: Budget
+    context: Context
+    outer: int
+    inner: int
+
+    def __post_init__(self) -> None:
+        protocol, size = self.context.protocol, self.budget.size
+        self.real = RealImages(self.data, protocol.store, protocol.proxy.mean, protocol.proxy.std, self.context.device)
+        ops = self.method.ops()
+        self.siamese = DifferentiableViews(ops, size=size, shared=True)
+        self.alone = DifferentiableViews(ops, size=size, shared=False)
+        self.targets = torch.arange(self.budget.classes, device=self.context.device).repeat_interleave(self.budget.ipc)
+
+    def run(self) -> Tensor:
+        """The images after all iterations: normalised float32 [C * ipc, 3, S, S]; resumes after a kill."""
+        images = self._begun().requires_grad_()
+        optimizer = torch.optim.SGD([images], lr=self.method.lr, momentum=self.method.momentum)
+        first = self._restore(images, optimizer)
+        saved = time.perf_counter()
+        with (
+            full_precision(self.context.device),
+            reproducible(self.context.device),
+            self.context.progress.task(self.method.name, self.method.iterations) as done,
+        ):
+            done(first)
+            for iteration in range(first, self.method.iterations):
+                self._iterate(iteration, images, optimizer)
+                done(1)
+                if time.perf_counter() - saved > _SAVE_SECONDS:
+                    self._save(iteration + 1, images, optimizer)
+                    saved = time.perf_counter()
+        return images.detach()
+
+    def _iterate(self, iteration: int, images: Tensor, optimizer: torch.optim.Optimizer) -> None:
+        model = self.context.method("model", self.method.network)
+        seed = self.context.seeds.of("set", "network", iteration)
+        seed_noise(self.context.seeds.of("set", "noise", iteration), self.context.device)
+        network = build_seeded(model, self.budget.classes, self.budget.size, seed).to(self.context.device).train()
+        trainer = torch.optim.SGD(network.parameters(), lr=self.method.network_lr)
+        for step in range(self.outer):
+            self._fix_statistics(network, iteration, step)
+            images.grad = torch.zeros_like(images)
+            for label in range(self.budget.classes):
+                self._match(network, images, label, iteration, step)
+            self._require_finite(images, iteration)
+            optimizer.step()
+            if step + 1 < self.outer:
+                self._train(network, trainer, images.detach(), iteration, step)
+
+    def _match(self, network: nn.Module, images: Tensor, label: int, iteration: int, step: int) -> None:
+        """Adds the gradient of one class's distance: the sum over classes is never held as one graph."""
+        own = slice(label * self.budget.ipc, (label + 1) * self.budget.ipc)
+        key = self._key(iteration, step, label)
+        draws = self.context.generator("set", "real", label, iteration, step)
+        batch = self.real.batch(label, self.method.batch, draws)
+        real = weight_gradients(network, self.siamese.render(batch, key), label, graph=False)
+        made = images[own].detach().requires_grad_()
+        ours = weight_gradients(network, self.siamese.render(made, key), label, graph=True)
+        (gradient,) = torch.autograd.grad(gradient_distance(real, ours), made)
+        assert images.grad is not None
+        images.grad[own] += gradient
+
+    def _train(
+        self, network: nn.Module, trainer: torch.optim.Optimizer, images: Tensor, iteration: int, step: int
+    ) -> None:
+        """Inner epochs of the network on the synthetic images."""
+        network.train()
+        for epoch in range(self.inner):
+            order = torch.randperm(
+                len(images), generator=self.context.generator("set", "order", iteration, step, epoch)
+            ).to(images.device)
+            for place, rows in enumerate(order.split(self.method.batch)):
+                key = ViewKey(self.context.seeds.of("set", "inner", iteration, step), epoch, place)
+                loss = F.cross_entropy(network(self.alone.render(images[rows], key)), self.targets[rows])
+                trainer.zero_grad(set_to_none=True)
+                loss.backward()
+                trainer.step()
+
+    def _fix_statistics(self, network: nn.Module, iteration: int, step: int) -> None:
+        """BatchNorm sees real images of every class once, and keeps what it saw while gradients are matched."""
+        layers = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+        if not layers:
+            return
+        network.train()
+        shown = [
+            self.real.batch(label, _BN_IMAGES, self.context.generator("set", "statistics", label, iteration, step))
+            for label in range(self.budget.classes)
+        ]
+        with torch.no_grad():
+            network(torch.cat(shown))
+        for layer in layers:
+            layer.eval()
+
+    def _begun(self) -> Tensor:
+        ipc, size = self.budget.ipc, self.budget.size
+        if self.method.init == "noise":
+            draws = self.context.generator("set", "init")
+            return torch.randn((self.budget.total, 3, size, size), generator=draws).to(self.context.device)
+        begun = [
+            self.real.start(self.method.name, label, ipc, self.context.generator("set", "init", label))
+            for label in range(self.budget.classes)
+        ]
+        return torch.cat(begun)
+
+    def _key(self, iteration: int, step: int, label: int) -> ViewKey:
+        return ViewKey(self.context.seeds.of("set", "views", label), iteration, step)
+
+    def _require_finite(self, images: Tensor, iteration: int) -> None:
+        assert images.grad is not None
+        if not bool(torch.isfinite(images.grad).all()):
+            raise DivergedImagesError(
+                f"{self.method.name}: the gradient of the images is not finite in iteration {iteration + 1} of "
+                f"{self.method.iterations}. Lower lr or network_lr, or look at the training images.",
+                iteration=iteration,
+            )
+
+    # -- resuming --------------------------------------------------------------------------------------------------
+
+    @property
+    def _definition(self) -> str:
+        place = [self.context.device.type, torch.get_num_threads()]
+        return digest([self.method.model_dump(mode="json"), self.budget.model_dump(), self.data.fingerprint, place])
+
+    def _save(self, iteration: int, images: Tensor, optimizer: torch.optim.Optimizer) -> None:
+        state: dict[str, Any] = {
+            "definition": self._definition,
+            "iteration": iteration,
+            "images": images.detach().cpu(),
+            "optimizer": optimizer.state_dict(),
+        }
+        save_checkpoint(self.context.folder, state)
+
+    def _restore(self, images: Tensor, optimizer: torch.optim.Optimizer) -> int:
+        state = load_checkpoint(self.context.folder, self._definition)
+        if state is None:
+            return 0
+        with torch.no_grad():
+            images.copy_(state["images"])
+        optimizer.load_state_dict(state["optimizer"])
+        return int(state["iteration"])

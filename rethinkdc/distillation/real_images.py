@@ -1,0 +1,63 @@
+"""Real images of one class, normalised, in seeded batches: what synthetic ones are matched to, and begin as."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from rethinkdc.errors import UnsupportedError
+from rethinkdc.protocol.protocol import StoreSpec
+from rethinkdc.types import Images
+from rethinkdc.views import Normaliser
+
+
+class RealImages:
+    """Draws stored training images by class; only the images of a batch are held.
+
+    Args:
+        data: the training set.
+        store: how an image is stored.
+        mean: of the normalisation.
+        std: of the normalisation.
+        device: where batches are wanted.
+    """
+
+    def __init__(
+        self, data: Images, store: StoreSpec, mean: Sequence[float], std: Sequence[float], device: torch.device
+    ) -> None:
+        self.data, self.store, self.device = data, store, device
+        self._normalise = Normaliser(mean, std, torch.float32, device)
+        self._rows: dict[int, Tensor] = {}
+
+    def batch(self, label: int, count: int, draws: torch.Generator) -> Tensor:
+        """At most ``count`` different images of a class, in random order: normalised float32 [B, 3, S, S]."""
+        return self._images(self._chosen(label, count, draws))
+
+    def start(self, method: str, label: int, count: int, draws: torch.Generator) -> Tensor:
+        """Just ``count`` different images of a class, as :meth:`batch`, for a method that begins with them.
+
+        Raises:
+            UnsupportedError: the class has fewer; names the method and the class.
+        """
+        rows = self._chosen(label, count, draws)
+        if len(rows) < count:
+            raise UnsupportedError(
+                f"{method} begins from {count} real images of every class, but class "
+                f"{self.data.class_names[label]!r} has {len(rows)}. Use init=noise or a smaller --ipc."
+            )
+        return self._images(rows)
+
+    def _chosen(self, label: int, count: int, draws: torch.Generator) -> Tensor:
+        """At most ``count`` different rows of a class, in random order: int64."""
+        if label not in self._rows:
+            self._rows[label] = (self.data.targets == label).nonzero().flatten()
+        known = self._rows[label]
+        return known[torch.randperm(len(known), generator=draws)[:count]]
+
+    def _images(self, rows: Tensor) -> Tensor:
+        """Normalised float32 [B, 3, S, S], a tensor of its own."""
+        store = self.store
+        pixels = self.data.canvases(rows, store.size, store.fit, store.interpolation)
+        return self._normalise(pixels.to(self.device)).clone()

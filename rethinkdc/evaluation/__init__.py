@@ -1,0 +1,1 @@
+"""Evaluation: what a trained student is measured by."""

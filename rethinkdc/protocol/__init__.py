@@ -1,0 +1,1 @@
+"""Protocols: the experiment as data, and the networks that it trains."""

@@ -1,0 +1,215 @@
+"""Protocols: everything of a run that is not the method, as a frozen, versioned, digested data file."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from rethinkdc.data.splits import Schema
+from rethinkdc.errors import RequestError, nearest
+from rethinkdc.method import OfKind
+from rethinkdc.reference import Reference
+from rethinkdc.storage import digest
+from rethinkdc.training.predict import TestView
+from rethinkdc.training.recipe import Recipe
+from rethinkdc.types import Fit, Interpolation
+
+_ADMITS = {"hard": ("hard",), "soft": ("static", "stored", "online")}
+_DESCRIPTIVE = {"summary", "status", "sources", "default", "default_dataset", "default_ipc", "overrides"}
+
+Epoch = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, le=1)]
+"""A 1-based epoch, or a fraction of the proxy's length."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class StoreSpec(_Frozen):
+    """How a compressed image is stored: one square of ``size`` px for every method."""
+
+    size: int = Field(ge=4)
+    fit: Fit = "squash"
+    interpolation: Interpolation = "bilinear"
+
+
+class Network(_Frozen):
+    """A model with the normalisation that it owns."""
+
+    model: Annotated[Reference, OfKind("model")]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class FullTraining(Network):
+    """A network trained on the whole training set; ``source``: on the stored canvases, or on images of native size."""
+
+    training: Recipe
+    source: Literal["canvas", "native"] = "canvas"
+
+
+class Proxy(FullTraining):
+    """The training run whose trace gives scores.
+
+    ``clean``: the epochs after which the un-augmented rows are observed as well. ``scores``: parameters of scores for
+    a proxy of this length.
+    """
+
+    clean: tuple[Epoch, ...] = (1.0,)
+    scores: dict[str, dict[str, Any]] = {}
+
+
+class Teachers(_Frozen):
+    """``use``: the teacher of labelers and compressors that name none; ``recipes``: those trained here, by name."""
+
+    use: Annotated[Reference, OfKind("teacher")] = Reference(name="trained")
+    recipes: dict[str, FullTraining] = {}
+
+
+class SoftLabels(_Frozen):
+    """How students learn from soft labels where a labeler does not say otherwise."""
+
+    temperature: float = Field(gt=0)
+    t_squared: bool = False
+
+
+class Protocol(_Frozen):
+    """A fixed experiment; the digest covers every value that can change a result."""
+
+    id: str
+    version: int = Field(ge=1)
+    summary: str
+    status: Literal["tuned", "untuned"]
+    sources: dict[str, str]
+    track: Literal["hard", "soft"]
+    default: bool = False
+    default_dataset: str | None = None
+    default_ipc: int | None = Field(default=None, ge=1)
+    data: Schema
+    store: StoreSpec
+    student: Network
+    transfer_students: tuple[Annotated[Reference, OfKind("model")], ...] = ()
+    training: Recipe
+    test: TestView
+    curve: tuple[Epoch, ...] = ()
+    proxy: Proxy
+    reference: Recipe | None = None
+    soft: SoftLabels | None = None
+    teacher: Teachers | None = None
+    overrides: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _labels_fit_the_track(self) -> Protocol:
+        if (self.track == "soft") != (self.soft is not None):
+            raise ValueError(
+                f"a protocol of the {self.track} track {'needs' if self.track == 'soft' else 'has no'} [soft]"
+            )
+        if self.soft and self.teacher is None:
+            raise ValueError("a protocol of the soft track needs a [teacher]")
+        recipes = [self.training, *([self.reference] if self.reference else [])]
+        if self.soft and not self.soft.t_squared and any(recipe.optimizer.name == "sgd" for recipe in recipes):
+            # Without the factor the gradient is about 1 / T^2 of the usual: AdamW does not mind, SGD stands still.
+            raise ValueError("SGD under soft labels needs t_squared = true")
+        return self
+
+    @property
+    def modified(self) -> bool:
+        """Whether values were overridden: such a run never stands in a table with the original's."""
+        return bool(self.overrides)
+
+    @cached_property
+    def digest(self) -> str:
+        """Content digest (hex) of all that can change a result; descriptions and defaults are left out.
+
+        Under hard labels a teacher is a matter of the few methods that ask for one: their runs are defined by
+        :attr:`teacher_digest` beside this.
+        """
+        absent = {key for key in ("soft", "teacher") if self.soft is None}
+        return digest(self.model_dump(mode="json", exclude=_DESCRIPTIVE | absent))
+
+    @cached_property
+    def teacher_digest(self) -> str:
+        """Digest of what the protocol's teachers depend on."""
+        return digest(self.model_dump(mode="json", include={"store", "teacher", "test"}))
+
+    @cached_property
+    def proxy_digest(self) -> str:
+        """Digest of what a proxy depends on; which epochs a score reads is no part of it."""
+        return digest(
+            self.model_dump(
+                mode="json", include={"store": True, "proxy": True, "test": True}, exclude={"proxy": {"scores"}}
+            )
+        )
+
+    @cached_property
+    def making_digest(self) -> str:
+        """Digest of what a compressed set depends on: store, proxy and its view of images; not the student."""
+        return digest(self.model_dump(mode="json", include={"store", "proxy", "test"}))
+
+    def admits(self, track: str) -> bool:
+        """Whether a labeler of this track may run under this protocol."""
+        return track in _ADMITS[self.track]
+
+    def fits(self, schema: Schema) -> bool:
+        """Whether a dataset of this schema may be used: what either leaves open fits anything."""
+        wanted, found = self.data.model_dump(), schema.model_dump()
+        return all(value is None or found[key] in (None, value) for key, value in wanted.items())
+
+    def override(self, values: dict[str, Any]) -> Protocol:
+        """The protocol with dotted keys (``training.batch``) replaced, marked modified.
+
+        Raises:
+            RequestError: an unknown key or a value that does not fit, named.
+        """
+        fixed = {"id", "version", "data", *_DESCRIPTIVE}
+        if wrong := [key for key in values if key.split(".")[0] in fixed]:
+            raise RequestError(
+                f"{wrong[0]!r} of a protocol cannot be overridden: it describes the protocol or its data. "
+                "Write a protocol file of your own."
+            )
+        content = self.model_dump(mode="json")
+        for key, value in values.items():
+            _replace(content, key, value)
+        content["overrides"] = {**self.overrides, **values}
+        changed = validated(content, f"protocol {self.id} with {', '.join(f'{k}={v}' for k, v in values.items())}")
+        # An override that says what the protocol says already changes nothing, and marks nothing.
+        same = changed.digest == self.digest and changed.teacher_digest == self.teacher_digest
+        return self if same else changed
+
+
+def validated(content: dict[str, Any], where: str) -> Protocol:
+    """The protocol that a file or an override describes.
+
+    Raises:
+        RequestError: unknown or wrong values; names where, the key and the value.
+    """
+    try:
+        return Protocol.model_validate(content)
+    except ValidationError as error:
+        # What is wrong with the whole is not followed by the whole.
+        problems = "; ".join(
+            f"{'.'.join(map(str, item['loc']))} = {item['input']!r}: {item['msg']}" if item["loc"] else item["msg"]
+            for item in error.errors()
+        )
+        raise RequestError(f"{where} is not a valid protocol: {problems}.") from None
+
+
+def _replace(content: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    place: Any = content
+    for part in parents:
+        place = place.get(part) if isinstance(place, dict) else None
+    if not isinstance(place, dict) or (last not in place and place is content):
+        raise RequestError(f"The protocol has no value {key!r} to override. {nearest(key, _keys(content))}")
+    place[last] = value
+
+
+def _keys(content: dict[str, Any], prefix: str = "") -> list[str]:
+    keys = []
+    for key, value in content.items():
+        keys.append(prefix + key)
+        if isinstance(value, dict):
+            keys.extend(_keys(value, f"{prefix}{key}."))
+    return keys

@@ -1,0 +1,173 @@
+"""The proxy: one training run on the full training set, traced, that serves every score and every feature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rethinkdc.errors import RequestError
+from rethinkdc.models.model import Model
+from rethinkdc.protocol.full_training import Place, observed_view, train_full
+from rethinkdc.protocol.protocol import Epoch, Protocol
+from rethinkdc.seeds import Seeds
+from rethinkdc.training.predict import Prediction, predict_batches
+from rethinkdc.training.trace import TraceRecorder
+from rethinkdc.types import Images, Predictions
+from rethinkdc.views import Normaliser
+
+TRACE_SEMANTICS = 1
+"""Raised whenever a trace of the same proxy would hold other numbers."""
+
+
+def as_epoch(value: Epoch, epochs: int) -> int:
+    """A 1-based epoch from an epoch or a fraction of the run's length (1.0 = the last)."""
+    return max(1, round(value * epochs)) if isinstance(value, float) else value
+
+
+def epoch_range(chosen: Epoch | tuple[Epoch, Epoch], epochs: int, name: str) -> tuple[int, int]:
+    """First and last 1-based epoch of a snapshot or a range, checked before any proxy is trained.
+
+    Args:
+        chosen: one epoch, or (first, last); fractions of the run are allowed.
+        epochs: length of the proxy.
+        name: of the score, for errors.
+
+    Raises:
+        RequestError: the range runs backwards or beyond the proxy.
+    """
+    first, last = chosen if isinstance(chosen, tuple | list) else (chosen, chosen)
+    first, last = as_epoch(first, epochs), as_epoch(last, epochs)
+    if first > last:
+        raise RequestError(f"{name}: epochs=[{first},{last}] runs backwards; give [first,last].")
+    if last > epochs:
+        raise RequestError(
+            f"{name}: epoch {last} does not exist: the protocol's proxy trains for {epochs} epochs. "
+            f"Choose epochs within 1..{epochs}, or a fraction such as 0.5."
+        )
+    return first, last
+
+
+def train_proxy(data: Images, protocol: Protocol, model: Model, seeds: Seeds, repeat: int, place: Place) -> float:
+    """Trains the protocol's proxy and writes its trace and its weights to the artefact's folder.
+
+    Args:
+        data: the training set.
+        protocol: its ``[proxy]`` is followed.
+        model: the proxy's architecture.
+        seeds: the ``proxy`` axis is used.
+        repeat: 0 for the shared proxy; other numbers give independent runs (scores averaged over repeats).
+        place: where.
+
+    Returns:
+        Seconds of training, those before a kill included.
+
+    Raises:
+        RequestError: a clean epoch of the protocol lies beyond the proxy's length.
+    """
+    proxy = protocol.proxy
+    plan = proxy.training.length(len(data))
+    recorder = TraceRecorder(
+        place.work,
+        rows=len(data),
+        epochs=plan.epochs,
+        classes=len(data.class_names),
+        clean_epochs=tuple(sorted({as_epoch(value, plan.epochs) for value in proxy.clean})),
+        observe_clean=lambda trained: _observed(trained, data, protocol, place.device, place.workers),
+    )
+    seconds = train_full(
+        data,
+        protocol,
+        proxy,
+        model,
+        lambda name: seeds.of("proxy", name, repeat),
+        place,
+        description="proxy",
+        observers=[recorder],
+    )
+    recorder.finish(place.out)
+    return seconds
+
+
+def write_predictions(
+    network: nn.Module, data: Images, protocol: Protocol, out: Path, *, device: torch.device, workers: int
+) -> None:
+    """Writes the proxy's :class:`~rethinkdc.types.Predictions` of all un-augmented rows to ``out``, batch by batch.
+
+    Raises:
+        RequestError: a feature or a logit is not finite; names the first such row.
+    """
+    tables: list[Any] = []
+    for rows, logits, features in _observed(network, data, protocol, device, workers):
+        found = (features, logits)
+        for name, values in zip(Predictions._fields, found, strict=True):
+            require_finite(values, rows, f"The proxy's {name}")
+        # On disk from the start: N x D and N x C numbers may be more than memory holds.
+        tables = tables or [
+            np.lib.format.open_memmap(
+                out / f"{name}.npy", mode="w+", dtype=np.float32, shape=(len(data), values.shape[1])
+            )
+            for name, values in zip(Predictions._fields, found, strict=True)
+        ]
+        for table, values in zip(tables, found, strict=True):
+            table[rows.numpy()] = values.numpy()
+    for table in tables:
+        table.flush()
+
+
+def read_predictions(folder: Path) -> Predictions:
+    """What :func:`write_predictions` wrote, memory-mapped; writing to it changes nothing on disk."""
+    # Copy-on-write, because torch has no read-only tensors.
+    tables = [np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False) for name in Predictions._fields]
+    return Predictions(*map(torch.from_numpy, tables))
+
+
+def require_finite(values: Tensor, rows: Tensor, what: str) -> None:
+    """Raises when a row of ``values`` (float [B, ...]) is not finite.
+
+    Raises:
+        RequestError: names the first such row of ``rows`` (int64 [B]) and its value.
+    """
+    finite = torch.isfinite(values).flatten(1).all(1)
+    if not bool(finite.all()):
+        at = int((~finite).nonzero()[0, 0])
+        row = values[at].flatten()
+        raise RequestError(
+            f"{what} of training row {int(rows[at])} is not finite ({float(row[~torch.isfinite(row)][0])}): the proxy "
+            "diverged on it. Look at the image, or lower the proxy's learning rate in a protocol of your own."
+        )
+
+
+class FrozenProxy:
+    """A trained proxy in evaluation mode with frozen parameters, and its view of the training rows."""
+
+    def __init__(self, network: nn.Module, data: Images, protocol: Protocol, device: torch.device) -> None:
+        self.network = network.to(device).eval().requires_grad_(False)
+        self._data, self._device = data, device
+        self._view = observed_view(protocol, protocol.proxy)
+        self._normalise = Normaliser(protocol.proxy.mean, protocol.proxy.std, torch.float32, device)
+
+    def inputs(self, rows: Tensor) -> Tensor:
+        """Un-augmented training rows (int64 [B]), normalised: float32 [B, 3, S, S] on the device."""
+        return self._normalise(self._view.render(self._data, rows).to(self._device)).clone()
+
+
+def _observed(
+    network: nn.Module, data: Images, protocol: Protocol, device: torch.device, workers: int
+) -> Iterator[Prediction]:
+    """Logits and features of all un-augmented rows, batch by batch."""
+    proxy = protocol.proxy
+    return predict_batches(
+        network,
+        data,
+        observed_view(protocol, proxy),
+        mean=proxy.mean,
+        std=proxy.std,
+        device=device,
+        workers=workers,
+        features=True,
+    )

@@ -1,0 +1,75 @@
+"""How a run's student is trained on a compressed set: what its evaluator and its labeler must agree on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from rethinkdc.compressed import CompressedSet
+from rethinkdc.data.store import CanvasStore
+from rethinkdc.protocol.protocol import Protocol
+from rethinkdc.training.length import Plan
+from rethinkdc.training.recipe import Recipe
+from rethinkdc.types import Drawn, ViewBatch
+from rethinkdc.views import Views
+
+
+@dataclass(frozen=True)
+class StudentTraining:
+    """The recipe of a run, its length on this set, and its views.
+
+    Attributes:
+        compressed: what the student is trained on.
+        recipe: the protocol's; the reference's for a full set.
+        plan: length and batch size.
+        views: renders a batch from its key.
+        protocol: whose store is followed.
+        workers: threads that make the canvases.
+    """
+
+    compressed: CompressedSet
+    recipe: Recipe
+    plan: Plan
+    views: Views
+    protocol: Protocol
+    workers: int
+
+    @cached_property
+    def store(self) -> CanvasStore:
+        """The pixels, made when they are first asked for."""
+        store = self.protocol.store
+        return CanvasStore(self.compressed, store.size, store.fit, store.interpolation, workers=self.workers)
+
+    def render(self, drawn: Drawn) -> ViewBatch:
+        """One batch of views, mixed, not normalised."""
+        return self.views.render(self.store, drawn.rows, self.compressed.targets[drawn.rows], drawn.key)
+
+
+def student_training(
+    compressed: CompressedSet, mix: Any, protocol: Protocol, *, ipc: int | None, workers: int = 0
+) -> StudentTraining:
+    """The training of the run's student on ``compressed``.
+
+    Args:
+        compressed: what the student is trained on.
+        mix: the supervision's: an op, None, or ``"protocol"``.
+        protocol: the run's.
+        ipc: the run's images per class; None for the full set.
+        workers: threads that make the canvases.
+    """
+    recipe = protocol.reference if ipc is None and protocol.reference else protocol.training
+    return StudentTraining(
+        compressed=compressed,
+        recipe=recipe,
+        plan=recipe.length(len(compressed), ipc),
+        views=Views(
+            recipe.views,
+            recipe.mix if mix == "protocol" else mix,
+            size=protocol.store.size,
+            rule=compressed.view_rule,
+            cell_boxes=compressed.cell_boxes,
+        ),
+        protocol=protocol,
+        workers=workers,
+    )

@@ -1,0 +1,63 @@
+"""What a protocol says of teachers, and what a teacher is worth on the test images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rethinkdc.errors import RequestError, nearest
+from rethinkdc.method import Method
+from rethinkdc.protocol.protocol import FullTraining, Protocol
+from rethinkdc.reference import Reference
+from rethinkdc.training.predict import predict_batches
+from rethinkdc.training.teacher import Teacher
+from rethinkdc.types import Images
+
+TEACHER_SEMANTICS = 1
+"""Raised whenever a teacher of the same recipe would have other weights."""
+
+
+def teachers_definition(
+    protocol: Protocol, build: Callable[[str, Reference], Method], define: Callable[[Method], dict[str, Any]]
+) -> dict[str, Any]:
+    """All that the protocol's teachers depend on, as JSON data: for the keys of what asks one.
+
+    Args:
+        protocol: its store, test view, teacher and recipes count.
+        build: makes a method from a kind and a reference (the registry's).
+        define: JSON definition of a method (the registry's): a file counts by its content, a model with its revision.
+    """
+    known = protocol.teacher
+    recipes = known.recipes if known else {}
+    return {
+        "semantics": TEACHER_SEMANTICS,
+        "protocol": protocol.teacher_digest,
+        "use": define(build("teacher", known.use)) if known else None,
+        "models": {key: define(build("model", recipe.model)) for key, recipe in recipes.items()},
+    }
+
+
+def teacher_recipe(protocol: Protocol, name: str) -> FullTraining:
+    """A recipe of the protocol by name.
+
+    Raises:
+        RequestError: it has none of that name.
+    """
+    known = protocol.teacher.recipes if protocol.teacher else {}
+    if name not in known:
+        raise RequestError(
+            f"The protocol {protocol.id} has no teacher recipe {name!r}. {nearest(name, known)} "
+            f"`rethinkdc show {protocol.id}` prints them; timm/NAME, torchvision/NAME and checkpoint:path=FILE are "
+            "teachers too."
+        )
+    return known[name]
+
+
+def teacher_top1(teacher: Teacher, images: Images, *, workers: int = 0) -> float:
+    """The teacher's top-1 on ``images`` under its own test view, as a fraction."""
+    hits = 0
+    for rows, logits, _ in predict_batches(
+        teacher.module, images, teacher.test, mean=teacher.mean, std=teacher.std, device=teacher.device, workers=workers
+    ):
+        hits += int((logits.argmax(dim=1) == images.targets[rows]).sum())
+    return hits / len(images)

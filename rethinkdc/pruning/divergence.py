@@ -1,0 +1,67 @@
+"""Kullback-Leibler divergences between predictions, row by row: every number depends on its own two rows alone."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from rethinkdc.pruning.neighbours import Neighbours
+from rethinkdc.pruning.ties import first_largest
+
+_CHUNK_NUMBERS = 1 << 20
+"""Probabilities that are worked on at a time: 8 MiB."""
+
+
+def divergence(logs: Tensor, others: Tensor, *, symmetric: bool) -> Tensor:
+    """KL(others || logs), or the mean of both directions, of each row: float64 [n].
+
+    Args:
+        logs: float64 [n, C], log-probabilities.
+        others: float64 [n, C], or [C] for all.
+        symmetric: half the sum of (p - q)(log p - log q): no term is negative, and nothing cancels.
+    """
+    if symmetric:
+        return (others.exp() - logs.exp()).mul_(others - logs).sum(1) / 2
+    return (others - logs).mul_(others.exp()).sum(1)
+
+
+def farthest_first(logs: Tensor, count: int) -> Tensor:
+    """Picks the row whose smallest symmetric divergence to all picks is largest, again and again (k-center greedy).
+
+    Args:
+        logs: float64 [n, C], in the order in which ties are broken; the first row is the first pick.
+        count: rows to pick, at most n.
+
+    Returns:
+        Distinct positions int64 [count], in pick order.
+    """
+    picks = torch.zeros(count, dtype=torch.int64)
+    apart = torch.full((len(logs),), torch.inf, dtype=torch.float64)
+    chunks = torch.arange(len(logs)).split(max(1, _CHUNK_NUMBERS // logs.shape[1]))
+    for index in range(1, count):
+        latest = int(picks[index - 1])
+        for chunk in chunks:
+            part = slice(int(chunk[0]), int(chunk[-1]) + 1)
+            near = divergence(logs[part], logs[latest], symmetric=True)
+            apart[part] = torch.minimum(apart[part], near)
+        # Rows of equal predictions are 0 apart: a pick must not be picked again for them.
+        apart[latest] = -torch.inf
+        picks[index] = first_largest(apart)
+    return picks
+
+
+def contrast(logs: Tensor, queries: Tensor, neighbours: Neighbours, *, symmetric: bool) -> Tensor:
+    """Mean divergence of each query from its neighbours: float64 [m]; 0 without neighbours.
+
+    Args:
+        logs: float64 [n, C], log-probabilities.
+        queries: int64 [m], positions.
+        neighbours: of the queries, [m, k].
+        symmetric: both directions, else KL of the neighbour to the query.
+    """
+    step = max(1, _CHUNK_NUMBERS // logs.shape[1])
+    found = torch.zeros(len(queries), dtype=torch.float64)
+    for column in neighbours.positions.T:
+        parts = zip(queries.split(step), column.split(step), strict=True)
+        found += torch.cat([divergence(logs[here], logs[there], symmetric=symmetric) for here, there in parts])
+    return found / max(1, neighbours.positions.shape[1])

@@ -1,0 +1,35 @@
+"""Distances to the median of each class (Xia et al., Moderate Coreset, ICLR 2023, section 3)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from rethinkdc.pruning.ties import ascending
+
+
+def median_distances(features: Tensor, targets: Tensor) -> Tensor:
+    """Euclidean distance of each row to the coordinate-wise median of its class: float64 [N].
+
+    Args:
+        features: float [N, D], may be memory-mapped; read class by class.
+        targets: int64 [N].
+    """
+    found = torch.empty(len(targets), dtype=torch.float64)
+    for index in torch.unique(targets).tolist():
+        rows = (targets == index).nonzero().flatten()
+        points = features[rows].to(torch.float64)
+        found[rows] = (points - _median(points)).square().sum(1).sqrt()
+    return found
+
+
+def _median(points: Tensor) -> Tensor:
+    """Coordinate-wise median, the mean of the two in the middle of an even number: [n, D] -> [D]."""
+    ordered = points.sort(0).values
+    return (ordered[(len(points) - 1) // 2] + ordered[len(points) // 2]) / 2
+
+
+def middle(values: Tensor, count: int) -> Tensor:
+    """The ``count`` positions of the middle ranks, smallest value first; equals in their order: int64 [count]."""
+    start = (len(values) - count) // 2
+    return ascending(values)[start : start + count]

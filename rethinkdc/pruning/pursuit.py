@@ -1,0 +1,122 @@
+"""Orthogonal matching pursuit of the full gradient (Killamsetty et al., GRAD-MATCH, ICML 2021, arXiv 2103.00123)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rethinkdc.pruning.classwise import Choice
+from rethinkdc.pruning.gradients import LastLayer
+from rethinkdc.pruning.ties import descending, settled
+
+_ROUNDS = 10
+"""How often rows that end up without weight are replaced by others."""
+
+_DEPENDENT = 1e-10
+"""Share of a squared gradient outside the span of those picked below which it adds nothing but rounding."""
+
+
+def match_gradients(gradients: LastLayer, count: int, lam: float) -> Choice:
+    """Picks rows whose weighted gradients add up to the sum of all (GRAD-MATCH, algorithm 2).
+
+    Minimises ||sum_S w_i g_i - sum_V g_j||^2 + lam ||w||^2 over w >= 0 greedily: the row with the largest inner product
+    with the residual is added, then all weights are solved for anew. Rows that the final non-negative least squares
+    leaves without weight are given back, and the pursuit goes on. Memory: n x count float64 numbers.
+
+    Args:
+        gradients: of n rows, in the order in which ties are broken.
+        count: rows to pick, at most n.
+        lam: strength of the regulariser, for gradients as they are (not divided by n).
+
+    Returns:
+        Exactly ``count`` distinct positions and their weights, float64, which are scaled to add up to n: ``lam`` would
+        shrink the weights of rows with small gradients, and with them their whole class. Where no further row brings
+        the sum nearer, the rest are the next best ones, with weight 0.
+    """
+    pursuit = _Pursuit(gradients, count, lam)
+    weights = pursuit.extend()
+    for _ in range(_ROUNDS):
+        if bool((weights > 0).all()):
+            break
+        pursuit.restart(pursuit.picks[weights > 0])
+        weights = pursuit.extend()
+    return _filled(pursuit, weights, count)
+
+
+def _filled(pursuit: _Pursuit, weights: Tensor, count: int) -> Choice:
+    rest = descending(pursuit.gains.masked_fill(pursuit.taken, -torch.inf))[: count - len(weights)]
+    weights = torch.cat([weights, weights.new_zeros(len(rest))])
+    if not bool(weights.any()):
+        weights = torch.ones_like(weights)
+    return Choice(torch.cat([pursuit.picks, rest]), weights * (len(pursuit.gains) / weights.sum()))
+
+
+class _Pursuit:
+    """The rows picked so far, with a Cholesky factor that grows by one row with each pick.
+
+    With K the inner products and L L^T = K_SS + lam: ``directions`` is L^-1 K_SV, so that its column of a new row is
+    that row's part of L, and the residual's inner products lose ``direction * solution`` with each pick.
+    """
+
+    def __init__(self, gradients: LastLayer, count: int, lam: float) -> None:
+        self._gradients, self._count, self._lam = gradients, count, lam
+        self._products = gradients.against(gradients.total())
+        self._scale = float(self._products.abs().max())
+        self._directions = torch.empty((count, len(gradients)), dtype=torch.float64)
+        self._factor = torch.zeros((count, count), dtype=torch.float64)
+        self._solution = torch.empty(count, dtype=torch.float64)
+        self.restart(torch.empty(0, dtype=torch.int64))
+
+    @property
+    def picks(self) -> Tensor:
+        """Int64 [s], in pick order."""
+        return torch.tensor(self._picks, dtype=torch.int64)
+
+    def restart(self, picks: Tensor) -> None:
+        """Starts again from these picks (int64 [s])."""
+        self._picks: list[int] = []
+        self.gains = self._products.clone()
+        self.taken = torch.zeros(len(self.gains), dtype=torch.bool)
+        for position in picks.tolist():
+            self._add(position)
+
+    def extend(self) -> Tensor:
+        """Picks up to the budget, or until no row gains; returns the weights of all picks, float64 [s], none negative.
+
+        ``gains`` are then each row's inner products with the residual.
+        """
+        spent = self.taken.clone()
+        while len(self._picks) < self._count:
+            gains = settled(self.gains, self._scale).masked_fill(spent, -torch.inf)
+            best = int(torch.argmax(gains))
+            if not float(gains[best]) > 0:
+                break
+            self._add(best)
+            spent[best] = True
+        return self._weights()
+
+    def _add(self, position: int) -> None:
+        at, column = len(self._picks), self._gradients.kernel(position)
+        row = self._directions[:at, position].clone()
+        left = float(column[position] + self._lam - row @ row)
+        if left <= _DEPENDENT * float(column[position]):
+            return
+        pivot = left**0.5
+        self._directions[at] = (column - row @ self._directions[:at]) / pivot
+        self._solution[at] = (self._products[position] - row @ self._solution[:at]) / pivot
+        self._factor[at, :at], self._factor[at, at] = row, pivot
+        self.gains -= self._solution[at] * self._directions[at]
+        self.taken[position] = True
+        self._picks.append(position)
+
+    def _weights(self) -> Tensor:
+        # Here, because it takes a moment to import.
+        from scipy.optimize import nnls
+
+        size = len(self._picks)
+        if not size:
+            return torch.empty(0, dtype=torch.float64)
+        factor, solution = self._factor[:size, :size].numpy(), self._solution[:size].numpy()
+        found, _ = nnls(np.ascontiguousarray(factor.T), solution, maxiter=30 * size)
+        return torch.from_numpy(found)

@@ -1,0 +1,48 @@
+"""What selectors have in common: compressors that return rows of the training set, class by class or from all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from rethinkdc.compressed import CompressedSet
+from rethinkdc.contracts.kinds import Compressor
+from rethinkdc.pruning.classwise import Choose, choose_rows, random_ranks
+from rethinkdc.types import Budget, Images
+
+if TYPE_CHECKING:
+    from rethinkdc.context.context import Context
+
+
+class Selector(Compressor):
+    """Base of compressors that return rows; a subclass says how rows of one class (or of all) are chosen."""
+
+    family: ClassVar[str] = "pruning"
+
+    balance: Literal["class"] | None = Field(
+        default="class", description="The same number of each class; none = from all rows at once."
+    )
+
+    @property
+    def balanced(self) -> bool:
+        return self.balance == "class"
+
+    def chooser(self, data: Images, budget: Budget, ranks: Tensor, context: Context) -> Choose:
+        """Prepares what all classes share, and returns the function that picks from given rows.
+
+        Args:
+            data: the training set.
+            budget: of the whole set.
+            ranks: int64 [N], a seeded random rank of each row: the lower one wins ties, and starts where a method
+                starts at random.
+            context: traces, predictions and scores come from here.
+        """
+        raise NotImplementedError
+
+    def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
+        ranks = random_ranks(len(data), context.generator("set", self.name))
+        choose = self.chooser(data, budget, ranks, context)
+        rows, weights = choose_rows(data.targets, budget, balanced=self.balanced, choose=choose)
+        return CompressedSet.of_rows(data, rows, weights)

@@ -1,0 +1,422 @@
+"""One walk down: dataset, compressor, labeler, evaluator, record."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from rethinkdc.compressed import CompressedSet, image_bytes
+from rethinkdc.context import ranks
+from rethinkdc.context.books import by_stage
+from rethinkdc.context.cache import Cache
+from rethinkdc.context.context import Context, Silent
+from rethinkdc.contracts.evaluation import Evaluation
+from rethinkdc.data.splits import Splits
+from rethinkdc.errors import DivergedError, RequestError, RethinkError, UnsupportedError
+from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.environment import environment
+from rethinkdc.runs.records import Cost, Record, Records, Status, now
+from rethinkdc.runs.request import Plan, Request, check_request, load_splits, make_plan
+from rethinkdc.storage import lock
+from rethinkdc.types import LabelCost, Progress
+
+_CUDA = torch.device("cuda")
+
+_NUMBERED = re.compile(r"(?:new|class)?[ _-]?(\d+)")
+
+_MEASURED_IMAGES = 200_000
+"""Compressed sets up to this many images have their bytes measured; encoding more would outlast the training."""
+
+
+@dataclass
+class Runner:
+    """Carries out requests on this machine.
+
+    Attributes:
+        registry: finds the methods.
+        cache: where shared artefacts live.
+        records: where results go.
+        device: where networks run.
+        workers: threads that render views ahead.
+        threads: that compute on a CPU. One by default: the bits of a result depend on it, two runs side by side use
+            two cores best, and small networks gain nothing from more.
+        progress: where long work reports to.
+    """
+
+    registry: Registry = field(default_factory=Registry)
+    cache: Cache = field(default_factory=Cache)
+    records: Records = field(default_factory=Records)
+    device: torch.device = field(default_factory=lambda: choose_device(None))
+    workers: int = 0
+    threads: int = 1
+    progress: Progress = field(default_factory=Silent)
+
+    def run(
+        self, request: Request, *, force: bool = False, seen: Callable[[CompressedSet, Plan], None] | None = None
+    ) -> tuple[Record, bool]:
+        """Runs a request and writes its record.
+
+        Args:
+            request: what to run.
+            force: add an attempt although an ok record exists.
+            seen: called with the compressed set, before a student is trained; also when a record exists.
+
+        Returns:
+            The record, and whether it existed before. Ranks beside the first make their share of the set and wait for
+            the first's record.
+
+        Raises:
+            RequestError: the request is wrong; nothing was written.
+            DivergedError: the student's loss was not finite; recorded as failed.
+        """
+        plan = make_plan(request, self.registry, self.cache)
+        if not ranks.leads():
+            before = len(self.records.attempts(plan.key))
+            self.share(request, force=force or seen is not None)
+            return self._of_first_rank(plan, before, force), True
+
+        def make(context: Context, splits: Splits) -> CompressedSet:
+            made = self._compressed(plan, context, splits)
+            if seen:
+                seen(made, plan)
+            return made
+
+        record, existed = self._recorded(plan, force, make)
+        if existed and seen:
+            seen(*self.compress(request))
+        return record, existed
+
+    def share(self, request: Request, *, force: bool = False) -> None:
+        """What a rank beside the first does of a run: its share of the set, unless the run is on record already."""
+        # Also where it is forced: what the first rank refuses must end here too.
+        plan = make_plan(request, self.registry, self.cache)
+        if force or not self.records.find(plan.key):
+            self.compress(request)
+
+    def attempt(self, request: Request) -> tuple[Record, bool]:
+        """As :meth:`run`, but a run that ends badly is recorded with its reason and returned, whatever ended it.
+
+        A request that the method or the dataset cannot serve is recorded as ``unsupported``, all else as ``failed``.
+
+        Raises:
+            RequestError: the request is wrong, or records cannot be written; nothing was.
+        """
+        plan = make_plan(request, self.registry, self.cache)
+        self.records.check_writable()
+        try:
+            return self._recorded(plan, False, lambda context, splits: self._compressed(plan, context, splits))
+        except DivergedError:
+            # On record already.
+            return self.records.attempts(plan.key)[-1], False
+        except UnsupportedError as error:
+            return self.record_end(plan, "unsupported", str(error)), False
+        except RethinkError as error:
+            return self.record_end(plan, "failed", str(error)), False
+        except Exception as error:
+            return self.record_end(plan, "failed", f"{type(error).__name__}: {error}"), False
+
+    def record_end(self, plan: Plan, status: Status, reason: str) -> Record:
+        """Records that a run ended without a result."""
+        return self.records.add(self._record(plan, status=status, reason=reason))
+
+    def evaluate(
+        self, made: CompressedSet, request: Request, *, name: str, ipc: int | None, force: bool = False
+    ) -> tuple[Record, bool]:
+        """Evaluates a finished set under the request's protocol and labeler; as :meth:`run` otherwise."""
+        definition = {"kind": "set", "name": name, "fingerprint": made.fingerprint, "ipc": ipc}
+        plan = make_plan(request, self.registry, self.cache, made=definition)
+        if not ranks.leads():
+            return self._of_first_rank(plan, len(self.records.attempts(plan.key)), force), True
+
+        def fitted(context: Context, splits: Splits) -> CompressedSet:
+            # What its making used was not left behind because it was made before.
+            context.note(**made.card.notes)
+            return _fitted_to(made, splits, plan)
+
+        return self._recorded(plan, force, fitted)
+
+    def compress(self, request: Request) -> tuple[CompressedSet, Plan]:
+        """Makes a compressed set without evaluating it."""
+        plan = make_plan(request, self.registry, self.cache, trains=False)
+        splits = load_splits(plan, self.cache)
+        check_request(plan, splits)
+        context = self.context(plan, splits)
+        with deterministic(self.device, self.threads):
+            made = self._compressed(plan, context, splits)
+        with suppress(OSError):
+            # Not what lies in it: a run of this set, whose student is being trained, has the same folder.
+            context.folder.rmdir()
+        return made, plan
+
+    def context(self, plan: Plan, splits: Splits) -> Context:
+        """The surroundings of a plan's methods."""
+        return Context(
+            data=splits.train,
+            protocol=plan.protocol,
+            seeds=plan.request.seeds,
+            cache=self.cache,
+            build=self.registry.build,
+            define=self.registry.definition,
+            device=self.device,
+            test=splits.test,
+            ipc=plan.ipc,
+            student=plan.student,
+            tuning=plan.request.tune,
+            folder=self.cache.work("runs", plan.key),
+            progress=self.progress,
+            workers=self.workers,
+            epoch_ended=lambda epoch, loss: self.registry.found.event("epoch_ended")(epoch=epoch, loss=loss),
+        )
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _recorded(
+        self, plan: Plan, force: bool, make: Callable[[Context, Splits], CompressedSet]
+    ) -> tuple[Record, bool]:
+        if not force and (known := self.records.find(plan.key)):
+            # Left by a process that was killed after it wrote the record; a forced run must not go on from there.
+            shutil.rmtree(self.cache.home / "work" / f"runs-{plan.key}", ignore_errors=True)
+            return known, True
+        self.records.check_writable()
+        # Two processes asked for the same run would share its working folder: the second waits and finds the record.
+        with lock(self.cache.home / "locks" / f"runs-{plan.key}.lock"):
+            if not force and (known := self.records.find(plan.key)):
+                return known, True
+            return self._carried_out(plan, make), False
+
+    def _carried_out(self, plan: Plan, make: Callable[[Context, Splits], CompressedSet]) -> Record:
+        splits = load_splits(plan, self.cache)
+        check_request(plan, splits)
+        self.registry.found.event("run_started")(definition=plan.definition)
+        context = self.context(plan, splits)
+        try:
+            with deterministic(self.device, self.threads):
+                measured = self._measured(plan, context, splits, make)
+        except RethinkError as error:
+            # Diverged or refused: the same work would end the same way, so nothing is kept for going on.
+            shutil.rmtree(context.folder, ignore_errors=True)
+            if isinstance(error, DivergedError):
+                self.records.add(self._record(plan, status="failed", reason=str(error), notes=context.notes))
+            raise
+        # What is done stays resumable until its record is written.
+        record = self.records.add(measured)
+        shutil.rmtree(context.folder, ignore_errors=True)
+        self.registry.found.event("run_finished")(record=record.model_dump(mode="json"))
+        return record
+
+    def _measured(
+        self, plan: Plan, context: Context, splits: Splits, make: Callable[[Context, Splits], CompressedSet]
+    ) -> Record:
+        compressed = make(context, splits)
+        # What follows, the first rank does without the others; they have no part in a finished set at all.
+        context.together = False
+        before, fresh = time.perf_counter(), context.costs.get("fresh", 0.0)
+        supervision = plan.labeler.prepare(compressed, context)
+        # What was made now or long ago tells its own seconds.
+        label_seconds = time.perf_counter() - before - (context.costs.get("fresh", 0.0) - fresh)
+        evaluation = plan.evaluator.evaluate(compressed, supervision, splits.test, context)
+        return self._record(
+            plan,
+            status="ok",
+            evaluation=evaluation,
+            result_digest=evaluation.result_digest,
+            cost=_cost(plan, context, compressed, supervision.cost, label_seconds, evaluation),
+            histogram=compressed.histogram(),
+            sources_per_class=compressed.sources_per_class(),
+            notes=context.notes,
+        )
+
+    def _compressed(self, plan: Plan, context: Context, splits: Splits) -> CompressedSet:
+        assert plan.compressor is not None
+        reference = self.registry.reference(plan.compressor)
+        return context.compress(reference, splits.train, plan.budget(len(splits.train.class_names)))
+
+    def _of_first_rank(self, plan: Plan, before: int, force: bool) -> Record:
+        """Waits for the record that the first rank writes or finds; ``before``: attempts that were there already."""
+
+        def written() -> Record | None:
+            attempts = self.records.attempts(plan.key)
+            known = None if force else next((record for record in attempts if record.status == "ok"), None)
+            return known or (attempts[-1] if len(attempts) > before else None)
+
+        record = ranks.wait_for(written, self.cache.home, lambda: [0], "its record")
+        if record.status != "ok":
+            raise RethinkError(record.reason)
+        return record
+
+    def _record(self, plan: Plan, **values: Any) -> Record:
+        return Record(
+            key=plan.key,
+            created=now(),
+            labels=plan.labels,
+            definition=plan.definition,
+            protocol_digest=plan.protocol.digest,
+            dataset_fingerprint=plan.dataset_fingerprint,
+            modified=plan.modified,
+            tune=plan.request.tune,
+            track=plan.labeler.track,
+            environment={**environment(self.device), "threads": self.threads},
+            plugins=self.registry.used(plan.methods),
+            **values,
+        )
+
+
+def choose_device(name: str | None) -> torch.device:
+    """The named device; without a name CUDA where there is one, else the CPU.
+
+    Raises:
+        RequestError: no such device here.
+    """
+    if name is None:
+        if torch.cuda.is_available():
+            # Ranks take a device each, as far as there are devices.
+            return torch.device("cuda", ranks.local_rank() % torch.cuda.device_count()) if ranks.world() > 1 else _CUDA
+        return torch.device("cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise RequestError(f"Unknown device {name!r}. Use cpu, cuda or cuda:N.") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise RequestError(f"There is no CUDA device here for --device {name}. Use --device cpu.")
+    return device
+
+
+@contextmanager
+def deterministic(device: torch.device, threads: int = 1) -> Iterator[None]:
+    """Deterministic kernels on ``threads`` CPU threads inside; the caller's settings come back afterwards."""
+    if device.type == "cuda":
+        # Read by cuBLAS when its first handle is made: without it some matrix products are not repeatable.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        torch.backends.cudnn.benchmark,
+        torch.get_num_threads(),
+    )
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.backends.cudnn.benchmark = before[2]
+        torch.set_num_threads(before[3])
+
+
+def _fitted_to(made: CompressedSet, splits: Splits, plan: Plan) -> CompressedSet:
+    """Checks a finished set against the dataset and protocol, and puts its classes into the dataset's order by name."""
+    _check_card(made, splits, plan)
+    size, names = plan.protocol.store.size, splits.train.class_names
+    if made.size is not None and made.size != size:
+        raise RequestError(
+            f"The set holds images of {made.size} px; the protocol {plan.protocol.id} stores {size} px. "
+            "Resize them, or choose a --protocol of their size (`rethinkdc list-protocols`)."
+        )
+    if made.class_names != names:
+        place = class_places(made.class_names, names, plan.labels["dataset"])
+        made.targets = place[made.targets]
+        if made.soft_targets is not None:
+            if len(place) != len(names):
+                raise RequestError(
+                    f"The set's soft labels are of {len(place)} classes; {plan.labels['dataset']} has {len(names)}."
+                )
+            made.soft_targets = made.soft_targets[:, torch.argsort(place)]
+        made.class_names = names
+    if int(made.targets.max()) >= len(names):
+        raise RequestError(
+            f"The set has class {int(made.targets.max())}; {plan.labels['dataset']} has {len(names)} classes."
+        )
+    return made
+
+
+def class_places(found: tuple[str, ...], names: tuple[str, ...], dataset: str) -> torch.Tensor:
+    """Where each class of a set stands among the dataset's: by its name, else by the number that its name is.
+
+    Published trees number their classes ``00007``, ``new007`` or ``class_7``; sorted as text, 10 comes before 7.
+
+    Args:
+        found: the set's classes.
+        names: the dataset's.
+        dataset: what to call it in errors.
+
+    Returns:
+        int64, an index into ``names`` for each of ``found``.
+
+    Raises:
+        RequestError: neither names nor numbers fit.
+    """
+    if set(found) == set(names):
+        return torch.tensor([names.index(name) for name in found])
+    numbers = [_NUMBERED.fullmatch(name) for name in found]
+    place = [int(match.group(1)) for match in numbers if match]
+    if len(place) == len(found) == len(set(place)) and max(place, default=0) < len(names):
+        return torch.tensor(place)
+    raise RequestError(
+        f"The set's classes ({', '.join(found[:5])}, ...) are not those of {dataset} ({', '.join(names[:5])}, ...)."
+    )
+
+
+def _check_card(made: CompressedSet, splits: Splits, plan: Plan) -> None:
+    """Refuses a set made of other data (its rows may be this dataset's test images) or under another protocol."""
+    card = made.card
+    if card.dataset_fingerprint and card.dataset_fingerprint != splits.train.fingerprint:
+        raise RequestError(
+            f"The set was made of other data (fingerprint {card.dataset_fingerprint[:12]}) than the training images of "
+            f"{plan.labels['dataset']} ({splits.train.fingerprint[:12]}). Name its own dataset with --dataset."
+        )
+    if plan.request.protocol == card.protocol and card.protocol_digest not in ("", plan.protocol.digest):
+        raise RequestError(
+            f"The set was made under a protocol {card.protocol} of digest {card.protocol_digest[:12]}; the one of that "
+            f"name here has {plan.protocol.digest[:12]}. Give the protocol's file with --protocol."
+        )
+
+
+def _cost(
+    plan: Plan,
+    context: Context,
+    compressed: CompressedSet,
+    labels: LabelCost,
+    label_seconds: float,
+    evaluation: Evaluation,
+) -> Cost:
+    store = plan.protocol.store
+    if len(compressed) <= _MEASURED_IMAGES:
+        stored = image_bytes(compressed, store.size, store.fit, store.interpolation)
+    else:
+        warnings.warn(f"The bytes of {len(compressed):,} images are not measured.", stacklevel=2)
+        stored = dict.fromkeys(("stored", "lossy", "recipe"))
+
+    # A finished set brings what its making took on its card: it was not free because it was made before.
+    seconds = by_stage({**compressed.card.seconds, **context.costs})
+    return Cost(
+        proxy_seconds=seconds.get("proxy", 0.0),
+        teacher_seconds=seconds.get("teacher", 0.0),
+        selection_seconds=seconds.get("selection", 0.0),
+        synthesis_seconds=seconds.get("synthesis", 0.0),
+        label_seconds=label_seconds + seconds.get("labels", 0.0),
+        training_seconds=evaluation.seconds,
+        selection_memory=_peak(context, "selection"),
+        synthesis_memory=_peak(context, "synthesis"),
+        image_bytes=stored,
+        label_bytes=labels.label_bytes,
+        teacher_bytes=labels.teacher_bytes,
+        teacher_at_training=labels.teacher_at_training,
+    )
+
+
+def _peak(context: Context, stage: str) -> int:
+    """The largest peak in bytes among what a stage made."""
+    return max((used for key, used in context.memory.items() if key.startswith(f"{stage}:")), default=0)
+
+
+__all__ = ["Plan", "Request", "Runner", "choose_device", "deterministic"]

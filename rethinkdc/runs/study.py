@@ -1,0 +1,207 @@
+"""Studies: TOML files that say which runs a sweep makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rethinkdc.context.cache import Cache
+from rethinkdc.contracts.kinds import Compressor
+from rethinkdc.data.backing import Backing
+from rethinkdc.errors import RequestError, nearest
+from rethinkdc.protocol.reading import STUDIES, read_toml
+from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.request import Plan, Request, make_plan, parse_seeds
+from rethinkdc.seeds import Seeds
+
+_Texts = Annotated[tuple[str, ...], Field(min_length=1)]
+_Ipc = Annotated[tuple[Annotated[int, Field(strict=True, ge=1)], ...], Field(min_length=1)]
+_Seeds = Annotated[tuple[Annotated[int, Field(strict=True, ge=0)], ...], Field(min_length=1)] | str
+
+
+class Runs(BaseModel):
+    """A block of runs: every compressor with every labeler, ipc and seed. What it leaves out is the study's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    protocol: str | None = None
+    compressors: _Texts | None = None
+    labelers: _Texts | None = None
+    ipc: _Ipc | None = None
+    seeds: _Seeds | None = None
+
+
+class Study(Runs):
+    """What a study file says.
+
+    Without ``[[runs]]`` the lists at the top are its one block of runs; with them they are the blocks' defaults.
+    Without ``ipc`` the protocol's holds, without ``seeds`` seed 0. Overrides replace dotted protocol keys and mark the
+    records modified.
+    """
+
+    title: str = ""
+    dataset: str | None = None
+    student: str | None = None
+    evaluator: str = "standard"
+    labelers: _Texts = ("hard",)
+    tune: bool = False
+    overrides: dict[str, Any] = {}
+    runs: tuple[Runs, ...] = ()
+
+    def replaced(self, *, dataset: str | None = None, protocol: str | None = None, seeds: str | None = None) -> Study:
+        """The study with another dataset, protocol or seeds, which then hold for all its runs; None changes nothing."""
+        given = {"dataset": dataset, "protocol": protocol, "seeds": seeds}
+        changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+        cleared: dict[str, Any] = {key: None for key in ("protocol", "seeds") if key in changes}
+        changes["runs"] = tuple(block.model_copy(update=cleared) for block in self.runs)
+        return self.model_copy(update=changes)
+
+    def blocks(self) -> list[Runs]:
+        """The blocks of runs, each complete but for ``ipc`` and ``protocol``.
+
+        Raises:
+            RequestError: one names no compressor.
+        """
+        own = {key: getattr(self, key) for key in Runs.model_fields}
+        found = [
+            Runs.model_construct(**{**own, **block.model_dump(exclude_none=True)}) for block in self.runs or (Runs(),)
+        ]
+        for number, block in enumerate(found, start=1):
+            if not block.compressors:
+                where = f"block {number} of [[runs]]" if self.runs else "the study"
+                raise RequestError(f'{where} names no compressor. Add a line such as compressors = ["random", "pca"].')
+        return found
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run as a study asks for it, and where it does."""
+
+    where: str
+    request: Request
+
+
+def load_study(name: str | Path) -> Study:
+    """Reads a study by the path of its file, or by the name of a shipped one.
+
+    Raises:
+        RequestError: there is none, or it has unknown or wrong values; names file, key and value.
+    """
+    path = _path(str(name))
+    content = read_toml(path, "study", "Give the path of a .toml file, or the name of a shipped study.")
+    try:
+        study = Study.model_validate(content)
+        study.blocks()
+    except ValidationError as error:
+        problems = "; ".join(_problems(error))
+        raise RequestError(f"{path} is not a valid study: {problems}.") from None
+    except RequestError as error:
+        raise RequestError(f"{path} is not a valid study: {error}") from None
+    return study
+
+
+def shipped_studies() -> dict[str, Path]:
+    """The studies that come with the framework, by name."""
+    folder = Path(str(resources.files("rethinkdc.protocols"))) / STUDIES
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def plans_of(study: Study, name: str | Path, registry: Registry, cache: Cache, backing: Backing = "auto") -> list[Plan]:
+    """Resolves every run of a study, each once, in the study's order; nothing is computed.
+
+    Args:
+        study: what to run.
+        name: what errors call the study.
+        registry: finds the methods.
+        cache: knows fingerprints of datasets seen before.
+        backing: how images are held.
+
+    Raises:
+        RequestError: an unknown name or a wrong value, with the study and the entry that holds it.
+    """
+    plans: dict[str, Plan] = {}
+    for entry in _entries(study, str(name), registry, backing):
+        try:
+            plan = make_plan(entry.request, registry, cache)
+        except RequestError as error:
+            raise RequestError(f"{entry.where}: {error}") from error
+        plans.setdefault(plan.key, plan)
+    return list(plans.values())
+
+
+def _entries(study: Study, name: str, registry: Registry, backing: Backing) -> Iterator[Entry]:
+    for number, block in enumerate(study.blocks(), start=1):
+        where = f"{name}, block {number} of [[runs]]" if study.runs else name
+        seeds = _seeds(block, where)
+        for ipc, labeler, compressor in product(block.ipc or (None,), block.labelers or (), block.compressors or ()):
+            entry = f"{where}, compressor {compressor!r}, labeler {labeler!r}" + (f", ipc {ipc}" if ipc else "")
+            budgeted = _budgeted(compressor, registry, entry)
+            for chosen in seeds:
+                request = Request(
+                    compressor=compressor,
+                    labeler=labeler,
+                    evaluator=study.evaluator,
+                    dataset=study.dataset,
+                    protocol=block.protocol,
+                    student=study.student,
+                    # The whole training set has no ipc: in a list beside budgets it is run once.
+                    ipc=ipc if budgeted else None,
+                    seeds=chosen,
+                    tune=study.tune,
+                    overrides=dict(_dotted(study.overrides)),
+                    backing=backing,
+                )
+                yield Entry(entry, request)
+
+
+def _seeds(block: Runs, where: str) -> list[Seeds]:
+    try:
+        given = block.seeds
+        return parse_seeds(",".join(map(str, given)) if isinstance(given, tuple) else given)
+    except RequestError as error:
+        raise RequestError(f"{where}: {error}") from error
+
+
+def _budgeted(compressor: str, registry: Registry, where: str) -> bool:
+    try:
+        built = registry.build("compressor", compressor)
+    except RequestError as error:
+        raise RequestError(f"{where}: {error}") from error
+    assert isinstance(built, Compressor)
+    return built.budgeted
+
+
+def _dotted(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """TOML reads an unquoted ``training.steps = 5`` as a table within a table."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _dotted(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _path(name: str) -> Path:
+    if name.endswith(".toml"):
+        return Path(name).expanduser()
+    known = shipped_studies()
+    if name not in known:
+        raise RequestError(f"Unknown study {name!r}. {nearest(name, known)} Or give the path of a .toml file.")
+    return known[name]
+
+
+def _problems(error: ValidationError) -> list[str]:
+    """The first problem of each key: what follows of one key are its consequences."""
+    firsts: dict[tuple[int | str, ...], str] = {}
+    for item in error.errors():
+        place = item["loc"]
+        # A place also names types, of which only "str" reads like a key.
+        where = ".".join(str(part) for part in place if str(part).isalnum() and part != "str")
+        message = item["msg"].replace("Tuple", "List").replace("tuple", "list")
+        firsts.setdefault(place[:3] if place[0] == "runs" else place[:1], f"{where} = {item['input']!r}: {message}")
+    return list(firsts.values())

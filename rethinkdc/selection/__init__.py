@@ -1,5 +1,0 @@
-"""Choosing rows by score, and combining them on canvases."""
-
-from rethinkdc.selection.select import Picked, pick, random_rows
-
-__all__ = ["Picked", "pick", "random_rows"]

@@ -1,0 +1,442 @@
+"""Ranks: processes that make one set together, through files alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from filelock import FileLock
+
+import rethinkdc as rdc
+from rethinkdc.context import ranks
+from rethinkdc.context.cache import Cache
+from rethinkdc.context.context import Context
+from rethinkdc.context.ranks import RankError
+from rethinkdc.errors import RequestError
+from rethinkdc.registry.registry import Registry
+from rethinkdc.testing import context
+
+PATIENT = "900"
+
+# Five parts of noise, in two kinds; tells which it makes, and ends as a kill does where it is told to.
+COMPRESSOR = '''
+import os, signal
+from pathlib import Path
+import torch
+from rethinkdc.compressed import CompressedSet
+from rethinkdc.contracts import Compressor
+from rethinkdc.hookspecs import hookimpl
+
+
+class Tiny(Compressor):
+    """Noise in parts."""
+
+    name = "tiny-parts"
+    family = "controls"
+
+    def compress(self, data, budget, context):
+        def first(index):
+            with Path(os.environ["TINY_LOG"]).open("a") as log:
+                log.write(f"{os.environ.get('RANK', '-')}:{index} ")
+            if os.environ.get("TINY_KILL") == f"{os.environ.get('RANK')}:{index}":
+                os.kill(os.getpid(), signal.SIGKILL)
+            return {"mean": torch.randn(3, generator=context.generator("set", "mean", index))}
+
+        means = context.parts(5, first)
+
+        def make(index):
+            noise = torch.rand(budget.ipc, 3, budget.size, budget.size, generator=context.generator("set", index))
+            shifted = (noise + means[index % 5]["mean"].view(3, 1, 1) * 0.1).clamp(0, 1)
+            return {"canvases": (shifted * 255).byte(), "targets": torch.full((budget.ipc,), index)}
+
+        parts = context.parts(budget.classes, make)
+        context.note(parts=len(parts))
+        return CompressedSet.of_canvases(parts, data.class_names)
+
+
+@hookimpl
+def register_methods():
+    return [Tiny]
+'''
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A folder for PYTHONPATH where the compressor is installed."""
+    about = tmp_path / "site" / "tiny_parts-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny-parts\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[rethinkdc]\ntiny-parts = tiny_parts_plugin\n")
+    (tmp_path / "site" / "tiny_parts_plugin.py").write_text(COMPRESSOR)
+    return tmp_path / "site"
+
+
+@pytest.fixture
+def start(tmp_path: Path, site: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Starts ``rethinkdc WORDS...`` in the test's folder: as one rank of two, or as the only process."""
+
+    def started(
+        *words: str, rank: int | None = None, cache: str = "cache", patience: str = PATIENT, kill: str = ""
+    ) -> subprocess.Popen[str]:
+        environment = {key: value for key, value in os.environ.items() if key not in ("RANK", "WORLD_SIZE")}
+        environment |= {
+            "PYTHONPATH": str(site),
+            "RETHINKDC_CACHE": str(tmp_path / cache),
+            "RETHINKDC_RANK_PATIENCE": patience,
+            "TINY_LOG": str(tmp_path / "log"),
+            "TINY_KILL": kill,
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": "29511",
+        }
+        if rank is not None:
+            environment |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+        return subprocess.Popen(
+            [sys.executable, "-P" if sys.version_info >= (3, 11) else "-I", "-m", "rethinkdc", *words],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return started
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=1800)
+    return process.returncode, out, err
+
+
+def made_by(tmp_path: Path) -> dict[int, list[str]]:
+    """Which ranks made each of the first five parts."""
+    found: dict[int, list[str]] = {}
+    for word in (tmp_path / "log").read_text().split():
+        which, _, index = word.partition(":")
+        found.setdefault(int(index), []).append(which)
+    return found
+
+
+def tensors_of(cache: Path) -> dict[str, bytes]:
+    (folder,) = (cache / "sets").iterdir()
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".safetensors"}
+
+
+COMPRESS = ("compress", "-c", "tiny-parts", "--device", "cpu", "--out")
+
+
+def test_two_ranks_make_the_set_of_one_process_and_each_half_of_its_parts(
+    tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    both = [start(*COMPRESS, "together", rank=rank) for rank in (1, 0)]
+    second, first = (ended(process) for process in both)
+    assert (first[0], second[0]) == (0, 0), first[2] + second[2]
+    assert "Wrote 10 images" in first[1]
+    assert second[1:] == ("", "")
+    assert made_by(tmp_path) == {0: ["0"], 1: ["1"], 2: ["0"], 3: ["1"], 4: ["0"]}
+    assert not list((tmp_path / "cache" / "work").iterdir())
+    (tmp_path / "log").unlink()
+    code, _, err = ended(start(*COMPRESS, "alone", cache="other"))
+    assert code == 0, err
+    assert tensors_of(tmp_path / "cache") == tensors_of(tmp_path / "other")
+    written, alone = (next((tmp_path / name).rglob("*.parquet")).read_bytes() for name in ("together", "alone"))
+    assert written == alone
+    cards = [json.loads((tmp_path / name / "card.json").read_text())["card"] for name in ("together", "alone")]
+    for card in cards:
+        assert card.pop("seconds")
+    assert cards[0] == cards[1]
+
+
+@pytest.mark.slow
+def test_a_killed_rank_is_a_clear_error_and_the_same_command_goes_on(
+    tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    killed = ended(start(*COMPRESS, "set", rank=1, kill="1:3"))
+    assert killed[0] == -signal.SIGKILL
+    code, out, err = ended(start(*COMPRESS, "set", rank=0, patience="1"))
+    assert (code, out) == (1, "")
+    assert "Error of rank 0: Rank 1 of 2 has not been there for 1 s" in err
+    assert "run the same command again" in err
+    assert not (tmp_path / "set").exists()
+    assert made_by(tmp_path) == {0: ["0"], 1: ["1"], 2: ["0"], 3: ["1"], 4: ["0"]}
+    (tmp_path / "log").unlink()
+    code, _, err = ended(start(*COMPRESS, "set"))
+    assert code == 0, err
+    assert made_by(tmp_path) == {3: ["-"]}
+
+
+@pytest.mark.slow
+def test_ranks_of_a_run_write_one_record_and_the_others_end_quietly(
+    tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    run = ("run", "-c", "tiny-parts", "--device", "cpu", "--set", "training.steps=2", "--preview", "grid.png")
+    for attempt in range(2):
+        both = [start(*run, rank=rank) for rank in (0, 1)]
+        first, second = (ended(process) for process in both)
+        assert (first[0], second[0]) == (0, 0), first[2] + second[2]
+        assert ("existing record" in first[1]) == bool(attempt)
+        assert second[1:] == ("", "")
+    assert len(list((tmp_path / "records").rglob("*.json"))) == 1
+    assert (tmp_path / "grid.png").exists()
+    assert len(made_by(tmp_path)) == 5
+
+
+@pytest.mark.parametrize("command", ["list-plugins", "score", "evaluate"])
+def test_what_is_no_set_is_the_first_ranks_alone(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rethinkdc.cli.main import main
+
+    monkeypatch.setattr(sys, "argv", ["rethinkdc", command, *(["nothing"] if command == "evaluate" else [])])
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+
+
+def test_a_sweep_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(RequestError, match="start the sweep once, with --jobs"):
+        rdc.sweep("digits-small", records=tmp_path / "records", cache_dir=tmp_path / "cache", device="cpu")
+
+
+# -- the pieces --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def let_go() -> Iterator[None]:
+    """This process holds the locks of the ranks that it plays until it ends; here until the test does."""
+    yield
+    while ranks._held:
+        ranks._held.popitem()[1].release()
+
+
+def as_rank(monkeypatch: pytest.MonkeyPatch, rank: str | None, world: str | None) -> None:
+    for name, value in (("RANK", rank), ("WORLD_SIZE", world)):
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize(
+    ("rank", "world", "expected"),
+    [(None, None, (0, 1)), ("1", None, (0, 1)), (None, "2", (0, 1)), ("0", "1", (0, 1)), ("2", "3", (2, 3))],
+)
+def test_a_rank_knows_its_place(
+    monkeypatch: pytest.MonkeyPatch, rank: str | None, world: str | None, expected: tuple[int, int]
+) -> None:
+    as_rank(monkeypatch, rank, world)
+    assert (ranks.rank(), ranks.world()) == expected
+    assert ranks.leads() == (expected[0] == 0)
+
+
+@pytest.mark.parametrize(("rank", "world"), [("2", "2"), ("-1", "2"), ("one", "2"), ("0", "0"), ("", "2")])
+def test_places_that_do_not_go_together_are_refused(monkeypatch: pytest.MonkeyPatch, rank: str, world: str) -> None:
+    as_rank(monkeypatch, rank, world)
+    with pytest.raises(RequestError, match=f"RANK={rank} and WORLD_SIZE={world}"):
+        ranks.rank()
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 7])
+@pytest.mark.parametrize("count", [0, 1, 5, 6])
+def test_every_part_belongs_to_one_rank(monkeypatch: pytest.MonkeyPatch, world: int, count: int) -> None:
+    owned: list[int] = []
+    for rank in range(world):
+        as_rank(monkeypatch, str(rank), str(world))
+        owned += ranks.share(count)
+    assert sorted(owned) == list(range(count))
+
+
+def test_a_rank_that_is_missing_is_waited_for_and_then_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_rank(monkeypatch, "0", "2")
+    monkeypatch.setenv(ranks.PATIENCE, "0.5")
+    begun = time.monotonic()
+    with pytest.raises(RankError, match=r"Rank 1 of 2 .* and the thing depends on it.*Finished parts are kept"):
+        ranks.wait_for(lambda: None, tmp_path, lambda: [1], "the thing")
+    assert time.monotonic() - begun >= 0.5
+
+
+def test_a_rank_that_lives_is_waited_for_as_long_as_it_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_rank(monkeypatch, "1", "2")
+    ranks.join(tmp_path)
+    (held,) = (tmp_path / "locks" / "ranks").iterdir()
+    as_rank(monkeypatch, "0", "2")
+    monkeypatch.setenv(ranks.PATIENCE, "0.3")
+    until = time.monotonic() + 1.5
+    assert ranks.wait_for(lambda: True if time.monotonic() > until else None, tmp_path, lambda: [1], "it")
+    assert held.exists()
+
+
+def test_what_a_rank_finished_before_it_ended_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_rank(monkeypatch, "0", "2")
+    monkeypatch.setenv(ranks.PATIENCE, "0")
+    assert ranks.wait_for(lambda: "done", tmp_path, lambda: [1], "it") == "done"
+
+
+def test_another_launch_at_the_same_time_is_another_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_rank(monkeypatch, "1", "2")
+    for port in ("1", "2"):
+        monkeypatch.setenv("MASTER_PORT", port)
+        ranks.join(tmp_path)
+    held = list((tmp_path / "locks" / "ranks").iterdir())
+    assert len(held) == 2
+    for path in held:
+        with pytest.raises(TimeoutError), FileLock(str(path), timeout=0):
+            pass
+
+
+def test_launches_on_two_machines_with_a_port_of_the_same_number_are_two_sessions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless they have a common address, which several machines of one launch do."""
+    as_rank(monkeypatch, "1", "2")
+    for address, expected in (("127.0.0.1", 2), ("10.0.0.1", 3)):
+        monkeypatch.setenv("MASTER_ADDR", address)
+        for machine in ("one", "two"):
+            monkeypatch.setattr("socket.gethostname", lambda machine=machine: machine)
+            ranks.join(tmp_path)
+        assert len(list((tmp_path / "locks" / "ranks").iterdir())) == expected
+
+
+def test_a_rank_whose_place_is_taken_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_rank(monkeypatch, "1", "2")
+    ranks.join(tmp_path)
+    kept = dict(ranks._held)
+    ranks._held.clear()
+    monkeypatch.setenv(ranks.PATIENCE, "0.2")
+    with pytest.raises(RankError, match=r"Another process has been rank 1 of 2 on the cache .*--master-port"):
+        ranks.join(tmp_path)
+    ranks._held.update(kept)
+
+
+def test_a_patience_that_is_no_number_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ranks.PATIENCE, "long")
+    with pytest.raises(RequestError, match="RETHINKDC_RANK_PATIENCE must be a number of seconds; found 'long'"):
+        ranks.wait_for(lambda: None, tmp_path, list, "it")
+
+
+def test_ranks_need_a_cache_that_they_can_write_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_rank(monkeypatch, "0", "2")
+    (tmp_path / "file").touch()
+    with pytest.warns(UserWarning, match="cannot be written"), pytest.raises(RequestError, match="--cache-dir"):
+        Cache(tmp_path / "file")
+
+
+def test_a_rank_takes_its_part_outside_the_lock_and_gets_the_first_ranks_artefact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one process, the first rank's work standing for what it does meanwhile."""
+    as_rank(monkeypatch, "1", "2")
+    cache, asked = Cache(tmp_path), list[str]()
+
+    def build(work: Path, out: Path) -> None:
+        asked.append("second")
+        (work / "part-1").write_text("of the second")
+        as_rank(monkeypatch, "0", "2")
+        Cache(tmp_path).make("sets", "key", keep, shared=True)
+        as_rank(monkeypatch, "1", "2")
+        raise ranks.ShareDoneError
+
+    def keep(work: Path, out: Path) -> None:
+        asked.append("first")
+        (out / "file").write_text((work / "part-1").read_text())
+
+    folder = cache.make("sets", "key", build, shared=True)
+    assert (folder / "file").read_text() == "of the second"
+    assert asked == ["second", "first"]
+    assert not list((tmp_path / "work").iterdir())
+
+
+def test_what_one_rank_makes_under_a_lock_it_makes_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other rank may be waiting for that very lock: it would never make its share."""
+    as_rank(monkeypatch, "0", "2")
+    monkeypatch.setenv(ranks.PATIENCE, "0")
+    seen: dict[str, list[tuple[bool, bool]]] = {"scores": [], "sets": []}
+
+    def build(kind: str) -> Callable[[Context, Path], None]:
+        def built(inner: Context, out: Path) -> None:
+            seen[kind].append((inner.together, inner.finished is not None))
+            if kind == "scores":
+                assert len(inner.parts(3, lambda index: {"value": torch.tensor([index])})) == 3
+
+        return built
+
+    here = context(tmp_path)
+    here.artefact("scores", "some", "selection", build("scores"))
+    here.artefact("sets", "some", "synthesis", build("sets"), shared=True)
+    assert seen == {"scores": [(False, False)], "sets": [(True, True)]}
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_what_follows_the_set_the_first_rank_does_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: bool
+) -> None:
+    """The other ranks end with their share, and have none in a set that was finished before: nobody would answer."""
+    as_rank(monkeypatch, "0", "2")
+    seen: list[bool] = []
+
+    class Stopped(Exception):  # noqa: N818 - no error
+        pass
+
+    def prepare(_: object, __: object, inner: Context) -> None:
+        seen.append(inner.together)
+        raise Stopped
+
+    def work() -> None:
+        surroundings: dict[str, Any] = {"records": tmp_path / "records", "cache_dir": tmp_path / "cache"}
+        if finished:
+            rdc.evaluate(torch.rand(10, 3, 8, 8), torch.arange(10), dataset="digits", device="cpu", **surroundings)
+        else:
+            rdc.run("random", dataset="digits", ipc=1, device="cpu", **surroundings)
+
+    monkeypatch.setattr(type(Registry().build("labeler", "hard")), "prepare", prepare)
+    with pytest.raises(Stopped):
+        work()
+    assert seen == [False]
+
+
+def test_making_a_part_is_done_alone(tmp_path: Path) -> None:
+    here, seen = context(tmp_path), list[bool]()
+
+    def make(index: int) -> dict[str, torch.Tensor]:
+        seen.append(here.together)
+        return {"value": torch.tensor([index])}
+
+    here.parts(2, make)
+    assert (seen, here.together) == ([False, False], True)
+
+
+def test_a_rank_whose_set_others_have_finished_stops_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_rank(monkeypatch, "1", "2")
+    here = context(tmp_path)
+    here.finished = lambda: True
+    made: list[int] = []
+
+    def make(index: int) -> dict[str, torch.Tensor]:
+        made.append(index)
+        return {"value": torch.tensor([index])}
+
+    with pytest.raises(ranks.ShareDoneError):
+        here.parts(4, make)
+    assert made == [1, 3]
+
+
+def test_the_seconds_of_other_ranks_count_and_waiting_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = context(tmp_path)
+    here.parts(2, lambda index: {"value": torch.tensor([index])})
+    seal = here.folder / "parts" / "part-00001.sealed"
+    seal.write_text(seal.read_text().split()[0] + " 40.0")
+    as_rank(monkeypatch, "0", "2")
+    first = context(tmp_path)
+    first.finished = lambda: False
+    first.parts(2, lambda index: {})
+    assert 39 < first.earlier <= 41
