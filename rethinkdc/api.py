@@ -27,8 +27,8 @@ from rethinkdc.runs.exports import check_new, compressed_by, preview_to
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.records import Record, Records
 from rethinkdc.runs.request import Request, parse_seeds
-from rethinkdc.runs.study import Study, load_study, plans_of
-from rethinkdc.runs.sweep import Cell, Ended, carry_out, cells_of
+from rethinkdc.runs.study import Study, load_study, runs_of
+from rethinkdc.runs.sweep import Ended, Standing, carry_out, standings_of
 from rethinkdc.seeds import Seeds
 
 
@@ -225,13 +225,13 @@ def compress(
     if ranks.leads():
         check_new(Path(out))
     seen = preview_to(preview) if preview else None
-    made, plan = compressed_by(compressor, dataset, protocol, ipc, seed, backing, machine)
+    made, run = compressed_by(compressor, dataset, protocol, ipc, seed, backing, machine)
     if not ranks.leads():
         return made
-    store = plan.protocol.store
+    store = run.protocol.store
     export_folder(made, Path(out), size=store.size, fit=store.fit, interpolation=store.interpolation)
     if seen:
-        seen(made, plan)
+        seen(made, run)
     return made
 
 
@@ -269,12 +269,12 @@ def sweep(
     chosen = study if isinstance(study, Study) else load_study(study)
     name = "the study" if isinstance(study, Study) else study
     chosen = chosen.replaced(dataset=dataset, protocol=protocol, seeds=seeds)
-    cells = cells_of(plans_of(chosen, name, runner.registry, runner.cache, backing), runner.records)
-    found = {cell.plan.key: cell.found for cell in cells}
-    remaining = [cell for cell in cells if cell.remains(retry_unsupported=retry_unsupported)]
+    standings = standings_of(runs_of(chosen, name, runner.registry, runner.cache, backing), runner.records)
+    found = {standing.run.key: standing.found for standing in standings}
+    remaining = [standing for standing in standings if standing.remains(retry_unsupported=retry_unsupported)]
 
-    def keep(cell: Cell, ended: Ended) -> None:
-        found[cell.plan.key] = ended.record
+    def keep(standing: Standing, ended: Ended) -> None:
+        found[standing.run.key] = ended.record
 
     carry_out(remaining, runner, keep, jobs=jobs)
     return [record for record in found.values() if record]

@@ -15,7 +15,7 @@ from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.contracts.kinds import Compressor
 from rethinkdc.distillation.feature_matching import embedding, mean_distance
 from rethinkdc.distillation.optimise import CHECK_EVERY, require_finite
-from rethinkdc.distillation.parts import finished, part
+from rethinkdc.distillation.parts import assemble_set, make_part
 from rethinkdc.distillation.real_images import RealImages
 from rethinkdc.errors import UnsupportedError
 from rethinkdc.method import Method, OfKind
@@ -88,9 +88,9 @@ class DM(Compressor):
                     if (iteration + 1) % CHECK_EVERY == 0 or iteration + 1 == self.iterations:
                         require_finite(losses, iteration + 1, name, "lower lr, or look at the training images")
                         done(iteration % CHECK_EVERY + 1)
-            return part(images, torch.full((budget.ipc,), index), proxy.mean, proxy.std)
+            return make_part(images, torch.full((budget.ipc,), index), proxy.mean, proxy.std)
 
-        return finished(context.parts(budget.classes, make), data.class_names)
+        return assemble_set(context.parts(budget.classes, make), data.class_names)
 
     def _begun(self, label: int, real: RealImages, budget: Budget, context: Context) -> Tensor:
         draws = context.generator("set", "init", label)

@@ -17,7 +17,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.distillation import Preset, Recipe
+from rethinkdc.distillation import Optimisation, Preset
 from rethinkdc.distillation.inverting import Inverting
 from rethinkdc.distillation.recovering import Batch, Work, real_images
 from rethinkdc.method import Method
@@ -91,7 +91,7 @@ class DWA(Inverting):
         shown = self.viewed(work, images, 0, index)
         return adjusted(work.teachers[0].module, shown, labels, work.values["steps"], self.rho)
 
-    def recipe(self, values: Mapping[str, Any]) -> Recipe:
+    def recipe(self, values: Mapping[str, Any]) -> Optimisation:
         return super().recipe(values)._replace(variance=values["bn_variance"])
 
 

@@ -25,7 +25,7 @@ from rethinkdc.protocol.protocol import Network
 from rethinkdc.protocol.proxy import as_epoch
 from rethinkdc.protocol.student import student_training
 from rethinkdc.storage import digest, write_atomic
-from rethinkdc.training.loop import FitSeeds, fit
+from rethinkdc.training.loop import LoopSeeds, train_network
 from rethinkdc.training.predict import predict
 from rethinkdc.types import Images, Supervision
 
@@ -48,20 +48,20 @@ class Standard(Evaluator):
         student = context.student or protocol.student
         size, classes = protocol.store.size, len(compressed.class_names)
         training = student_training(compressed, supervision.mix, protocol, ipc=context.ipc, workers=context.workers)
-        plan = training.plan
+        length = training.length
         network = build_seeded(context.method("model", student.model), classes, size, seeds.of("student", "init"))
-        tester = _Curve(test, student, context, {as_epoch(value, plan.epochs) for value in protocol.curve})
-        fitted = fit(
+        tester = _Curve(test, student, context, {as_epoch(value, length.epochs) for value in protocol.curve})
+        fitted = train_network(
             network,
             training.store,
             compressed.targets,
             training.views,
             supervision,
             training.recipe,
-            plan,
+            length,
             mean=student.mean,
             std=student.std,
-            seeds=FitSeeds(*(seeds.of("student", name) for name in ("order", "views", "noise"))),
+            seeds=LoopSeeds(*(seeds.of("student", name) for name in ("order", "views", "noise"))),
             device=context.device,
             weights=compressed.weights,
             workers=context.workers,

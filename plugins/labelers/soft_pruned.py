@@ -9,12 +9,12 @@ from pydantic import Field
 from rethinkdc.context.context import Context
 from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.labels import Coding, Dense, Quantised
-from rethinkdc.labels.storing import Stored
+from rethinkdc.labels.storing import StoredLabeler
 from rethinkdc.method import Method
 from rethinkdc.protocol.student import StudentTraining
 
 
-class SoftPruned(Stored):
+class SoftPruned(StoredLabeler):
     """The first of ``ratio`` parts of the stored batches; each step draws one of them at random, with replacement.
 
     A step draws among the batches of its own size, so that an epoch shows as many views as ever; at least one epoch's
@@ -33,8 +33,8 @@ class SoftPruned(Stored):
         return Quantised() if self.dtype == "uint8" else Dense(self.dtype)
 
     def batches(self, training: StudentTraining) -> int:
-        plan = training.plan
-        return min(plan.steps, max(int(plan.steps / self.ratio), plan.batches))
+        length = training.length
+        return min(length.steps, max(int(length.steps / self.ratio), length.batches))
 
 
 @hookimpl

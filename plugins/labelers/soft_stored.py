@@ -9,11 +9,11 @@ from pydantic import Field
 from rethinkdc.context.context import Context
 from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.labels import Coding, Dense
-from rethinkdc.labels.storing import Stored
+from rethinkdc.labels.storing import StoredLabeler
 from rethinkdc.method import Method
 
 
-class SoftStored(Stored):
+class SoftStored(StoredLabeler):
     """The teacher's logits of every view of every epoch, stored; the views are drawn again, the teacher is gone."""
 
     name: ClassVar[str] = "soft-stored"

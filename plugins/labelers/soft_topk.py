@@ -9,11 +9,11 @@ from pydantic import Field
 from rethinkdc.context.context import Context
 from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.labels import Coding, TopK
-from rethinkdc.labels.storing import Stored
+from rethinkdc.labels.storing import StoredLabeler
 from rethinkdc.method import Method
 
 
-class SoftTopK(Stored):
+class SoftTopK(StoredLabeler):
     """The ``k`` largest probabilities of every view, stored; what is left is spread evenly over the other classes."""
 
     name: ClassVar[str] = "soft-topk"

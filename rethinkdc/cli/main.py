@@ -133,7 +133,7 @@ def run(
     ]
     if not ranks.leads():
         for request in requests:
-            runner.share(request, force=force or (preview is not None and request is requests[0]))
+            runner.take_part(request, force=force or (preview is not None and request is requests[0]))
         return
     # Of several seeds the picture is of the first.
     seen = preview_to(preview) if preview else None

@@ -18,7 +18,7 @@ from rethinkdc.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from rethinkdc.runs.sweep import Cell, Ended
+    from rethinkdc.runs.sweep import Ended, Standing
 
 
 def sweep(
@@ -56,27 +56,27 @@ def sweep(
     """
     from rethinkdc.cli import sweep_tables, tables
     from rethinkdc.runs.machine import make_runner
-    from rethinkdc.runs.study import load_study, plans_of
-    from rethinkdc.runs.sweep import carry_out, cells_of
+    from rethinkdc.runs.study import load_study, runs_of
+    from rethinkdc.runs.sweep import carry_out, standings_of
 
     chosen = load_study(study).replaced(dataset=dataset, protocol=protocol, seeds=seeds)
     runner = make_runner(**machine(records, cache_dir, device, workers, 1))
-    plans = plans_of(chosen, study, runner.registry, runner.cache, checked_backing(backing))
-    cells = cells_of(plans, runner.records)
-    remaining = [cell for cell in cells if cell.remains(retry_unsupported=retry_unsupported)]
+    runs = runs_of(chosen, study, runner.registry, runner.cache, checked_backing(backing))
+    standings = standings_of(runs, runner.records)
+    remaining = [standing for standing in standings if standing.remains(retry_unsupported=retry_unsupported)]
     if plan:
-        rows = [(cell, cell in remaining) for cell in cells]
+        rows = [(standing, standing in remaining) for standing in standings]
         sweep_tables.print_plan(rows, chosen.title or study, as_json=as_json)
         return
-    found: dict[str, Any] = {cell.plan.key: cell.found for cell in cells}
+    found: dict[str, Any] = {standing.run.key: standing.found for standing in standings}
     # With --json stdout is the records' alone.
-    typer.echo(sweep_tables.counted(cells, remaining), err=as_json)
+    typer.echo(sweep_tables.counted(standings, remaining), err=as_json)
     done = 0
 
-    def report(cell: Cell, ended: Ended) -> None:
+    def report(standing: Standing, ended: Ended) -> None:
         nonlocal done
         done += 1
-        found[cell.plan.key] = ended.record
+        found[standing.run.key] = ended.record
         typer.echo(f"[{done}/{len(remaining)}] {sweep_tables.ending(ended)}", err=as_json)
 
     carry_out(remaining, runner, report, jobs=jobs)

@@ -11,36 +11,36 @@ from rich.table import Table
 
 from rethinkdc.cli import tables
 from rethinkdc.runs.records import Record, Records, default_records_folder
-from rethinkdc.runs.sweep import Cell, Ended
+from rethinkdc.runs.sweep import Ended, Standing
 
 _console = Console()
 
 
-def print_plan(rows: list[tuple[Cell, bool]], title: str, *, as_json: bool) -> None:
+def print_plan(rows: list[tuple[Standing, bool]], title: str, *, as_json: bool) -> None:
     """Every run of a study, how it stands, and whether it would be run now."""
     if as_json:
-        tables.print_json([_planned(cell, remains) for cell, remains in rows])
+        tables.print_json([_planned(standing, remains) for standing, remains in rows])
         return
     table = Table("method", "ipc", "seed", "on record", "to do", title=escape(title), title_justify="left", box=None)
-    for cell, remains in rows:
-        labels = cell.plan.labels
+    for standing, remains in rows:
+        labels = standing.run.labels
         table.add_row(
             escape(f"{labels['compressor']} + {labels['labeler']}"),
             labels["ipc"],
-            tables.seeds_text(cell.plan.definition["seeds"]),
-            escape(_standing(cell.found)),
+            tables.seeds_text(standing.run.definition["seeds"]),
+            escape(_standing(standing.found)),
             "run" if remains else "",
         )
     _console.print(table)
-    cells, remaining = [cell for cell, _ in rows], [cell for cell, remains in rows if remains]
-    print(counted(cells, remaining))
+    standings, remaining = [standing for standing, _ in rows], [standing for standing, remains in rows if remains]
+    print(counted(standings, remaining))
 
 
-def counted(cells: list[Cell], remaining: list[Cell]) -> str:
+def counted(standings: list[Standing], remaining: list[Standing]) -> str:
     """One line: how many runs there are, how they stand, how many remain."""
-    states = Counter(cell.state for cell in cells)
+    states = Counter(standing.state for standing in standings)
     standing = ", ".join(f"{states[name]} {name}" for name in ("ok", "unsupported", "failed") if states[name])
-    return f"{len(cells)} runs: {standing or 'none'} on record, {len(remaining)} to run."
+    return f"{len(standings)} runs: {standing or 'none'} on record, {len(remaining)} to run."
 
 
 def ending(ended: Ended) -> str:
@@ -64,15 +64,15 @@ def summary(records: list[Record], kept: Records) -> str:
     return "\n".join(lines)
 
 
-def _planned(cell: Cell, remains: bool) -> dict[str, Any]:
-    found = cell.found
+def _planned(standing: Standing, remains: bool) -> dict[str, Any]:
+    found = standing.found
     return {
-        "key": cell.plan.key,
-        **cell.plan.labels,
-        "seeds": cell.plan.definition["seeds"],
-        "tune": cell.plan.request.tune,
-        "modified": cell.plan.modified,
-        "status": cell.state,
+        "key": standing.run.key,
+        **standing.run.labels,
+        "seeds": standing.run.definition["seeds"],
+        "tune": standing.run.request.tune,
+        "modified": standing.run.modified,
+        "status": standing.state,
         "reason": found.reason if found else "",
         "to_run": remains,
     }

@@ -123,7 +123,7 @@ class Cache:
         with tempfile.TemporaryDirectory(prefix="rethinkdc-rank-") as unused:
             try:
                 build(self.work(kind, key), Path(unused))
-            except ranks.ShareDoneError:
+            except ranks.PartsDoneError:
                 pass
             except OSError:
                 # The working folder goes when the artefact is there.

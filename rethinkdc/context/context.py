@@ -147,7 +147,7 @@ class Context:
         self._part_calls += 1
         folder = self.folder / ("parts" if self._part_calls == 1 else f"parts-{self._part_calls}")
         paths = [folder / f"part-{index:05d}.safetensors" for index in range(count)]
-        mine = range(count) if self.finished is None else ranks.share(count)
+        mine = range(count) if self.finished is None else ranks.own_parts(count)
         with self.progress.task("parts", count) as done:
             with self._alone():
                 for index in mine:
@@ -180,7 +180,7 @@ class Context:
                     self.earlier += seconds
                     done(1)
             if pending and self.finished and not ranks.leads() and self.finished():
-                raise ranks.ShareDoneError
+                raise ranks.PartsDoneError
             return None if pending else True
 
         def owners() -> set[int]:
@@ -321,7 +321,7 @@ class Context:
             inner.teachers_for = "set" if teachers else None
             made = method.compress(data, budget, inner)
             if inner.finished and not ranks.leads():
-                raise ranks.ShareDoneError
+                raise ranks.PartsDoneError
             check_budget(made, method.name, budget, budgeted=method.budgeted, balanced=method.balanced)
             given = made.card.model_dump(exclude_defaults=True)
             card = Card(

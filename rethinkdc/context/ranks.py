@@ -36,7 +36,7 @@ class RankError(RethinkError):
     keeps_work = True
 
 
-class ShareDoneError(Exception):
+class PartsDoneError(Exception):
     """This rank has no part left to make: its share is done, or others have finished the whole. No failure."""
 
 
@@ -64,7 +64,7 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", rank()))
 
 
-def share(count: int) -> range:
+def own_parts(count: int) -> range:
     """The parts of ``count`` that this rank makes: every ``world``-th."""
     return range(rank(), count, world())
 

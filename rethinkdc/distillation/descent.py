@@ -13,7 +13,7 @@ from rethinkdc.distillation.optimise import optimise
 from rethinkdc.distillation.statistics_matching import StatisticsMatching
 
 
-class Recipe(NamedTuple):
+class Optimisation(NamedTuple):
     """How a batch is recovered.
 
     Attributes:
@@ -49,7 +49,7 @@ def recover(
     images: Tensor,
     labels: Tensor,
     turns: Sequence[Turn],
-    recipe: Recipe,
+    recipe: Optimisation,
     *,
     view: Callable[[Tensor, int], Tensor],
     low: Tensor,

@@ -16,7 +16,7 @@ from rethinkdc.compressed import CompressedSet
 from rethinkdc.context.context import Context
 from rethinkdc.contracts.kinds import Compressor
 from rethinkdc.distillation.feature_matching import gradient_distance, weight_gradients
-from rethinkdc.distillation.parts import finished, part
+from rethinkdc.distillation.parts import assemble_set, make_part
 from rethinkdc.distillation.real_images import RealImages
 from rethinkdc.errors import DivergedImagesError, RequestError
 from rethinkdc.method import OfKind
@@ -84,9 +84,9 @@ class GradientMatching(Compressor):
             # All classes share their networks: the set is one part, with checkpoints of its own.
             assert index == 0
             images = work.run()
-            return part(images, torch.arange(budget.classes).repeat_interleave(budget.ipc), proxy.mean, proxy.std)
+            return make_part(images, torch.arange(budget.classes).repeat_interleave(budget.ipc), proxy.mean, proxy.std)
 
-        return finished(context.parts(1, make), data.class_names)
+        return assemble_set(context.parts(1, make), data.class_names)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from rethinkdc.distillation import (
     BATCHNORM,
     Goal,
     Moments,
-    Recipe,
+    Optimisation,
     Setting,
     StatisticsMatching,
     Turn,
@@ -91,8 +91,8 @@ class Inverting(Recovering):
         """Smallest share of the canvas that a crop shows in a 0-based iteration."""
         return self.min_area
 
-    def recipe(self, values: Mapping[str, Any]) -> Recipe:
-        return Recipe(values["iterations"], values["lr"], values["bn_weight"], values["first_bn"])
+    def recipe(self, values: Mapping[str, Any]) -> Optimisation:
+        return Optimisation(values["iterations"], values["lr"], values["bn_weight"], values["first_bn"])
 
     # -- the way of all --------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from rethinkdc.compressed import Card, CompressedSet
 from rethinkdc.distillation.storing import to_canvases
 
 
-def part(images: Tensor, targets: Tensor, mean: Sequence[float], std: Sequence[float]) -> dict[str, Tensor]:
+def make_part(images: Tensor, targets: Tensor, mean: Sequence[float], std: Sequence[float]) -> dict[str, Tensor]:
     """A part of a set, as ``Context.parts`` keeps it: canvases, targets, and what the storing changed.
 
     Args:
@@ -29,7 +29,7 @@ def part(images: Tensor, targets: Tensor, mean: Sequence[float], std: Sequence[f
     }
 
 
-def finished(parts: Sequence[dict[str, Tensor]], class_names: tuple[str, ...]) -> CompressedSet:
+def assemble_set(parts: Sequence[dict[str, Tensor]], class_names: tuple[str, ...]) -> CompressedSet:
     """The set of all parts, with the largest errors of its storing on the card."""
     errors = torch.stack([part["errors"] for part in parts]).amax(dim=0).tolist()
     made = [{"canvases": part["canvases"].permute(0, 3, 1, 2), "targets": part["targets"]} for part in parts]

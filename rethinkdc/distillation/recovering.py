@@ -14,9 +14,9 @@ from torch import Tensor
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.context.context import Context
 from rethinkdc.contracts.kinds import Compressor
-from rethinkdc.distillation import Preset, Recipe, Setting, Turn, normalised_range, resolve
+from rethinkdc.distillation import Optimisation, Preset, Setting, Turn, normalised_range, resolve
 from rethinkdc.distillation.descent import recover
-from rethinkdc.distillation.parts import finished, part
+from rethinkdc.distillation.parts import assemble_set, make_part
 from rethinkdc.errors import UnsupportedError
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.pruning.classwise import random_ranks
@@ -118,7 +118,7 @@ class Recovering(Compressor, ABC):
         """
 
     @abstractmethod
-    def recipe(self, values: Mapping[str, Any]) -> Recipe:
+    def recipe(self, values: Mapping[str, Any]) -> Optimisation:
         """The numbers of the optimisation."""
 
     @abstractmethod
@@ -142,9 +142,9 @@ class Recovering(Compressor, ABC):
 
         def make(index: int) -> dict[str, Tensor]:
             images = self._made(work, prepared, batches, index)
-            return part(images, batches[index].labels, teachers[0].mean, teachers[0].std)
+            return make_part(images, batches[index].labels, teachers[0].mean, teachers[0].std)
 
-        return finished(context.parts(len(batches), make), data.class_names)
+        return assemble_set(context.parts(len(batches), make), data.class_names)
 
     def _made(
         self,

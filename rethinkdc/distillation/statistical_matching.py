@@ -16,7 +16,7 @@ from rethinkdc.distillation import (
     Gathered,
     Goal,
     Kind,
-    Recipe,
+    Optimisation,
     StatisticsMatching,
     Turn,
     patches,
@@ -116,8 +116,8 @@ class StatisticalMatching(Recovering):
     def ops(self, values: Mapping[str, Any], size: int, iteration: int) -> list[ViewOp]:  # noqa: ARG002
         return cropping(values["crop"], size, values["min_area"], flip=self.flip)
 
-    def recipe(self, values: Mapping[str, Any]) -> Recipe:
-        return Recipe(values["iterations"], values["lr"], values["weight"], self.first)
+    def recipe(self, values: Mapping[str, Any]) -> Optimisation:
+        return Optimisation(values["iterations"], values["lr"], values["weight"], self.first)
 
     def batches(self, budget: Budget, size: int | None) -> list[Batch]:
         """All canvases of as many classes as ``size`` holds, or parts of one class where it holds none."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 
-class Stored(NamedTuple):
+class StoredCanvases(NamedTuple):
     """Canvases, and the largest change of a pixel (of 0..1) that storing them made.
 
     Attributes:
@@ -23,7 +23,7 @@ class Stored(NamedTuple):
     rounding_error: float
 
 
-def to_canvases(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Stored:
+def to_canvases(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> StoredCanvases:
     """Undoes the normalisation, clamps to 0..1, and *rounds* to grey levels.
 
     The papers' code truncates, which darkens every image by half a level on average.
@@ -39,4 +39,4 @@ def to_canvases(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> 
     levels = (inside * 255).round()
     canvases = levels.to(torch.uint8).contiguous(memory_format=torch.channels_last)
     clamped, rounded = (inside - pixels).abs().max(), (levels / 255 - inside).abs().max()
-    return Stored(canvases, float(clamped), float(rounded))
+    return StoredCanvases(canvases, float(clamped), float(rounded))

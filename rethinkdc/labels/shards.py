@@ -36,7 +36,7 @@ class Shards:
 
     def __init__(self, schedule: LabelSchedule, coding: Coding, classes: int) -> None:
         self.schedule, self.coding = schedule, coding
-        each = schedule.plan.batch * coding.bytes_per_view(classes)
+        each = schedule.length.batch * coding.bytes_per_view(classes)
         self.batches = max(1, SHARD_BYTES // each)
 
     @property

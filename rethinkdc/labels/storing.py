@@ -19,7 +19,7 @@ from rethinkdc.types import Drawn, Supervision, Track, ViewBatch
 from rethinkdc.views import VIEWS_REVISION
 
 
-class Stored(OfViews, ABC):
+class StoredLabeler(OfViews, ABC):
     """Base of those that store labels of views before the student trains, once for all students."""
 
     track: ClassVar[Track] = "stored"
@@ -30,14 +30,14 @@ class Stored(OfViews, ABC):
 
     def batches(self, training: StudentTraining) -> int:
         """How many batches of views get labels."""
-        return training.plan.steps
+        return training.length.steps
 
     def prepare(self, compressed: CompressedSet, context: Context) -> Supervision:
         mix, objective = mix_op(self.mix), self.objective(context)
         training = student_training(compressed, mix, context.protocol, ipc=context.ipc, workers=context.workers)
         seeds, classes = context.seeds, len(compressed.class_names)
         schedule = LabelSchedule(
-            training.plan,
+            training.length,
             count=self.batches(training),
             **{name: seeds.of("labels", name) for name in ("order", "views", "draws")},
         )
@@ -53,7 +53,7 @@ class Stored(OfViews, ABC):
             "store": context.protocol.store.model_dump(mode="json"),
             "views": training.recipe.model_dump(mode="json", include={"views"}),
             "mix": None if training.views.mix is None else training.views.mix.model_dump(mode="json"),
-            "batches": [training.plan.rows, training.plan.batch, schedule.count],
+            "batches": [training.length.rows, training.length.batch, schedule.count],
             "seeds": [schedule.order, schedule.views],
             "teachers": [ensemble.digests, self.averaging, self.teacher_bn],
             "coding": shards.coding.definition(),

@@ -14,7 +14,7 @@ from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.store import CanvasStore, NativeStore, Store
 from rethinkdc.models.model import Model, build_seeded
 from rethinkdc.protocol.protocol import FullTraining, Protocol
-from rethinkdc.training.loop import FitSeeds, fit
+from rethinkdc.training.loop import LoopSeeds, train_network
 from rethinkdc.training.observer import Observer
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.targets import HardTargets
@@ -71,7 +71,7 @@ def train_full(
     """
     recipe, size = training.training, protocol.store.size
     network = build_seeded(model, len(data.class_names), size, seed("init"))
-    fitted = fit(
+    fitted = train_network(
         network,
         _store(data, protocol, training),
         data.targets,
@@ -81,7 +81,7 @@ def train_full(
         recipe.length(len(data)),
         mean=training.mean,
         std=training.std,
-        seeds=FitSeeds(order=seed("order"), views=seed("views"), noise=seed("noise")),
+        seeds=LoopSeeds(order=seed("order"), views=seed("views"), noise=seed("noise")),
         device=place.device,
         workers=place.workers,
         folder=place.work,

@@ -9,7 +9,7 @@ from typing import Any
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.data.store import CanvasStore
 from rethinkdc.protocol.protocol import Protocol
-from rethinkdc.training.length import Plan
+from rethinkdc.training.length import Length
 from rethinkdc.training.recipe import Recipe
 from rethinkdc.types import Drawn, ViewBatch
 from rethinkdc.views import Views
@@ -22,7 +22,7 @@ class StudentTraining:
     Attributes:
         compressed: what the student is trained on.
         recipe: the protocol's; the reference's for a full set.
-        plan: length and batch size.
+        length: length and batch size.
         views: renders a batch from its key.
         protocol: whose store is followed.
         workers: threads that make the canvases.
@@ -30,7 +30,7 @@ class StudentTraining:
 
     compressed: CompressedSet
     recipe: Recipe
-    plan: Plan
+    length: Length
     views: Views
     protocol: Protocol
     workers: int
@@ -62,7 +62,7 @@ def student_training(
     return StudentTraining(
         compressed=compressed,
         recipe=recipe,
-        plan=recipe.length(len(compressed), ipc),
+        length=recipe.length(len(compressed), ipc),
         views=Views(
             recipe.views,
             recipe.mix if mix == "protocol" else mix,

@@ -19,7 +19,7 @@ from rethinkdc.data.backing import Backing
 from rethinkdc.errors import RequestError
 from rethinkdc.reference import parse_reference
 from rethinkdc.runs.machine import make_runner
-from rethinkdc.runs.request import Plan, Request, load_splits, make_plan
+from rethinkdc.runs.request import Request, Run, load_splits, resolve_run
 from rethinkdc.runs.runner import Runner, deterministic
 from rethinkdc.seeds import Seeds
 from rethinkdc.training.trace_folder import export_trace
@@ -73,13 +73,13 @@ def rows(
     Raises:
         RequestError: the request is wrong, or the compressor makes images of its own.
     """
-    made, plan = compressed_by(compressor, dataset, protocol, ipc, seed, backing, machine)
+    made, run = compressed_by(compressor, dataset, protocol, ipc, seed, backing, machine)
     if made.rows is None:
         raise RequestError(f"{compressor} makes images of its own, no list of rows: use `rethinkdc compress`.")
     tensors = {"rows": made.rows} | ({} if made.weights is None else {"weights": made.weights})
     card = made.card.model_dump(mode="json")
     card["seconds"] = by_stage(made.card.seconds)
-    about = {"compressor": plan.labels["compressor"], "fingerprint": card.pop("dataset_fingerprint"), **card}
+    about = {"compressor": run.labels["compressor"], "fingerprint": card.pop("dataset_fingerprint"), **card}
     return tensors, about
 
 
@@ -106,17 +106,17 @@ def trace(
     return about
 
 
-def preview_to(path: str | Path) -> Callable[[CompressedSet, Plan], None]:
-    """What writes a picture of a set that a plan makes, for :meth:`Runner.run`; refuses a path it cannot write to.
+def preview_to(path: str | Path) -> Callable[[CompressedSet, Run], None]:
+    """What writes a picture of a set that a run makes, for :meth:`Runner.run`; refuses a path it cannot write to.
 
     Raises:
         RequestError: says why it cannot.
     """
     check_preview(path)
 
-    def write(made: CompressedSet, plan: Plan) -> None:
-        store, labels = plan.protocol.store, plan.labels
-        known = [labels["compressor"], f"ipc {labels['ipc']}", labels["protocol"], f"seed {plan.request.seeds.set}"]
+    def write(made: CompressedSet, run: Run) -> None:
+        store, labels = run.protocol.store, run.labels
+        known = [labels["compressor"], f"ipc {labels['ipc']}", labels["protocol"], f"seed {run.request.seeds.set}"]
         write_preview(
             made, path, size=store.size, fit=store.fit, interpolation=store.interpolation, caption=", ".join(known)
         )
@@ -155,8 +155,8 @@ def compressed_by(
     seed: int | Seeds,
     backing: Backing,
     machine: Mapping[str, Any],
-) -> tuple[CompressedSet, Plan]:
-    """The set that a compressor makes, and the plan of its making; ``machine`` is of :func:`make_runner`."""
+) -> tuple[CompressedSet, Run]:
+    """The set that a compressor makes, and the run of its making; ``machine`` is of :func:`make_runner`."""
     request = Request(
         compressor=compressor,
         dataset=dataset,
@@ -180,15 +180,15 @@ def _surroundings(
         seeds=seed if isinstance(seed, Seeds) else Seeds.all(seed),
         backing=backing,
     )
-    plan = make_plan(request, runner.registry, runner.cache, trains=False)
-    splits = load_splits(plan, runner.cache)
-    context = runner.context(plan, splits)
+    run = resolve_run(request, runner.registry, runner.cache, trains=False)
+    splits = load_splits(run, runner.cache)
+    context = runner.context(run, splits)
 
     def source() -> dict[str, Any]:
         return {
-            "protocol": plan.protocol.id,
-            "protocol_digest": plan.protocol.digest,
-            "dataset": plan.labels["dataset"],
+            "protocol": run.protocol.id,
+            "protocol_digest": run.protocol.digest,
+            "dataset": run.labels["dataset"],
             "fingerprint": splits.train.fingerprint,
             "seeds": request.seeds.model_dump(),
             "notes": context.notes,

@@ -1,4 +1,4 @@
-"""From what a user asks for to a plan: every name resolved, every check made that needs no training."""
+"""From what a user asks for to a run: every name resolved, every check made that needs no training."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Run:
     """A request with every name resolved; ``key`` names the run.
 
     ``modified``: an override changes this run, which then never stands in a table with the original's.
@@ -90,9 +90,9 @@ class Plan:
         return Budget(ipc=self.ipc or 0, classes=classes, size=self.protocol.store.size)
 
 
-def make_plan(
+def resolve_run(
     request: Request, registry: Registry, cache: Cache, *, made: dict[str, Any] | None = None, trains: bool = True
-) -> Plan:
+) -> Run:
     """Resolves a request.
 
     Args:
@@ -147,7 +147,7 @@ def make_plan(
         "ipc": str(ipc) if ipc else "full",
     }
     assert compressor is None or isinstance(compressor, Compressor)
-    return Plan(
+    return Run(
         request=request,
         dataset=dataset,
         dataset_fingerprint=fingerprint,
@@ -223,49 +223,49 @@ def parse_seeds(text: str | None, seed: int = 0) -> list[Seeds]:
     return [Seeds.all(seed).model_copy(update={axis: number}) for number in numbers]
 
 
-def load_splits(plan: Plan, cache: Cache) -> Splits:
-    """Loads the plan's dataset; when tuning, both parts come from the training set.
+def load_splits(run: Run, cache: Cache) -> Splits:
+    """Loads the run's dataset; when tuning, both parts come from the training set.
 
     Raises:
-        DataError: the data cannot be read, or is not what it was when the plan was made.
+        DataError: the data cannot be read, or is not what it was when the run was made.
     """
-    splits = plan.dataset.load(cache.home, plan.request.backing)
-    if splits.fingerprint != plan.dataset_fingerprint:
+    splits = run.dataset.load(cache.home, run.request.backing)
+    if splits.fingerprint != run.dataset_fingerprint:
         raise DataError(
-            f"The dataset {plan.labels['dataset']} changed while it was read. Run again when it is complete."
+            f"The dataset {run.labels['dataset']} changed while it was read. Run again when it is complete."
         )
-    if not plan.request.tune:
+    if not run.request.tune:
         return splits
     kept, held_out = stratified_split(splits.train.targets, TUNE_FRACTION, TUNE_SEED)
     return Splits(train=rows_of(splits.train, kept), test=rows_of(splits.train, held_out))
 
 
-def check_request(plan: Plan, splits: Splits) -> None:
+def check_request(run: Run, splits: Splits) -> None:
     """Checks that the training set can serve the budget.
 
     Raises:
         UnsupportedError: a class has fewer images than the compressor takes.
     """
-    compressor = plan.compressor
-    if compressor is None or plan.ipc is None or not compressor.rows_per_canvas():
+    compressor = run.compressor
+    if compressor is None or run.ipc is None or not compressor.rows_per_canvas():
         return
     train, per_canvas = splits.train, compressor.rows_per_canvas()
     tiled = f" x {per_canvas} images per canvas (grid {round(per_canvas**0.5)})" if per_canvas > 1 else ""
     counts = train.targets.bincount(minlength=len(train.class_names))
     if not compressor.balanced:
         # Only the total binds: the classes may give what they have.
-        if plan.ipc * per_canvas * len(counts) > len(train):
+        if run.ipc * per_canvas * len(counts) > len(train):
             raise UnsupportedError(
-                f"{plan.labels['compressor']} at ipc {plan.ipc}{tiled} needs {plan.ipc * per_canvas * len(counts):,} "
-                f"training images; {plan.labels['dataset']} has {len(train):,}. "
+                f"{run.labels['compressor']} at ipc {run.ipc}{tiled} needs {run.ipc * per_canvas * len(counts):,} "
+                f"training images; {run.labels['dataset']} has {len(train):,}. "
                 f"The largest ipc here is {len(train) // (per_canvas * len(counts))}."
             )
         return
     smallest = int(counts.argmin())
-    if plan.ipc * per_canvas > int(counts[smallest]):
+    if run.ipc * per_canvas > int(counts[smallest]):
         raise UnsupportedError(
-            f"{plan.labels['compressor']} at ipc {plan.ipc}{tiled} needs {plan.ipc * per_canvas:,} training images of "
-            f"every class, but class {train.class_names[smallest]!r} of {plan.labels['dataset']} has "
+            f"{run.labels['compressor']} at ipc {run.ipc}{tiled} needs {run.ipc * per_canvas:,} training images of "
+            f"every class, but class {train.class_names[smallest]!r} of {run.labels['dataset']} has "
             f"{int(counts[smallest]):,}. "
             f"The largest ipc here is {int(counts[smallest]) // per_canvas}."
         )

@@ -25,7 +25,7 @@ from rethinkdc.errors import DivergedError, RequestError, RethinkError, Unsuppor
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.environment import environment
 from rethinkdc.runs.records import Cost, Record, Records, Status, now
-from rethinkdc.runs.request import Plan, Request, check_request, load_splits, make_plan
+from rethinkdc.runs.request import Request, Run, check_request, load_splits, resolve_run
 from rethinkdc.storage import lock
 from rethinkdc.types import LabelCost, Progress
 
@@ -61,7 +61,7 @@ class Runner:
     progress: Progress = field(default_factory=Silent)
 
     def run(
-        self, request: Request, *, force: bool = False, seen: Callable[[CompressedSet, Plan], None] | None = None
+        self, request: Request, *, force: bool = False, seen: Callable[[CompressedSet, Run], None] | None = None
     ) -> tuple[Record, bool]:
         """Runs a request and writes its record.
 
@@ -78,28 +78,28 @@ class Runner:
             RequestError: the request is wrong; nothing was written.
             DivergedError: the student's loss was not finite; recorded as failed.
         """
-        plan = make_plan(request, self.registry, self.cache)
+        run = resolve_run(request, self.registry, self.cache)
         if not ranks.leads():
-            before = len(self.records.attempts(plan.key))
-            self.share(request, force=force or seen is not None)
-            return self._of_first_rank(plan, before, force), True
+            before = len(self.records.attempts(run.key))
+            self.take_part(request, force=force or seen is not None)
+            return self._of_first_rank(run, before, force), True
 
         def make(context: Context, splits: Splits) -> CompressedSet:
-            made = self._compressed(plan, context, splits)
+            made = self._compressed(run, context, splits)
             if seen:
-                seen(made, plan)
+                seen(made, run)
             return made
 
-        record, existed = self._recorded(plan, force, make)
+        record, existed = self._recorded(run, force, make)
         if existed and seen:
             seen(*self.compress(request))
         return record, existed
 
-    def share(self, request: Request, *, force: bool = False) -> None:
+    def take_part(self, request: Request, *, force: bool = False) -> None:
         """What a rank beside the first does of a run: its share of the set, unless the run is on record already."""
         # Also where it is forced: what the first rank refuses must end here too.
-        plan = make_plan(request, self.registry, self.cache)
-        if force or not self.records.find(plan.key):
+        run = resolve_run(request, self.registry, self.cache)
+        if force or not self.records.find(run.key):
             self.compress(request)
 
     def attempt(self, request: Request) -> tuple[Record, bool]:
@@ -110,68 +110,68 @@ class Runner:
         Raises:
             RequestError: the request is wrong, or records cannot be written; nothing was.
         """
-        plan = make_plan(request, self.registry, self.cache)
+        run = resolve_run(request, self.registry, self.cache)
         self.records.check_writable()
         try:
-            return self._recorded(plan, False, lambda context, splits: self._compressed(plan, context, splits))
+            return self._recorded(run, False, lambda context, splits: self._compressed(run, context, splits))
         except DivergedError:
             # On record already.
-            return self.records.attempts(plan.key)[-1], False
+            return self.records.attempts(run.key)[-1], False
         except UnsupportedError as error:
-            return self.record_end(plan, "unsupported", str(error)), False
+            return self.record_end(run, "unsupported", str(error)), False
         except RethinkError as error:
-            return self.record_end(plan, "failed", str(error)), False
+            return self.record_end(run, "failed", str(error)), False
         except Exception as error:
-            return self.record_end(plan, "failed", f"{type(error).__name__}: {error}"), False
+            return self.record_end(run, "failed", f"{type(error).__name__}: {error}"), False
 
-    def record_end(self, plan: Plan, status: Status, reason: str) -> Record:
+    def record_end(self, run: Run, status: Status, reason: str) -> Record:
         """Records that a run ended without a result."""
-        return self.records.add(self._record(plan, status=status, reason=reason))
+        return self.records.add(self._record(run, status=status, reason=reason))
 
     def evaluate(
         self, made: CompressedSet, request: Request, *, name: str, ipc: int | None, force: bool = False
     ) -> tuple[Record, bool]:
         """Evaluates a finished set under the request's protocol and labeler; as :meth:`run` otherwise."""
         definition = {"kind": "set", "name": name, "fingerprint": made.fingerprint, "ipc": ipc}
-        plan = make_plan(request, self.registry, self.cache, made=definition)
+        run = resolve_run(request, self.registry, self.cache, made=definition)
         if not ranks.leads():
-            return self._of_first_rank(plan, len(self.records.attempts(plan.key)), force), True
+            return self._of_first_rank(run, len(self.records.attempts(run.key)), force), True
 
         def fitted(context: Context, splits: Splits) -> CompressedSet:
             # What its making used was not left behind because it was made before.
             context.note(**made.card.notes)
-            return _fitted_to(made, splits, plan)
+            return _fitted_to(made, splits, run)
 
-        return self._recorded(plan, force, fitted)
+        return self._recorded(run, force, fitted)
 
-    def compress(self, request: Request) -> tuple[CompressedSet, Plan]:
+    def compress(self, request: Request) -> tuple[CompressedSet, Run]:
         """Makes a compressed set without evaluating it."""
-        plan = make_plan(request, self.registry, self.cache, trains=False)
-        splits = load_splits(plan, self.cache)
-        check_request(plan, splits)
-        context = self.context(plan, splits)
+        run = resolve_run(request, self.registry, self.cache, trains=False)
+        splits = load_splits(run, self.cache)
+        check_request(run, splits)
+        context = self.context(run, splits)
         with deterministic(self.device, self.threads):
-            made = self._compressed(plan, context, splits)
+            made = self._compressed(run, context, splits)
         with suppress(OSError):
             # Not what lies in it: a run of this set, whose student is being trained, has the same folder.
             context.folder.rmdir()
-        return made, plan
+        return made, run
 
-    def context(self, plan: Plan, splits: Splits) -> Context:
-        """The surroundings of a plan's methods."""
+    def context(self, run: Run, splits: Splits) -> Context:
+        """The surroundings of a run's methods."""
         return Context(
             data=splits.train,
-            protocol=plan.protocol,
-            seeds=plan.request.seeds,
+            protocol=run.protocol,
+            seeds=run.request.seeds,
             cache=self.cache,
             build=self.registry.build,
             define=self.registry.definition,
             device=self.device,
             test=splits.test,
-            ipc=plan.ipc,
-            student=plan.student,
-            tuning=plan.request.tune,
-            folder=self.cache.work("runs", plan.key),
+            ipc=run.ipc,
+            student=run.student,
+            tuning=run.request.tune,
+            folder=self.cache.work("runs", run.key),
             progress=self.progress,
             workers=self.workers,
             epoch_ended=lambda epoch, loss: self.registry.found.event("epoch_ended")(epoch=epoch, loss=loss),
@@ -179,33 +179,31 @@ class Runner:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _recorded(
-        self, plan: Plan, force: bool, make: Callable[[Context, Splits], CompressedSet]
-    ) -> tuple[Record, bool]:
-        if not force and (known := self.records.find(plan.key)):
+    def _recorded(self, run: Run, force: bool, make: Callable[[Context, Splits], CompressedSet]) -> tuple[Record, bool]:
+        if not force and (known := self.records.find(run.key)):
             # Left by a process that was killed after it wrote the record; a forced run must not go on from there.
-            shutil.rmtree(self.cache.home / "work" / f"runs-{plan.key}", ignore_errors=True)
+            shutil.rmtree(self.cache.home / "work" / f"runs-{run.key}", ignore_errors=True)
             return known, True
         self.records.check_writable()
         # Two processes asked for the same run would share its working folder: the second waits and finds the record.
-        with lock(self.cache.home / "locks" / f"runs-{plan.key}.lock"):
-            if not force and (known := self.records.find(plan.key)):
+        with lock(self.cache.home / "locks" / f"runs-{run.key}.lock"):
+            if not force and (known := self.records.find(run.key)):
                 return known, True
-            return self._carried_out(plan, make), False
+            return self._carried_out(run, make), False
 
-    def _carried_out(self, plan: Plan, make: Callable[[Context, Splits], CompressedSet]) -> Record:
-        splits = load_splits(plan, self.cache)
-        check_request(plan, splits)
-        self.registry.found.event("run_started")(definition=plan.definition)
-        context = self.context(plan, splits)
+    def _carried_out(self, run: Run, make: Callable[[Context, Splits], CompressedSet]) -> Record:
+        splits = load_splits(run, self.cache)
+        check_request(run, splits)
+        self.registry.found.event("run_started")(definition=run.definition)
+        context = self.context(run, splits)
         try:
             with deterministic(self.device, self.threads):
-                measured = self._measured(plan, context, splits, make)
+                measured = self._measured(run, context, splits, make)
         except RethinkError as error:
             # Diverged or refused: the same work would end the same way, so nothing is kept for going on.
             shutil.rmtree(context.folder, ignore_errors=True)
             if isinstance(error, DivergedError):
-                self.records.add(self._record(plan, status="failed", reason=str(error), notes=context.notes))
+                self.records.add(self._record(run, status="failed", reason=str(error), notes=context.notes))
             raise
         # What is done stays resumable until its record is written.
         record = self.records.add(measured)
@@ -214,37 +212,37 @@ class Runner:
         return record
 
     def _measured(
-        self, plan: Plan, context: Context, splits: Splits, make: Callable[[Context, Splits], CompressedSet]
+        self, run: Run, context: Context, splits: Splits, make: Callable[[Context, Splits], CompressedSet]
     ) -> Record:
         compressed = make(context, splits)
         # What follows, the first rank does without the others; they have no part in a finished set at all.
         context.together = False
         before, fresh = time.perf_counter(), context.costs.get("fresh", 0.0)
-        supervision = plan.labeler.prepare(compressed, context)
+        supervision = run.labeler.prepare(compressed, context)
         # What was made now or long ago tells its own seconds.
         label_seconds = time.perf_counter() - before - (context.costs.get("fresh", 0.0) - fresh)
-        evaluation = plan.evaluator.evaluate(compressed, supervision, splits.test, context)
+        evaluation = run.evaluator.evaluate(compressed, supervision, splits.test, context)
         return self._record(
-            plan,
+            run,
             status="ok",
             evaluation=evaluation,
             result_digest=evaluation.result_digest,
-            cost=_cost(plan, context, compressed, supervision.cost, label_seconds, evaluation),
+            cost=_cost(run, context, compressed, supervision.cost, label_seconds, evaluation),
             histogram=compressed.histogram(),
             sources_per_class=compressed.sources_per_class(),
             notes=context.notes,
         )
 
-    def _compressed(self, plan: Plan, context: Context, splits: Splits) -> CompressedSet:
-        assert plan.compressor is not None
-        reference = self.registry.reference(plan.compressor)
-        return context.compress(reference, splits.train, plan.budget(len(splits.train.class_names)))
+    def _compressed(self, run: Run, context: Context, splits: Splits) -> CompressedSet:
+        assert run.compressor is not None
+        reference = self.registry.reference(run.compressor)
+        return context.compress(reference, splits.train, run.budget(len(splits.train.class_names)))
 
-    def _of_first_rank(self, plan: Plan, before: int, force: bool) -> Record:
+    def _of_first_rank(self, run: Run, before: int, force: bool) -> Record:
         """Waits for the record that the first rank writes or finds; ``before``: attempts that were there already."""
 
         def written() -> Record | None:
-            attempts = self.records.attempts(plan.key)
+            attempts = self.records.attempts(run.key)
             known = None if force else next((record for record in attempts if record.status == "ok"), None)
             return known or (attempts[-1] if len(attempts) > before else None)
 
@@ -253,19 +251,19 @@ class Runner:
             raise RethinkError(record.reason)
         return record
 
-    def _record(self, plan: Plan, **values: Any) -> Record:
+    def _record(self, run: Run, **values: Any) -> Record:
         return Record(
-            key=plan.key,
+            key=run.key,
             created=now(),
-            labels=plan.labels,
-            definition=plan.definition,
-            protocol_digest=plan.protocol.digest,
-            dataset_fingerprint=plan.dataset_fingerprint,
-            modified=plan.modified,
-            tune=plan.request.tune,
-            track=plan.labeler.track,
+            labels=run.labels,
+            definition=run.definition,
+            protocol_digest=run.protocol.digest,
+            dataset_fingerprint=run.dataset_fingerprint,
+            modified=run.modified,
+            tune=run.request.tune,
+            track=run.labeler.track,
             environment={**environment(self.device), "threads": self.threads},
-            plugins=self.registry.used(plan.methods),
+            plugins=self.registry.used(run.methods),
             **values,
         )
 
@@ -313,28 +311,28 @@ def deterministic(device: torch.device, threads: int = 1) -> Iterator[None]:
         torch.set_num_threads(before[3])
 
 
-def _fitted_to(made: CompressedSet, splits: Splits, plan: Plan) -> CompressedSet:
+def _fitted_to(made: CompressedSet, splits: Splits, run: Run) -> CompressedSet:
     """Checks a finished set against the dataset and protocol, and puts its classes into the dataset's order by name."""
-    _check_card(made, splits, plan)
-    size, names = plan.protocol.store.size, splits.train.class_names
+    _check_card(made, splits, run)
+    size, names = run.protocol.store.size, splits.train.class_names
     if made.size is not None and made.size != size:
         raise RequestError(
-            f"The set holds images of {made.size} px; the protocol {plan.protocol.id} stores {size} px. "
+            f"The set holds images of {made.size} px; the protocol {run.protocol.id} stores {size} px. "
             "Resize them, or choose a --protocol of their size (`rethinkdc list-protocols`)."
         )
     if made.class_names != names:
-        place = class_places(made.class_names, names, plan.labels["dataset"])
+        place = class_places(made.class_names, names, run.labels["dataset"])
         made.targets = place[made.targets]
         if made.soft_targets is not None:
             if len(place) != len(names):
                 raise RequestError(
-                    f"The set's soft labels are of {len(place)} classes; {plan.labels['dataset']} has {len(names)}."
+                    f"The set's soft labels are of {len(place)} classes; {run.labels['dataset']} has {len(names)}."
                 )
             made.soft_targets = made.soft_targets[:, torch.argsort(place)]
         made.class_names = names
     if int(made.targets.max()) >= len(names):
         raise RequestError(
-            f"The set has class {int(made.targets.max())}; {plan.labels['dataset']} has {len(names)} classes."
+            f"The set has class {int(made.targets.max())}; {run.labels['dataset']} has {len(names)} classes."
         )
     return made
 
@@ -366,30 +364,30 @@ def class_places(found: tuple[str, ...], names: tuple[str, ...], dataset: str) -
     )
 
 
-def _check_card(made: CompressedSet, splits: Splits, plan: Plan) -> None:
+def _check_card(made: CompressedSet, splits: Splits, run: Run) -> None:
     """Refuses a set made of other data (its rows may be this dataset's test images) or under another protocol."""
     card = made.card
     if card.dataset_fingerprint and card.dataset_fingerprint != splits.train.fingerprint:
         raise RequestError(
             f"The set was made of other data (fingerprint {card.dataset_fingerprint[:12]}) than the training images of "
-            f"{plan.labels['dataset']} ({splits.train.fingerprint[:12]}). Name its own dataset with --dataset."
+            f"{run.labels['dataset']} ({splits.train.fingerprint[:12]}). Name its own dataset with --dataset."
         )
-    if plan.request.protocol == card.protocol and card.protocol_digest not in ("", plan.protocol.digest):
+    if run.request.protocol == card.protocol and card.protocol_digest not in ("", run.protocol.digest):
         raise RequestError(
             f"The set was made under a protocol {card.protocol} of digest {card.protocol_digest[:12]}; the one of that "
-            f"name here has {plan.protocol.digest[:12]}. Give the protocol's file with --protocol."
+            f"name here has {run.protocol.digest[:12]}. Give the protocol's file with --protocol."
         )
 
 
 def _cost(
-    plan: Plan,
+    run: Run,
     context: Context,
     compressed: CompressedSet,
     labels: LabelCost,
     label_seconds: float,
     evaluation: Evaluation,
 ) -> Cost:
-    store = plan.protocol.store
+    store = run.protocol.store
     if len(compressed) <= _MEASURED_IMAGES:
         stored = image_bytes(compressed, store.size, store.fit, store.interpolation)
     else:
@@ -419,4 +417,4 @@ def _peak(context: Context, stage: str) -> int:
     return max((used for key, used in context.memory.items() if key.startswith(f"{stage}:")), default=0)
 
 
-__all__ = ["Plan", "Request", "Runner", "choose_device", "deterministic"]
+__all__ = ["Request", "Run", "Runner", "choose_device", "deterministic"]

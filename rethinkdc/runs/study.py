@@ -17,7 +17,7 @@ from rethinkdc.data.backing import Backing
 from rethinkdc.errors import RequestError, nearest
 from rethinkdc.protocol.reading import STUDIES, read_toml
 from rethinkdc.registry.registry import Registry
-from rethinkdc.runs.request import Plan, Request, make_plan, parse_seeds
+from rethinkdc.runs.request import Request, Run, parse_seeds, resolve_run
 from rethinkdc.seeds import Seeds
 
 _Texts = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -25,7 +25,7 @@ _Ipc = Annotated[tuple[Annotated[int, Field(strict=True, ge=1)], ...], Field(min
 _Seeds = Annotated[tuple[Annotated[int, Field(strict=True, ge=0)], ...], Field(min_length=1)] | str
 
 
-class Runs(BaseModel):
+class Block(BaseModel):
     """A block of runs: every compressor with every labeler, ipc and seed. What it leaves out is the study's."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,7 +37,7 @@ class Runs(BaseModel):
     seeds: _Seeds | None = None
 
 
-class Study(Runs):
+class Study(Block):
     """What a study file says.
 
     Without ``[[runs]]`` the lists at the top are its one block of runs; with them they are the blocks' defaults.
@@ -52,7 +52,7 @@ class Study(Runs):
     labelers: _Texts = ("hard",)
     tune: bool = False
     overrides: dict[str, Any] = {}
-    runs: tuple[Runs, ...] = ()
+    runs: tuple[Block, ...] = ()
 
     def replaced(self, *, dataset: str | None = None, protocol: str | None = None, seeds: str | None = None) -> Study:
         """The study with another dataset, protocol or seeds, which then hold for all its runs; None changes nothing."""
@@ -62,15 +62,15 @@ class Study(Runs):
         changes["runs"] = tuple(block.model_copy(update=cleared) for block in self.runs)
         return self.model_copy(update=changes)
 
-    def blocks(self) -> list[Runs]:
+    def blocks(self) -> list[Block]:
         """The blocks of runs, each complete but for ``ipc`` and ``protocol``.
 
         Raises:
             RequestError: one names no compressor.
         """
-        own = {key: getattr(self, key) for key in Runs.model_fields}
+        own = {key: getattr(self, key) for key in Block.model_fields}
         found = [
-            Runs.model_construct(**{**own, **block.model_dump(exclude_none=True)}) for block in self.runs or (Runs(),)
+            Block.model_construct(**{**own, **block.model_dump(exclude_none=True)}) for block in self.runs or (Block(),)
         ]
         for number, block in enumerate(found, start=1):
             if not block.compressors:
@@ -112,7 +112,7 @@ def shipped_studies() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
-def plans_of(study: Study, name: str | Path, registry: Registry, cache: Cache, backing: Backing = "auto") -> list[Plan]:
+def runs_of(study: Study, name: str | Path, registry: Registry, cache: Cache, backing: Backing = "auto") -> list[Run]:
     """Resolves every run of a study, each once, in the study's order; nothing is computed.
 
     Args:
@@ -125,14 +125,14 @@ def plans_of(study: Study, name: str | Path, registry: Registry, cache: Cache, b
     Raises:
         RequestError: an unknown name or a wrong value, with the study and the entry that holds it.
     """
-    plans: dict[str, Plan] = {}
+    runs: dict[str, Run] = {}
     for entry in _entries(study, str(name), registry, backing):
         try:
-            plan = make_plan(entry.request, registry, cache)
+            run = resolve_run(entry.request, registry, cache)
         except RequestError as error:
             raise RequestError(f"{entry.where}: {error}") from error
-        plans.setdefault(plan.key, plan)
-    return list(plans.values())
+        runs.setdefault(run.key, run)
+    return list(runs.values())
 
 
 def _entries(study: Study, name: str, registry: Registry, backing: Backing) -> Iterator[Entry]:
@@ -160,7 +160,7 @@ def _entries(study: Study, name: str, registry: Registry, backing: Backing) -> I
                 yield Entry(entry, request)
 
 
-def _seeds(block: Runs, where: str) -> list[Seeds]:
+def _seeds(block: Block, where: str) -> list[Seeds]:
     try:
         given = block.seeds
         return parse_seeds(",".join(map(str, given)) if isinstance(given, tuple) else given)

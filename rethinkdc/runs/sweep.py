@@ -19,17 +19,17 @@ from rethinkdc.context.cache import Cache
 from rethinkdc.errors import RequestError, RethinkError
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.records import Record, Records
-from rethinkdc.runs.request import Plan, Request
+from rethinkdc.runs.request import Request, Run
 from rethinkdc.runs.runner import Runner
 
 State = Literal["ok", "failed", "unsupported", "new"]
 
 
 @dataclass(frozen=True)
-class Cell:
+class Standing:
     """One run of a sweep, and what is on record of it: the first ok attempt, else the last one, else nothing."""
 
-    plan: Plan
+    run: Run
     found: Record | None
 
     @property
@@ -43,46 +43,46 @@ class Cell:
 
     @property
     def proxy(self) -> tuple[str, str, int]:
-        """What its proxy depends on: cells that share one wait for each other while it is trained."""
-        return self.plan.dataset_fingerprint, self.plan.protocol.proxy_digest, self.plan.request.seeds.proxy
+        """What its proxy depends on: standings that share one wait for each other while it is trained."""
+        return self.run.dataset_fingerprint, self.run.protocol.proxy_digest, self.run.request.seeds.proxy
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a cell ended: its record, the seconds that this sweep spent on it, and what was warned of meanwhile."""
+    """How a standing ended: its record, the seconds that this sweep spent on it, and what was warned of meanwhile."""
 
     record: Record
     seconds: float
     warned: tuple[str, ...] = ()
 
 
-Report = Callable[[Cell, Ended], None]
+Report = Callable[[Standing, Ended], None]
 
 
-def cells_of(plans: list[Plan], records: Records) -> list[Cell]:
-    """The plans with what is on record of each.
+def standings_of(runs: list[Run], records: Records) -> list[Standing]:
+    """The runs with what is on record of each.
 
     Raises:
         RethinkError: a record of one of them is damaged.
     """
-    cells = []
-    for plan in plans:
-        attempts = records.attempts(plan.key)
+    standings = []
+    for run in runs:
+        attempts = records.attempts(run.key)
         first_ok = next((record for record in attempts if record.status == "ok"), None)
-        cells.append(Cell(plan, first_ok or (attempts[-1] if attempts else None)))
-    return cells
+        standings.append(Standing(run, first_ok or (attempts[-1] if attempts else None)))
+    return standings
 
 
-def carry_out(cells: list[Cell], runner: Runner, report: Report, *, jobs: int = 1) -> None:
-    """Runs cells; each ends on record whatever happens in it, and the others go on.
+def carry_out(standings: list[Standing], runner: Runner, report: Report, *, jobs: int = 1) -> None:
+    """Runs standings; each ends on record whatever happens in it, and the others go on.
 
     Results do not depend on ``jobs`` nor on the order. With ``jobs`` > 1 a script must call this below
     ``if __name__ == "__main__":``, since worker processes import it.
 
     Args:
-        cells: what to run.
+        standings: what to run.
         runner: carries them out; worker processes get one like it.
-        report: called in this process as each cell ends.
+        report: called in this process as each standing ends.
         jobs: processes side by side.
 
     Raises:
@@ -91,35 +91,35 @@ def carry_out(cells: list[Cell], runner: Runner, report: Report, *, jobs: int = 
     """
     if ranks.world() > 1:
         raise RequestError("Ranks share a set's parts, not the runs of a study: start the sweep once, with --jobs N.")
-    if jobs > 1 and len(cells) > 1:
-        _in_processes(list(cells), runner, report, jobs)
+    if jobs > 1 and len(standings) > 1:
+        _in_processes(list(standings), runner, report, jobs)
         return
-    for cell in cells:
+    for standing in standings:
         started = time.perf_counter()
-        record, _ = runner.attempt(cell.plan.request)
-        report(cell, Ended(record, time.perf_counter() - started))
+        record, _ = runner.attempt(standing.run.request)
+        report(standing, Ended(record, time.perf_counter() - started))
 
 
-def next_cell(waiting: list[Cell], running: list[Cell]) -> Cell:
-    """The first cell whose proxy no running cell uses, so that no process waits for another's; else the first."""
-    busy = {cell.proxy for cell in running}
-    return next((cell for cell in waiting if cell.proxy not in busy), waiting[0])
+def next_standing(waiting: list[Standing], running: list[Standing]) -> Standing:
+    """The first whose proxy no running one uses, so that no process waits for another's; else the first."""
+    busy = {standing.proxy for standing in running}
+    return next((standing for standing in waiting if standing.proxy not in busy), waiting[0])
 
 
-def _in_processes(waiting: list[Cell], runner: Runner, report: Report, jobs: int) -> None:
+def _in_processes(waiting: list[Standing], runner: Runner, report: Report, jobs: int) -> None:
     workers = [_Worker(runner) for _ in range(min(jobs, len(waiting)))]
     try:
         while workers:
             ready = wait([worker.connection for worker in workers])
             for worker in [worker for worker in workers if worker.connection in ready]:
-                cell, ended = worker.cell, worker.answer()
-                if cell and ended:
-                    report(cell, ended)
+                standing, ended = worker.standing, worker.answer()
+                if standing and ended:
+                    report(standing, ended)
                 if waiting and not worker.process.is_alive():
                     workers[workers.index(worker)] = _Worker(runner)
                     worker.stop()
                 elif waiting:
-                    chosen = next_cell(waiting, [other.cell for other in workers if other.cell])
+                    chosen = next_standing(waiting, [other.standing for other in workers if other.standing])
                     waiting.remove(chosen)
                     worker.begin(chosen)
                 else:
@@ -152,15 +152,15 @@ class _Machine:
 
 
 class _Worker:
-    """A process that carries out one cell after another.
+    """A process that carries out one standing after another.
 
     Started anew rather than forked: neither CUDA nor threads survive a fork. Pipes of its own, so that the end of a
-    process is seen, and whose cell it was.
+    process is seen, and whose standing it was.
     """
 
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
-        self.cell: Cell | None = None
+        self.standing: Standing | None = None
         machine = _Machine(runner.cache.root, runner.records.folder, runner.device, runner.workers, runner.threads)
         spawned = multiprocessing.get_context("spawn")
         self.connection, theirs = spawned.Pipe()
@@ -168,29 +168,29 @@ class _Worker:
         self.process.start()
         theirs.close()
 
-    def begin(self, cell: Cell) -> None:
-        self.cell, self.since = cell, time.perf_counter()
-        self.connection.send(cell.plan.request)
+    def begin(self, standing: Standing) -> None:
+        self.standing, self.since = standing, time.perf_counter()
+        self.connection.send(standing.run.request)
 
     def answer(self) -> Ended | None:
-        """How its cell ended; None when it has just started.
+        """How its standing ended; None when it has just started.
 
         Raises:
             RethinkError: it could not start, or not keep the record.
         """
-        cell, self.cell = self.cell, None
+        standing, self.standing = self.standing, None
         try:
             answer: Ended | str | None = self.connection.recv()
         except EOFError:
             self.process.join()
             code = self.process.exitcode
-            if cell is None:
+            if standing is None:
                 raise RethinkError(
                     f"A worker process could not be started (exit code {code}). Run without --jobs; in a script, "
                     'call the sweep below `if __name__ == "__main__":`.'
                 ) from None
             reason = f"Its process was ended by signal {-code}" if code and code < 0 else f"Its process ended ({code})"
-            record = self.runner.record_end(cell.plan, "failed", f"{reason}; was there enough memory?")
+            record = self.runner.record_end(standing.run, "failed", f"{reason}; was there enough memory?")
             return Ended(record, time.perf_counter() - self.since)
         if isinstance(answer, str):
             raise RequestError(answer)

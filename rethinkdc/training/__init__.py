@@ -1,8 +1,8 @@
 """Training: recipes, the loop, predictions, and the trace of a proxy."""
 
 from rethinkdc.training.columns import CLEAN_COLUMNS, COLUMNS, observe
-from rethinkdc.training.length import Plan, order
-from rethinkdc.training.loop import LOOP_REVISION, Fit, FitSeeds, fit
+from rethinkdc.training.length import Length, order
+from rethinkdc.training.loop import LOOP_REVISION, LoopSeeds, TrainingLog, train_network
 from rethinkdc.training.observer import Observer
 from rethinkdc.training.predict import Prediction, TestView, predict, predict_batches
 from rethinkdc.training.recipe import Optimizer, Recipe, Schedule
@@ -13,21 +13,21 @@ __all__ = [
     "CLEAN_COLUMNS",
     "COLUMNS",
     "LOOP_REVISION",
-    "Fit",
-    "FitSeeds",
     "HardTargets",
+    "Length",
+    "LoopSeeds",
     "Observer",
     "Optimizer",
-    "Plan",
     "Prediction",
     "Recipe",
     "Schedule",
     "TestView",
     "Trace",
     "TraceRecorder",
-    "fit",
+    "TrainingLog",
     "observe",
     "order",
     "predict",
     "predict_batches",
+    "train_network",
 ]

@@ -26,7 +26,7 @@ def order(seed: int, epoch: int, rows: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Length:
     """The length of a training run.
 
     Attributes:

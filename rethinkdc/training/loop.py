@@ -20,7 +20,7 @@ from rethinkdc.seeds import derive_seed
 from rethinkdc.storage import digest
 from rethinkdc.training.ahead import in_order
 from rethinkdc.training.checkpoint import load_checkpoint, save_checkpoint
-from rethinkdc.training.length import Plan, Step
+from rethinkdc.training.length import Length, Step
 from rethinkdc.training.noise import reproducible, seed_noise
 from rethinkdc.training.observer import Observer
 from rethinkdc.training.predict import parameter_dtype
@@ -33,7 +33,7 @@ LOOP_REVISION = 1
 
 
 @dataclass(frozen=True)
-class FitSeeds:
+class LoopSeeds:
     """Seeds of the order of the rows, of the views, and of the noise inside the network (dropout, drop-path)."""
 
     order: int
@@ -42,7 +42,7 @@ class FitSeeds:
 
 
 @dataclass(frozen=True)
-class Fit:
+class TrainingLog:
     """What a training run did.
 
     Attributes:
@@ -60,18 +60,18 @@ class Fit:
     peak_memory: int
 
 
-def fit(
+def train_network(
     model: nn.Module,
     store: Store,
     targets: Tensor,
     views: Views,
     supervision: Supervision,
     recipe: Recipe,
-    plan: Plan,
+    length: Length,
     *,
     mean: Sequence[float],
     std: Sequence[float],
-    seeds: FitSeeds,
+    seeds: LoopSeeds,
     device: torch.device,
     weights: Tensor | None = None,
     workers: int = 0,
@@ -81,7 +81,7 @@ def fit(
     progress: Progress | None = None,
     description: str = "train",
     epoch_ended: Callable[[int, float], None] | None = None,
-) -> Fit:
+) -> TrainingLog:
     """Trains ``model`` in place: float32 (bf16 autocast on CUDA) or float64, as its parameters are.
 
     Where the recipe averages weights, the model holds the average at the end, and observers of an epoch's end see it.
@@ -93,7 +93,7 @@ def fit(
         views: renders a batch from its key.
         supervision: gives the targets and the loss of each view.
         recipe: optimiser and schedule.
-        plan: length and batch size, from ``recipe.length``.
+        length: length and batch size, from ``recipe.length``.
         mean: channel means of the model's input, of pixels in 0..1.
         std: channel standard deviations of the same.
         seeds: all the randomness of the run; the global generators are left as they were.
@@ -109,9 +109,9 @@ def fit(
 
     Raises:
         DivergedError: the loss is not finite.
-        RequestError: an observer needs whole epochs and the plan cuts the last one short.
+        RequestError: an observer needs whole epochs and the length cuts the last one short.
     """
-    with progress.task(description, plan.steps) if progress else nullcontext(_unheard) as advance:
+    with progress.task(description, length.steps) if progress else nullcontext(_unheard) as advance:
         return _Training(
             model=model.to(device, memory_format=torch.channels_last),  # type: ignore[call-overload]
             store=store,
@@ -119,7 +119,7 @@ def fit(
             views=views,
             supervision=supervision,
             recipe=recipe,
-            plan=plan,
+            length=length,
             mean=mean,
             std=std,
             seeds=seeds,
@@ -139,7 +139,7 @@ def _unheard(done: int) -> None:
 
 @dataclass(kw_only=True)
 class _Training:
-    """One call of :func:`fit`, and the state that its checkpoints hold."""
+    """One call of :func:`train_network`, and the state that its checkpoints hold."""
 
     model: nn.Module
     store: Store
@@ -147,10 +147,10 @@ class _Training:
     views: Views
     supervision: Supervision
     recipe: Recipe
-    plan: Plan
+    length: Length
     mean: Sequence[float]
     std: Sequence[float]
-    seeds: FitSeeds
+    seeds: LoopSeeds
     device: torch.device
     weights: Tensor | None
     workers: int
@@ -160,10 +160,10 @@ class _Training:
     epoch_ended: Callable[[int, float], None] | None
 
     def __post_init__(self) -> None:
-        if self._epoch_checkpoints and not self.plan.whole:
+        if self._epoch_checkpoints and not self.length.whole:
             raise RequestError(
                 "This training is observed row by row and must end with a whole epoch, but its "
-                f"{self.plan.steps} steps are not a multiple of the {self.plan.batches} batches of an epoch: "
+                f"{self.length.steps} steps are not a multiple of the {self.length.batches} batches of an epoch: "
                 "give the recipe epochs, or such a multiple."
             )
         self.optimizer = self.recipe.optimizer.make(self.model)
@@ -178,10 +178,10 @@ class _Training:
         self.features: Penultimate | None = None
         self.step, self.curve = 0, list[float]()
         # On the device: reading a loss back after each step would make a GPU wait.
-        self.losses = torch.zeros(self.plan.batches, dtype=torch.float64, device=self.device)
+        self.losses = torch.zeros(self.length.batches, dtype=torch.float64, device=self.device)
         self.spent, self.started, self.saved = 0.0, time.perf_counter(), time.perf_counter()
 
-    def run(self, advance: Callable[[int], None]) -> Fit:
+    def run(self, advance: Callable[[int], None]) -> TrainingLog:
         """Trains from the checkpoint, or from the start, to the end."""
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
@@ -201,10 +201,10 @@ class _Training:
         if self.average is not None:
             self.model.load_state_dict(self.average.module.state_dict())
         memory = torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else 0
-        return Fit(self.curve, self.plan.steps, self.plan.views, self._seconds, memory)
+        return TrainingLog(self.curve, self.length.steps, self.length.views, self._seconds, memory)
 
     def _steps(self) -> Iterator[tuple[Step, ViewKey]]:
-        for number, step in enumerate(self.plan.walk(self.seeds.order, self.step), self.step):
+        for number, step in enumerate(self.length.walk(self.seeds.order, self.step), self.step):
             if drawn := self.supervision.drawn(number):
                 yield step._replace(rows=drawn.rows), drawn.key
             else:
@@ -216,7 +216,7 @@ class _Training:
 
     def _train(self, step: Step, rendered: ViewBatch) -> None:
         batch = rendered.to(self.device)
-        rate = self.recipe.optimizer.lr * self.recipe.schedule.factor(self.step, self.plan)
+        rate = self.recipe.optimizer.lr * self.recipe.schedule.factor(self.step, self.length)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         # Before the model's noise is seeded, because a teacher may be asked here.
@@ -242,8 +242,8 @@ class _Training:
 
     def _after(self, step: Step) -> None:
         """Ends the epoch and saves, where it is time to."""
-        last = self.step == self.plan.steps
-        ended = last or step.batch + 1 == self.plan.batches
+        last = self.step == self.length.steps
+        ended = last or step.batch + 1 == self.length.batches
         if ended:
             self._end_epoch(step)
         due = time.perf_counter() - self.saved >= self.checkpoint_every
@@ -254,7 +254,7 @@ class _Training:
 
     def _end_epoch(self, step: Step) -> None:
         self._require_finite(step.epoch, 0, step.batch)
-        sizes = torch.full((step.batch + 1,), self.plan.batch, dtype=torch.float64)
+        sizes = torch.full((step.batch + 1,), self.length.batch, dtype=torch.float64)
         sizes[-1] = len(step.rows)
         mean = float((self.losses[: step.batch + 1].cpu() * sizes).sum() / sizes.sum())
         self.curve.append(mean)
@@ -269,9 +269,10 @@ class _Training:
         if bool(finite.all()):
             return
         batch = first + int((~finite).nonzero()[0, 0])
-        step = epoch * self.plan.batches + batch
+        step = epoch * self.length.batches + batch
         raise DivergedError(
-            f"The loss of step {step + 1} of {self.plan.steps}, in epoch {epoch + 1}, is {float(self.losses[batch])}: "
+            f"The loss of step {step + 1} of {self.length.steps}, in epoch {epoch + 1}, is "
+            f"{float(self.losses[batch])}: "
             "the training diverged. Lower the learning rate, or look at the images and labels that it was given.",
             epoch=epoch,
             step=step,
@@ -294,7 +295,7 @@ class _Training:
         recipe = self.recipe.model_dump(mode="json")
         # Bits depend on the device and the threads: a run resumed under others begins anew, instead of mixing two.
         place = [self.device.type, torch.get_num_threads()]
-        return digest([recipe, asdict(self.plan), asdict(self.seeds), list(self.mean), list(self.std), place])
+        return digest([recipe, asdict(self.length), asdict(self.seeds), list(self.mean), list(self.std), place])
 
     def _save(self, folder: Path) -> None:
         state: dict[str, Any] = {

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from torch import nn
 
 from rethinkdc.errors import RequestError
-from rethinkdc.training.length import Plan
+from rethinkdc.training.length import Length
 from rethinkdc.views import AnyViewOp
 
 _Positive = Annotated[int, Field(ge=1)]
@@ -89,9 +89,9 @@ class Schedule(_Part):
             raise ValueError(f"stretch is for cosine schedules; found {self.stretch} with name {self.name!r}")
         return self
 
-    def factor(self, step: int, plan: Plan) -> float:
+    def factor(self, step: int, length: Length) -> float:
         """The factor during 0-based ``step``."""
-        done, total = (step // plan.batches, plan.epochs) if self.per == "epoch" else (step, plan.steps)
+        done, total = (step // length.batches, length.epochs) if self.per == "epoch" else (step, length.steps)
         warm = round(self.warmup * total)
         if done < warm:
             return (done + 1) / warm
@@ -130,8 +130,8 @@ class Recipe(_Part):
             raise ValueError("the table of steps by ipc is empty")
         return self
 
-    def length(self, rows: int, ipc: int | None = None) -> Plan:
-        """The plan for a set of ``rows`` images.
+    def length(self, rows: int, ipc: int | None = None) -> Length:
+        """The length for a set of ``rows`` images.
 
         Raises:
             RequestError: the set is empty, or the steps are a table and ``ipc`` is None.
@@ -141,10 +141,10 @@ class Recipe(_Part):
         batch = min(self.batch, rows)
         batches = -(-rows // batch)
         if self.epochs is not None:
-            return Plan(rows, batch, self.epochs * batches, self.epochs)
+            return Length(rows, batch, self.epochs * batches, self.epochs)
         assert self.steps is not None
         steps = self.steps if isinstance(self.steps, int) else _interpolated(self.steps, ipc)
-        return Plan(rows, batch, steps, -(-steps // batches))
+        return Length(rows, batch, steps, -(-steps // batches))
 
 
 def _interpolated(table: Mapping[int, int], ipc: int | None) -> int:

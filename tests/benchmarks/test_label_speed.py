@@ -29,7 +29,7 @@ from rethinkdc.labels import (
 from rethinkdc.models import Model, build_seeded
 from rethinkdc.registry.registry import Registry
 from rethinkdc.testing import images
-from rethinkdc.training import FitSeeds, HardTargets, Recipe, fit
+from rethinkdc.training import HardTargets, LoopSeeds, Recipe, train_network
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.types import Drawn, Supervision, ViewBatch, ViewKey, ViewRule
@@ -60,8 +60,8 @@ def objective(logits: torch.Tensor, soft: torch.Tensor, hard: torch.Tensor) -> t
 
 
 def stored(folder: Path, steps: int = STEPS) -> StoredTargets:
-    plan = RECIPE.model_copy(update={"steps": steps}).length(len(DATA))
-    schedule = LabelSchedule(plan, steps, order=1, views=2)
+    length = RECIPE.model_copy(update={"steps": steps}).length(len(DATA))
+    schedule = LabelSchedule(length, steps, order=1, views=2)
     shards = Shards(schedule, Dense(), CLASSES)
 
     def render(batch: int) -> ViewBatch:
@@ -75,7 +75,7 @@ def stored(folder: Path, steps: int = STEPS) -> StoredTargets:
 
 
 def trained(supervision: Supervision) -> None:
-    fit(
+    train_network(
         network(0),
         STORE,
         DATA.targets,
@@ -85,7 +85,7 @@ def trained(supervision: Supervision) -> None:
         RECIPE.length(len(DATA)),
         mean=MEAN,
         std=STD,
-        seeds=FitSeeds(order=0, views=0, noise=0),
+        seeds=LoopSeeds(order=0, views=0, noise=0),
         device=torch.device("cpu"),
     )
 
@@ -131,7 +131,7 @@ from torch import nn
 from rethinkdc.data.store import CanvasStore
 from rethinkdc.labels import Dense, Ensemble, LabelSchedule, Shards, write_labels
 from rethinkdc.testing import images
-from rethinkdc.training.plan import Plan
+from rethinkdc.training.length import Length
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.types import ViewRule
@@ -143,7 +143,7 @@ store = CanvasStore(data, 8)
 views = Views([Flip()], None, size=8, rule=ViewRule(), cell_boxes=None)
 module = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, classes))
 teachers = Ensemble([Teacher("one", "a net", module, (0.5,) * 3, (0.25,) * 3, 8, TestView(resize=8, size=8))])
-schedule = LabelSchedule(Plan(classes, batch, steps, -(-steps // 16)), steps, order=1, views=2)
+schedule = LabelSchedule(Length(classes, batch, steps, -(-steps // 16)), steps, order=1, views=2)
 
 def render(number):
     rows = schedule.rows(number)

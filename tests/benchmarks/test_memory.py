@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from rethinkdc.machine import make_runner
-from rethinkdc.request import Request, load_splits, make_plan
+from rethinkdc.request import Request, load_splits, resolve_run
 
 def anonymous():
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -30,7 +30,7 @@ def anonymous():
 folder, cache, protocol, measured = sys.argv[1:]
 runner = make_runner(cache_dir=cache, records=cache + "/records", device="cpu", workers=0)
 request = Request(compressor="full", dataset=folder, protocol=protocol, backing="encoded")
-plan = make_plan(request, runner.registry, runner.cache)
+plan = resolve_run(request, runner.registry, runner.cache)
 peak, stop = [0], threading.Event()
 
 def watch():

@@ -21,7 +21,7 @@ from rethinkdc.plugins.models.resnet_light import ResNetLight
 from rethinkdc.pruning.dynamics import Dynamics, Span
 from rethinkdc.registry.registry import Registry
 from rethinkdc.seeds import generator
-from rethinkdc.training import FitSeeds, HardTargets, Recipe, TraceRecorder, fit
+from rethinkdc.training import HardTargets, LoopSeeds, Recipe, TraceRecorder, train_network
 from rethinkdc.training.columns import CLEAN_COLUMNS, COLUMNS
 from rethinkdc.training.trace import SCHEMA, Trace
 from rethinkdc.types import ViewRule
@@ -53,11 +53,11 @@ def _train(recorder: TraceRecorder | None) -> float:
     images = DecodedImages(pixels, torch.arange(ROWS) % 10, tuple("0123456789"))
     model = build_seeded(ResNetLight(), 10, 32, 0)
     views = Views(RECIPE.views, None, size=32, rule=ViewRule(), cell_boxes=None)
-    store, plan = CanvasStore(images, 32), RECIPE.length(ROWS)
+    store, length = CanvasStore(images, 32), RECIPE.length(ROWS)
     started = time.process_time()
-    fit(
-        model, store, images.targets, views, HardTargets(), RECIPE, plan, mean=(0.5,) * 3, std=(0.25,) * 3,
-        seeds=FitSeeds(1, 2, 3), device=torch.device("cpu"), observers=[recorder] if recorder else [],
+    train_network(
+        model, store, images.targets, views, HardTargets(), RECIPE, length, mean=(0.5,) * 3, std=(0.25,) * 3,
+        seeds=LoopSeeds(1, 2, 3), device=torch.device("cpu"), observers=[recorder] if recorder else [],
     )  # fmt: skip
     return time.process_time() - started
 
@@ -116,10 +116,10 @@ def test_recording_the_trace_at_1000_classes_costs_at_most_five_percent(benchmar
     recipe = Recipe(epochs=epochs, batch=32, views=(Flip(op="flip"),))
     recorder = Timed(tmp_path, rows=rows, epochs=epochs, classes=classes)
     started = time.process_time()
-    fit(
+    train_network(
         build_seeded(TorchvisionModel(id="resnet18"), classes, 224, 0), CanvasStore(images, 224), images.targets,
         Views(recipe.views, None, size=224, rule=ViewRule(), cell_boxes=None), HardTargets(), recipe,
-        recipe.length(rows), mean=(0.5,) * 3, std=(0.25,) * 3, seeds=FitSeeds(1, 2, 3), device=torch.device("cpu"),
+        recipe.length(rows), mean=(0.5,) * 3, std=(0.25,) * 3, seeds=LoopSeeds(1, 2, 3), device=torch.device("cpu"),
         observers=[recorder],
     )  # fmt: skip
     share = recorder.spent / (time.process_time() - started - recorder.spent)

@@ -19,7 +19,7 @@ from rethinkdc.errors import RequestError
 from rethinkdc.models import build_seeded
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.records import Records
-from rethinkdc.runs.request import Plan, Request, make_plan
+from rethinkdc.runs.request import Request, Run, resolve_run
 from rethinkdc.runs.runner import Runner
 from rethinkdc.types import Budget, Images
 
@@ -32,8 +32,8 @@ def machine(tmp_path: Path) -> dict[str, Any]:
     return {"records": tmp_path / "records", "cache_dir": tmp_path / "cache", "device": "cpu"}
 
 
-def plan(tmp_path: Path, compressor: str, labeler: str = "hard", **request: Any) -> Plan:
-    return make_plan(Request(compressor, labeler, **request), Registry(), Cache(tmp_path / "cache"))
+def plan(tmp_path: Path, compressor: str, labeler: str = "hard", **request: Any) -> Run:
+    return resolve_run(Request(compressor, labeler, **request), Registry(), Cache(tmp_path / "cache"))
 
 
 def test_another_teacher_is_another_run_of_what_asks_it_and_the_same_of_what_does_not(tmp_path: Path) -> None:

@@ -252,7 +252,7 @@ def test_every_part_belongs_to_one_rank(monkeypatch: pytest.MonkeyPatch, world: 
     owned: list[int] = []
     for rank in range(world):
         as_rank(monkeypatch, str(rank), str(world))
-        owned += ranks.share(count)
+        owned += ranks.own_parts(count)
     assert sorted(owned) == list(range(count))
 
 
@@ -344,7 +344,7 @@ def test_a_rank_takes_its_part_outside_the_lock_and_gets_the_first_ranks_artefac
         as_rank(monkeypatch, "0", "2")
         Cache(tmp_path).make("sets", "key", keep, shared=True)
         as_rank(monkeypatch, "1", "2")
-        raise ranks.ShareDoneError
+        raise ranks.PartsDoneError
 
     def keep(work: Path, out: Path) -> None:
         asked.append("first")
@@ -425,7 +425,7 @@ def test_a_rank_whose_set_others_have_finished_stops_waiting(tmp_path: Path, mon
         made.append(index)
         return {"value": torch.tensor([index])}
 
-    with pytest.raises(ranks.ShareDoneError):
+    with pytest.raises(ranks.PartsDoneError):
         here.parts(4, make)
     assert made == [1, 3]
 

@@ -15,7 +15,7 @@ from rethinkdc.method import Method
 from rethinkdc.reference import Reference
 from rethinkdc.registry.discovery import ALL_KINDS
 from rethinkdc.registry.registry import Listed, Registry
-from rethinkdc.runs.request import Request, check_request, make_plan
+from rethinkdc.runs.request import Request, check_request, resolve_run
 from rethinkdc.seeds import Axis
 from rethinkdc.testing import check_method, check_words, context, images
 from rethinkdc.types import Budget
@@ -286,7 +286,7 @@ def test_a_budget_that_a_class_cannot_serve_is_refused_before_any_work(text: str
     here = context(tmp_path)
     registry = Registry()
     request = Request(compressor=text, dataset="digits", ipc=150)
-    plan = make_plan(request, registry, here.cache)
+    plan = resolve_run(request, registry, here.cache)
     splits = plan.dataset.load()
     assert plan.compressor is not None
     if not plan.compressor.rows_per_canvas():

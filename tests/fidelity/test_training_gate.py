@@ -22,7 +22,7 @@ from rethinkdc.models import Model, build_seeded
 from rethinkdc.plugins.models.convnet import ConvNet
 from rethinkdc.plugins.models.resnet18_3x3 import ResNet18Small
 from rethinkdc.seeds import generator
-from rethinkdc.training import FitSeeds, HardTargets, Optimizer, Recipe, Schedule, fit
+from rethinkdc.training import HardTargets, LoopSeeds, Optimizer, Recipe, Schedule, train_network
 from rethinkdc.types import ViewBatch, ViewKey, ViewRule
 from rethinkdc.views import CutMix, Flip, RandomResizedCrop, Views
 
@@ -123,7 +123,7 @@ def test_fifty_steps_have_the_losses_of_a_bare_torch_loop(model: Model, sgd: boo
     views = RecordedViews(ops, mix, size=SIZE, rule=ViewRule(), cell_boxes=None)
     supervision = RecordedTargets()
     views.given, supervision.losses = [], []
-    fitted = fit(
+    fitted = train_network(
         network,
         CanvasStore(images, SIZE),
         images.targets,
@@ -133,7 +133,7 @@ def test_fifty_steps_have_the_losses_of_a_bare_torch_loop(model: Model, sgd: boo
         recipe.length(ROWS),
         mean=MEAN,
         std=STD,
-        seeds=FitSeeds(1, 2, 3),
+        seeds=LoopSeeds(1, 2, 3),
         device=torch.device("cpu"),
     )
     expected = reference.losses(views.given, sgd=sgd)

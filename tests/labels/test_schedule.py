@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from rethinkdc.labels import LabelSchedule
-from rethinkdc.training.length import Plan
+from rethinkdc.training.length import Length
 from rethinkdc.types import ViewKey
 
 
 def schedule(rows: int = 10, batch: int = 4, steps: int = 30, count: int | None = None) -> LabelSchedule:
-    plan = Plan(rows, batch, steps, -(-steps // -(-rows // batch)))
-    return LabelSchedule(plan, steps if count is None else count, order=1, views=2, draws=3)
+    length = Length(rows, batch, steps, -(-steps // -(-rows // batch)))
+    return LabelSchedule(length, steps if count is None else count, order=1, views=2, draws=3)
 
 
 def test_in_full_every_step_is_given_its_own_batch() -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rethinkdc.errors import RequestError
 from rethinkdc.labels import Dense, LabelReader, LabelSchedule, Shards, shards, write_labels
-from rethinkdc.training.length import Plan
+from rethinkdc.training.length import Length
 from rethinkdc.types import ViewBatch, ViewKey
 
 CLASSES = 3
@@ -34,7 +34,7 @@ def rendered(schedule: LabelSchedule, batch: int) -> ViewBatch:
 
 
 def made(monkeypatch: pytest.MonkeyPatch, per_shard: int = 4) -> Shards:
-    schedule = LabelSchedule(Plan(10, 4, 21, 7), 21, order=1, views=2)
+    schedule = LabelSchedule(Length(10, 4, 21, 7), 21, order=1, views=2)
     coding = Dense("float32")
     monkeypatch.setattr(shards, "SHARD_BYTES", per_shard * 4 * coding.bytes_per_view(CLASSES))
     return Shards(schedule, coding, CLASSES)

@@ -15,9 +15,9 @@ from rethinkdc.errors import RequestError
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.records import Records
-from rethinkdc.runs.request import Plan
-from rethinkdc.runs.study import Study, load_study, plans_of, shipped_studies
-from rethinkdc.runs.sweep import Cell, carry_out, cells_of, next_cell
+from rethinkdc.runs.request import Run
+from rethinkdc.runs.study import Study, load_study, runs_of, shipped_studies
+from rethinkdc.runs.sweep import Standing, carry_out, next_standing, standings_of
 from rethinkdc.seeds import Seeds
 
 SHORT = {"training.steps": 5, "proxy.training.epochs": 1, "proxy.scores.el2n.epochs": 1}
@@ -34,23 +34,23 @@ def study(tmp_path: Path, text: str) -> Study:
     return load_study(path)
 
 
-def planned(tmp_path: Path, text: str) -> list[Plan]:
-    return plans_of(study(tmp_path, text), "study.toml", Registry(), Cache(tmp_path / "cache"))
+def planned(tmp_path: Path, text: str) -> list[Run]:
+    return runs_of(study(tmp_path, text), "study.toml", Registry(), Cache(tmp_path / "cache"))
 
 
-def run_of(plan: Plan) -> tuple[str, str, int]:
-    return plan.labels["compressor"], plan.labels["ipc"], plan.request.seeds.set
+def run_of(run: Run) -> tuple[str, str, int]:
+    return run.labels["compressor"], run.labels["ipc"], run.request.seeds.set
 
 
 # -- studies -------------------------------------------------------------------------------------------------------
 
 
 def test_a_study_is_the_product_of_its_lists(tmp_path: Path) -> None:
-    plans = planned(tmp_path, 'compressors = ["random", "pca"]\nipc = [1, 2]\nseeds = [0, 1]')
-    assert [run_of(plan) for plan in plans] == [
+    runs = planned(tmp_path, 'compressors = ["random", "pca"]\nipc = [1, 2]\nseeds = [0, 1]')
+    assert [run_of(plan) for plan in runs] == [
         (name, ipc, seed) for ipc in ("1", "2") for name in ("random", "pca") for seed in (0, 1)
     ]
-    assert {plan.labels["labeler"] for plan in plans} == {"hard"}
+    assert {plan.labels["labeler"] for plan in runs} == {"hard"}
 
 
 def test_blocks_take_from_the_top_what_they_do_not_say(tmp_path: Path) -> None:
@@ -79,13 +79,13 @@ def test_a_run_that_is_named_twice_is_planned_once(tmp_path: Path) -> None:
 
 
 def test_the_full_set_beside_budgets_is_run_once(tmp_path: Path) -> None:
-    plans = planned(tmp_path, 'compressors = ["random", "full"]\nipc = [1, 2]')
-    assert [run_of(plan)[:2] for plan in plans] == [("random", "1"), ("full", "full"), ("random", "2")]
+    runs = planned(tmp_path, 'compressors = ["random", "full"]\nipc = [1, 2]')
+    assert [run_of(plan)[:2] for plan in runs] == [("random", "1"), ("full", "full"), ("random", "2")]
 
 
 def test_seeds_may_be_those_of_one_axis(tmp_path: Path) -> None:
-    plans = planned(tmp_path, 'compressors = ["random"]\nseeds = "student=0,3"')
-    assert [plan.request.seeds for plan in plans] == [Seeds(), Seeds(student=3)]
+    runs = planned(tmp_path, 'compressors = ["random"]\nseeds = "student=0,3"')
+    assert [plan.request.seeds for plan in runs] == [Seeds(), Seeds(student=3)]
 
 
 @pytest.mark.parametrize("key", ["training.steps", '"training.steps"'])
@@ -98,9 +98,9 @@ def test_overrides_mark_the_runs_modified(tmp_path: Path, key: str) -> None:
 def test_what_replaces_the_studys_holds_for_all_its_blocks(tmp_path: Path) -> None:
     found = study(tmp_path, 'compressors = ["random"]\ndataset = "cifar10"\n[[runs]]\nseeds = [0]\n[[runs]]\nipc = [2]')
     found = found.replaced(dataset="digits:fold=1", protocol="digits-hard", seeds="4,5")
-    plans = plans_of(found, "study", Registry(), Cache(tmp_path / "cache"))
-    assert {plan.labels["dataset"] for plan in plans} == {"digits:fold=1"}
-    assert [run_of(plan)[1:] for plan in plans] == [("1", 4), ("1", 5), ("2", 4), ("2", 5)]
+    runs = runs_of(found, "study", Registry(), Cache(tmp_path / "cache"))
+    assert {plan.labels["dataset"] for plan in runs} == {"digits:fold=1"}
+    assert [run_of(plan)[1:] for plan in runs] == [("1", 4), ("1", 5), ("2", 4), ("2", 5)]
     assert found.replaced() == found
 
 
@@ -113,8 +113,8 @@ protocol = "digits-hard"
 protocol = "digits-soft"
 labelers = ["soft", "soft-static"]
 """
-    plans = planned(tmp_path, text)
-    assert [(plan.labels["protocol"], plan.labels["labeler"]) for plan in plans] == [
+    runs = planned(tmp_path, text)
+    assert [(plan.labels["protocol"], plan.labels["labeler"]) for plan in runs] == [
         ("digits-hard v1", "hard"),
         ("digits-soft v1", "soft"),
         ("digits-soft v1", "soft-static"),
@@ -206,29 +206,29 @@ def test_two_processes_give_the_results_of_one(tmp_path: Path, machine: dict[str
 def test_an_interrupt_leaves_no_process_behind(machine: dict[str, Any]) -> None:
     runner = make_runner(**machine)
     chosen = Study(compressors=("random",), ipc=(1000, 1001, 1002))
-    cells = cells_of(plans_of(chosen, "study", runner.registry, runner.cache), runner.records)
+    standings = standings_of(runs_of(chosen, "study", runner.registry, runner.cache), runner.records)
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        carry_out(cells, runner, interrupted, jobs=2)
+        carry_out(standings, runner, interrupted, jobs=2)
     assert multiprocessing.active_children() == []
 
 
-def cell(name: str, proxy_seed: int) -> Cell:
+def standing(name: str, proxy_seed: int) -> Standing:
     plan: Any = SimpleNamespace(
         key=name,
         dataset_fingerprint="d",
         protocol=SimpleNamespace(proxy_digest="p"),
         request=SimpleNamespace(seeds=Seeds.all(proxy_seed)),
     )
-    return Cell(plan, None)
+    return Standing(plan, None)
 
 
 def test_two_processes_do_not_wait_for_one_proxy_where_there_is_other_work() -> None:
-    a0, a1, b0, b1 = cell("a", 0), cell("a", 1), cell("b", 0), cell("b", 1)
-    assert next_cell([a0, b0, a1, b1], []) is a0
-    assert next_cell([b0, a1, b1], [a0]) is a1
-    assert next_cell([b0, b1], [a1]) is b0
-    assert next_cell([b0], [a0]) is b0
+    a0, a1, b0, b1 = standing("a", 0), standing("a", 1), standing("b", 0), standing("b", 1)
+    assert next_standing([a0, b0, a1, b1], []) is a0
+    assert next_standing([b0, a1, b1], [a0]) is a1
+    assert next_standing([b0, b1], [a1]) is b0
+    assert next_standing([b0], [a0]) is b0

@@ -18,7 +18,7 @@ from rethinkdc.errors import DivergedError, RequestError
 from rethinkdc.models import build_seeded
 from rethinkdc.plugins.models.convnet import ConvNet
 from rethinkdc.seeds import generator
-from rethinkdc.training import Fit, FitSeeds, HardTargets, Optimizer, Recipe, Schedule, fit
+from rethinkdc.training import HardTargets, LoopSeeds, Optimizer, Recipe, Schedule, TrainingLog, train_network
 from rethinkdc.training.checkpoint import FILE
 from rethinkdc.types import Drawn, ViewBatch, ViewKey, ViewRule
 from rethinkdc.views import CutMix, Flip, RandomResizedCrop, Views
@@ -40,8 +40,10 @@ def _views(mix: CutMix | None = None) -> Views:
     return Views(ops, mix, size=SIZE, rule=ViewRule(), cell_boxes=None)
 
 
-def _fit(model: nn.Module, recipe: Recipe = RECIPE, supervision: HardTargets | None = None, **options: Any) -> Fit:
-    return fit(
+def _fit(
+    model: nn.Module, recipe: Recipe = RECIPE, supervision: HardTargets | None = None, **options: Any
+) -> TrainingLog:
+    return train_network(
         model,
         STORE,
         IMAGES.targets,
@@ -51,7 +53,7 @@ def _fit(model: nn.Module, recipe: Recipe = RECIPE, supervision: HardTargets | N
         recipe.length(ROWS),
         mean=(0.5, 0.5, 0.5),
         std=(0.25, 0.25, 0.25),
-        seeds=options.pop("seeds", FitSeeds(1, 2, 3)),
+        seeds=options.pop("seeds", LoopSeeds(1, 2, 3)),
         device=torch.device("cpu"),
         **options,
     )
@@ -144,9 +146,9 @@ def test_images_of_weight_zero_teach_nothing() -> None:
 def test_each_seed_changes_the_run_and_the_same_seeds_repeat_it(changed: str) -> None:
     seeds = {"order": 1, "views": 2, "noise": 3}
     first, again, other = (_network(dropout=0.3) for _ in range(3))
-    _fit(first, seeds=FitSeeds(**seeds))
-    _fit(again, seeds=FitSeeds(**seeds))
-    _fit(other, seeds=FitSeeds(**{**seeds, changed: 4}))
+    _fit(first, seeds=LoopSeeds(**seeds))
+    _fit(again, seeds=LoopSeeds(**seeds))
+    _fit(other, seeds=LoopSeeds(**{**seeds, changed: 4}))
     assert torch.equal(_weights(first), _weights(again))
     assert not torch.equal(_weights(first), _weights(other))
 
@@ -273,9 +275,9 @@ def test_what_is_observed_row_by_row_must_end_with_a_whole_epoch() -> None:
 def test_a_gpu_repeats_itself_bit_for_bit_and_stays_near_the_cpu() -> None:
     def trained(device: str) -> Tensor:
         model = _network(dropout=0.1) if device == "cuda" else _network()
-        fit(
+        train_network(
             model, STORE, IMAGES.targets, _views(), HardTargets(), RECIPE, RECIPE.length(ROWS), mean=(0.5,) * 3,
-            std=(0.25,) * 3, seeds=FitSeeds(1, 2, 3), device=torch.device(device),
+            std=(0.25,) * 3, seeds=LoopSeeds(1, 2, 3), device=torch.device(device),
         )  # fmt: skip
         return _weights(model).cpu()
 

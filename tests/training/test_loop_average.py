@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.store import CanvasStore
 from rethinkdc.seeds import generator
-from rethinkdc.training import Fit, FitSeeds, HardTargets, Observer, Optimizer, Recipe, fit
+from rethinkdc.training import HardTargets, LoopSeeds, Observer, Optimizer, Recipe, TrainingLog, train_network
 from rethinkdc.training.checkpoint import FILE, load_checkpoint
 from rethinkdc.types import ViewRule
 from rethinkdc.views import Flip, Views
@@ -32,8 +32,10 @@ def _network() -> nn.Sequential:
     return made
 
 
-def _fit(model: nn.Module, recipe: Recipe, observers: Sequence[Observer] = (), folder: Path | None = None) -> Fit:
-    return fit(
+def _fit(
+    model: nn.Module, recipe: Recipe, observers: Sequence[Observer] = (), folder: Path | None = None
+) -> TrainingLog:
+    return train_network(
         model,
         CanvasStore(IMAGES, SIZE),
         IMAGES.targets,
@@ -43,7 +45,7 @@ def _fit(model: nn.Module, recipe: Recipe, observers: Sequence[Observer] = (), f
         recipe.length(ROWS),
         mean=(0.5, 0.5, 0.5),
         std=(0.25, 0.25, 0.25),
-        seeds=FitSeeds(1, 2, 3),
+        seeds=LoopSeeds(1, 2, 3),
         device=torch.device("cpu"),
         folder=folder,
         checkpoint_every=0.0,

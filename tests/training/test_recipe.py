@@ -10,13 +10,13 @@ from pydantic import ValidationError
 from torch import nn
 
 from rethinkdc.errors import RequestError
-from rethinkdc.training import Optimizer, Plan, Recipe, Schedule, order
+from rethinkdc.training import Length, Optimizer, Recipe, Schedule, order
 
-FOUR_EPOCHS_OF_THREE = Plan(rows=10, batch=4, steps=12, epochs=4)
+FOUR_EPOCHS_OF_THREE = Length(rows=10, batch=4, steps=12, epochs=4)
 
 
-def _factors(schedule: Schedule, plan: Plan) -> list[float]:
-    return [schedule.factor(step, plan) for step in range(plan.steps)]
+def _factors(schedule: Schedule, length: Length) -> list[float]:
+    return [schedule.factor(step, length) for step in range(length.steps)]
 
 
 def test_cosine_per_epoch_holds_over_an_epoch_and_ends_above_zero() -> None:
@@ -27,26 +27,26 @@ def test_cosine_per_epoch_holds_over_an_epoch_and_ends_above_zero() -> None:
 
 
 def test_the_last_of_300_epochs_has_the_papers_rate() -> None:
-    plan = Plan(rows=128, batch=128, steps=300, epochs=300)
-    assert Schedule().factor(299, plan) == 0.5 * (1 + math.cos(math.pi * 299 / 300)) > 0
+    length = Length(rows=128, batch=128, steps=300, epochs=300)
+    assert Schedule().factor(299, length) == 0.5 * (1 + math.cos(math.pi * 299 / 300)) > 0
 
 
 def test_cosine_per_step_changes_after_each_step() -> None:
-    plan = Plan(rows=4, batch=4, steps=3, epochs=3)
-    assert _factors(Schedule(per="step"), plan) == pytest.approx([1.0, 0.75, 0.25])
+    length = Length(rows=4, batch=4, steps=3, epochs=3)
+    assert _factors(Schedule(per="step"), length) == pytest.approx([1.0, 0.75, 0.25])
 
 
 def test_warm_up_climbs_in_equal_steps_to_one_and_the_cosine_follows() -> None:
-    plan = Plan(rows=4, batch=2, steps=6, epochs=3)
+    length = Length(rows=4, batch=2, steps=6, epochs=3)
     # The cosine runs over the 4 steps left: 0.5 (1 + cos(pi k / 4)).
     half = math.sqrt(0.5) / 2
     expected = [0.5, 1.0, 1.0, 0.5 + half, 0.5, 0.5 - half]
-    assert _factors(Schedule(per="step", warmup=1 / 3), plan) == pytest.approx(expected)
+    assert _factors(Schedule(per="step", warmup=1 / 3), length) == pytest.approx(expected)
 
 
 def test_a_stretched_cosine_is_cut_off_where_the_training_ends() -> None:
-    plan = Plan(rows=4, batch=4, steps=6, epochs=6)
-    factors = _factors(Schedule(stretch=2), plan)
+    length = Length(rows=4, batch=4, steps=6, epochs=6)
+    factors = _factors(Schedule(stretch=2), length)
     assert factors == pytest.approx([0.5 * (1 + math.cos(math.pi * epoch / 12)) for epoch in range(6)])
     # cos 0, cos 45 degrees, and one epoch before cos 90 degrees.
     assert factors[0] == 1.0
@@ -55,9 +55,9 @@ def test_a_stretched_cosine_is_cut_off_where_the_training_ends() -> None:
 
 
 def test_a_stretched_cosine_follows_the_warm_up() -> None:
-    plan = Plan(rows=4, batch=2, steps=6, epochs=3)
+    length = Length(rows=4, batch=2, steps=6, epochs=3)
     expected = [0.5, 1.0, *[0.5 * (1 + math.cos(math.pi * step / 12)) for step in range(4)]]
-    assert _factors(Schedule(per="step", warmup=1 / 3, stretch=3), plan) == pytest.approx(expected)
+    assert _factors(Schedule(per="step", warmup=1 / 3, stretch=3), length) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", ["constant", "step"])
@@ -101,9 +101,9 @@ def test_what_a_dump_leaves_out_by_request_stays_out() -> None:
 
 
 def test_a_step_schedule_drops_at_its_milestones() -> None:
-    plan = Plan(rows=8, batch=8, steps=8, epochs=8)
+    length = Length(rows=8, batch=8, steps=8, epochs=8)
     schedule = Schedule(name="step", milestones=(0.5, 0.75))
-    assert _factors(schedule, plan) == pytest.approx([1.0] * 4 + [0.1] * 2 + [0.01] * 2)
+    assert _factors(schedule, length) == pytest.approx([1.0] * 4 + [0.1] * 2 + [0.01] * 2)
 
 
 def test_a_constant_schedule_is_constant() -> None:
@@ -133,20 +133,20 @@ def test_weight_decay_on_all_pulls_on_every_trainable_tensor() -> None:
 
 
 def test_epochs_keep_the_last_partial_batch() -> None:
-    plan = Recipe(epochs=3, batch=4).length(10)
-    assert plan == Plan(rows=10, batch=4, steps=9, epochs=3)
-    assert (plan.batches, plan.whole, plan.views) == (3, True, 30)
+    length = Recipe(epochs=3, batch=4).length(10)
+    assert length == Length(rows=10, batch=4, steps=9, epochs=3)
+    assert (length.batches, length.whole, length.views) == (3, True, 30)
 
 
 def test_the_batch_is_never_larger_than_the_set() -> None:
-    assert Recipe(epochs=2, batch=128).length(10) == Plan(rows=10, batch=10, steps=2, epochs=2)
+    assert Recipe(epochs=2, batch=128).length(10) == Length(rows=10, batch=10, steps=2, epochs=2)
 
 
 def test_steps_may_end_inside_an_epoch() -> None:
-    plan = Recipe(steps=7, batch=4).length(10)
-    assert plan == Plan(rows=10, batch=4, steps=7, epochs=3)
-    assert (plan.whole, plan.views) == (False, 24)
-    assert [len(step.rows) for step in plan.walk(0)] == [4, 4, 2, 4, 4, 2, 4]
+    length = Recipe(steps=7, batch=4).length(10)
+    assert length == Length(rows=10, batch=4, steps=7, epochs=3)
+    assert (length.whole, length.views) == (False, 24)
+    assert [len(step.rows) for step in length.walk(0)] == [4, 4, 2, 4, 4, 2, 4]
 
 
 @pytest.mark.parametrize(
@@ -182,9 +182,9 @@ def test_a_misspelt_key_is_refused() -> None:
 
 
 def test_every_epoch_visits_every_row_once_in_an_order_of_its_own() -> None:
-    plan = Plan(rows=10, batch=4, steps=6, epochs=2)
+    length = Length(rows=10, batch=4, steps=6, epochs=2)
     epochs: dict[int, list[int]] = {0: [], 1: []}
-    for step in plan.walk(seed=3):
+    for step in length.walk(seed=3):
         assert step.batch == len(epochs[step.epoch]) // 4
         epochs[step.epoch] += step.rows.tolist()
     assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(10))
@@ -194,6 +194,6 @@ def test_every_epoch_visits_every_row_once_in_an_order_of_its_own() -> None:
 
 @pytest.mark.parametrize("first", range(8))
 def test_a_walk_from_the_middle_is_the_rest_of_the_whole_walk(first: int) -> None:
-    plan = Plan(rows=10, batch=4, steps=7, epochs=3)
-    rest = [(step.epoch, step.batch, step.rows.tolist()) for step in plan.walk(1, first)]
-    assert rest == [(step.epoch, step.batch, step.rows.tolist()) for step in plan.walk(1)][first:]
+    length = Length(rows=10, batch=4, steps=7, epochs=3)
+    rest = [(step.epoch, step.batch, step.rows.tolist()) for step in length.walk(1, first)]
+    assert rest == [(step.epoch, step.batch, step.rows.tolist()) for step in length.walk(1)][first:]

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from rethinkdc.training import Fit, Trace
+from rethinkdc.training import Trace, TrainingLog
 from rethinkdc.training.checkpoint import FILE
 
 SCRIPT = Path(__file__).with_name("traced_run.py")
@@ -28,7 +28,7 @@ def traced() -> ModuleType:
     return module
 
 
-def _same_training(first: tuple[torch.nn.Module, Fit], second: tuple[torch.nn.Module, Fit]) -> None:
+def _same_training(first: tuple[torch.nn.Module, TrainingLog], second: tuple[torch.nn.Module, TrainingLog]) -> None:
     weights, others = first[0].state_dict(), second[0].state_dict()
     assert all(torch.equal(weights[name], others[name]) for name in weights)
     assert first[1].curve == second[1].curve
@@ -109,7 +109,7 @@ def test_observing_a_run_does_not_change_it(
     traced: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     *observed, _ = traced.train(None, tmp_path)
-    original = traced.fit
-    monkeypatch.setattr(traced, "fit", lambda *given, **named: original(*given, **{**named, "observers": ()}))
+    original = traced.train_network
+    monkeypatch.setattr(traced, "train_network", lambda *given, **named: original(*given, **{**named, "observers": ()}))
     *alone, _ = traced.train(None, tmp_path / "unused")
     _same_training(tuple(observed), tuple(alone))

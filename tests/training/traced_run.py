@@ -19,15 +19,15 @@ from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.store import CanvasStore
 from rethinkdc.seeds import generator
 from rethinkdc.training import (
-    Fit,
-    FitSeeds,
     HardTargets,
+    LoopSeeds,
     Observer,
     Recipe,
     TestView,
     TraceRecorder,
-    fit,
+    TrainingLog,
     predict_batches,
+    train_network,
 )
 from rethinkdc.types import ViewRule
 from rethinkdc.views import CutMix, Flip, RandomResizedCrop, Views
@@ -79,7 +79,7 @@ def train(
     observers: Sequence[Observer] = (),
     checkpoint_every: float = 1e9,
     workers: int = 0,
-) -> tuple[nn.Module, Fit, TraceRecorder]:
+) -> tuple[nn.Module, TrainingLog, TraceRecorder]:
     """Trains with a trace of all epochs in ``trace``, clean ones after epochs 1 and 3."""
     data, model = images(), network()
     view = TestView(resize=SIZE, size=SIZE)
@@ -94,7 +94,7 @@ def train(
             trained, data, view, mean=MEAN, std=STD, device=torch.device("cpu"), features=True
         ),
     )
-    fitted = fit(
+    fitted = train_network(
         model,
         CanvasStore(data, SIZE),
         data.targets,
@@ -104,7 +104,7 @@ def train(
         RECIPE.length(ROWS),
         mean=MEAN,
         std=STD,
-        seeds=FitSeeds(order=1, views=2, noise=3),
+        seeds=LoopSeeds(order=1, views=2, noise=3),
         device=torch.device("cpu"),
         workers=workers,
         folder=folder,
