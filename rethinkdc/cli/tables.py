@@ -17,7 +17,7 @@ from rethinkdc.reference import print_value
 from rethinkdc.registry.discovery import ALL_KINDS
 from rethinkdc.registry.registry import Listed, Registry
 from rethinkdc.runs.records import Record, Records
-from rethinkdc.runs.request import KEY_LENGTH
+from rethinkdc.runs.resolving import KEY_LENGTH
 from rethinkdc.storage import digest
 
 _console = Console()

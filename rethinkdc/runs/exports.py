@@ -19,7 +19,8 @@ from rethinkdc.data.backing import Backing
 from rethinkdc.errors import RequestError
 from rethinkdc.reference import parse_reference
 from rethinkdc.runs.machine import make_runner
-from rethinkdc.runs.request import Request, Run, load_splits, resolve_run
+from rethinkdc.runs.request import Request
+from rethinkdc.runs.resolving import Run, load_splits, resolve_run
 from rethinkdc.runs.runner import Runner, deterministic
 from rethinkdc.seeds import Seeds
 from rethinkdc.training.trace_folder import export_trace

@@ -25,7 +25,8 @@ from rethinkdc.errors import DivergedError, RequestError, RethinkError, Unsuppor
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.environment import environment
 from rethinkdc.runs.records import Cost, Record, Records, Status, now
-from rethinkdc.runs.request import Request, Run, check_request, load_splits, resolve_run
+from rethinkdc.runs.request import Request
+from rethinkdc.runs.resolving import Run, check_request, load_splits, resolve_run
 from rethinkdc.storage import lock
 from rethinkdc.types import LabelCost, Progress
 

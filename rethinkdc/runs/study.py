@@ -17,7 +17,8 @@ from rethinkdc.data.backing import Backing
 from rethinkdc.errors import RequestError, nearest
 from rethinkdc.protocol.reading import STUDIES, read_toml
 from rethinkdc.registry.registry import Registry
-from rethinkdc.runs.request import Request, Run, parse_seeds, resolve_run
+from rethinkdc.runs.request import Request, parse_seeds
+from rethinkdc.runs.resolving import Run, resolve_run
 from rethinkdc.seeds import Seeds
 
 _Texts = Annotated[tuple[str, ...], Field(min_length=1)]

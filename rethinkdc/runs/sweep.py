@@ -19,7 +19,8 @@ from rethinkdc.context.cache import Cache
 from rethinkdc.errors import RequestError, RethinkError
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.records import Record, Records
-from rethinkdc.runs.request import Request, Run
+from rethinkdc.runs.request import Request
+from rethinkdc.runs.resolving import Run
 from rethinkdc.runs.runner import Runner
 
 State = Literal["ok", "failed", "unsupported", "new"]

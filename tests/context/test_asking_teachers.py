@@ -19,7 +19,8 @@ from rethinkdc.errors import RequestError
 from rethinkdc.models import build_seeded
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.records import Records
-from rethinkdc.runs.request import Request, Run, resolve_run
+from rethinkdc.runs.request import Request
+from rethinkdc.runs.resolving import Run, resolve_run
 from rethinkdc.runs.runner import Runner
 from rethinkdc.types import Budget, Images
 

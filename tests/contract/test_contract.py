@@ -15,7 +15,8 @@ from rethinkdc.method import Method
 from rethinkdc.reference import Reference
 from rethinkdc.registry.discovery import ALL_KINDS
 from rethinkdc.registry.registry import Listed, Registry
-from rethinkdc.runs.request import Request, check_request, resolve_run
+from rethinkdc.runs.request import Request
+from rethinkdc.runs.resolving import check_request, resolve_run
 from rethinkdc.seeds import Axis
 from rethinkdc.testing import check_method, check_words, context, images
 from rethinkdc.types import Budget

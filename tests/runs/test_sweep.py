@@ -15,7 +15,7 @@ from rethinkdc.errors import RequestError
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.records import Records
-from rethinkdc.runs.request import Run
+from rethinkdc.runs.resolving import Run
 from rethinkdc.runs.study import Study, load_study, runs_of, shipped_studies
 from rethinkdc.runs.sweep import Standing, carry_out, next_standing, standings_of
 from rethinkdc.seeds import Seeds
