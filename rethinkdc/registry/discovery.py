@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import pluggy
 
-from rethinkdc.contracts import hooks as hookspecs
+from rethinkdc.contracts import hooks
 from rethinkdc.contracts.kinds import KINDS
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.errors import PluginError, nearest
@@ -58,10 +58,10 @@ class Discovery:
     """The installed plugins, and who provides which name."""
 
     def __init__(self, points: Iterable[EntryPoint] | None = None) -> None:
-        self.manager = pluggy.PluginManager(hookspecs.GROUP)
-        self.manager.add_hookspecs(hookspecs)
+        self.manager = pluggy.PluginManager(hooks.GROUP)
+        self.manager.add_hookspecs(hooks)
         self._active: set[str] = set()
-        found = entry_points(group=hookspecs.GROUP) if points is None else points
+        found = entry_points(group=hooks.GROUP) if points is None else points
         self.plugins = [Plugin(_provider(point), point) for point in found]
         # The framework's own first, so that listings and look-ups do not depend on the order of installation.
         self.plugins.sort(key=lambda plugin: (plugin.provider.distribution != OWN, plugin.provider.distribution))

@@ -89,8 +89,8 @@ _MAKE = """
 import sys
 from pathlib import Path
 import torch
-from rethinkdc.memory import PeakMeter
-from rethinkdc.registry import Registry
+from rethinkdc.context.memory import PeakMeter
+from rethinkdc.registry.registry import Registry
 from rethinkdc.testing import context, images
 from rethinkdc.types import Budget
 

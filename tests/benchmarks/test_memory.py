@@ -20,8 +20,9 @@ import json, sys, threading, time
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from rethinkdc.machine import make_runner
-from rethinkdc.request import Request, load_splits, resolve_run
+from rethinkdc.runs.machine import make_runner
+from rethinkdc.runs.request import Request
+from rethinkdc.runs.resolving import load_splits, resolve_run
 
 def anonymous():
     lines = Path("/proc/self/status").read_text().splitlines()

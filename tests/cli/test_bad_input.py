@@ -143,7 +143,7 @@ def test_a_third_partys_labels_are_refused_by_a_protocol_of_another_track(
     source = """
 from typing import ClassVar
 from rethinkdc.contracts import Labeler
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.contracts import hookimpl
 
 class Oracle(Labeler):
     \"\"\"Soft labels from nowhere.\"\"\"
@@ -319,7 +319,7 @@ def test_a_missing_protocol_file_is_refused(refused: Callable[..., str]) -> None
 RIVAL = """
 from typing import ClassVar
 from rethinkdc.contracts import Compressor
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.contracts import hookimpl
 from rethinkdc.compressed import CompressedSet
 
 class Rival(Compressor):

@@ -237,7 +237,7 @@ def test_list_protocols_names_every_protocol_with_its_digest(cli: Callable[..., 
 def test_a_tracker_hears_the_run(cli: Callable[..., Any], install: Callable[..., None], tmp_path: Path) -> None:
     source = f"""
 from pathlib import Path
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.contracts import hookimpl
 LOG = Path({str(tmp_path / "heard.txt")!r})
 
 def _heard(word):

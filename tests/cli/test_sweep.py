@@ -19,7 +19,7 @@ from pydantic import Field
 
 from rethinkdc.contracts import Compressor
 from rethinkdc.errors import DivergedError, RequestError, UnsupportedError
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.contracts import hookimpl
 
 
 class Fickle(Compressor):

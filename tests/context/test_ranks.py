@@ -34,7 +34,7 @@ from pathlib import Path
 import torch
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts import Compressor
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.contracts import hookimpl
 
 
 class Tiny(Compressor):

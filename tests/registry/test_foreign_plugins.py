@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "tests" / "packaging" / "third_party" / "every_nth" / "acme_every_nth.py"
 PROTOCOLS = """
 from pathlib import Path
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.contracts import hookimpl
 
 @hookimpl
 def register_protocols():

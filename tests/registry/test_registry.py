@@ -51,7 +51,7 @@ def compressor(name: str, fields: str = "") -> str:
 from pydantic import Field
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts import Compressor
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.contracts import hookimpl
 
 class Mine(Compressor):
     \"\"\"A third party's.\"\"\"
@@ -66,7 +66,7 @@ def register_methods():
 
 SCORE = """
 from rethinkdc.contracts import Score
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.contracts import hookimpl
 
 class Mine(Score):
     name: ClassVar[str] = "el2n"
@@ -78,7 +78,7 @@ def register_methods():
 
 MODEL = """
 from torch import nn
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.contracts import hookimpl
 from rethinkdc.models import Model
 
 class Mine(Model):
@@ -93,7 +93,7 @@ def register_models():
 """
 
 LISTENER = """
-from rethinkdc.hookspecs import hookimpl
+from rethinkdc.contracts import hookimpl
 
 @hookimpl
 def run_started(definition):
