@@ -94,7 +94,6 @@ TYPING_ONLY = {
     ("rethinkdc/__init__.py", "rethinkdc.api"): "the lazily imported public names",
     ("rethinkdc/__init__.py", "rethinkdc.contracts.hooks"): "the lazily imported public names",
     ("rethinkdc/__init__.py", "rethinkdc.runs.records"): "the lazily imported public names",
-    ("rethinkdc/__init__.py", "rethinkdc.runs.exports"): "the lazily imported public names",
     ("rethinkdc/__init__.py", "rethinkdc.types"): "the lazily imported public names",
 }
 
