@@ -155,10 +155,13 @@ def leaderboard(call: LeaderboardCall) -> list[Board]:
     Raises:
         RequestError: there is no record, or none that was asked for.
     """
+    return rank_records(call)
+
+
+def rank_records(call: LeaderboardCall) -> list[Board]:
+    """As :func:`leaderboard`, for what has its options in one value, as the command line."""
     records = Records(Path(call.records) if call.records else None)
-    return boards.leaderboard(
-        records, metric=call.metric, ipc=call.ipc, protocol=call.protocol, dataset=call.dataset
-    )
+    return boards.leaderboard(records, metric=call.metric, ipc=call.ipc, protocol=call.protocol, dataset=call.dataset)
 
 
 __all__ = ["compress", "evaluate", "leaderboard", "rows", "run", "score", "sweep", "trace"]

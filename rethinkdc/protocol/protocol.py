@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -157,7 +158,7 @@ class Protocol(_Frozen):
         wanted, found = self.data.model_dump(), schema.model_dump()
         return all(value is None or found[key] in (None, value) for key, value in wanted.items())
 
-    def override(self, values: dict[str, Any]) -> Protocol:
+    def override(self, values: Mapping[str, Any]) -> Protocol:
         """The protocol with dotted keys (``training.batch``) replaced, marked modified.
 
         Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any, ForwardRef, ParamSpec, TypeVar, cast
+from typing import ForwardRef, ParamSpec, TypeVar, cast
 
 from rethinkdc.errors import RequestError, nearest
 from rethinkdc.runs.options import OptionField, option_fields

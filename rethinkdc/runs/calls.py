@@ -41,9 +41,7 @@ Picture: TypeAlias = Annotated[
     str | Path | None,
     Option("Picture of the set to write, e.g. grid.png: its first images by class.", typed=Path),
 ]
-NewFolder: TypeAlias = Annotated[
-    str | Path, Option("Folder to write; it must not exist.", short="-o", typed=Path)
-]
+NewFolder: TypeAlias = Annotated[str | Path, Option("Folder to write; it must not exist.", short="-o", typed=Path)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +55,7 @@ class Machine(Options):
     workers: Annotated[
         int | None, Option("Threads that render views ahead; results do not depend on it.", minimum=0)
     ] = None
-    threads: Annotated[
-        int, Option("Threads that compute on a CPU; the bits of a result depend on it.", minimum=1)
-    ] = 1
+    threads: Annotated[int, Option("Threads that compute on a CPU; the bits of a result depend on it.", minimum=1)] = 1
     progress: Annotated[
         "Progress | None", Option("Where long work reports to; default: nowhere.", python_only=True)
     ] = None
@@ -120,9 +116,9 @@ class FinishedSet(Options):
             typed=str,
         ),
     ]
-    targets: Annotated[
-        "Tensor | None", Option("With tensors: classes of the images, int64 [M].", python_only=True)
-    ] = None
+    targets: Annotated["Tensor | None", Option("With tensors: classes of the images, int64 [M].", python_only=True)] = (
+        None
+    )
     weights: Annotated[
         "Tensor | None", Option("With tensors: loss weights of the images, float [M].", python_only=True)
     ] = field(default=None, kw_only=True)
@@ -133,9 +129,9 @@ class FinishedSet(Options):
         str | Path | None,
         Option("Of tensors: the file of the labels, where the images are alone in theirs.", typed=Path),
     ] = field(default=None, kw_only=True)
-    soft_labels: Annotated[
-        LabelForm | None, Option("Of tensors: what soft labels are, logits or probabilities.")
-    ] = field(default=None, kw_only=True)
+    soft_labels: Annotated[LabelForm | None, Option("Of tensors: what soft labels are, logits or probabilities.")] = (
+        field(default=None, kw_only=True)
+    )
     mean: Annotated[
         Sequence[float] | None,
         Option(
@@ -152,9 +148,9 @@ class FinishedSet(Options):
             read=partial(read_numbers, "--std"),
         ),
     ] = field(default=None, kw_only=True)
-    experiment: Annotated[
-        int | None, Option("Of tensors of several experiments: which, from 0.", minimum=0)
-    ] = field(default=None, kw_only=True)
+    experiment: Annotated[int | None, Option("Of tensors of several experiments: which, from 0.", minimum=0)] = field(
+        default=None, kw_only=True
+    )
     name: Annotated[str | None, Option("What tables call the set.")] = field(default=None, kw_only=True)
 
 
@@ -171,14 +167,14 @@ class StudyRequest(Options):
 
     study: Annotated[
         "str | Path | Study",
-        Option("A study file (.toml), or the name of a shipped study.", argument="STUDY", typed=str),
+        Option("A study file (.toml), or the name of a shipped study.", argument="study", typed=str),
     ]
-    dataset: Annotated[
-        str | None, Option("Name, folder or hub id in place of the study's.", short="-d")
-    ] = field(default=None, kw_only=True)
-    protocol: Annotated[
-        str | None, Option("Protocol id or TOML file in place of the study's.", short="-p")
-    ] = field(default=None, kw_only=True)
+    dataset: Annotated[str | None, Option("Name, folder or hub id in place of the study's.", short="-d")] = field(
+        default=None, kw_only=True
+    )
+    protocol: Annotated[str | None, Option("Protocol id or TOML file in place of the study's.", short="-p")] = field(
+        default=None, kw_only=True
+    )
     backing: Annotated[
         Backing | None, Option("How images are held, in place of the study's: auto, decoded or encoded.")
     ] = field(default=None, kw_only=True)
@@ -192,9 +188,7 @@ class SweepCall(Machine, StudyRequest):
     """What ``sweep`` takes."""
 
     records: RecordsFolder = None
-    jobs: Annotated[
-        int, Option("Processes side by side; results do not depend on it.", short="-j", minimum=1)
-    ] = 1
+    jobs: Annotated[int, Option("Processes side by side; results do not depend on it.", short="-j", minimum=1)] = 1
     retry_unsupported: Annotated[bool, Option("Also try again what was unsupported.")] = False
 
 

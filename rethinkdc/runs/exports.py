@@ -120,7 +120,12 @@ def preview_to(path: str | Path) -> Callable[[CompressedSet, Run], None]:
         store, labels = run.protocol.store, run.labels
         parts = [labels["compressor"], f"ipc {labels['ipc']}", labels["protocol"], f"seed {run.request.seeds.set}"]
         write_preview(
-            compressed, path, size=store.size, fit=store.fit, interpolation=store.interpolation, caption=", ".join(parts)
+            compressed,
+            path,
+            size=store.size,
+            fit=store.fit,
+            interpolation=store.interpolation,
+            caption=", ".join(parts),
         )
 
     return write

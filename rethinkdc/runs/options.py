@@ -100,6 +100,7 @@ def option_fields(kind: type) -> list[OptionField]:
     assert is_dataclass(kind)
     listed = []
     for field in fields(kind):
+        assert not isinstance(field.type, str), f"the annotations of {kind.__module__} are postponed: drop the import"
         if get_origin(field.type) is Annotated:
             own, *notes = get_args(field.type)
             made = MISSING if field.default_factory is MISSING else field.default_factory()

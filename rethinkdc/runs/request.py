@@ -86,9 +86,7 @@ class Judging(Options):
     """Who says how good a labelled set is."""
 
     evaluator: Annotated[str, Option("Evaluator.", short="-e")] = "standard"
-    student: Annotated[
-        str | None, Option("Model in place of the protocol's student, e.g. timm/resnet18.")
-    ] = None
+    student: Annotated[str | None, Option("Model in place of the protocol's student, e.g. timm/resnet18.")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +103,13 @@ class Departures(Options):
             read=read_overrides,
         ),
     ] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.overrides, Mapping):
+            raise RequestError(f"overrides = {self.overrides!r}: expected a table such as {{'training.batch': 32}}.")
+        # A copy: the caller's may change afterwards.
+        object.__setattr__(self, "overrides", dict(self.overrides))
+        super().__post_init__()
 
 
 @dataclass(frozen=True)

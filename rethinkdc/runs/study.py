@@ -1,7 +1,5 @@
 """Studies: TOML files that say which runs a sweep makes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from importlib import resources
@@ -61,7 +59,7 @@ class Study(Departures, Judging, Basis, Block):
         protocol: str | None = None,
         backing: Backing | None = None,
         seeds: str | None = None,
-    ) -> Study:
+    ) -> "Study":
         """The study with other values, which then hold for all its runs; None changes nothing."""
         given = {"dataset": dataset, "protocol": protocol, "backing": backing, "seeds": seeds}
         changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
