@@ -101,12 +101,11 @@ def option_fields(kind: type) -> list[OptionField]:
     listed = []
     for field in fields(kind):
         assert not isinstance(field.type, str), f"the annotations of {kind.__module__} are postponed: drop the import"
-        if get_origin(field.type) is Annotated:
-            own, *notes = get_args(field.type)
+        own, *notes = get_args(field.type) if get_origin(field.type) is Annotated else (field.type,)
+        for option in (note for note in notes if isinstance(note, Option)):
             made = MISSING if field.default_factory is MISSING else field.default_factory()
             default = made if field.default is MISSING else field.default
             default = inspect.Parameter.empty if default is MISSING else default
-            option = next(note for note in notes if isinstance(note, Option))
             listed.append(OptionField(field.name, own, option, default, positional=not field.kw_only))
     return sorted(listed, key=lambda one: not one.positional)
 

@@ -8,7 +8,6 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import typer.main
 
@@ -49,8 +48,8 @@ SHARED = [(name, one) for name, one in EVERY if not one.option.python_only]
 
 
 def command_parameters(name: str) -> dict[str, Any]:
-    group = typer.main.get_command(app)
-    assert isinstance(group, click.Group)
+    # Which library's type a group is depends on the release of typer.
+    group: Any = typer.main.get_command(app)
     return {parameter.name: parameter for parameter in group.commands[name].params if parameter.name}
 
 
@@ -83,7 +82,7 @@ def test_a_command_has_no_option_that_is_written_elsewhere(name: str) -> None:
 def test_the_python_function_has_the_keyword_with_its_help_and_default(name: str, one: OptionField) -> None:
     function = getattr(rdc, name)
     assert inspect.signature(function).parameters[one.name].default == one.default
-    assert f"    {one.name}: {one.option.help}" in inspect.getdoc(function).splitlines()
+    assert f"    {one.name}: {one.option.help}" in (inspect.getdoc(function) or "").splitlines()
 
 
 @pytest.mark.parametrize("one", option_fields(Request), ids=lambda one: one.name)
