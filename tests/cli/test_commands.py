@@ -200,7 +200,10 @@ def test_show_tells_what_a_method_would_use_on_a_dataset_and_why(cli: Callable[.
     assert text.code == 0, text.err
     assert "recover_tiny.sh" in text.out
     shown = json.loads(cli("show", "sre2l:lr=0.5", "--dataset", "imagenet-1k", "--json").out)
-    assert shown["protocol"] == "imagenet1k-soft"
+    assert (shown["protocol"], shown["ipc"]) == ("imagenet1k-soft", 10)
+    at_fifty = json.loads(cli("show", "sre2l", "--dataset", "imagenet-1k", "--ipc", "50", "--json").out)
+    assert at_fifty["ipc"] == 50
+    assert "Add --dataset" in cli("show", "sre2l", "--ipc", "50").err
     assert shown["settings"]["lr"] == {"value": 0.5, "source": "given"}
     assert shown["settings"]["iterations"]["value"] == 4000
     assert shown["settings"]["roll"]["value"] == [0, 32]
