@@ -29,7 +29,8 @@ from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.context.cache import Cache
-from rethinkdc.context.context import Context
+from rethinkdc.context.run import RunContext
+from rethinkdc.context.work import Work
 from rethinkdc.contracts.hooks import GROUP
 from rethinkdc.contracts.kinds import Compressor, Evaluator, Labeler, Score, TeacherSource
 from rethinkdc.data.dataset import Dataset
@@ -93,7 +94,7 @@ def context(
     registry: Registry | None = None,
     short: bool = True,
     device: str = "cpu",
-) -> Context:
+) -> RunContext:
     """What a method is given beside the data, with a cache of its own under ``folder``.
 
     Args:
@@ -110,17 +111,16 @@ def context(
     wanted = registry.protocol(protocol) if isinstance(protocol, str) else protocol
     wanted = shortened(wanted) if short else wanted
     cache = Cache(folder / "cache")
-    return Context(
+    return RunContext(
         data=images() if data is None else data,
         protocol=wanted,
         seeds=seeds or Seeds(),
         cache=cache,
-        build=registry.build,
-        define=registry.definition,
+        methods=registry,
         device=torch.device(device),
         ipc=ipc,
         student=wanted.student,
-        folder=cache.work("runs", "test"),
+        work=Work(folder=cache.work("runs", "test")),
     )
 
 
@@ -241,7 +241,7 @@ class _Bench:
         self.protocol = shortened(registry.protocol(protocol) if isinstance(protocol, str) else protocol)
         self._tries = 0
 
-    def fresh(self, data: Images, seeds: Seeds, ipc: int | None) -> Context:
+    def fresh(self, data: Images, seeds: Seeds, ipc: int | None) -> RunContext:
         self._tries += 1
         return context(
             self.folder / f"try-{self._tries}",
@@ -503,7 +503,7 @@ def _labelled_set(data: Images, ipc: int) -> CompressedSet:
     return CompressedSet.of_rows(data, torch.cat(first))
 
 
-def _views_of(made: CompressedSet, supervision: Supervision, surroundings: Context) -> ViewBatch:
+def _views_of(made: CompressedSet, supervision: Supervision, surroundings: RunContext) -> ViewBatch:
     """One batch as the training loop would render it for these labels."""
     training = student_training(
         made, supervision.mix, surroundings.protocol, ipc=surroundings.ipc, workers=surroundings.workers
