@@ -26,7 +26,7 @@ from rethinkdc.reference import Reference
 from rethinkdc.seeds import Seeds, generator
 from rethinkdc.training.checkpoint import Resumable
 from rethinkdc.training.predict import TestView
-from rethinkdc.training.recipe import Recipe
+from rethinkdc.training.recipe import Optimizer, Recipe, Schedule
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.types import (
     Budget,
@@ -67,6 +67,7 @@ __all__ = [
     "Model",
     "Network",
     "OfKind",
+    "Optimizer",
     "PaperProxy",
     "Predictions",
     "Protocol",
@@ -75,6 +76,7 @@ __all__ = [
     "Reference",
     "RequestError",
     "Resumable",
+    "Schedule",
     "Schema",
     "Score",
     "Seeds",
