@@ -14,7 +14,7 @@ from typing import Any
 from rethinkdc.data.backing import Backing
 from rethinkdc.data.columns import IMAGE_COLUMNS, LABEL_COLUMNS, column_name, read_split, stated_names
 from rethinkdc.data.fingerprint import KnownSplits
-from rethinkdc.data.image_folder import TRAIN_NAMES, files_below, folder_splits, scan
+from rethinkdc.data.image_tree import TRAIN_NAMES, files_below, folder_splits, scan
 from rethinkdc.data.labelled import TEST_NAMES, Labelled, assemble
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import DataError

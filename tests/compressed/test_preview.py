@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,7 @@ def test_what_is_left_out_and_the_caption_take_a_line_each() -> None:
 
 
 def test_a_class_without_canvases_has_no_row() -> None:
-    made = coloured(classes=3)
-    made.class_names = ("a", "b", "c", "never")
+    made = replace(coloured(classes=3), class_names=("a", "b", "c", "never"))
     assert contact_sheet(made).height == contact_sheet(coloured(classes=3)).height
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from rethinkdc.data.backing import Backing, cached_pixels
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.fingerprint import KnownSplits, stat_signature
-from rethinkdc.data.image_folder import files_below
+from rethinkdc.data.image_tree import files_below
 from rethinkdc.data.splits import Schema, Splits
 
 
