@@ -10,7 +10,7 @@ from rethinkdc.compressed.published import CARD, import_folder, import_hub, set_
 from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.compressed.tensor_files import SUFFIXES, UNKNOWN, FileFacts, import_tensors
 from rethinkdc.compressed.tensors import images_per_class
-from rethinkdc.data.image_tree import TRAIN_NAMES, files_below, scan
+from rethinkdc.data.image_tree import TRAIN_NAMES, list_files, scan
 from rethinkdc.data.labelled import Labelled
 from rethinkdc.errors import DataError, RequestError
 
@@ -50,7 +50,7 @@ def set_name(place: str | Path) -> str:
 
 def _scan_tree(folder: Path) -> Labelled | None:
     """Lists the images of a folder whose subfolders are classes; None where the folder holds something else."""
-    if (folder / CARD).exists() or any(file.suffix in (".parquet", ".arrow") for file in files_below(folder)):
+    if (folder / CARD).exists() or any(file.suffix in (".parquet", ".arrow") for file in list_files(folder)):
         return None
     for root in (*(folder / name for name in TRAIN_NAMES), folder):
         if root.is_dir():

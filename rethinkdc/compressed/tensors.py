@@ -112,8 +112,8 @@ def check_targets(targets: Tensor | None, count: int) -> Tensor:
     if targets is None:
         raise RequestError("evaluate needs targets beside images [M, 3, S, S]: the class index of each, int64 [M].")
     if targets.shape != (count,) or targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool:
-        found = f"{targets.dtype} {list(targets.shape)}"
-        raise RequestError(f"targets must be int64 [{count}], the class index of each image; found {found}.")
+        given = f"{targets.dtype} {list(targets.shape)}"
+        raise RequestError(f"targets must be int64 [{count}], the class index of each image; found {given}.")
     targets = targets.detach().to("cpu", torch.int64)
     for index in (int(targets.min()), int(targets.max())):
         if not 0 <= index < _CLASSES:
