@@ -118,7 +118,7 @@ def test_every_change_of_an_argument_is_seen() -> None:
     assert given(nested) != before
 
 
-SOFT = {"labeler": "soft-static:source=learned", "protocol": "digits-soft"}
+SOFT: dict[str, Any] = {"labeler": "soft-static:source=learned", "protocol": "digits-soft"}
 
 CALLS: dict[str, tuple[Callable[[], dict[str, Any]], Callable[..., Any]]] = {
     "run": (lambda: {"overrides": dict(SHORT)}, lambda there, **a: rdc.run("random", ipc=1, **a, **there)),

@@ -274,6 +274,7 @@ def test_other_classes_are_another_set_whose_learned_labels_follow() -> None:
     for column, name in enumerate(made.class_names):
         assert torch.equal(moved.soft_targets[:, names.index(name)], made.soft_targets[:, column])
     assert moved.weights is not None
+    assert made.weights is not None
     assert torch.equal(moved.weights, made.weights)
     assert moved.backing is made.backing
 

@@ -205,9 +205,9 @@ def test_learned_labels_are_the_sets_own_or_refused(tmp_path: Path) -> None:
     labeler = tried.here.method("labeler", "soft-static:source=learned")
     with pytest.raises(UnsupportedError, match="brings no learned soft labels"):
         labeler.prepare(tried.made, tried.here)
-    made = replace(tried.made, soft_targets=torch.eye(4)[tried.made.targets].half())
-    static = labeler.prepare(made, tried.here)
-    assert torch.equal(static.labels, made.soft_targets)
+    learned = torch.eye(4)[tried.made.targets].half()
+    static = labeler.prepare(replace(tried.made, soft_targets=learned), tried.here)
+    assert torch.equal(static.labels, learned)
     assert static.cost.label_bytes == 12 * 4 * 2
 
 
