@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from rethinkdc.compressed import CompressedSet
+from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.errors import RequestError
 from rethinkdc.storage import writable, write_atomic
 from rethinkdc.types import Fit, Interpolation

@@ -17,6 +17,9 @@ from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.errors import DamagedError
 from rethinkdc.types import Images, ViewRule
 
+SET_FILES = ("set.json", "set.safetensors")
+"""What every set in its working form holds; its canvases lie in further files."""
+
 
 def save_working(compressed: CompressedSet, folder: Path) -> None:
     """Writes a set into ``folder``: ``set.json``, ``set.safetensors`` and one file for each part of its canvases."""
@@ -37,11 +40,11 @@ def save_working(compressed: CompressedSet, folder: Path) -> None:
     for name in PER_IMAGE:
         if (value := getattr(compressed, name)) is not None:
             tensors[name] = value.contiguous()
-    save_file(tensors, folder / "set.safetensors")
+    save_file(tensors, folder / SET_FILES[1])
     for index, part in enumerate(compressed.parts):
         # Stored as NHWC: channels-last memory survives the memory map.
         save_file({"canvases": part.permute(0, 2, 3, 1).contiguous()}, folder / f"part-{index:05d}.safetensors")
-    (folder / "set.json").write_text(json.dumps(about, indent=1))
+    (folder / SET_FILES[0]).write_text(json.dumps(about, indent=1))
 
 
 def load_working(folder: Path, data: Images) -> CompressedSet:
@@ -54,8 +57,8 @@ def load_working(folder: Path, data: Images) -> CompressedSet:
     Raises:
         DamagedError: the subset belongs to another dataset.
     """
-    about = json.loads((folder / "set.json").read_text())
-    tensors = load_tensors(folder / "set.safetensors")
+    about = json.loads((folder / SET_FILES[0]).read_text())
+    tensors = load_tensors(folder / SET_FILES[1])
     stated: dict[str, Any] = {
         "student_lr": about.get("student_lr"),
         "view_rule": ViewRule.model_validate(about["view_rule"]),

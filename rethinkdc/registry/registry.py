@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import pluggy
 from pydantic import ValidationError
@@ -23,6 +23,8 @@ from rethinkdc.protocol.reading import load_protocol, protocol_files
 from rethinkdc.reference import Reference, parse_reference, print_reference
 from rethinkdc.registry.discovery import ALL_KINDS, OWN, Discovery, Provider
 from rethinkdc.storage import content_digest
+
+M = TypeVar("M", bound=Method)
 
 SELECT = "select"
 """The compressor that a score's bare name stands for."""
@@ -96,12 +98,17 @@ class Registry:
                     if isinstance(item, Reference | str):
                         self.check_unambiguous(nested, item)
 
-    def build(self, kind: str, reference: Reference | str) -> Method:
+    @overload
+    def build(self, kind: type[M], reference: Reference | str) -> M: ...
+    @overload
+    def build(self, kind: str, reference: Reference | str) -> Method: ...
+    def build(self, kind: type[Method] | str, reference: Reference | str) -> Method:
         """Validates a reference and returns its method; nested references are made canonical.
 
         Raises:
             RequestError: unknown method or parameter, or a value out of bounds; names the nearest known ones.
         """
+        kind = kind if isinstance(kind, str) else kind.kind
         wanted = parse_reference(reference) if isinstance(reference, str) else reference
         if kind == "model" and not wanted.values and (external := external_model(wanted.name)):
             return external

@@ -18,7 +18,9 @@ from rethinkdc.compressed.fitting import fit_set
 from rethinkdc.context import ranks
 from rethinkdc.context.books import by_stage
 from rethinkdc.context.cache import Cache
-from rethinkdc.context.context import Context, Silent
+from rethinkdc.context.run import RunContext
+from rethinkdc.context.work import Work
+from rethinkdc.contracts.context import Silent
 from rethinkdc.contracts.evaluation import Evaluation
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import DivergedError, RequestError, RethinkError, UnsupportedError
@@ -83,7 +85,7 @@ class Runner:
             self.take_part(request, force=force or seen is not None)
             return self._of_first_rank(run, before, force), True
 
-        def make(context: Context, splits: Splits) -> CompressedSet:
+        def make(context: RunContext, splits: Splits) -> CompressedSet:
             made = self._compressed(run, context, splits)
             if seen:
                 seen(made, run)
@@ -136,7 +138,7 @@ class Runner:
         if not ranks.leads():
             return self._of_first_rank(run, len(self.records.attempts(run.key)), force), True
 
-        def fitted(context: Context, splits: Splits) -> CompressedSet:
+        def fitted(context: RunContext, splits: Splits) -> CompressedSet:
             # What its making used was not left behind because it was made before.
             context.note(**made.card.notes)
             return fit_set(
@@ -165,29 +167,30 @@ class Runner:
             context.folder.rmdir()
         return made, run
 
-    def context(self, run: Run, splits: Splits) -> Context:
+    def context(self, run: Run, splits: Splits) -> RunContext:
         """The surroundings of a run's methods."""
-        return Context(
+        return RunContext(
             data=splits.train,
             protocol=run.protocol,
             seeds=run.request.seeds,
             cache=self.cache,
-            build=self.registry.build,
-            define=self.registry.definition,
+            methods=self.registry,
             device=self.device,
             test=splits.test,
             ipc=run.ipc,
             student=run.student,
             tuning=run.request.tune,
-            folder=self.cache.work("runs", run.key),
+            work=Work(folder=self.cache.work("runs", run.key)),
             progress=self.progress,
             workers=self.workers,
-            epoch_ended=lambda epoch, loss: self.registry.found.event("epoch_ended")(epoch=epoch, loss=loss),
+            on_epoch=lambda epoch, loss: self.registry.found.event("epoch_ended")(epoch=epoch, loss=loss),
         )
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _recorded(self, run: Run, force: bool, make: Callable[[Context, Splits], CompressedSet]) -> tuple[Record, bool]:
+    def _recorded(
+        self, run: Run, force: bool, make: Callable[[RunContext, Splits], CompressedSet]
+    ) -> tuple[Record, bool]:
         if not force and (known := self.records.find(run.key)):
             # Left by a process that was killed after it wrote the record; a forced run must not go on from there.
             shutil.rmtree(self.cache.home / "work" / f"runs-{run.key}", ignore_errors=True)
@@ -199,7 +202,7 @@ class Runner:
                 return known, True
             return self._carried_out(run, make), False
 
-    def _carried_out(self, run: Run, make: Callable[[Context, Splits], CompressedSet]) -> Record:
+    def _carried_out(self, run: Run, make: Callable[[RunContext, Splits], CompressedSet]) -> Record:
         splits = load_splits(run, self.cache)
         check_request(run, splits)
         self.registry.found.event("run_started")(definition=run.definition)
@@ -211,7 +214,7 @@ class Runner:
             # Diverged or refused: the same work would end the same way, so nothing is kept for going on.
             shutil.rmtree(context.folder, ignore_errors=True)
             if isinstance(error, DivergedError):
-                self.records.add(self._record(run, status="failed", reason=str(error), notes=context.notes))
+                self.records.add(self._record(run, status="failed", reason=str(error), notes=context.books.notes))
             raise
         # What is done stays resumable until its record is written.
         record = self.records.add(measured)
@@ -220,15 +223,15 @@ class Runner:
         return record
 
     def _measured(
-        self, run: Run, context: Context, splits: Splits, make: Callable[[Context, Splits], CompressedSet]
+        self, run: Run, context: RunContext, splits: Splits, make: Callable[[RunContext, Splits], CompressedSet]
     ) -> Record:
         compressed = make(context, splits)
         # What follows, the first rank does without the others; they have no part in a finished set at all.
-        context.together = False
-        before, fresh = time.perf_counter(), context.costs.get("fresh", 0.0)
+        context = context.alone()
+        before, nested = time.perf_counter(), context.books.nested
         supervision = run.labeler.prepare(compressed, context)
         # What was made now or long ago tells its own seconds.
-        label_seconds = time.perf_counter() - before - (context.costs.get("fresh", 0.0) - fresh)
+        label_seconds = time.perf_counter() - before - (context.books.nested - nested)
         evaluation = run.evaluator.evaluate(compressed, supervision, splits.test, context)
         return self._record(
             run,
@@ -238,10 +241,10 @@ class Runner:
             cost=_cost(run, context, compressed, supervision.cost, label_seconds, evaluation),
             histogram=compressed.histogram(),
             sources_per_class=compressed.sources_per_class(),
-            notes=context.notes,
+            notes=context.books.notes,
         )
 
-    def _compressed(self, run: Run, context: Context, splits: Splits) -> CompressedSet:
+    def _compressed(self, run: Run, context: RunContext, splits: Splits) -> CompressedSet:
         assert run.compressor is not None
         reference = self.registry.reference(run.compressor)
         return context.compress(reference, splits.train, run.budget(len(splits.train.class_names)))
@@ -321,7 +324,7 @@ def deterministic(device: torch.device, threads: int = 1) -> Iterator[None]:
 
 def _cost(
     run: Run,
-    context: Context,
+    context: RunContext,
     compressed: CompressedSet,
     labels: LabelCost,
     label_seconds: float,
@@ -335,7 +338,7 @@ def _cost(
         stored = dict.fromkeys(("stored", "lossy", "recipe"))
 
     # A finished set brings what its making took on its card: it was not free because it was made before.
-    seconds = by_stage({**compressed.card.seconds, **context.costs})
+    seconds = by_stage({**compressed.card.seconds, **context.books.seconds})
     return Cost(
         proxy_seconds=seconds.get("proxy", 0.0),
         teacher_seconds=seconds.get("teacher", 0.0),
@@ -352,9 +355,9 @@ def _cost(
     )
 
 
-def _peak(context: Context, stage: str) -> int:
+def _peak(context: RunContext, stage: str) -> int:
     """The largest peak in bytes among what a stage made."""
-    return max((used for key, used in context.memory.items() if key.startswith(f"{stage}:")), default=0)
+    return max((used for key, used in context.books.memory.items() if key.startswith(f"{stage}:")), default=0)
 
 
 __all__ = ["Request", "Run", "Runner", "choose_device", "deterministic"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rethinkdc.context.context import Context
+from rethinkdc.context.run import RunContext
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.registry.registry import Registry
@@ -29,7 +29,7 @@ class Bench:
         self.protocol = shortened(registry.protocol(protocol) if isinstance(protocol, str) else protocol)
         self._tries = 0
 
-    def fresh(self, data: Images, seeds: Seeds, ipc: int | None) -> Context:
+    def fresh(self, data: Images, seeds: Seeds, ipc: int | None) -> RunContext:
         """Makes a context whose cache is empty."""
         self._tries += 1
         return context(

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
+from rethinkdc.context.run import RunContext
 from rethinkdc.contracts.kinds import Compressor, Evaluator, Labeler, Score, TeacherSource
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.method import Method
@@ -166,7 +166,7 @@ def _take_first_rows(data: Images, ipc: int) -> CompressedSet:
     return CompressedSet.of_rows(data, torch.cat(first))
 
 
-def _render_views(made: CompressedSet, supervision: Supervision, surroundings: Context) -> ViewBatch:
+def _render_views(made: CompressedSet, supervision: Supervision, surroundings: RunContext) -> ViewBatch:
     """Renders one batch as the training loop would for these labels."""
     training = student_training(
         made, supervision.mix, surroundings.protocol, ipc=surroundings.ipc, workers=surroundings.workers

@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from rethinkdc.context.cache import Cache
-from rethinkdc.context.context import Context
+from rethinkdc.context.run import RunContext
+from rethinkdc.context.work import Work
 from rethinkdc.contracts.hooks import GROUP
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.encoded import EncodedImages
@@ -59,7 +60,7 @@ def context(
     registry: Registry | None = None,
     short: bool = True,
     device: str = "cpu",
-) -> Context:
+) -> RunContext:
     """What a method is given beside the data, with a cache of its own under ``folder``.
 
     Args:
@@ -76,17 +77,16 @@ def context(
     wanted = registry.protocol(protocol) if isinstance(protocol, str) else protocol
     wanted = shortened(wanted) if short else wanted
     cache = Cache(folder / "cache")
-    return Context(
+    return RunContext(
         data=images() if data is None else data,
         protocol=wanted,
         seeds=seeds or Seeds(),
         cache=cache,
-        build=registry.build,
-        define=registry.definition,
+        methods=registry,
         device=torch.device(device),
         ipc=ipc,
         student=wanted.student,
-        folder=cache.work("runs", "test"),
+        work=Work(folder=cache.work("runs", "test")),
     )
 
 

@@ -42,12 +42,12 @@ class Optimizer(_Part):
     """AdamW or SGD. ``decay="weights"`` spares every tensor that is not named "weight" or has one dimension."""
 
     name: Literal["adamw", "sgd"] = "adamw"
-    lr: float = Field(1e-3, gt=0, description="rate before the schedule's factor")
-    weight_decay: float = Field(0.01, ge=0)
-    momentum: float = Field(0.9, ge=0, lt=1, description="SGD only")
-    nesterov: bool = Field(False, description="SGD only")
-    betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW only")
-    decay: Literal["weights", "all"] = Field("weights", description="which tensors the weight decay pulls on")
+    lr: float = Field(default=1e-3, gt=0, description="rate before the schedule's factor")
+    weight_decay: float = Field(default=0.01, ge=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="SGD only")
+    nesterov: bool = Field(default=False, description="SGD only")
+    betas: tuple[float, float] = Field(default=(0.9, 0.999), description="AdamW only")
+    decay: Literal["weights", "all"] = Field(default="weights", description="which tensors the weight decay pulls on")
 
     def make(self, model: nn.Module) -> torch.optim.Optimizer:
         """The torch optimiser over the trainable parameters of ``model``, in groups by weight decay."""
@@ -78,10 +78,12 @@ class Schedule(_Part):
 
     name: Literal["cosine", "constant", "step"] = "cosine"
     per: Literal["epoch", "step"] = "epoch"
-    warmup: float = Field(0.0, ge=0, lt=1, description="fraction of the training")
-    milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field((), description="fractions of the training")
-    gamma: float = Field(0.1, gt=0, description="factor at each milestone")
-    stretch: float = Field(1.0, ge=1, description="cosine only: its length over the training's; 2 ends at half")
+    warmup: float = Field(default=0.0, ge=0, lt=1, description="fraction of the training")
+    milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        default=(), description="fractions of the training"
+    )
+    gamma: float = Field(default=0.1, gt=0, description="factor at each milestone")
+    stretch: float = Field(default=1.0, ge=1, description="cosine only: its length over the training's; 2 ends at half")
 
     @model_validator(mode="after")
     def _check_stretch(self) -> Schedule:
@@ -120,7 +122,7 @@ class Recipe(_Part):
     batch: _Positive = 128
     views: tuple[AnyViewOp, ...] = ()
     mix: AnyViewOp | None = None
-    ema: float | None = Field(None, gt=0, lt=1, description="decay per step of the average of the weights")
+    ema: float | None = Field(default=None, gt=0, lt=1, description="decay per step of the average of the weights")
 
     @model_validator(mode="after")
     def _check_one_length(self) -> Recipe:

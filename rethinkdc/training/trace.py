@@ -140,6 +140,9 @@ class TraceRecorder:
 class Trace:
     """A finished trace, read from the folder that :meth:`TraceRecorder.finish` filled."""
 
+    FILES = (_TRAIN, _CLEAN, _ABOUT)
+    """Names of the files that make a trace."""
+
     def __init__(self, folder: Path) -> None:
         try:
             about = json.loads((folder / _ABOUT).read_text())
@@ -165,7 +168,7 @@ class Trace:
     @property
     def files(self) -> list[Path]:
         """The files that make the trace."""
-        return [self.folder / name for name in (_TRAIN, _CLEAN, _ABOUT)]
+        return [self.folder / name for name in self.FILES]
 
     def column(self, name: str, first: int, last: int) -> Tensor:
         """Column ``train.*`` or ``clean.*`` of the 1-based epochs ``first..last``.
