@@ -13,7 +13,7 @@ import pluggy
 from pydantic import ValidationError
 
 from rethinkdc.data.dataset import Dataset
-from rethinkdc.data.folder import FolderDataset, HubDataset
+from rethinkdc.data.file_datasets import FolderDataset, HubDataset
 from rethinkdc.data.splits import Schema
 from rethinkdc.errors import PluginError, RequestError, nearest
 from rethinkdc.method import Content, Method, OfKind

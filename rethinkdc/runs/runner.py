@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import time
 import warnings
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 
 from rethinkdc.compressed import CompressedSet, image_bytes
+from rethinkdc.compressed.fitting import fit_set
 from rethinkdc.context import ranks
 from rethinkdc.context.books import by_stage
 from rethinkdc.context.cache import Cache
@@ -33,8 +33,6 @@ from rethinkdc.storage import lock
 from rethinkdc.types import LabelCost, Progress
 
 _CUDA = torch.device("cuda")
-
-_NUMBERED = re.compile(r"(?:new|class)?[ _-]?(\d+)")
 
 _MEASURED_IMAGES = 200_000
 """Compressed sets up to this many images have their bytes measured; encoding more would outlast the training."""
@@ -143,7 +141,16 @@ class Runner:
         def fitted(context: RunContext, splits: Splits) -> CompressedSet:
             # What its making used was not left behind because it was made before.
             context.note(**made.card.notes)
-            return _fitted_to(made, splits, run)
+            return fit_set(
+                made,
+                dataset=run.labels["dataset"],
+                class_names=splits.train.class_names,
+                fingerprint=splits.train.fingerprint,
+                size=run.protocol.store.size,
+                protocol=run.protocol.id,
+                protocol_digest=run.protocol.digest,
+                asked=run.request.protocol,
+            )
 
         return self._recorded(run, force, fitted)
 
@@ -313,74 +320,6 @@ def deterministic(device: torch.device, threads: int = 1) -> Iterator[None]:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
         torch.backends.cudnn.benchmark = before[2]
         torch.set_num_threads(before[3])
-
-
-def _fitted_to(made: CompressedSet, splits: Splits, run: Run) -> CompressedSet:
-    """Checks a finished set against the dataset and protocol, and puts its classes into the dataset's order by name."""
-    _check_card(made, splits, run)
-    size, names = run.protocol.store.size, splits.train.class_names
-    if made.size is not None and made.size != size:
-        raise RequestError(
-            f"The set holds images of {made.size} px; the protocol {run.protocol.id} stores {size} px. "
-            "Resize them, or choose a --protocol of their size (`rethinkdc list-protocols`)."
-        )
-    if made.class_names != names:
-        place = class_places(made.class_names, names, run.labels["dataset"])
-        made.targets = place[made.targets]
-        if made.soft_targets is not None:
-            if len(place) != len(names):
-                raise RequestError(
-                    f"The set's soft labels are of {len(place)} classes; {run.labels['dataset']} has {len(names)}."
-                )
-            made.soft_targets = made.soft_targets[:, torch.argsort(place)]
-        made.class_names = names
-    if int(made.targets.max()) >= len(names):
-        raise RequestError(
-            f"The set has class {int(made.targets.max())}; {run.labels['dataset']} has {len(names)} classes."
-        )
-    return made
-
-
-def class_places(found: tuple[str, ...], names: tuple[str, ...], dataset: str) -> torch.Tensor:
-    """Where each class of a set stands among the dataset's: by its name, else by the number that its name is.
-
-    Published trees number their classes ``00007``, ``new007`` or ``class_7``; sorted as text, 10 comes before 7.
-
-    Args:
-        found: the set's classes.
-        names: the dataset's.
-        dataset: what to call it in errors.
-
-    Returns:
-        int64, an index into ``names`` for each of ``found``.
-
-    Raises:
-        RequestError: neither names nor numbers fit.
-    """
-    if set(found) == set(names):
-        return torch.tensor([names.index(name) for name in found])
-    numbers = [_NUMBERED.fullmatch(name) for name in found]
-    place = [int(match.group(1)) for match in numbers if match]
-    if len(place) == len(found) == len(set(place)) and max(place, default=0) < len(names):
-        return torch.tensor(place)
-    raise RequestError(
-        f"The set's classes ({', '.join(found[:5])}, ...) are not those of {dataset} ({', '.join(names[:5])}, ...)."
-    )
-
-
-def _check_card(made: CompressedSet, splits: Splits, run: Run) -> None:
-    """Refuses a set made of other data (its rows may be this dataset's test images) or under another protocol."""
-    card = made.card
-    if card.dataset_fingerprint and card.dataset_fingerprint != splits.train.fingerprint:
-        raise RequestError(
-            f"The set was made of other data (fingerprint {card.dataset_fingerprint[:12]}) than the training images of "
-            f"{run.labels['dataset']} ({splits.train.fingerprint[:12]}). Name its own dataset with --dataset."
-        )
-    if run.request.protocol == card.protocol and card.protocol_digest not in ("", run.protocol.digest):
-        raise RequestError(
-            f"The set was made under a protocol {card.protocol} of digest {card.protocol_digest[:12]}; the one of that "
-            f"name here has {run.protocol.digest[:12]}. Give the protocol's file with --protocol."
-        )
 
 
 def _cost(

@@ -244,8 +244,7 @@ def test_a_wrong_set_is_refused_with_what_came_back(made: CompressedSet, message
 
 
 def test_a_set_of_the_right_total_needs_balance_only_where_it_is_declared() -> None:
-    made = canvas_set(8)
-    made.targets = torch.tensor([0, 0, 0, 0, 1, 1, 2, 2])
+    made = replace(canvas_set(8), targets=torch.tensor([0, 0, 0, 0, 1, 1, 2, 2]))
     check_budget(made, "mine", BUDGET, budgeted=True, balanced=False)
     with pytest.raises(RequestError, match="0 to 4 canvases per class, not 2"):
         check_budget(made, "mine", BUDGET, budgeted=True, balanced=True)

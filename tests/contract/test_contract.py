@@ -9,7 +9,7 @@ import pytest
 
 from rethinkdc.compressed.set import SYNTHETIC
 from rethinkdc.contracts.kinds import Compressor, Evaluator, Labeler
-from rethinkdc.data.folder import HubFileDataset
+from rethinkdc.data.file_datasets import HubFileDataset
 from rethinkdc.errors import DataError, RequestError, UnsupportedError
 from rethinkdc.method import Method
 from rethinkdc.reference import Reference

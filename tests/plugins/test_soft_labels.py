@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -206,11 +206,10 @@ def test_learned_labels_are_the_sets_own_or_refused(tmp_path: Path) -> None:
     labeler = tried.here.method(Labeler, "soft-static:source=learned")
     with pytest.raises(UnsupportedError, match="brings no learned soft labels"):
         labeler.prepare(tried.made, tried.here)
-    made = tried.made
-    made.soft_targets = torch.eye(4)[made.targets].half()
-    static = labeler.prepare(made, tried.here)
+    learned = torch.eye(4)[tried.made.targets].half()
+    static = labeler.prepare(replace(tried.made, soft_targets=learned), tried.here)
     assert isinstance(static, StaticTargets)
-    assert torch.equal(static.labels, made.soft_targets)
+    assert torch.equal(static.labels, learned)
     assert static.cost.label_bytes == 12 * 4 * 2
 
 

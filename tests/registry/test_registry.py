@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rethinkdc.contracts.hooks import GROUP
-from rethinkdc.data.folder import FolderDataset, HubDataset
+from rethinkdc.data.file_datasets import FolderDataset, HubDataset
 from rethinkdc.data.splits import Schema
 from rethinkdc.errors import PluginError, RequestError
 from rethinkdc.reference import Reference, parse_reference
