@@ -107,7 +107,7 @@ def context(
         device: where networks run.
     """
     registry = registry or Registry()
-    wanted = registry.protocol(protocol) if isinstance(protocol, str) else protocol
+    wanted = registry.protocols.find(protocol) if isinstance(protocol, str) else protocol
     wanted = shortened(wanted) if short else wanted
     cache = Cache(folder / "cache")
     return Context(
@@ -238,7 +238,7 @@ class _Bench:
         device: str,
     ) -> None:
         self.registry, self.folder, self.data, self.ipc, self.device = registry, folder, data, ipc, device
-        self.protocol = shortened(registry.protocol(protocol) if isinstance(protocol, str) else protocol)
+        self.protocol = shortened(registry.protocols.find(protocol) if isinstance(protocol, str) else protocol)
         self._tries = 0
 
     def fresh(self, data: Images, seeds: Seeds, ipc: int | None) -> Context:
@@ -395,8 +395,7 @@ def _of_evaluator(method: Method, data: Images, seeds: Seeds, bench: _Bench) -> 
     assert isinstance(method, Evaluator)
     surroundings = bench.fresh(data, seeds, bench.ipc)
     made = _labelled_set(data, bench.ipc)
-    labeler = bench.registry.build("labeler", "hard")
-    assert isinstance(labeler, Labeler)
+    labeler = bench.registry.build(Labeler, "hard")
     # Other images than those trained on, held as the training images are.
     test: Images = images(classes=len(data.class_names), per_class=5, seed=1)
     test = test if isinstance(data, DecodedImages) else encoded(test)

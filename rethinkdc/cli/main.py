@@ -114,7 +114,7 @@ def run(
 
     runner = _runner(records, cache_dir, device, workers, threads)
     for name in tracker or []:
-        runner.registry.found.activate(name)
+        runner.registry.trackers.add(name)
     requests = [
         Request(
             compressor=compressor,
