@@ -11,7 +11,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +96,11 @@ class Plugins:
     """Every installed plugin, the framework's own first; none is imported before it is asked for."""
 
     def __init__(self, points: Iterable[EntryPoint] | None = None) -> None:
-        found = entry_points(group=hooks.GROUP) if points is None else points
-        self.installed = [Plugin(_provider(point), point) for point in found]
+        found = list(entry_points(group=hooks.GROUP) if points is None else points)
+        # Each name and version is read out of a file, which many entry points share.
+        distributions = {id(point.dist): point.dist for point in found}
+        providers = {key: _provider(distribution) for key, distribution in distributions.items()}
+        self.installed = [Plugin(providers[id(point.dist)], point) for point in found]
         # So that listings and look-ups do not depend on the order of installation.
         self.installed.sort(key=lambda plugin: (plugin.provider.distribution != OWN, plugin.provider.distribution))
         self._warn_of_clashes()
@@ -143,8 +146,5 @@ def _answered(hook: pluggy.HookCaller) -> list[Any]:
     return found
 
 
-def _provider(point: EntryPoint) -> Provider:
-    distribution = point.dist
-    if distribution is None:
-        return Provider("unknown", "0")
-    return Provider(distribution.name, distribution.version)
+def _provider(distribution: Distribution | None) -> Provider:
+    return Provider(distribution.name, distribution.version) if distribution else Provider("unknown", "0")
