@@ -88,6 +88,8 @@ def test_the_wheel_states_the_projects_version_entry_points_and_python(wheel: Pa
     metadata = email.message_from_bytes(archive.read(f"{folder}/METADATA"))
     assert metadata["Version"] == stated["version"]
     assert metadata["License-Expression"] == "Apache-2.0"
+    systems = {line for line in metadata.get_all("Classifier", []) if line.startswith("Operating System")}
+    assert systems == {"Operating System :: POSIX :: Linux", "Operating System :: MacOS"}
     assert set(metadata["Requires-Python"].split(",")) == {">=3.10", "<3.14"}
     assert set(metadata.get_all("Provides-Extra", [])) == {"test", "dev"}
     points = ConfigParser(delimiters="=")
