@@ -31,7 +31,7 @@ def protocol(steps: int = 9, batch: int = 5) -> Protocol:
     small = {"name": "convnet", "values": {"depth": 1, "width": 8, "norm": "batch"}}
     found = (
         Registry()
-        .protocol("digits-soft")
+        .protocols.find("digits-soft")
         .override(
             {
                 "training.steps": steps,

@@ -419,7 +419,7 @@ PAPERS = {
 
 @pytest.mark.parametrize(("name", "protocol"), PAPERS)
 def test_the_values_are_the_papers_and_none_is_left_open(name: str, protocol: str) -> None:
-    found = method(name).settings(Registry().protocol(protocol), None)
+    found = method(name).settings(Registry().protocols.find(protocol), None)
     keys = ("iterations", "lr", "weight", "alpha", "drop", "batch", "crop", "min_area", "patch")
     assert tuple(found[key].value for key in keys) == PAPERS[name, protocol]
     assert {key for key, one in found.items() if one.value is None} == {"teachers", "images"}
