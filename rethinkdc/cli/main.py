@@ -10,6 +10,7 @@ import typer
 
 from rethinkdc.cli.compress import compress
 from rethinkdc.cli.evaluate import evaluate
+from rethinkdc.cli.installation import check_installation
 from rethinkdc.cli.leaderboard import leaderboard
 from rethinkdc.cli.listing import list_plugins, list_protocols
 from rethinkdc.cli.rows import rows
@@ -76,6 +77,7 @@ def main() -> None:
     """Runs the command line: exit code 0 ok, 1 the run failed, 2 the request was wrong, 130 interrupted."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes the other arguments as they come
     try:
+        check_installation()
         app()
     except RethinkError as error:
         if _state["debug"]:

@@ -31,7 +31,7 @@ def run(command: RunCommand) -> None:
 
     runner = make_runner(with_bars(command), command.records)
     for name in command.tracker:
-        runner.registry.found.activate(name)
+        runner.registry.trackers.add(name)
     requests = [replace(part_of(command, Request), seed=seeds) for seeds in command.all_seeds]
     if not ranks.leads():
         for index, request in enumerate(requests):

@@ -11,6 +11,8 @@ from rich.table import Table
 
 from rethinkdc.cli.tables import print_json
 from rethinkdc.context.cache import Cache
+from rethinkdc.contracts.kinds import Compressor
+from rethinkdc.data.dataset import Dataset
 from rethinkdc.errors import RequestError
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.reference import print_value
@@ -34,41 +36,36 @@ def print_settings(
         cache_dir: knows the layout of folders seen before; None = the default one.
 
     Raises:
-        RequestError: no such compressor or dataset, or no parameter depends on the dataset.
+        RequestError: no such compressor or dataset, or an ipc for what has no budget.
     """
-    method: Any = registry.build("compressor", name)
+    method = registry.build(Compressor, name)
+    if ipc is not None and not method.budgeted:
+        raise RequestError(f"{method.name} uses the whole training set: leave --ipc out.")
     protocol = _protocol(registry, dataset, cache_dir)
-    ipc = ipc or protocol.default_ipc or DEFAULT_IPC
-    settings = _settings(method, protocol, ipc)
+    if method.budgeted:
+        ipc = ipc or protocol.default_ipc or DEFAULT_IPC
+    settings = method.settings(protocol, ipc)
     if as_json:
         values = {key: {"value": _plain(one.value), "source": one.source} for key, one in settings.items()}
         print_json({"name": registry.label(method), "protocol": protocol.id, "ipc": ipc, "settings": values})
         return
-    title = f"{registry.label(method)} on {dataset} at ipc {ipc} ({protocol.id}: {protocol.store.size} px)"
+    budget = f" at ipc {ipc}" if ipc else ""
+    title = f"{registry.label(method)} on {dataset}{budget} ({protocol.id}: {protocol.store.size} px)"
     table = Table("parameter", "value", "source", title=escape(title), title_justify="left")
     for key, one in settings.items():
         table.add_row(key, escape(print_value(one.value)), escape(one.source))
     _console.print(table)
 
 
-def _settings(method: Any, protocol: Protocol, ipc: int) -> dict[str, Any]:  # noqa: ARG001
-    if not hasattr(method, "settings"):
-        raise RequestError(
-            f"No parameter of {method.name} depends on the dataset: `rethinkdc show {method.name}` shows its defaults."
-        )
-    settings: dict[str, Any] = method.settings(protocol)
-    return settings
-
-
 def _protocol(registry: Registry, name: str, cache_dir: Path | None) -> Protocol:
     """The default protocol of a dataset, without reading one that states its layout."""
-    dataset = registry.dataset(name)
+    dataset = registry.build(Dataset, name)
     schema = dataset.schema or dataset.identify(Cache(cache_dir).home)[1]
     try:
-        return registry.default_protocol(dataset, schema, "online")
+        return registry.protocols.default(dataset, schema, "online")
     except RequestError:
         # Both tracks of a dataset store images alike, which is what values depend on.
-        return registry.default_protocol(dataset, schema, "hard")
+        return registry.protocols.default(dataset, schema, "hard")
 
 
 def _plain(value: Any) -> Any:

@@ -34,6 +34,14 @@ def read_numbers(flag: str, text: str) -> tuple[float, ...]:
         raise RequestError(f"{flag} {text}: expected three numbers, such as 0.49,0.48,0.45, or one.") from None
 
 
+def read_rate(text: str) -> float | Path:
+    """Reads a learned student rate: the number itself, or the file that holds it."""
+    try:
+        return float(text)
+    except ValueError:
+        return Path(text)
+
+
 RecordsFolder: TypeAlias = Annotated[
     str | Path | None, Option("Folder of records; default: RETHINKDC_RECORDS or ./records.", typed=Path)
 ]
@@ -151,6 +159,10 @@ class FinishedSet(Options):
     experiment: Annotated[int | None, Option("Of tensors of several experiments: which, from 0.", minimum=0)] = field(
         default=None, kw_only=True
     )
+    student_lr: Annotated[
+        float | str | Path | None,
+        Option("Of tensors: the learned student rate, or the file that holds it.", typed=str, read=read_rate),
+    ] = field(default=None, kw_only=True)
     name: Annotated[str | None, Option("What tables call the set.")] = field(default=None, kw_only=True)
 
 

@@ -15,7 +15,8 @@ from rethinkdc.compressed import CompressedSet, export_folder
 from rethinkdc.compressed.preview import check_preview, write_preview
 from rethinkdc.context import ranks
 from rethinkdc.context.books import by_stage
-from rethinkdc.context.context import Context
+from rethinkdc.context.run import RunContext
+from rethinkdc.contracts.kinds import Score
 from rethinkdc.errors import RequestError
 from rethinkdc.reference import parse_reference
 from rethinkdc.runs.calls import CompressCall, RowsCall, ScoreCall, TraceCall
@@ -39,7 +40,7 @@ def score_rows(call: ScoreCall) -> tuple[Tensor, dict[str, Any]]:
     runner = make_runner(call)
     reference = parse_reference(call.score)
     runner.registry.check_unambiguous("score", reference)
-    method = runner.registry.build("score", reference)
+    method = runner.registry.build(Score, reference)
     with _surroundings(runner, call) as (context, source):
         scores = context.score(runner.registry.reference(method))
     about = {
@@ -155,7 +156,7 @@ def check_new(out: Path) -> None:
 
 
 @contextmanager
-def _surroundings(runner: Runner, wanted: Seeded) -> Iterator[tuple[Context, Callable[[], dict[str, Any]]]]:
+def _surroundings(runner: Runner, wanted: Seeded) -> Iterator[tuple[RunContext, Callable[[], dict[str, Any]]]]:
     """A context without a compressor, and what says where things made in it come from."""
     request = part_of(wanted, Request, compressor="full")
     run = resolve_run(request, runner.registry, runner.cache, trains=False)
@@ -169,8 +170,8 @@ def _surroundings(runner: Runner, wanted: Seeded) -> Iterator[tuple[Context, Cal
             "dataset": run.labels["dataset"],
             "fingerprint": splits.train.fingerprint,
             "seeds": request.seeds.model_dump(),
-            "notes": context.notes,
-            "seconds": by_stage(context.costs),
+            "notes": context.books.notes,
+            "seconds": context.books.by_stage(),
         }
 
     with deterministic(runner.device, runner.threads):

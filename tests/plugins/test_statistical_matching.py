@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from rethinkdc.context.context import Context
+from rethinkdc.contracts.context import Context
 from rethinkdc.distillation import densification, gather, statistical_matching
 from rethinkdc.distillation.statistical_matching import StatisticalMatching, by_classes, cropping, renormalisation
 from rethinkdc.errors import DivergedError, RequestError, UnsupportedError
@@ -419,7 +419,7 @@ PAPERS = {
 
 @pytest.mark.parametrize(("name", "protocol"), PAPERS)
 def test_the_values_are_the_papers_and_none_is_left_open(name: str, protocol: str) -> None:
-    found = method(name).settings(Registry().protocol(protocol))
+    found = method(name).settings(Registry().protocols.find(protocol), None)
     keys = ("iterations", "lr", "weight", "alpha", "drop", "batch", "crop", "min_area", "patch")
     assert tuple(found[key].value for key in keys) == PAPERS[name, protocol]
     assert {key for key, one in found.items() if one.value is None} == {"teachers", "images"}
