@@ -24,10 +24,11 @@ from rethinkdc.runs.calls import (
 from rethinkdc.runs.exports import pick_rows, preview_to, score_rows, write_set, write_trace
 from rethinkdc.runs.finished import evaluate_set
 from rethinkdc.runs.machine import make_runner
+from rethinkdc.runs.opening import open_study
 from rethinkdc.runs.options import part_of
 from rethinkdc.runs.records import Record, Records
 from rethinkdc.runs.request import Request
-from rethinkdc.runs.study import open_study, runs_of
+from rethinkdc.runs.study import runs_of
 from rethinkdc.runs.sweep import Ended, Standing, carry_out, standings_of
 
 

@@ -29,7 +29,8 @@ def sweep(command: SweepCommand) -> None:
     """
     from rethinkdc.cli import sweep_tables, tables
     from rethinkdc.runs.machine import make_runner
-    from rethinkdc.runs.study import open_study, runs_of
+    from rethinkdc.runs.opening import open_study
+    from rethinkdc.runs.study import runs_of
     from rethinkdc.runs.sweep import carry_out, standings_of
 
     study, name = open_study(command)

@@ -16,7 +16,6 @@ from rethinkdc.contracts.kinds import Compressor
 from rethinkdc.errors import RequestError, nearest
 from rethinkdc.protocol.reading import STUDIES, read_toml
 from rethinkdc.registry.registry import Registry
-from rethinkdc.runs.calls import StudyRequest
 from rethinkdc.runs.options import part_of
 from rethinkdc.runs.request import Basis, Departures, Judging, Request, parse_seeds
 from rethinkdc.runs.resolving import Run, resolve_run
@@ -114,20 +113,6 @@ def shipped_studies() -> dict[str, Path]:
     """The studies that come with the framework, by name."""
     folder = Path(str(resources.files("rethinkdc.protocols"))) / STUDIES
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
-
-
-def open_study(wanted: StudyRequest) -> tuple[Study, str]:
-    """Returns the study that is meant, with what replaces its own values, and what errors call it.
-
-    Raises:
-        RequestError: there is none, or it has unknown or wrong values.
-    """
-    given = wanted.study
-    study, name = (given, "the study") if isinstance(given, Study) else (load_study(given), str(given))
-    changed = study.replaced(
-        dataset=wanted.dataset, protocol=wanted.protocol, backing=wanted.backing, seeds=wanted.seeds
-    )
-    return changed, name
 
 
 def runs_of(study: Study, name: str | Path, registry: Registry, cache: Cache) -> list[Run]:
