@@ -44,10 +44,11 @@ def takes(call: Callable[P, C]) -> Callable[[Callable[[C], R]], Callable[P, R]]:
         asked.__name__ = asked.__qualname__ = function.__name__
         asked.__module__ = function.__module__
         asked.__doc__ = _documented(inspect.getdoc(function) or "", listed)
-        asked.__annotations__ = {one.name: one.type for one in listed}
-        asked.__signature__ = signature.replace(  # type: ignore[attr-defined]  # what inspect reads
-            return_annotation=inspect.signature(function).return_annotation
-        )
+        returned = inspect.signature(function).return_annotation
+        shown = {name: parameter.annotation for name, parameter in signature.parameters.items()}
+        asked.__annotations__ = {**shown, "return": returned}
+        # What inspect, help and completion read.
+        asked.__signature__ = signature.replace(return_annotation=returned)  # type: ignore[attr-defined]
         return asked
 
     return publish
