@@ -239,7 +239,5 @@ class ProxyNetwork(Protocol):
         ...
 
 
-class PartsMaker(Protocol):
-    """Makes part ``index`` of a set as named tensors; must depend on the index alone."""
-
-    def __call__(self, index: int) -> dict[str, Tensor]: ...
+PartsMaker = Callable[[int], dict[str, Tensor]]
+"""Makes part ``index`` of a set as named tensors; must depend on the index alone."""

@@ -17,6 +17,6 @@ class Cifar10(HubFileDataset):
 
 
 @hookimpl
-def register_datasets() -> list[type[Dataset]]:
+def register_methods() -> list[type[Dataset]]:
     """Registers CIFAR-10."""
     return [Cifar10]

@@ -17,6 +17,6 @@ class Cifar100(HubFileDataset):
 
 
 @hookimpl
-def register_datasets() -> list[type[Dataset]]:
+def register_methods() -> list[type[Dataset]]:
     """Registers CIFAR-100."""
     return [Cifar100]

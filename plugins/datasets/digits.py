@@ -69,6 +69,6 @@ def _read() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 @hookimpl
-def register_datasets() -> list[type[Dataset]]:
+def register_methods() -> list[type[Dataset]]:
     """Registers the digits."""
     return [Digits]

@@ -17,6 +17,6 @@ class ImageNet1k(HubFileDataset):
 
 
 @hookimpl
-def register_datasets() -> list[type[Dataset]]:
+def register_methods() -> list[type[Dataset]]:
     """Registers ImageNet-1K."""
     return [ImageNet1k]

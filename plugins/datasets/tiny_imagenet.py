@@ -17,6 +17,6 @@ class TinyImageNet(HubFileDataset):
 
 
 @hookimpl
-def register_datasets() -> list[type[Dataset]]:
+def register_methods() -> list[type[Dataset]]:
     """Registers Tiny ImageNet."""
     return [TinyImageNet]

@@ -52,6 +52,6 @@ class ConvNet(Model):
 
 
 @hookimpl
-def register_models() -> list[type[Model]]:
+def register_methods() -> list[type[Model]]:
     """Registers ``convnet``."""
     return [ConvNet]

@@ -27,6 +27,6 @@ class ResNet18Small(Model):
 
 
 @hookimpl
-def register_models() -> list[type[Model]]:
+def register_methods() -> list[type[Model]]:
     """Registers ``resnet18-3x3``."""
     return [ResNet18Small]

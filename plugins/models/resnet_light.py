@@ -62,6 +62,6 @@ def _convolution(channels: int, width: int) -> nn.Module:
 
 
 @hookimpl
-def register_models() -> list[type[Model]]:
+def register_methods() -> list[type[Model]]:
     """Registers ``resnet-light``."""
     return [ResNetLight]

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from rethinkdc.cli.exports import rows, trace
+from rethinkdc.cli.installation import check_installation
 from rethinkdc.cli.leaderboard import leaderboard
 from rethinkdc.cli.options import (
     BackingOption,
@@ -115,7 +116,7 @@ def run(
 
     runner = _runner(records, cache_dir, device, workers, threads)
     for name in tracker or []:
-        runner.registry.found.activate(name)
+        runner.registry.trackers.add(name)
     requests = [
         Request(
             compressor=compressor,
@@ -388,6 +389,7 @@ def main() -> None:
     """Runs the command line: exit code 0 ok, 1 the run failed, 2 the request was wrong, 130 interrupted."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes the other arguments as they come
     try:
+        check_installation()
         app()
     except RethinkError as error:
         if _state["debug"]:

@@ -15,6 +15,7 @@ from rethinkdc.compressed import CompressedSet
 from rethinkdc.compressed.preview import check_preview, write_preview
 from rethinkdc.context.books import by_stage
 from rethinkdc.context.run import RunContext
+from rethinkdc.contracts.kinds import Score
 from rethinkdc.data.backing import Backing
 from rethinkdc.errors import RequestError
 from rethinkdc.reference import parse_reference
@@ -43,7 +44,7 @@ def score(
     runner = make_runner(**machine)
     reference = parse_reference(name)
     runner.registry.check_unambiguous("score", reference)
-    method = runner.registry.build("score", reference)
+    method = runner.registry.build(Score, reference)
     with _surroundings(runner, dataset, protocol, seed, backing) as (context, source):
         scores = context.score(runner.registry.reference(method))
     about = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from rethinkdc.context.cache import Cache
 from rethinkdc.context.sets import SET_SEMANTICS
-from rethinkdc.contracts.kinds import Compressor, Evaluator, Labeler, TeacherSource
+from rethinkdc.contracts.kinds import Compressor, Evaluator, Labeler, Score, TeacherSource
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.splits import Schema, Splits
 from rethinkdc.data.stratified import stratified_split
@@ -83,15 +83,13 @@ def resolve_run(
     """
     for kind, text in _typed(request, made is None):
         registry.check_unambiguous(kind, text)
-    labeler = registry.build("labeler", request.labeler)
-    evaluator = registry.build("evaluator", request.evaluator)
-    compressor = None if made else registry.build("compressor", request.compressor)
-    assert isinstance(labeler, Labeler)
-    assert isinstance(evaluator, Evaluator)
+    labeler = registry.build(Labeler, request.labeler)
+    evaluator = registry.build(Evaluator, request.evaluator)
+    compressor = None if made else registry.build(Compressor, request.compressor)
     dataset, fingerprint, original = _surroundings(request, registry, cache, labeler, trains)
     protocol = original.override(request.overrides)
     for score, values in protocol.proxy.scores.items():
-        registry.build("score", Reference(name=score, values=values))
+        registry.build(Score, Reference(name=score, values=values))
     student = _student(request, registry, protocol)
     model = registry.build("model", student.model)
     ipc = made["ipc"] if made else _ipc(request, compressor, protocol)
@@ -122,7 +120,6 @@ def resolve_run(
         "student": str(student.model),
         "ipc": str(ipc) if ipc else "full",
     }
-    assert compressor is None or isinstance(compressor, Compressor)
     return Run(
         request=request,
         dataset=dataset,
@@ -146,10 +143,10 @@ def _surroundings(
     request: Request, registry: Registry, cache: Cache, labeler: Labeler, trains: bool
 ) -> tuple[Dataset, str, Protocol]:
     """The dataset, its fingerprint, and the protocol before any override: checked to go together."""
-    chosen = registry.protocol(request.protocol) if request.protocol else None
-    dataset = registry.dataset(request.dataset or (chosen and chosen.default_dataset) or DEFAULT_DATASET)
+    chosen = registry.protocols.find(request.protocol) if request.protocol else None
+    dataset = registry.build(Dataset, request.dataset or (chosen and chosen.default_dataset) or DEFAULT_DATASET)
     if trains and chosen and not chosen.admits(labeler.track):
-        others = registry.protocols().values()
+        others = registry.protocols.all().values()
         alike = [f"--protocol {p.id}" for p in others if p.admits(labeler.track) and p.data == chosen.data]
         raise RequestError(
             f"The protocol {chosen.id} takes {chosen.track} labels; the labeler {labeler.name} gives {labeler.track} "
@@ -159,7 +156,7 @@ def _surroundings(
     if chosen and dataset.schema and not chosen.fits(dataset.schema):
         raise _misfit(chosen, dataset.name, dataset.schema)
     fingerprint, schema = dataset.identify(cache.home)
-    protocol = chosen or registry.default_protocol(dataset, schema, labeler.track)
+    protocol = chosen or registry.protocols.default(dataset, schema, labeler.track)
     if not protocol.fits(schema):
         raise _misfit(protocol, registry.label(dataset), schema)
     return dataset, fingerprint, protocol
@@ -246,14 +243,12 @@ def _asked_teachers(method: Method, registry: Registry, protocol: Protocol) -> l
     usual = protocol.teacher.use if protocol.teacher else None
     for reference in (item or usual for item in found):
         if reference is not None:
-            source = registry.build("teacher", reference)
-            assert isinstance(source, TeacherSource)
-            source.check(protocol, protocol.data.classes)
+            registry.build(TeacherSource, reference).check(protocol, protocol.data.classes)
     return found
 
 
-def _ipc(request: Request, compressor: Method | None, protocol: Protocol) -> int | None:
-    assert isinstance(compressor, Compressor)
+def _ipc(request: Request, compressor: Compressor | None, protocol: Protocol) -> int | None:
+    assert compressor is not None
     if not compressor.budgeted:
         if request.ipc is not None:
             raise RequestError(f"{compressor.name} uses the whole training set: leave --ipc out.")

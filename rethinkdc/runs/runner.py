@@ -183,7 +183,7 @@ class Runner:
             work=Work(folder=self.cache.work("runs", run.key)),
             progress=self.progress,
             workers=self.workers,
-            on_epoch=lambda epoch, loss: self.registry.found.event("epoch_ended")(epoch=epoch, loss=loss),
+            on_epoch=self.registry.trackers.epoch_ended,
         )
 
     # -- inside ----------------------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ class Runner:
     def _carried_out(self, run: Run, make: Callable[[RunContext, Splits], CompressedSet]) -> Record:
         splits = load_splits(run, self.cache)
         check_request(run, splits)
-        self.registry.found.event("run_started")(definition=run.definition)
+        self.registry.trackers.run_started(run.definition)
         context = self.context(run, splits)
         try:
             with deterministic(self.device, self.threads):
@@ -214,12 +214,14 @@ class Runner:
             # Diverged or refused: the same work would end the same way, so nothing is kept for going on.
             shutil.rmtree(context.folder, ignore_errors=True)
             if isinstance(error, DivergedError):
-                self.records.add(self._record(run, status="failed", reason=str(error), notes=context.books.notes))
+                failed = self._record(run, status="failed", reason=str(error), notes=context.books.notes)
+                failed = self.records.add(failed)
+                self.registry.trackers.run_finished(failed.model_dump(mode="json"))
             raise
         # What is done stays resumable until its record is written.
         record = self.records.add(measured)
         shutil.rmtree(context.folder, ignore_errors=True)
-        self.registry.found.event("run_finished")(record=record.model_dump(mode="json"))
+        self.registry.trackers.run_finished(record.model_dump(mode="json"))
         return record
 
     def _measured(

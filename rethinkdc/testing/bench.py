@@ -26,7 +26,7 @@ class Bench:
         device: str,
     ) -> None:
         self.registry, self.folder, self.data, self.ipc, self.device = registry, folder, data, ipc, device
-        self.protocol = shortened(registry.protocol(protocol) if isinstance(protocol, str) else protocol)
+        self.protocol = shortened(registry.protocols.find(protocol) if isinstance(protocol, str) else protocol)
         self._tries = 0
 
     def fresh(self, data: Images, seeds: Seeds, ipc: int | None) -> RunContext:

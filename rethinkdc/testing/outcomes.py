@@ -125,8 +125,7 @@ def _try_evaluator(method: Method, data: Images, seeds: Seeds, bench: Bench) -> 
     assert isinstance(method, Evaluator)
     surroundings = bench.fresh(data, seeds, bench.ipc)
     made = _take_first_rows(data, bench.ipc)
-    labeler = bench.registry.build("labeler", "hard")
-    assert isinstance(labeler, Labeler)
+    labeler = bench.registry.build(Labeler, "hard")
     # Other images than those trained on, held as the training images are.
     test: Images = images(classes=len(data.class_names), per_class=5, seed=1)
     test = test if isinstance(data, DecodedImages) else encoded(test)

@@ -74,7 +74,7 @@ def context(
         device: where networks run.
     """
     registry = registry or Registry()
-    wanted = registry.protocol(protocol) if isinstance(protocol, str) else protocol
+    wanted = registry.protocols.find(protocol) if isinstance(protocol, str) else protocol
     wanted = shortened(wanted) if short else wanted
     cache = Cache(folder / "cache")
     return RunContext(

@@ -130,7 +130,7 @@ class Inversions:
             f"teacher.recipes.{recipe}.model": {"name": "convnet", "values": {"depth": 1, "width": 8, "norm": norm}}
             for recipe, norm in (("standard", "batch"), ("weak", "group"))
         }
-        protocol = Registry().protocol("digits-hard").override(models)
+        protocol = Registry().protocols.find("digits-hard").override(models)
         data = images(classes=self.classes, per_class=6)
         return context(folder, data=data, protocol=protocol, ipc=2, seeds=Seeds(**seeds))
 

@@ -31,7 +31,7 @@ def protocol(steps: int = 9, batch: int = 5) -> Protocol:
     small = {"name": "convnet", "values": {"depth": 1, "width": 8, "norm": "batch"}}
     found = (
         Registry()
-        .protocol("digits-soft")
+        .protocols.find("digits-soft")
         .override(
             {
                 "training.steps": steps,
@@ -163,7 +163,7 @@ def test_the_teacher_is_the_same_after_a_student_was_taught(
     """Weights and buffers of the one network that is asked, not of a copy from the cache."""
     tried = bench(tmp_path)
     teacher, asked = tried.here.teacher(), list[int]()
-    monkeypatch.setattr(tried.here, "teacher", lambda _: teacher)
+    monkeypatch.setattr(type(tried.here), "teacher", lambda *_: teacher)
     teacher.module.register_forward_hook(lambda *_: asked.append(1))
     before = weights_digest(teacher.module)
     tried.evaluated(tried.prepared(labeler))
