@@ -41,7 +41,7 @@ from rethinkdc.models import Model, Penultimate, build_seeded, weights_digest
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.student import student_training
 from rethinkdc.registry.registry import Registry
-from rethinkdc.runs.runner import deterministic
+from rethinkdc.runs.device import deterministic
 from rethinkdc.seeds import AXES, Axis, Seeds, generator
 from rethinkdc.types import Budget, Drawn, Images, Supervision, ViewBatch, ViewKey
 

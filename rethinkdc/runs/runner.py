@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-import os
+import math
 import re
-import shutil
+import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from rethinkdc.compressed import CompressedSet, image_bytes
+from rethinkdc.compressed import CompressedSet
 from rethinkdc.context import ranks
-from rethinkdc.context.books import by_stage
 from rethinkdc.context.cache import Cache
 from rethinkdc.context.context import Context, Silent
 from rethinkdc.contracts.evaluation import Evaluation
+from rethinkdc.contracts.kinds import Evaluator
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import DivergedError, RequestError, RethinkError, UnsupportedError
 from rethinkdc.registry.registry import Registry
-from rethinkdc.runs.environment import environment
-from rethinkdc.runs.records import Cost, Record, Records, Status, now
+from rethinkdc.runs.counting import count_cost
+from rethinkdc.runs.definition import SetDefinition
+from rethinkdc.runs.device import choose_device, deterministic
+from rethinkdc.runs.environment import describe_environment
+from rethinkdc.runs.ground import Ground, load_splits
+from rethinkdc.runs.record import Record, Status
+from rethinkdc.runs.records import Records, now
 from rethinkdc.runs.request import Request
-from rethinkdc.runs.resolving import Run, check_request, load_splits, resolve_run
-from rethinkdc.storage import lock
-from rethinkdc.types import LabelCost, Progress
-
-_CUDA = torch.device("cuda")
+from rethinkdc.runs.resolving import Run, check_request, resolve_run
+from rethinkdc.runs.working import Work, clear_recorded, hold_run
+from rethinkdc.types import Progress
 
 _NUMBERED = re.compile(r"(?:new|class)?[ _-]?(\d+)")
-
-_MEASURED_IMAGES = 200_000
-"""Compressed sets up to this many images have their bytes measured; encoding more would outlast the training."""
 
 
 @dataclass
@@ -133,8 +133,8 @@ class Runner:
         self, made: CompressedSet, request: Request, *, name: str, ipc: int | None, force: bool = False
     ) -> tuple[Record, bool]:
         """Evaluates a finished set under the request's protocol and labeler; as :meth:`run` otherwise."""
-        definition = {"kind": "set", "name": name, "fingerprint": made.fingerprint, "ipc": ipc}
-        run = resolve_run(request, self.registry, self.cache, made=definition)
+        finished = SetDefinition(name=name, fingerprint=made.fingerprint, ipc=ipc)
+        run = resolve_run(request, self.registry, self.cache, finished=finished)
         if not ranks.leads():
             return self._of_first_rank(run, len(self.records.attempts(run.key)), force), True
 
@@ -150,29 +150,39 @@ class Runner:
         run = resolve_run(request, self.registry, self.cache, trains=False)
         splits = load_splits(run, self.cache)
         check_request(run, splits)
-        context = self.context(run, splits)
-        with deterministic(self.device, self.threads):
-            made = self._compressed(run, context, splits)
-        with suppress(OSError):
-            # Not what lies in it: a run of this set, whose student is being trained, has the same folder.
-            context.folder.rmdir()
-        return made, run
+        with self.surroundings(run, splits) as context:
+            return self._compressed(run, context, splits), run
 
-    def context(self, run: Run, splits: Splits) -> Context:
-        """The surroundings of a run's methods."""
+    @contextmanager
+    def surroundings(self, ground: Ground, splits: Splits) -> Iterator[Context]:
+        """Surroundings of work that is no run: it keeps nothing but artefacts, so its own folder goes with it."""
+        with tempfile.TemporaryDirectory(prefix="rethinkdc-") as folder:
+            context = self.context(ground, splits, Path(folder))
+            with deterministic(self.device, self.threads):
+                yield context
+
+    def context(self, ground: Ground, splits: Splits, folder: Path) -> Context:
+        """What methods are given beside the data.
+
+        Args:
+            ground: what they work on; a run's ipc and student count too.
+            splits: its images.
+            folder: private, for work that is no artefact.
+        """
+        run = ground if isinstance(ground, Run) else None
         return Context(
             data=splits.train,
-            protocol=run.protocol,
-            seeds=run.request.seeds,
+            protocol=ground.protocol,
+            seeds=ground.seeds,
             cache=self.cache,
             build=self.registry.build,
             define=self.registry.definition,
             device=self.device,
             test=splits.test,
-            ipc=run.ipc,
-            student=run.student,
-            tuning=run.request.tune,
-            folder=self.cache.work("runs", run.key),
+            ipc=run.ipc if run else None,
+            student=run.student if run else None,
+            tuning=ground.tune,
+            folder=folder,
             progress=self.progress,
             workers=self.workers,
             epoch_ended=lambda epoch, loss: self.registry.found.event("epoch_ended")(epoch=epoch, loss=loss),
@@ -182,33 +192,32 @@ class Runner:
 
     def _recorded(self, run: Run, force: bool, make: Callable[[Context, Splits], CompressedSet]) -> tuple[Record, bool]:
         if not force and (known := self.records.find(run.key)):
-            # Left by a process that was killed after it wrote the record; a forced run must not go on from there.
-            shutil.rmtree(self.cache.home / "work" / f"runs-{run.key}", ignore_errors=True)
+            clear_recorded(self.cache, self.records, run.key)
             return known, True
         self.records.check_writable()
-        # Two processes asked for the same run would share its working folder: the second waits and finds the record.
-        with lock(self.cache.home / "locks" / f"runs-{run.key}.lock"):
+        with hold_run(self.cache, self.records, run.key) as work:
+            # Another process may have made it while we waited.
             if not force and (known := self.records.find(run.key)):
                 return known, True
-            return self._carried_out(run, make), False
+            return self._carried_out(run, work, make), False
 
-    def _carried_out(self, run: Run, make: Callable[[Context, Splits], CompressedSet]) -> Record:
+    def _carried_out(self, run: Run, work: Work, make: Callable[[Context, Splits], CompressedSet]) -> Record:
         splits = load_splits(run, self.cache)
         check_request(run, splits)
-        self.registry.found.event("run_started")(definition=run.definition)
-        context = self.context(run, splits)
+        self.registry.found.event("run_started")(definition=run.definition.model_dump(mode="json"))
+        context = self.context(run, splits, work.begin())
         try:
             with deterministic(self.device, self.threads):
                 measured = self._measured(run, context, splits, make)
         except RethinkError as error:
             # Diverged or refused: the same work would end the same way, so nothing is kept for going on.
-            shutil.rmtree(context.folder, ignore_errors=True)
+            work.clear()
             if isinstance(error, DivergedError):
                 self.records.add(self._record(run, status="failed", reason=str(error), notes=context.notes))
             raise
         # What is done stays resumable until its record is written.
         record = self.records.add(measured)
-        shutil.rmtree(context.folder, ignore_errors=True)
+        work.clear()
         self.registry.found.event("run_finished")(record=record.model_dump(mode="json"))
         return record
 
@@ -223,12 +232,19 @@ class Runner:
         # What was made now or long ago tells its own seconds.
         label_seconds = time.perf_counter() - before - (context.costs.get("fresh", 0.0) - fresh)
         evaluation = run.evaluator.evaluate(compressed, supervision, splits.test, context)
+        check_evaluation(evaluation, run.evaluator)
         return self._record(
             run,
             status="ok",
             evaluation=evaluation,
             result_digest=evaluation.result_digest,
-            cost=_cost(run, context, compressed, supervision.cost, label_seconds, evaluation),
+            cost=count_cost(
+                context,
+                compressed,
+                supervision.cost,
+                label_seconds=label_seconds,
+                training_seconds=evaluation.seconds,
+            ),
             histogram=compressed.histogram(),
             sources_per_class=compressed.sources_per_class(),
             notes=context.notes,
@@ -256,60 +272,34 @@ class Runner:
         return Record(
             key=run.key,
             created=now(),
-            labels=run.labels,
+            names=run.names,
             definition=run.definition,
             protocol_digest=run.protocol.digest,
             dataset_fingerprint=run.dataset_fingerprint,
             modified=run.modified,
             tune=run.request.tune,
             track=run.labeler.track,
-            environment={**environment(self.device), "threads": self.threads},
+            metrics=run.evaluator.metrics,
+            environment={**describe_environment(self.device), "threads": self.threads},
             plugins=self.registry.used(run.methods),
             **values,
         )
 
 
-def choose_device(name: str | None) -> torch.device:
-    """The named device; without a name CUDA where there is one, else the CPU.
+def check_evaluation(evaluation: Evaluation, evaluator: Evaluator) -> None:
+    """Checks that what was measured is what the evaluator declares: boards and tables know no more of it.
 
     Raises:
-        RequestError: no such device here.
+        RethinkError: a metric is missing, not declared or no finite number.
     """
-    if name is None:
-        if torch.cuda.is_available():
-            # Ranks take a device each, as far as there are devices.
-            return torch.device("cuda", ranks.local_rank() % torch.cuda.device_count()) if ranks.world() > 1 else _CUDA
-        return torch.device("cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise RequestError(f"Unknown device {name!r}. Use cpu, cuda or cuda:N.") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise RequestError(f"There is no CUDA device here for --device {name}. Use --device cpu.")
-    return device
-
-
-@contextmanager
-def deterministic(device: torch.device, threads: int = 1) -> Iterator[None]:
-    """Deterministic kernels on ``threads`` CPU threads inside; the caller's settings come back afterwards."""
-    if device.type == "cuda":
-        # Read by cuBLAS when its first handle is made: without it some matrix products are not repeatable.
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    before = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-        torch.backends.cudnn.benchmark,
-        torch.get_num_threads(),
-    )
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.backends.cudnn.benchmark = False
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-        torch.backends.cudnn.benchmark = before[2]
-        torch.set_num_threads(before[3])
+    declared, measured = {metric.name for metric in evaluator.metrics}, evaluation.metrics
+    if declared != measured.keys():
+        raise RethinkError(
+            f"The evaluator {evaluator.name} declares the metrics {', '.join(sorted(declared))}; its evaluation has "
+            f"{', '.join(sorted(measured)) or 'none'}. Declare in `metrics` exactly what `evaluate` returns."
+        )
+    if odd := {name: value for name, value in measured.items() if not math.isfinite(value)}:
+        raise RethinkError(f"The evaluator {evaluator.name} measured no finite number: {odd}.")
 
 
 def _fitted_to(made: CompressedSet, splits: Splits, run: Run) -> CompressedSet:
@@ -322,19 +312,17 @@ def _fitted_to(made: CompressedSet, splits: Splits, run: Run) -> CompressedSet:
             "Resize them, or choose a --protocol of their size (`rethinkdc list-protocols`)."
         )
     if made.class_names != names:
-        place = class_places(made.class_names, names, run.labels["dataset"])
+        place = class_places(made.class_names, names, run.dataset_name)
         made.targets = place[made.targets]
         if made.soft_targets is not None:
             if len(place) != len(names):
                 raise RequestError(
-                    f"The set's soft labels are of {len(place)} classes; {run.labels['dataset']} has {len(names)}."
+                    f"The set's soft labels are of {len(place)} classes; {run.dataset_name} has {len(names)}."
                 )
             made.soft_targets = made.soft_targets[:, torch.argsort(place)]
         made.class_names = names
     if int(made.targets.max()) >= len(names):
-        raise RequestError(
-            f"The set has class {int(made.targets.max())}; {run.labels['dataset']} has {len(names)} classes."
-        )
+        raise RequestError(f"The set has class {int(made.targets.max())}; {run.dataset_name} has {len(names)} classes.")
     return made
 
 
@@ -371,7 +359,7 @@ def _check_card(made: CompressedSet, splits: Splits, run: Run) -> None:
     if card.dataset_fingerprint and card.dataset_fingerprint != splits.train.fingerprint:
         raise RequestError(
             f"The set was made of other data (fingerprint {card.dataset_fingerprint[:12]}) than the training images of "
-            f"{run.labels['dataset']} ({splits.train.fingerprint[:12]}). Name its own dataset with --dataset."
+            f"{run.dataset_name} ({splits.train.fingerprint[:12]}). Name its own dataset with --dataset."
         )
     if run.request.protocol == card.protocol and card.protocol_digest not in ("", run.protocol.digest):
         raise RequestError(
@@ -380,42 +368,4 @@ def _check_card(made: CompressedSet, splits: Splits, run: Run) -> None:
         )
 
 
-def _cost(
-    run: Run,
-    context: Context,
-    compressed: CompressedSet,
-    labels: LabelCost,
-    label_seconds: float,
-    evaluation: Evaluation,
-) -> Cost:
-    store = run.protocol.store
-    if len(compressed) <= _MEASURED_IMAGES:
-        stored = image_bytes(compressed, store.size, store.fit, store.interpolation)
-    else:
-        warnings.warn(f"The bytes of {len(compressed):,} images are not measured.", stacklevel=2)
-        stored = dict.fromkeys(("stored", "lossy", "recipe"))
-
-    # A finished set brings what its making took on its card: it was not free because it was made before.
-    seconds = by_stage({**compressed.card.seconds, **context.costs})
-    return Cost(
-        proxy_seconds=seconds.get("proxy", 0.0),
-        teacher_seconds=seconds.get("teacher", 0.0),
-        selection_seconds=seconds.get("selection", 0.0),
-        synthesis_seconds=seconds.get("synthesis", 0.0),
-        label_seconds=label_seconds + seconds.get("labels", 0.0),
-        training_seconds=evaluation.seconds,
-        selection_memory=_peak(context, "selection"),
-        synthesis_memory=_peak(context, "synthesis"),
-        image_bytes=stored,
-        label_bytes=labels.label_bytes,
-        teacher_bytes=labels.teacher_bytes,
-        teacher_at_training=labels.teacher_at_training,
-    )
-
-
-def _peak(context: Context, stage: str) -> int:
-    """The largest peak in bytes among what a stage made."""
-    return max((used for key, used in context.memory.items() if key.startswith(f"{stage}:")), default=0)
-
-
-__all__ = ["Request", "Run", "Runner", "choose_device", "deterministic"]
+__all__ = ["Runner", "check_evaluation"]

@@ -123,7 +123,7 @@ def test_failures_are_recorded_with_their_reason_and_the_sweep_goes_on(
     write(*(f"fickle:how={way}" if way != "break" else "fickle" for way in ways), "random")
     done = cli("sweep", "study.toml", "--json")
     assert done.code == 1
-    ended = {record["labels"]["compressor"]: (record["status"], record["reason"]) for record in json.loads(done.out)}
+    ended = {record["names"]["compressor"]: (record["status"], record["reason"]) for record in json.loads(done.out)}
     assert ended == {
         "fickle": ("failed", "ZeroDivisionError: nothing to divide"),
         "fickle:how=refuse": ("failed", "not like this"),
@@ -153,7 +153,7 @@ def test_a_process_that_dies_fails_its_own_run_only(
     write("fickle:how=die", "random", more="ipc = [1, 2]")
     done = cli("sweep", "study.toml", "--jobs", "2", "--json")
     assert done.code == 1
-    ended = [(record["labels"]["compressor"], record["status"]) for record in json.loads(done.out)]
+    ended = [(record["names"]["compressor"], record["status"]) for record in json.loads(done.out)]
     assert ended == [("fickle:how=die", "failed"), ("random", "ok")] * 2
     assert "ended by signal 9" in json.loads(files(tmp_path)[0].read_text())["reason"] + done.err
 

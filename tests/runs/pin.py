@@ -16,6 +16,7 @@ from typing import Any
 
 from rethinkdc.context.cache import Cache
 from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.definition import SetDefinition
 from rethinkdc.runs.request import Request
 from rethinkdc.runs.resolving import Run, resolve_run
 from rethinkdc.seeds import Seeds
@@ -32,7 +33,8 @@ def read_pins() -> list[dict[str, Any]]:
 def resolve_pin(pin: dict[str, Any], registry: Registry, cache: Cache) -> Run:
     """The run that a pin asks for."""
     asked = {**pin["request"], "seeds": Seeds(**pin["request"].get("seeds", {}))}
-    return resolve_run(Request(**asked), registry, cache, made=pin.get("finished"))
+    finished = SetDefinition(**pin["finished"]) if "finished" in pin else None
+    return resolve_run(Request(**asked), registry, cache, finished=finished)
 
 
 def pin(*, replace: bool) -> list[str]:

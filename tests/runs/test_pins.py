@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,8 +30,8 @@ script = load_script()
 
 
 @pytest.fixture(scope="module")
-def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Registry, Cache]]:
-    yield Registry(), Cache(tmp_path_factory.mktemp("pins"))
+def known(tmp_path_factory: pytest.TempPathFactory) -> tuple[Registry, Cache]:
+    return Registry(), Cache(tmp_path_factory.mktemp("pins"))
 
 
 @pytest.mark.parametrize("pin", script.read_pins(), ids=lambda pin: str(pin["request"])[:60])
