@@ -191,11 +191,11 @@ def test_a_reader_never_sees_half_a_record_where_there_are_no_hard_links(
     def refuse(*_: object) -> None:
         raise OSError(1, "Operation not permitted")
 
-    monkeypatch.setattr(os, "link", look(refuse))
-    for name in ("rename", "open", "exists", "unlink"):
-        monkeypatch.setattr(Path, name, look(getattr(Path, name)))
-    monkeypatch.setattr(os, "fsync", look(os.fsync))
     with monkeypatch.context() as patch:
+        patch.setattr(os, "link", look(refuse))
+        patch.setattr(os, "fsync", look(os.fsync))
+        for name in ("rename", "open", "exists", "unlink"):
+            patch.setattr(Path, name, look(getattr(Path, name)))
         # The reader's own calls are not looked at.
         patch.setattr(Records, "attempts", attempts_unwatched(tmp_path))
         records.add(record(reason="one"))

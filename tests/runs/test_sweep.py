@@ -11,7 +11,7 @@ import pytest
 
 import rethinkdc as rdc
 from rethinkdc.context.cache import Cache
-from rethinkdc.errors import RequestError, RethinkError
+from rethinkdc.errors import RequestError
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.records import Records
@@ -201,23 +201,6 @@ def test_two_processes_give_the_results_of_one(tmp_path: Path, machine: dict[str
     assert [record.key for record in two] == [record.key for record in one]
     assert [record.result_digest for record in two] == [record.result_digest for record in one]
     assert [record.environment["threads"] for record in two] == [1] * 4
-
-
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_an_error_keeps_its_kind_and_exit_code_whichever_process_raised_it(
-    machine: dict[str, Any], tmp_path: Path, jobs: int
-) -> None:
-    """A damaged record stops a sweep: the request was right, so the exit code is not that of a wrong one."""
-    runner = make_runner(**machine)
-    chosen = Study(compressors=("random",), ipc=(1000, 1001))
-    standings = standings_of(runs_of(chosen, "study", runner.registry, runner.cache), runner.records)
-    for standing in standings:
-        path = runner.records.path(standing.run.key, 1)
-        path.parent.mkdir(parents=True)
-        path.write_text("{")
-    with pytest.raises(RethinkError, match="is not a readable record") as caught:
-        carry_out(standings, runner, lambda *_: None, jobs=jobs)
-    assert (type(caught.value), caught.value.exit_code) == (RethinkError, 1)
 
 
 def test_an_interrupt_leaves_no_process_behind(machine: dict[str, Any]) -> None:
