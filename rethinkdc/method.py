@@ -50,6 +50,22 @@ class Method(BaseModel):
             if fields[key].is_required() or value != fields[key].get_default(call_default_factory=True)
         }
 
+    @classmethod
+    def naming_fields(cls) -> dict[str, str]:
+        """The fields that name other methods, each with the kind that it names."""
+        marks = ((key, mark) for key, info in cls.model_fields.items() for mark in info.metadata)
+        return {key: mark.kind for key, mark in marks if isinstance(mark, OfKind)}
+
+    def references(self) -> Iterator[tuple[str, str, Reference | None]]:
+        """Goes through what the fields name: field, kind and reference, one for each item of a list.
+
+        The reference is None where the field is left open, which means the protocol's own.
+        """
+        for key, kind in self.naming_fields().items():
+            value = getattr(self, key)
+            for item in value if isinstance(value, tuple) else (value,):
+                yield key, kind, item
+
 
 @dataclass(frozen=True)
 class OfKind:
@@ -66,15 +82,11 @@ def named_methods(method: Method, kind: str, build: Callable[[str, Reference], M
         kind: what to look for.
         build: makes a method from a kind and a reference (the registry's).
     """
-    for key, info in type(method).model_fields.items():
-        for named in (item.kind for item in info.metadata if isinstance(item, OfKind)):
-            value = getattr(method, key)
-            items = value if isinstance(value, tuple | list) else [value]
-            if named == kind:
-                yield from (item if isinstance(item, Reference) else None for item in items)
-            for item in items:
-                if isinstance(item, Reference):
-                    yield from named_methods(build(named, item), kind, build)
+    for _, named, reference in method.references():
+        if named == kind:
+            yield reference
+        if reference is not None:
+            yield from named_methods(build(named, reference), kind, build)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from rethinkdc.errors import (
     DataError,
     DivergedError,
     DivergedImagesError,
+    IncompleteError,
     PluginError,
     RequestError,
     RethinkError,
@@ -22,7 +23,16 @@ from rethinkdc.errors import (
 ERRORS = [
     *(
         kind("what is wrong")
-        for kind in (RethinkError, RequestError, UnsupportedError, PluginError, DataError, DamagedError, RankError)
+        for kind in (
+            RethinkError,
+            RequestError,
+            UnsupportedError,
+            PluginError,
+            DataError,
+            DamagedError,
+            IncompleteError,
+            RankError,
+        )
     ),
     DivergedError("what is wrong", epoch=3, step=7),
     DivergedImagesError("what is wrong", iteration=9),

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
+from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.contracts.kinds import Compressor, Labeler, Score
 from rethinkdc.data.decoded import DecodedImages
@@ -152,11 +152,10 @@ class Unseeded(Model):
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """These classes as the plugin that an author has on the path but has not installed."""
     module = ModuleType("plugin_under_test")
-    classes: list[type[Method]] = [Faulty, Constant, Averaged]
+    classes: list[type[Method]] = [Faulty, Constant, Averaged, Unseeded]
     module.register_methods = hookimpl(lambda: classes)  # type: ignore[attr-defined]
-    module.register_models = hookimpl(lambda: [Unseeded])  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "plugin_under_test", module)
-    for known in (*classes, Unseeded):
+    for known in classes:
         monkeypatch.setattr(known, "__module__", "plugin_under_test")
 
 

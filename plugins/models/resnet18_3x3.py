@@ -6,8 +6,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.models import Model
+from rethinkdc.contracts import Model, hookimpl
 
 
 class ResNet18Small(Model):
@@ -28,6 +27,6 @@ class ResNet18Small(Model):
 
 
 @hookimpl
-def register_models() -> list[type[Model]]:
+def register_methods() -> list[type[Model]]:
     """Registers ``resnet18-3x3``."""
     return [ResNet18Small]

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from rethinkdc.cli.exports import rows, trace
+from rethinkdc.cli.installation import check_installation
 from rethinkdc.cli.leaderboard import leaderboard
 from rethinkdc.cli.options import (
     BackingOption,
@@ -34,6 +35,7 @@ from rethinkdc.cli.options import (
     checked_form,
     machine,
     numbers,
+    rate_or_file,
 )
 from rethinkdc.cli.sweep import sweep
 from rethinkdc.context import ranks
@@ -114,7 +116,7 @@ def run(
 
     runner = _runner(records, cache_dir, device, workers, threads)
     for name in tracker or []:
-        runner.registry.found.activate(name)
+        runner.registry.trackers.add(name)
     requests = [
         Request(
             compressor=compressor,
@@ -232,6 +234,10 @@ def evaluate(
         Optional[int],  # noqa: UP045
         typer.Option("--experiment", min=0, help="Of tensors of several experiments: which, from 0."),
     ] = None,
+    student_lr: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--student-lr", help="Of tensors: the learned student rate, or the file that holds it."),
+    ] = None,
     name: Annotated[Optional[str], typer.Option("--name", help="What tables call the set.")] = None,  # noqa: UP045
     preview: PreviewOption = None,
     records: RecordsOption = None,
@@ -250,16 +256,17 @@ def evaluate(
     """
     from rethinkdc import api
     from rethinkdc.cli import tables
-    from rethinkdc.compressed import Form
+    from rethinkdc.compressed import FileFacts
     from rethinkdc.registry.registry import Registry
     from rethinkdc.runs.records import Records
 
-    form = Form(
+    facts = FileFacts(
         labels=labels,
         mean=numbers(mean, "--mean"),
         std=numbers(std, "--std"),
         soft_labels=checked_form(soft_labels),
         experiment=experiment,
+        student_lr=rate_or_file(student_lr),
     )
     found = [
         api.evaluate_or_find(
@@ -270,7 +277,7 @@ def evaluate(
             evaluator=evaluator,
             student=student,
             seed=chosen,
-            form=form,
+            facts=facts,
             name=name,
             preview=preview,
             force=force,
@@ -382,6 +389,7 @@ def main() -> None:
     """Runs the command line: exit code 0 ok, 1 the run failed, 2 the request was wrong, 130 interrupted."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes the other arguments as they come
     try:
+        check_installation()
         app()
     except RethinkError as error:
         if _state["debug"]:

@@ -11,6 +11,8 @@ from rich.table import Table
 
 from rethinkdc.cli.tables import print_json
 from rethinkdc.context.cache import Cache
+from rethinkdc.contracts.kinds import Compressor
+from rethinkdc.data.dataset import Dataset
 from rethinkdc.errors import RequestError
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.reference import print_value
@@ -34,13 +36,13 @@ def print_settings(
     Raises:
         RequestError: no such compressor or dataset, or no parameter depends on the dataset.
     """
-    method: Any = registry.build("compressor", name)
+    method: Any = registry.build(Compressor, name)
     if not hasattr(method, "settings"):
         raise RequestError(
             f"No parameter of {method.name} depends on the dataset: `rethinkdc show {method.name}` shows its defaults."
         )
     protocol = _protocol(registry, dataset, cache_dir)
-    settings = method.settings(protocol)
+    settings = method.settings(protocol, None)
     if as_json:
         values = {key: {"value": _plain(one.value), "source": one.source} for key, one in settings.items()}
         print_json({"name": registry.label(method), "protocol": protocol.id, "settings": values})
@@ -54,13 +56,13 @@ def print_settings(
 
 def _protocol(registry: Registry, name: str, cache_dir: Path | None) -> Protocol:
     """The default protocol of a dataset, without reading one that states its layout."""
-    dataset = registry.dataset(name)
+    dataset = registry.build(Dataset, name)
     schema = dataset.schema or dataset.identify(Cache(cache_dir).home)[1]
     try:
-        return registry.default_protocol(dataset, schema, "online")
+        return registry.protocols.default(dataset, schema, "online")
     except RequestError:
         # Both tracks of a dataset store images alike, which is what values depend on.
-        return registry.default_protocol(dataset, schema, "hard")
+        return registry.protocols.default(dataset, schema, "hard")
 
 
 def _plain(value: Any) -> Any:

@@ -14,8 +14,7 @@ from rich.table import Table
 from rethinkdc.cli.metric_text import name_metric, write_difference, write_value
 from rethinkdc.errors import RequestError, nearest
 from rethinkdc.reference import print_value
-from rethinkdc.registry.discovery import ALL_KINDS
-from rethinkdc.registry.registry import Listed, Registry
+from rethinkdc.registry import Listed, Registry
 from rethinkdc.runs.comparison import difference_to_random
 from rethinkdc.runs.cost import Cost, order_stages
 from rethinkdc.runs.record import Record
@@ -91,7 +90,7 @@ def print_plugins(registry: Registry, *, as_json: bool) -> None:
                     "name": row.name,
                     "family": row.method.family if row.method else "",
                     "paper": row.method.paper if row.method else "",
-                    "summary": row.method.summary() if row.method else "",
+                    "summary": row.summary,
                     "parameters": list(row.method.fields()) if row.method else [],
                     "distribution": row.provider.distribution,
                     "version": row.provider.version,
@@ -114,7 +113,7 @@ def print_plugins(registry: Registry, *, as_json: bool) -> None:
 
 def print_protocols(registry: Registry, *, as_json: bool) -> None:
     """Every protocol in a row."""
-    protocols = registry.protocols().values()
+    protocols = registry.protocols.all().values()
     if as_json:
         print_json([{**p.model_dump(mode="json"), "digest": p.digest} for p in protocols])
         return
@@ -129,18 +128,17 @@ def print_protocols(registry: Registry, *, as_json: bool) -> None:
 
 
 def print_one(registry: Registry, name: str, *, as_json: bool) -> None:
-    """A method of any kind (all kinds that have the name), or a protocol.
+    """A method of any kind (all kinds that have the name), a tracker, or a protocol.
 
     Raises:
         RequestError: nothing has this name; names the nearest.
     """
-    protocols = registry.protocols()
+    protocols = registry.protocols.all()
     rows = [row for row in registry.listing() if name in (row.name, f"{row.provider.distribution}/{row.name}")]
-    methods = [row for row in rows if row.method]
-    if name not in protocols and not methods:
-        broken = [row for row in rows if row.reason]
-        if broken:
-            raise RequestError(f"The plugin {name!r} of {broken[0].provider} is broken: {broken[0].reason}")
+    usable = [row for row in rows if row.status != "broken"]
+    if name not in protocols and not usable:
+        if rows:
+            raise RequestError(f"The plugin {name!r} of {rows[0].provider} is broken: {rows[0].reason}")
         known = {row.name for row in registry.listing()} | set(protocols)
         raise RequestError(f"Nothing is named {name!r}. {nearest(name, known)}")
     shown: list[Any] = []
@@ -149,12 +147,15 @@ def print_one(registry: Registry, name: str, *, as_json: bool) -> None:
         shown.append({**protocol.model_dump(mode="json"), "digest": protocol.digest})
         if not as_json:
             _print_protocol(protocol, protocol.digest)
-    for row in methods:
-        assert row.method is not None
-        schema = row.method.model_json_schema()
+    for row in usable:
+        schema = row.method.model_json_schema() if row.method else {}
         shown.append({"kind": row.kind, "name": row.name, "from": str(row.provider), "parameters": schema})
-        if not as_json:
+        if as_json:
+            continue
+        if row.method:
             _print_method(row.method, str(row.provider))
+        else:
+            _console.print(f"[bold]{row.name}[/bold] ({row.kind}), from {row.provider}\n{escape(row.summary)}")
     if as_json:
         print_json(shown)
 
@@ -162,7 +163,7 @@ def print_one(registry: Registry, name: str, *, as_json: bool) -> None:
 def _described(row: Listed) -> str:
     """Summary, then what a reader of a table wants to know; or why the plugin cannot be used."""
     method = row.method
-    lines = [escape(method.summary())] if method else []
+    lines = [escape(row.summary)] if row.summary else []
     if row.status != "ok":
         lines.append(f"[red]{row.status}: {escape(row.reason)}[/red]")
     if method:
@@ -175,8 +176,9 @@ def _described(row: Listed) -> str:
 
 def _print_method(method: Any, provider: str) -> None:
     paper = f", {method.paper}" if method.paper else ""
-    kind = next(kind for kind in ALL_KINDS if kind == method.kind)
-    _console.print(f"[bold]{method.name}[/bold] ({kind}, {method.family or 'no family'}{paper}), from {provider}")
+    _console.print(
+        f"[bold]{method.name}[/bold] ({method.kind}, {method.family or 'no family'}{paper}), from {provider}"
+    )
     _console.print(escape(method.summary()))
     if wants := getattr(method, "wants", None):
         _console.print(f"Proxy of its paper: {escape(wants.text)}.")
@@ -242,6 +244,7 @@ _TITLES = {
     "evaluator": "Evaluators",
     "dataset": "Datasets",
     "model": "Models (and any timm/NAME, torchvision/NAME)",
+    "tracker": "Trackers (run --tracker NAME)",
     "?": "Broken",
 }
 _LIMITS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}

@@ -1,7 +1,18 @@
 """The whole extension surface on one page.
 
-A plugin is a module named by an entry point of the group ``rethinkdc``. It implements any of these hooks with
-:data:`hookimpl`. The entry point's name is the name of the method that it registers.
+A plugin is a module (or any object) that an entry point of the group ``rethinkdc`` names. It implements some of these
+hooks with :data:`hookimpl`; one that is not on this page makes the plugin broken, since nobody would call it. Entry
+points are read from the metadata of the installed distributions, so that a command imports only the plugins that it
+names: give each method an entry point of its own name.
+
+The ``register_`` hooks are called once in every process (every rank under ``torchrun``) that imports the plugin, right
+after the import. What they raise, as what the import raises, makes the plugin broken: ``rethinkdc list-plugins`` shows
+it with the reason, a command that names it ends with exit code 2 and the same reason, and all others go on.
+
+The run events are called for the plugins that ``rethinkdc run --tracker NAME`` names, in the order in which they are
+named, and in the first rank alone, which trains the student and writes the record. Each call gets a copy of its own:
+what a tracker changes reaches nobody. What it raises is a warning with the plugin's name, once for each event; the run
+goes on, and so do the calls. Only Ctrl-C ends it.
 """
 
 from __future__ import annotations
@@ -18,37 +29,80 @@ GROUP = "rethinkdc"
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
 
+RUN_EVENTS = ("run_started", "epoch_ended", "run_finished")
+"""The hooks of a tracker."""
+
 
 @hookspec
 def register_methods() -> list[type[Method]]:  # type: ignore[empty-body]
-    """Returns the compressors, scores, labelers and evaluators that the module provides."""
+    """Returns the methods that the plugin provides, of any kind: the base class of each says which.
 
+    Called when a command names the plugin, or looks for a name that no entry point has. Every rank must return the
+    same. A class that breaks the contract of its kind makes the plugin broken, with all that it registers.
 
-@hookspec
-def register_datasets() -> list[type[Method]]:  # type: ignore[empty-body]
-    """Returns the datasets that the module provides."""
+    Example::
 
-
-@hookspec
-def register_models() -> list[type[Method]]:  # type: ignore[empty-body]
-    """Returns the network architectures that the module provides."""
+        @hookimpl
+        def register_methods():
+            return [NearestMean]
+    """
 
 
 @hookspec
 def register_protocols() -> list[Path]:  # type: ignore[empty-body]
-    """Returns protocol files (TOML), or folders of them (less a folder ``studies``), that the module provides."""
+    """Returns protocol files (TOML), or folders of them (less a folder ``studies``), that the plugin provides.
+
+    Called when a command looks at all protocols, or at all methods. Every rank must return the same. A file that cannot
+    be read, or whose id is taken, is left out with a warning.
+
+    Example::
+
+        @hookimpl
+        def register_protocols():
+            return [Path(__file__).parent / "experiments"]
+    """
 
 
 @hookspec
 def run_started(definition: dict[str, Any]) -> None:
-    """Called when a run begins to compute, with the definition that its record will hold."""
+    """Tells that a run begins to compute, with the definition that its record will hold, as JSON data.
+
+    Called after every check that needs no training, and again when a run that was killed goes on; not for a run that is
+    on record already. What it raises is a warning.
+
+    Example::
+
+        @hookimpl
+        def run_started(definition):
+            print("seeds:", definition["seeds"])
+    """
 
 
 @hookspec
 def epoch_ended(epoch: int, loss: float) -> None:
-    """Called after each epoch of a student's training with the 0-based epoch and its mean loss."""
+    """Tells that an epoch of the student's training ended, with its 0-based number and mean loss.
+
+    Called between :func:`run_started` and :func:`run_finished`, not for proxies and teachers; a run that goes on after
+    a kill begins with the epoch that comes next. It holds the training up: what takes long belongs in a thread. What
+    it raises is a warning.
+
+    Example::
+
+        @hookimpl
+        def epoch_ended(epoch, loss):
+            print(f"epoch {epoch}: {loss:.3f}")
+    """
 
 
 @hookspec
 def run_finished(record: dict[str, Any]) -> None:
-    """Called when a run's record has been written, with the record as JSON data."""
+    """Tells that a run's record is on disk, with the record as JSON data; its ``status`` is ``ok`` or ``failed``.
+
+    Called last; never for a run that was killed, or refused without a record. What it raises is a warning.
+
+    Example::
+
+        @hookimpl
+        def run_finished(record):
+            print(record["key"], record["status"])
+    """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+from rethinkdc.contracts.kinds import Compressor
 from rethinkdc.errors import RethinkError
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.definition import MethodDefinition
@@ -13,7 +14,7 @@ from rethinkdc.runs.records import Records
 
 def difference_to_random(record: Record, records: Records, registry: Registry) -> float | None:
     """The main metric minus that of ``random`` under the same condition; None when there is nothing to compare."""
-    random = MethodDefinition.model_validate(registry.definition(registry.build("compressor", "random")))
+    random = MethodDefinition.model_validate(registry.definition(registry.build(Compressor, "random")))
     key = record.definition.with_compressor(random).key
     if key == record.key or not record.results:
         return None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from rethinkdc.compressed import CompressedSet, image_bytes
 from rethinkdc.context.books import by_stage
-from rethinkdc.context.context import Context
+from rethinkdc.context.run import RunContext
 from rethinkdc.runs.cost import Cost
 from rethinkdc.types import LabelCost
 
@@ -18,7 +18,7 @@ _OF_THE_TOOL = ("measuring",)
 
 
 def count_cost(
-    context: Context, compressed: CompressedSet, labels: LabelCost, *, label_seconds: float, training_seconds: float
+    context: RunContext, compressed: CompressedSet, labels: LabelCost, *, label_seconds: float, training_seconds: float
 ) -> Cost:
     """What a run cost.
 
@@ -30,12 +30,12 @@ def count_cost(
         training_seconds: of training and testing the student.
     """
     # A finished set brings what its making took on its card: it was not free because it was made before.
-    seconds = by_stage({**compressed.card.seconds, **context.costs})
+    seconds = by_stage({**compressed.card.seconds, **context.books.seconds})
     seconds["labels"] = seconds.get("labels", 0.0) + label_seconds
     seconds["training"] = seconds.get("training", 0.0) + training_seconds
     return Cost(
         seconds={stage: value for stage, value in seconds.items() if stage not in _OF_THE_TOOL},
-        memory=_peaks(context.memory),
+        memory=_peaks(context.books.memory),
         image_bytes=_measure_images(compressed, context),
         label_bytes=labels.label_bytes,
         teacher_bytes=labels.teacher_bytes,
@@ -53,7 +53,7 @@ def _peaks(memory: Mapping[str, int]) -> dict[str, int]:
     return peaks
 
 
-def _measure_images(compressed: CompressedSet, context: Context) -> dict[str, int | None]:
+def _measure_images(compressed: CompressedSet, context: RunContext) -> dict[str, int | None]:
     if len(compressed) > _MEASURED_IMAGES:
         warnings.warn(f"The bytes of {len(compressed):,} images are not measured.", stacklevel=2)
         return dict.fromkeys(("stored", "lossy", "recipe"))

@@ -13,7 +13,8 @@ from torch import Tensor
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.compressed.preview import check_preview, write_preview
 from rethinkdc.context.books import by_stage
-from rethinkdc.context.context import Context
+from rethinkdc.context.run import RunContext
+from rethinkdc.contracts.kinds import Score
 from rethinkdc.data.backing import Backing
 from rethinkdc.errors import RequestError
 from rethinkdc.reference import parse_reference
@@ -43,7 +44,7 @@ def score(
     runner = make_runner(**machine)
     reference = parse_reference(name)
     runner.registry.check_unambiguous("score", reference)
-    method = runner.registry.build("score", reference)
+    method = runner.registry.build(Score, reference)
     with _surroundings(runner, dataset, protocol, seed, backing) as (context, source):
         scores = context.score(runner.registry.reference(method))
     about = {
@@ -172,7 +173,7 @@ def compressed_by(
 @contextmanager
 def _surroundings(
     runner: Runner, dataset: str | None, protocol: str | None, seed: int | Seeds, backing: Backing
-) -> Iterator[tuple[Context, Callable[[], dict[str, Any]]]]:
+) -> Iterator[tuple[RunContext, Callable[[], dict[str, Any]]]]:
     """A context without a run, and what says where things made in it come from."""
     seeds = seed if isinstance(seed, Seeds) else Seeds.all(seed)
     ground = resolve_ground(
@@ -188,8 +189,8 @@ def _surroundings(
                 "dataset": ground.dataset_name,
                 "fingerprint": splits.train.fingerprint,
                 "seeds": ground.seeds.model_dump(),
-                "notes": context.notes,
-                "seconds": by_stage(context.costs),
+                "notes": context.books.notes,
+                "seconds": context.books.by_stage(),
             }
 
         yield context, source

@@ -75,14 +75,14 @@ def resolve_ground(
     """
     if dataset:
         registry.check_unambiguous("dataset", dataset)
-    chosen = registry.protocol(protocol) if protocol else None
-    source = registry.dataset(dataset or (chosen and chosen.default_dataset) or DEFAULT_DATASET)
+    chosen = registry.protocols.find(protocol) if protocol else None
+    source = registry.build(Dataset, dataset or (chosen and chosen.default_dataset) or DEFAULT_DATASET)
     if labeler and trains and chosen and not chosen.admits(labeler.track):
         raise _wrong_track(chosen, labeler, registry)
     if chosen and source.schema and not chosen.fits(source.schema):
         raise _misfit(chosen, source.name, source.schema)
     fingerprint, schema = source.identify(cache.home)
-    fitting = chosen or registry.default_protocol(source, schema, labeler.track if labeler else "hard")
+    fitting = chosen or registry.protocols.default(source, schema, labeler.track if labeler else "hard")
     if not fitting.fits(schema):
         raise _misfit(fitting, registry.label(source), schema)
     return Ground(
@@ -123,7 +123,7 @@ def take_rows(images: Any, rows: Any) -> Any:
 
 
 def _wrong_track(protocol: Protocol, labeler: Labeler, registry: Registry) -> RequestError:
-    others = registry.protocols().values()
+    others = registry.protocols.all().values()
     alike = [f"--protocol {p.id}" for p in others if p.admits(labeler.track) and p.data == protocol.data]
     return RequestError(
         f"The protocol {protocol.id} takes {protocol.track} labels; the labeler {labeler.name} gives {labeler.track} "

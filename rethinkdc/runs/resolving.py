@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rethinkdc.context.cache import Cache
-from rethinkdc.context.context import SET_SEMANTICS
-from rethinkdc.contracts.kinds import Compressor, Evaluator, Labeler, TeacherSource
+from rethinkdc.context.sets import SET_SEMANTICS
+from rethinkdc.contracts.kinds import Compressor, Evaluator, Labeler, Score, TeacherSource
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import PluginError, RequestError, UnsupportedError
 from rethinkdc.labels.asking import LABEL_SEMANTICS
@@ -88,12 +88,9 @@ def resolve_run(
     """
     for kind, text in _typed(request, finished is None):
         registry.check_unambiguous(kind, text)
-    labeler = registry.build("labeler", request.labeler)
-    evaluator = registry.build("evaluator", request.evaluator)
-    compressor = None if finished else registry.build("compressor", request.compressor)
-    assert isinstance(labeler, Labeler)
-    assert isinstance(evaluator, Evaluator)
-    assert compressor is None or isinstance(compressor, Compressor)
+    labeler = registry.build(Labeler, request.labeler)
+    evaluator = registry.build(Evaluator, request.evaluator)
+    compressor = None if finished else registry.build(Compressor, request.compressor)
     _check_metrics(evaluator)
     original = resolve_ground(
         registry,
@@ -108,7 +105,7 @@ def resolve_run(
     )
     protocol = original.protocol.override(request.overrides)
     for score, values in protocol.proxy.scores.items():
-        registry.build("score", Reference(name=score, values=values))
+        registry.build(Score, Reference(name=score, values=values))
     student = _student(request, registry, protocol)
     model = registry.build("model", student.model)
     if finished:
@@ -225,9 +222,7 @@ def _asked_teachers(method: Method, registry: Registry, protocol: Protocol) -> l
     usual = protocol.teacher.use if protocol.teacher else None
     for reference in (item or usual for item in teachers):
         if reference is not None:
-            source = registry.build("teacher", reference)
-            assert isinstance(source, TeacherSource)
-            source.check(protocol, protocol.data.classes)
+            registry.build(TeacherSource, reference).check(protocol, protocol.data.classes)
     return teachers
 
 

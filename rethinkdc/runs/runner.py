@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,13 +13,16 @@ from typing import Any
 import torch
 
 from rethinkdc.compressed import CompressedSet
+from rethinkdc.compressed.fitting import fit_set
 from rethinkdc.context import ranks
 from rethinkdc.context.cache import Cache
-from rethinkdc.context.context import Context, Silent
+from rethinkdc.context.run import RunContext
+from rethinkdc.context.work import Work
+from rethinkdc.contracts.context import Silent
 from rethinkdc.contracts.evaluation import Evaluation
 from rethinkdc.contracts.kinds import Evaluator
 from rethinkdc.data.splits import Splits
-from rethinkdc.errors import DivergedError, RequestError, RethinkError, UnsupportedError
+from rethinkdc.errors import DivergedError, RethinkError, UnsupportedError
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.counting import count_cost
 from rethinkdc.runs.definition import SetDefinition
@@ -32,10 +33,8 @@ from rethinkdc.runs.record import Record, Status
 from rethinkdc.runs.records import Records, now
 from rethinkdc.runs.request import Request
 from rethinkdc.runs.resolving import Run, check_request, resolve_run
-from rethinkdc.runs.working import Work, clear_recorded, hold_run
+from rethinkdc.runs.working import RunFolder, clear_recorded, hold_run
 from rethinkdc.types import Progress
-
-_NUMBERED = re.compile(r"(?:new|class)?[ _-]?(\d+)")
 
 
 @dataclass
@@ -85,7 +84,7 @@ class Runner:
             self.take_part(request, force=force or seen is not None)
             return self._of_first_rank(run, before, force), True
 
-        def make(context: Context, splits: Splits) -> CompressedSet:
+        def make(context: RunContext, splits: Splits) -> CompressedSet:
             made = self._compressed(run, context, splits)
             if seen:
                 seen(made, run)
@@ -138,10 +137,19 @@ class Runner:
         if not ranks.leads():
             return self._of_first_rank(run, len(self.records.attempts(run.key)), force), True
 
-        def fitted(context: Context, splits: Splits) -> CompressedSet:
+        def fitted(context: RunContext, splits: Splits) -> CompressedSet:
             # What its making used was not left behind because it was made before.
             context.note(**made.card.notes)
-            return _fitted_to(made, splits, run)
+            return fit_set(
+                made,
+                dataset=run.dataset_name,
+                class_names=splits.train.class_names,
+                fingerprint=splits.train.fingerprint,
+                size=run.protocol.store.size,
+                protocol=run.protocol.id,
+                protocol_digest=run.protocol.digest,
+                asked=run.request.protocol,
+            )
 
         return self._recorded(run, force, fitted)
 
@@ -154,83 +162,84 @@ class Runner:
             return self._compressed(run, context, splits), run
 
     @contextmanager
-    def surroundings(self, ground: Ground, splits: Splits) -> Iterator[Context]:
-        """Surroundings of work that is no run: it keeps nothing but artefacts, so its own folder goes with it."""
-        with tempfile.TemporaryDirectory(prefix="rethinkdc-") as folder:
-            context = self.context(ground, splits, Path(folder))
-            with deterministic(self.device, self.threads):
-                yield context
+    def surroundings(self, ground: Ground, splits: Splits) -> Iterator[RunContext]:
+        """Surroundings of work that is no run: it has no folder of its own, only those of its artefacts."""
+        with deterministic(self.device, self.threads):
+            yield self.context(ground, splits, None)
 
-    def context(self, ground: Ground, splits: Splits, folder: Path) -> Context:
+    def context(self, ground: Ground, splits: Splits, folder: Path | None) -> RunContext:
         """What methods are given beside the data.
 
         Args:
             ground: what they work on; a run's ipc and student count too.
             splits: its images.
-            folder: private, for work that is no artefact.
+            folder: the run's working folder; None for work that is no run.
         """
         run = ground if isinstance(ground, Run) else None
-        return Context(
+        return RunContext(
             data=splits.train,
             protocol=ground.protocol,
             seeds=ground.seeds,
             cache=self.cache,
-            build=self.registry.build,
-            define=self.registry.definition,
+            methods=self.registry,
             device=self.device,
             test=splits.test,
             ipc=run.ipc if run else None,
             student=run.student if run else None,
             tuning=ground.tune,
-            folder=folder,
+            work=Work(folder=folder),
             progress=self.progress,
             workers=self.workers,
-            epoch_ended=lambda epoch, loss: self.registry.found.event("epoch_ended")(epoch=epoch, loss=loss),
+            on_epoch=self.registry.trackers.epoch_ended,
         )
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _recorded(self, run: Run, force: bool, make: Callable[[Context, Splits], CompressedSet]) -> tuple[Record, bool]:
+    def _recorded(
+        self, run: Run, force: bool, make: Callable[[RunContext, Splits], CompressedSet]
+    ) -> tuple[Record, bool]:
         if not force and (known := self.records.find(run.key)):
             clear_recorded(self.cache, self.records, run.key)
             return known, True
         self.records.check_writable()
-        with hold_run(self.cache, self.records, run.key) as work:
+        with hold_run(self.cache, self.records, run.key) as folder:
             # Another process may have made it while we waited.
             if not force and (known := self.records.find(run.key)):
                 return known, True
-            return self._carried_out(run, work, make), False
+            return self._carried_out(run, folder, make), False
 
-    def _carried_out(self, run: Run, work: Work, make: Callable[[Context, Splits], CompressedSet]) -> Record:
+    def _carried_out(self, run: Run, folder: RunFolder, make: Callable[[RunContext, Splits], CompressedSet]) -> Record:
         splits = load_splits(run, self.cache)
         check_request(run, splits)
-        self.registry.found.event("run_started")(definition=run.definition.model_dump(mode="json"))
-        context = self.context(run, splits, work.begin())
+        self.registry.trackers.run_started(run.definition.model_dump(mode="json"))
+        context = self.context(run, splits, folder.begin())
         try:
             with deterministic(self.device, self.threads):
                 measured = self._measured(run, context, splits, make)
         except RethinkError as error:
             # Diverged or refused: the same work would end the same way, so nothing is kept for going on.
-            work.clear()
+            folder.clear()
             if isinstance(error, DivergedError):
-                self.records.add(self._record(run, status="failed", reason=str(error), notes=context.notes))
+                failed = self._record(run, status="failed", reason=str(error), notes=context.books.notes)
+                failed = self.records.add(failed)
+                self.registry.trackers.run_finished(failed.model_dump(mode="json"))
             raise
         # What is done stays resumable until its record is written.
         record = self.records.add(measured)
-        work.clear()
-        self.registry.found.event("run_finished")(record=record.model_dump(mode="json"))
+        folder.clear()
+        self.registry.trackers.run_finished(record.model_dump(mode="json"))
         return record
 
     def _measured(
-        self, run: Run, context: Context, splits: Splits, make: Callable[[Context, Splits], CompressedSet]
+        self, run: Run, context: RunContext, splits: Splits, make: Callable[[RunContext, Splits], CompressedSet]
     ) -> Record:
         compressed = make(context, splits)
         # What follows, the first rank does without the others; they have no part in a finished set at all.
-        context.together = False
-        before, fresh = time.perf_counter(), context.costs.get("fresh", 0.0)
+        context = context.alone()
+        before, nested = time.perf_counter(), context.books.nested
         supervision = run.labeler.prepare(compressed, context)
         # What was made now or long ago tells its own seconds.
-        label_seconds = time.perf_counter() - before - (context.costs.get("fresh", 0.0) - fresh)
+        label_seconds = time.perf_counter() - before - (context.books.nested - nested)
         evaluation = run.evaluator.evaluate(compressed, supervision, splits.test, context)
         check_evaluation(evaluation, run.evaluator)
         return self._record(
@@ -247,10 +256,10 @@ class Runner:
             ),
             histogram=compressed.histogram(),
             sources_per_class=compressed.sources_per_class(),
-            notes=context.notes,
+            notes=context.books.notes,
         )
 
-    def _compressed(self, run: Run, context: Context, splits: Splits) -> CompressedSet:
+    def _compressed(self, run: Run, context: RunContext, splits: Splits) -> CompressedSet:
         assert run.compressor is not None
         reference = self.registry.reference(run.compressor)
         return context.compress(reference, splits.train, run.budget(len(splits.train.class_names)))
@@ -300,72 +309,3 @@ def check_evaluation(evaluation: Evaluation, evaluator: Evaluator) -> None:
         )
     if odd := {name: value for name, value in measured.items() if not math.isfinite(value)}:
         raise RethinkError(f"The evaluator {evaluator.name} measured no finite number: {odd}.")
-
-
-def _fitted_to(made: CompressedSet, splits: Splits, run: Run) -> CompressedSet:
-    """Checks a finished set against the dataset and protocol, and puts its classes into the dataset's order by name."""
-    _check_card(made, splits, run)
-    size, names = run.protocol.store.size, splits.train.class_names
-    if made.size is not None and made.size != size:
-        raise RequestError(
-            f"The set holds images of {made.size} px; the protocol {run.protocol.id} stores {size} px. "
-            "Resize them, or choose a --protocol of their size (`rethinkdc list-protocols`)."
-        )
-    if made.class_names != names:
-        place = class_places(made.class_names, names, run.dataset_name)
-        made.targets = place[made.targets]
-        if made.soft_targets is not None:
-            if len(place) != len(names):
-                raise RequestError(
-                    f"The set's soft labels are of {len(place)} classes; {run.dataset_name} has {len(names)}."
-                )
-            made.soft_targets = made.soft_targets[:, torch.argsort(place)]
-        made.class_names = names
-    if int(made.targets.max()) >= len(names):
-        raise RequestError(f"The set has class {int(made.targets.max())}; {run.dataset_name} has {len(names)} classes.")
-    return made
-
-
-def class_places(found: tuple[str, ...], names: tuple[str, ...], dataset: str) -> torch.Tensor:
-    """Where each class of a set stands among the dataset's: by its name, else by the number that its name is.
-
-    Published trees number their classes ``00007``, ``new007`` or ``class_7``; sorted as text, 10 comes before 7.
-
-    Args:
-        found: the set's classes.
-        names: the dataset's.
-        dataset: what to call it in errors.
-
-    Returns:
-        int64, an index into ``names`` for each of ``found``.
-
-    Raises:
-        RequestError: neither names nor numbers fit.
-    """
-    if set(found) == set(names):
-        return torch.tensor([names.index(name) for name in found])
-    numbers = [_NUMBERED.fullmatch(name) for name in found]
-    place = [int(match.group(1)) for match in numbers if match]
-    if len(place) == len(found) == len(set(place)) and max(place, default=0) < len(names):
-        return torch.tensor(place)
-    raise RequestError(
-        f"The set's classes ({', '.join(found[:5])}, ...) are not those of {dataset} ({', '.join(names[:5])}, ...)."
-    )
-
-
-def _check_card(made: CompressedSet, splits: Splits, run: Run) -> None:
-    """Refuses a set made of other data (its rows may be this dataset's test images) or under another protocol."""
-    card = made.card
-    if card.dataset_fingerprint and card.dataset_fingerprint != splits.train.fingerprint:
-        raise RequestError(
-            f"The set was made of other data (fingerprint {card.dataset_fingerprint[:12]}) than the training images of "
-            f"{run.dataset_name} ({splits.train.fingerprint[:12]}). Name its own dataset with --dataset."
-        )
-    if run.request.protocol == card.protocol and card.protocol_digest not in ("", run.protocol.digest):
-        raise RequestError(
-            f"The set was made under a protocol {card.protocol} of digest {card.protocol_digest[:12]}; the one of that "
-            f"name here has {run.protocol.digest[:12]}. Give the protocol's file with --protocol."
-        )
-
-
-__all__ = ["Runner", "check_evaluation"]

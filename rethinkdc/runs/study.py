@@ -171,11 +171,9 @@ def _seeds(block: Block, where: str) -> list[Seeds]:
 
 def _budgeted(compressor: str, registry: Registry, where: str) -> bool:
     try:
-        built = registry.build("compressor", compressor)
+        return registry.build(Compressor, compressor).budgeted
     except RequestError as error:
         raise RequestError(f"{where}: {error}") from error
-    assert isinstance(built, Compressor)
-    return built.budgeted
 
 
 def _dotted(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

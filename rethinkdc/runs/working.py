@@ -20,30 +20,29 @@ _BEGUN = "begun.json"
 """Says for which record the work in a folder is: the records' folder, and how many ok attempts it held before."""
 
 
-class Work:
+class RunFolder:
     """The working folder of one run; only made by whoever holds its lock, see :func:`hold_run`."""
 
     def __init__(self, cache: Cache, records: Records, key: str) -> None:
-        self.folder = run_folder(cache, key)
+        self.path = run_folder(cache, key)
         self._records, self._key = records, key
 
     def begin(self) -> Path:
         """The folder, with what an earlier try left that never came to its record; else empty."""
         if self.is_recorded():
             self.clear()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if not (self.folder / _BEGUN).exists():
-            write_atomic(self.folder / _BEGUN, json.dumps(self._place()).encode())
-        return self.folder
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_atomic(self.path / _BEGUN, json.dumps(self._place()).encode())
+        return self.path
 
     def clear(self) -> None:
         """Removes the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def is_recorded(self) -> bool:
         """Whether the work in the folder came to its record, but was killed before it removed the folder."""
         try:
-            begun = json.loads((self.folder / _BEGUN).read_text())
+            begun = json.loads((self.path / _BEGUN).read_text())
         except (OSError, ValueError):
             return False
         here = self._place()
@@ -61,10 +60,10 @@ def run_folder(cache: Cache, key: str) -> Path:
 
 
 @contextmanager
-def hold_run(cache: Cache, records: Records, key: str) -> Iterator[Work]:
+def hold_run(cache: Cache, records: Records, key: str) -> Iterator[RunFolder]:
     """Holds a run's lock, waiting for whoever does; inside, the run's folder is ours."""
     with lock(_lock_path(cache, key)):
-        yield Work(cache, records, key)
+        yield RunFolder(cache, records, key)
 
 
 def clear_recorded(cache: Cache, records: Records, key: str) -> None:
@@ -72,13 +71,13 @@ def clear_recorded(cache: Cache, records: Records, key: str) -> None:
     if not run_folder(cache, key).exists():
         return
     with try_lock(_lock_path(cache, key)) as held:
-        work = Work(cache, records, key)
-        if held and work.is_recorded():
-            work.clear()
+        folder = RunFolder(cache, records, key)
+        if held and folder.is_recorded():
+            folder.clear()
 
 
 def _lock_path(cache: Cache, key: str) -> Path:
     return cache.home / "locks" / f"runs-{key}.lock"
 
 
-__all__ = ["Work", "clear_recorded", "hold_run", "run_folder"]
+__all__ = ["RunFolder", "clear_recorded", "hold_run", "run_folder"]

@@ -89,7 +89,7 @@ _MAKE = """
 import sys
 from pathlib import Path
 import torch
-from rethinkdc.context.memory import PeakMeter
+from rethinkdc.training.memory import PeakMeter
 from rethinkdc.registry.registry import Registry
 from rethinkdc.testing import context, images
 from rethinkdc.types import Budget
@@ -97,7 +97,7 @@ from rethinkdc.types import Budget
 torch.set_num_threads(1)
 ipc = int(sys.argv[2])
 model = {"name": "resnet-light", "values": {}}
-protocol = Registry().protocol("digits-hard").override(
+protocol = Registry().protocols.find("digits-hard").override(
     {"teacher.recipes.standard.model": model, "store.size": 32, "test.resize": 32, "test.size": 32}
 )
 data = images(classes=10, per_class=10, size=32)

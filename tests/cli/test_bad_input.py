@@ -418,11 +418,11 @@ def test_a_cache_that_cannot_be_written_is_done_without(cli: Callable[..., Any],
 
 
 def _digits_hard() -> str:
-    (plugin,) = [plugin for plugin in _loaded().found.plugins if plugin.entry_point.name == "protocols"]
+    (plugin,) = [plugin for plugin in _loaded().plugins.installed if plugin.entry_point.name == "protocols"]
     return (plugin.protocols[0] / "digits-hard.toml").read_text()
 
 
 def _loaded() -> Registry:
     registry = Registry()
-    registry.protocols()
+    registry.protocols.all()
     return registry

@@ -8,20 +8,22 @@ from typing import Any
 import pytest
 
 from rethinkdc.compressed.set import SYNTHETIC
-from rethinkdc.contracts.kinds import Compressor, Evaluator, Labeler, Score
-from rethinkdc.data.folder import HubFileDataset
+from rethinkdc.contracts.kinds import Compressor, Evaluator, Labeler
+from rethinkdc.data.dataset import Dataset
+from rethinkdc.data.file_datasets import HubFileDataset
 from rethinkdc.errors import DataError, RequestError, UnsupportedError
 from rethinkdc.method import Method
 from rethinkdc.reference import Reference
-from rethinkdc.registry.discovery import ALL_KINDS
-from rethinkdc.registry.registry import Listed, Registry
+from rethinkdc.registry.admission import ALL_KINDS
+from rethinkdc.registry.describing import TRACKER, Listed
+from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.request import Request
 from rethinkdc.runs.resolving import check_request, resolve_run
 from rethinkdc.seeds import Axis
 from rethinkdc.testing import check_method, check_words, context, images
 from rethinkdc.types import Budget
 
-LISTED = Registry().listing()
+LISTED = [row for row in Registry().listing() if row.kind != TRACKER]
 # Of the 80 images that the methods are tried on: 4 classes of 20.
 FILES = Path(__file__).with_name("files")
 ROWS_FILE, SCORES_FILE = (f'"{FILES / name}"' for name in ("rows.csv", "scores.csv"))
@@ -247,7 +249,7 @@ def test_a_teacher_of_a_library_survives_being_printed(text: str) -> None:
 def test_a_dataset_of_the_hub_states_its_layout_and_says_what_to_do_offline(
     kind: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dataset = Registry().dataset(text)
+    dataset = Registry().build(Dataset, text)
     check_words(dataset, Registry())
     assert dataset.schema is not None
     assert None not in dataset.schema.model_dump().values()
@@ -269,7 +271,7 @@ def test_a_dataset_of_the_hub_states_its_layout_and_says_what_to_do_offline(
 def test_the_rows_that_a_canvas_takes_are_those_that_it_shows(text: str, tmp_path: Path) -> None:
     """The core refuses a budget that a class cannot serve by this number: it must be true."""
     here = context(tmp_path, data=images(classes=4, per_class=20))
-    method: Method = here.method("compressor", text)
+    method: Method = here.method(Compressor, text)
     assert isinstance(method, Compressor)
     made = here.compress(text, here.data, Budget(ipc=2 if method.budgeted else 0, classes=4, size=8))
     if not method.rows_per_canvas():
@@ -306,20 +308,3 @@ def test_an_evaluator_declares_metrics_of_different_names(row: Listed) -> None:
     names = [metric.name for metric in row.method.metrics]
     assert names
     assert len(set(names)) == len(names)
-
-
-@pytest.mark.parametrize("row", [row for row in LISTED if row.kind == "score"], ids=lambda row: row.name)
-def test_a_score_reads_what_it_says_that_it_needs(row: Listed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert row.method is not None
-    assert issubclass(row.method, Score)
-    here, read = context(tmp_path), set[str]()
-    for face, artefact in {"trace": "trace", "predictions": "features", "proxy_network": "model"}.items():
-        original = getattr(type(here), face)
-
-        def watched(*given: Any, artefact: str = artefact, original: Any = original, **named: Any) -> Any:
-            read.add(artefact)
-            return original(*given, **named)
-
-        monkeypatch.setattr(type(here), face, watched)
-    here.score(VARIANTS.get(("score", row.name), (row.name,))[0])
-    assert read == ({row.method.needs} if row.method.needs != "none" else set())

@@ -86,14 +86,14 @@ def test_rows_of_digits_can_be_taken() -> None:
     ],
 )
 def test_hub_datasets_state_their_id_and_schema(module: object, name: str, hub_id: str, schema: Schema) -> None:
-    (kind,) = module.register_datasets()  # type: ignore[attr-defined]
+    (kind,) = module.register_methods()  # type: ignore[attr-defined]
     assert issubclass(kind, HubFileDataset)
     assert (kind.kind, kind.name, kind.schema) == ("dataset", name, schema)
     assert kind().repository == hub_id
 
 
 def test_digits_register_themselves_with_the_classes_they_have() -> None:
-    (kind,) = digits.register_datasets()
+    (kind,) = digits.register_methods()
     assert kind.name == "digits"
     assert kind.schema == Schema(classes=10)
     assert schema_of(kind().load()) == Schema(classes=10, train=1437, test=360)

@@ -121,7 +121,9 @@ def short_protocol_writer() -> Callable[[Path, str, int, int, int, int], Path]:
 
 def write_short_protocol(path: Path, base: str, train: int, test: int, proxy_epochs: int, steps: int) -> Path:
     """A protocol file with the values of a shipped one, for fewer images, with a shorter proxy, teacher and student."""
-    content = Registry().protocol(base).model_dump(mode="json", exclude={"overrides", "default", "default_dataset"})
+    content = (
+        Registry().protocols.find(base).model_dump(mode="json", exclude={"overrides", "default", "default_dataset"})
+    )
     content |= {"id": path.stem, "data": {"classes": 10, "train": train, "test": test}}
     content["training"] |= {"steps": steps, "epochs": None}
     content["proxy"]["training"] |= {"epochs": proxy_epochs, "steps": None}

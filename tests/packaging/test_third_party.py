@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import venv
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -241,3 +242,67 @@ def test_the_worked_example_for_contributors_works(stranger: Environment, tmp_pa
             done = stranger.ok(program, *words, cwd=project)
             assert "nearest-mean" in done.stdout
     assert len(commands) == 3
+
+
+OTHER_TOOL = {
+    "rethinkdc/__init__.py": "",
+    "rethinkdc/imagenet_ipc.py": "",
+    "rethinkdc/train_KD.py": "def main():\n    print('the other tool')\n",
+    "rethinkdc/utils.py": "",
+    "rethinkdc/utils_fkd.py": "",
+    "rethinkdc/dc_config/standard_hard_config.yaml": "",
+    "rethinkdc-0.3.2.dist-info/METADATA": "Metadata-Version: 2.1\nName: rethinkdc\nVersion: 0.3.2\n",
+    "rethinkdc-0.3.2.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    "rethinkdc-0.3.2.dist-info/entry_points.txt": "[console_scripts]\nrethinkdc = rethinkdc.train_KD:main\n",
+}
+
+
+@pytest.fixture(scope="session")
+def other_tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel with the file names of the other tool called rethinkdc."""
+    path = tmp_path_factory.mktemp("other") / "rethinkdc-0.3.2-py3-none-any.whl"
+    record = "rethinkdc-0.3.2.dist-info/RECORD"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in OTHER_TOOL.items():
+            archive.writestr(name, content)
+        archive.writestr(record, "".join(f"{name},,\n" for name in (*OTHER_TOOL, record)))
+    return path
+
+
+@pytest.mark.parametrize("order", ["over", "under"])
+def test_the_other_tool_in_the_same_folder_is_refused_until_both_are_removed(
+    order: str, wheel: Path, other_tool: Path, tmp_path: Path
+) -> None:
+    """Without ``--ignore-installed`` pip removes one before it installs the other, and there is nothing to see."""
+    mixed = make_environment(tmp_path / "mixed", wheel)
+    again = [other_tool] if order == "over" else [other_tool, wheel]
+    for path in again:
+        pip("--python", mixed.python, "install", "--no-deps", "--no-index", "--ignore-installed", path)
+    # Installed over this one, the other tool has the command too; the module can still speak.
+    done = mixed.call("python", "-m", "rethinkdc", "list-protocols")
+    assert done.returncode == 2
+    assert "Another tool named rethinkdc" in done.stderr
+    assert "train_KD.py" in done.stderr
+    (command,) = re.findall(r"`python -m pip (uninstall --yes rethinkdc)` twice", done.stderr.replace("\n", " "))
+    for _ in range(2):
+        pip("--python", mixed.python, *command.split())
+    pip("--python", mixed.python, "install", "--no-deps", "--no-index", wheel)
+    assert "digits-hard" in mixed.ok("rethinkdc", "list-protocols").stdout
+
+
+def test_every_project_here_and_in_the_texts_asks_for_this_tool() -> None:
+    """A dependency without a version would be met by the other tool of the package index."""
+    files = [
+        *ROOT.rglob("pyproject.toml"),
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / "tests").rglob("*.py"),
+    ]
+    stated = [
+        requirement
+        for path in files
+        for listed in re.findall(r"dependencies = \[(.*?)\]", path.read_text(encoding="utf-8"), re.DOTALL)
+        for requirement in re.findall(r"[\"'](rethinkdc\b[^\"']*)[\"']", listed)
+    ]
+    assert len(stated) > 3
+    assert set(stated) == {"rethinkdc>=1.0"}

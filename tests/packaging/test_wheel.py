@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from rethinkdc.contracts.hooks import RUN_EVENTS
 from rethinkdc.registry.registry import Registry
 
 if sys.version_info >= (3, 11):
@@ -87,6 +88,8 @@ def test_the_wheel_states_the_projects_version_entry_points_and_python(wheel: Pa
     metadata = email.message_from_bytes(archive.read(f"{folder}/METADATA"))
     assert metadata["Version"] == stated["version"]
     assert metadata["License-Expression"] == "Apache-2.0"
+    systems = {line for line in metadata.get_all("Classifier", []) if line.startswith("Operating System")}
+    assert systems == {"Operating System :: POSIX :: Linux", "Operating System :: MacOS"}
     assert set(metadata["Requires-Python"].split(",")) == {">=3.10", "<3.14"}
     assert set(metadata.get_all("Provides-Extra", [])) == {"test", "dev"}
     points = ConfigParser(delimiters="=")
@@ -113,18 +116,18 @@ def test_every_plugin_module_has_an_entry_point_and_every_entry_point_a_module()
 
 @pytest.mark.parametrize(("name", "module"), sorted(entry_points().items()))
 def test_an_entry_point_registers_a_method_of_its_own_name(name: str, module: str) -> None:
-    """``protocols`` alone registers no method but files."""
+    """Of the others, ``protocols`` registers files and trackers hear run events."""
     loaded = importlib.import_module(module)
-    hooks = [getattr(loaded, hook, None) for hook in ("register_methods", "register_datasets", "register_models")]
-    methods = [method for hook in hooks if hook for method in hook()]
     if name == "protocols":
         assert all(path.exists() for path in loaded.register_protocols())
+    elif ".trackers." in module:
+        assert any(hasattr(loaded, event) for event in RUN_EVENTS)
     else:
-        assert name in {method.name for method in methods}
+        assert name in {method.name for method in loaded.register_methods()}
 
 
 def test_the_installed_entry_points_are_those_of_the_project() -> None:
     """Fails after a change of the entry points until the checkout is installed again."""
-    own = [plugin for plugin in Registry().found.plugins if plugin.provider.distribution == "rethinkdc"]
+    own = [plugin for plugin in Registry().plugins.installed if plugin.provider.distribution == "rethinkdc"]
     assert {plugin.entry_point.name: plugin.entry_point.value for plugin in own} == entry_points()
     assert {plugin.provider.version for plugin in own} == {project()["project"]["version"]}

@@ -49,5 +49,5 @@ def test_without_a_milestone_it_is_sre2l_and_without_crops_it_is_refused() -> No
 
 
 def test_it_crops_on_every_dataset() -> None:
-    protocol: Protocol = Registry().protocol("cifar10-soft")
-    assert CDA().settings(protocol)["crop"].value is True
+    protocol: Protocol = Registry().protocols.find("cifar10-soft")
+    assert CDA().settings(protocol, None)["crop"].value is True

@@ -95,7 +95,7 @@ def test_repeats_average_the_scores_of_independent_runs(record: Callable[..., Tr
 
 
 def short_protocol() -> Protocol:
-    return shortened(Registry().protocol("digits-hard"))
+    return shortened(Registry().protocols.find("digits-hard"))
 
 
 def test_repeats_train_other_proxies_and_keep_them_apart(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def pin(*, replace: bool) -> list[str]:
     """Writes the file and returns what differs from it without being replaced."""
     pinned: dict[str, dict[str, str]] = json.loads(FILE.read_text()) if FILE.exists() else {}
     refused = []
-    for name, protocol in Registry().protocols().items():
+    for name, protocol in Registry().protocols.all().items():
         versions = pinned.setdefault(name, {})
         version = str(protocol.version)
         if versions.get(version, protocol.digest) != protocol.digest and not replace:

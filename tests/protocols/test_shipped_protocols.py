@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
+from rethinkdc.contracts import Evaluator, Labeler
+from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.evaluation import Evaluation
 from rethinkdc.contracts.kinds import TeacherSource
+from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.models import Model
 from rethinkdc.protocol.protocol import Protocol
@@ -65,7 +67,7 @@ def test_the_folder_ships_the_protocols_that_it_should() -> None:
         "cifar100-dc-hard",
         "tiny-imagenet-dc-hard",
     }
-    assert names == set(Registry().protocols())
+    assert names == set(Registry().protocols.all())
 
 
 @each_protocol
@@ -108,7 +110,7 @@ def test_a_protocol_ships_a_weak_a_standard_and_a_strong_teacher(protocol: Proto
 @pytest.mark.parametrize("protocol", [p for p in PROTOCOLS if p.soft], ids=lambda protocol: protocol.id)
 def test_a_soft_protocol_is_its_hard_one_with_soft_labels_and_a_mix(protocol: Protocol) -> None:
     assert protocol.soft is not None
-    hard = Registry().protocol(protocol.id.replace("soft", "hard"))
+    hard = Registry().protocols.find(protocol.id.replace("soft", "hard"))
     own = {"id", "summary", "sources", "track", "soft", "training", "reference"}
     assert protocol.model_dump(exclude=own) == hard.model_dump(exclude=own)
     if protocol.reference and hard.reference:
@@ -126,7 +128,7 @@ def test_a_protocol_names_a_file_models_and_a_dataset_that_exist(protocol: Proto
     for reference in (protocol.student.model, protocol.proxy.model, *protocol.transfer_students):
         assert isinstance(registry.build("model", reference), Model)
     assert protocol.default_dataset is not None
-    schema = registry.dataset(protocol.default_dataset).schema
+    schema = registry.build(Dataset, protocol.default_dataset).schema
     assert schema is not None
     assert protocol.fits(schema)
 
@@ -147,8 +149,8 @@ def random_images(protocol: Protocol, rows: int, seed: int) -> DecodedImages:
 
 def evaluated(surroundings: Context, made: CompressedSet, test: DecodedImages) -> Evaluation:
     labeler = "soft" if surroundings.protocol.soft else "hard"
-    supervision = surroundings.method("labeler", labeler).prepare(made, surroundings)
-    found = surroundings.method("evaluator", "standard").evaluate(made, supervision, test, surroundings)
+    supervision = surroundings.method(Labeler, labeler).prepare(made, surroundings)
+    found = surroundings.method(Evaluator, "standard").evaluate(made, supervision, test, surroundings)
     assert isinstance(found, Evaluation)
     return found
 

@@ -18,7 +18,7 @@ def test_a_study_names_methods_and_a_protocol_that_exist(name: str) -> None:
     assert study.title
     for block in study.blocks():
         assert block.protocol
-        protocol = registry.protocol(block.protocol)
+        protocol = registry.protocols.find(block.protocol)
         assert protocol.id == block.protocol
         for compressor in block.compressors or ():
             assert isinstance(registry.build("compressor", compressor), Compressor)

@@ -58,9 +58,9 @@ def test_two_entry_points_may_name_one_module() -> None:
 def test_a_third_partys_protocol_stands_beside_the_shipped_ones(folder: Path) -> None:
     (folder / "experiments" / "own.toml").write_text(protocol("foreign-hard"))
     found = registry(foreign="foreign_protocols")
-    shipped = set(registry().protocols())
-    assert set(found.protocols()) == shipped | {"foreign-hard"}
-    assert found.protocol("foreign-hard").digest == protocol_digest(found, "digits-hard", renamed="foreign-hard")
+    shipped = set(registry().protocols.all())
+    assert set(found.protocols.all()) == shipped | {"foreign-hard"}
+    assert found.protocols.find("foreign-hard").digest == protocol_digest(found, "digits-hard", renamed="foreign-hard")
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_a_third_partys_bad_protocol_is_left_out_with_a_warning(text: str | None
     (folder / "experiments" / "bad.toml").write_text(protocol("digits-hard") if text is None else text)
     (folder / "experiments" / "good.toml").write_text(protocol("foreign-hard"))
     with pytest.warns(UserWarning, match=said):
-        found = registry(foreign="foreign_protocols").protocols()
+        found = registry(foreign="foreign_protocols").protocols.all()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        own = registry().protocols()
+        own = registry().protocols.all()
     assert set(found) == set(own) | {"foreign-hard"}
     assert found["digits-hard"] == own["digits-hard"]
 
 
 def protocol_digest(found: Registry, identity: str, *, renamed: str) -> str:
     """The digest that a protocol would have under another id."""
-    return found.protocol(identity).model_copy(update={"id": renamed}).digest
+    return found.protocols.find(identity).model_copy(update={"id": renamed}).digest

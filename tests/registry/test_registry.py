@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from rethinkdc.contracts.hooks import GROUP
-from rethinkdc.data.folder import FolderDataset, HubDataset
+from rethinkdc.data.dataset import Dataset
+from rethinkdc.data.file_datasets import FolderDataset, HubDataset
 from rethinkdc.data.splits import Schema
 from rethinkdc.errors import PluginError, RequestError
 from rethinkdc.reference import Reference, parse_reference
@@ -88,7 +89,7 @@ class Mine(Model):
         return nn.Linear(3 * size * size, classes)
 
 @hookimpl
-def register_models():
+def register_methods():
     return [Mine]
 """
 
@@ -206,22 +207,22 @@ def test_an_unknown_name_or_value_is_named_with_what_is_known(
 
 def test_an_unknown_protocol_is_named_with_the_nearest(registry: Registry, tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="Did you mean 'digits-hard'"):
-        registry.protocol("digit-hard")
+        registry.protocols.find("digit-hard")
     with pytest.raises(RequestError, match="Cannot read the protocol file"):
-        registry.protocol(str(tmp_path / "none.toml"))
+        registry.protocols.find(str(tmp_path / "none.toml"))
 
 
 def test_the_default_protocol_is_the_one_of_the_layout_and_track(registry: Registry) -> None:
-    folder, digits = FolderDataset(path="anywhere"), registry.dataset("digits")
-    assert registry.default_protocol(digits, Schema(classes=10, train=1437, test=360), "hard").id == "digits-hard"
+    folder, digits = FolderDataset(path="anywhere"), registry.build(Dataset, "digits")
+    assert registry.protocols.default(digits, Schema(classes=10, train=1437, test=360), "hard").id == "digits-hard"
     cifar10, cifar100 = (Schema(classes=classes, train=50_000, test=10_000) for classes in (10, 100))
-    assert registry.default_protocol(folder, cifar10, "hard").id == "cifar10-small-hard"
-    assert registry.default_protocol(folder, cifar100, "hard").id == "cifar100-hard"
+    assert registry.protocols.default(folder, cifar10, "hard").id == "cifar10-small-hard"
+    assert registry.protocols.default(folder, cifar100, "hard").id == "cifar100-hard"
     with pytest.raises(RequestError, match="digits-hard"):
         # Ten classes of photographs are no digits: the candidates are named, none is taken.
-        registry.default_protocol(folder, Schema(classes=10, train=9469, test=3925), "hard")
+        registry.protocols.default(folder, Schema(classes=10, train=9469, test=3925), "hard")
     with pytest.raises(RequestError, match="No default protocol for 7 classes"):
-        registry.default_protocol(folder, Schema(classes=7, train=10, test=10), "hard")
+        registry.protocols.default(folder, Schema(classes=7, train=10, test=10), "hard")
 
 
 # -- datasets ----------------------------------------------------------------------------------------------------------
@@ -235,19 +236,19 @@ def test_a_registered_dataset_comes_before_a_folder_of_its_name_and_a_folder_bef
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(tmp_path)
-    assert registry.dataset("digits").name == "digits"
-    assert registry.dataset("owner/photos") == FolderDataset(path="owner/photos")
-    assert registry.dataset("rethinkdc/digits") == FolderDataset(path="rethinkdc/digits")
-    assert registry.dataset(str(tmp_path / "digits")) == FolderDataset(path=str(tmp_path / "digits"))
+    assert registry.build(Dataset, "digits").name == "digits"
+    assert registry.build(Dataset, "owner/photos") == FolderDataset(path="owner/photos")
+    assert registry.build(Dataset, "rethinkdc/digits") == FolderDataset(path="rethinkdc/digits")
+    assert registry.build(Dataset, str(tmp_path / "digits")) == FolderDataset(path=str(tmp_path / "digits"))
     monkeypatch.chdir(elsewhere)
-    assert registry.dataset("owner/photos") == HubDataset(repo="owner/photos")
-    assert registry.dataset("rethinkdc/digits").name == "digits"
+    assert registry.build(Dataset, "owner/photos") == HubDataset(repo="owner/photos")
+    assert registry.build(Dataset, "rethinkdc/digits").name == "digits"
 
 
 def test_a_path_with_the_grammars_characters_is_a_path(registry: Registry, tmp_path: Path) -> None:
     folder = tmp_path / "a=b,c:d [e]"
     folder.mkdir()
-    assert registry.dataset(str(folder)) == FolderDataset(path=str(folder))
+    assert registry.build(Dataset, str(folder)) == FolderDataset(path=str(folder))
 
 
 # -- third parties -----------------------------------------------------------------------------------------------------
@@ -341,7 +342,7 @@ def test_a_broken_plugin_is_listed_with_the_reason_and_breaks_nothing_else(
 def test_a_name_that_is_asked_for_loads_one_plugin_only(registry: Registry) -> None:
     fresh = Registry()
     fresh.build("compressor", "random")
-    assert {plugin.entry_point.name for plugin in fresh.found.plugins if plugin.loaded} == {"random"}
+    assert {plugin.entry_point.name for plugin in fresh.plugins.installed if plugin.loaded} == {"random"}
 
 
 def test_a_parameter_keeps_its_value_through_a_nested_reference(registry: Registry) -> None:
@@ -356,7 +357,7 @@ def test_a_parameter_keeps_its_value_through_a_nested_reference(registry: Regist
 @pytest.mark.filterwarnings("ignore:The plugin name")
 def test_a_clash_on_a_name_that_only_protocols_use_breaks_nothing(install: Install) -> None:
     found = install(rival=("convnet", MODEL))
-    protocol = found.protocol("digits-hard")
+    protocol = found.protocols.find("digits-hard")
     assert found.label(found.build("model", protocol.student.model)).startswith("rethinkdc/convnet")
     with pytest.raises(PluginError, match="'convnet' is claimed by"):
         found.check_unambiguous("model", "convnet:depth=1")
@@ -365,10 +366,10 @@ def test_a_clash_on_a_name_that_only_protocols_use_breaks_nothing(install: Insta
 def test_only_activated_plugins_hear_run_events(install: Install) -> None:
     registry = install(rival=("listener", LISTENER))
     registry.listing()
-    registry.found.event("run_started")(definition={})
-    registry.found.activate("listener")
-    with pytest.raises(ZeroDivisionError):
-        registry.found.event("run_started")(definition={})
+    registry.trackers.run_started({})
+    registry.trackers.add("listener")
+    with pytest.warns(UserWarning, match="division by zero"):
+        registry.trackers.run_started({})
 
 
 def test_a_file_defines_a_method_by_what_it_says_and_not_by_where_it_lies(registry: Registry, tmp_path: Path) -> None:

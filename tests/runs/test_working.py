@@ -170,7 +170,7 @@ def test_what_is_left_of_a_recorded_run_goes_unless_somebody_holds_the_run(tmp_p
     machine: dict[str, Any] = {"records": tmp_path / "records", "cache_dir": tmp_path / "cache", "device": "cpu"}
     cache, records = Cache(tmp_path / "cache"), Records(tmp_path / "records")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rethinkdc.runs.working.Work.clear", lambda _: None)
+        patch.setattr("rethinkdc.runs.working.RunFolder.clear", lambda _: None)
         record = rdc.run("random", overrides={"training.steps": 3}, **machine)
     (folder,) = (tmp_path / "cache" / "work").glob("runs-*")
     with hold_run(cache, records, record.key):
@@ -183,7 +183,7 @@ def test_what_is_left_of_a_recorded_run_goes_unless_somebody_holds_the_run(tmp_p
 def test_a_forced_run_does_not_go_on_from_a_recorded_one(tmp_path: Path, resumed: list[object]) -> None:
     machine: dict[str, Any] = {"records": tmp_path / "records", "cache_dir": tmp_path / "cache", "device": "cpu"}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rethinkdc.runs.working.Work.clear", lambda _: None)
+        patch.setattr("rethinkdc.runs.working.RunFolder.clear", lambda _: None)
         rdc.run("random", overrides={"training.steps": 3}, **machine)
     rdc.run("random", overrides={"training.steps": 3}, force=True, **machine)
     assert resumed == []

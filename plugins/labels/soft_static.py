@@ -1,0 +1,85 @@
+"""One soft label for each image: the static track."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from safetensors.torch import save_file
+from torch import Tensor
+
+from rethinkdc.contracts import (
+    CompressedSet,
+    Context,
+    Method,
+    RequestError,
+    Supervision,
+    Track,
+    UnsupportedError,
+    hookimpl,
+)
+from rethinkdc.labels import LABEL_SEMANTICS, StaticTargets, Tempered, load_tensors, mix_op
+
+_FILE = "labels.safetensors"
+_BATCH = 256
+_ON_DEVICE = 256 << 20
+
+
+class SoftStatic(Tempered):
+    """One soft label for each image, whatever its view: what the teacher says of it whole, or what was learned."""
+
+    name: ClassVar[str] = "soft-static"
+    track: ClassVar[Track] = "static"
+
+    source: Literal["predicted", "learned"] = Field(
+        default="predicted",
+        description="The teachers' logits of the stored image, or those that the set brings (learned).",
+    )
+
+    def prepare(self, compressed: CompressedSet, context: Context) -> Supervision:
+        soft = self.softness(context)
+        labels, size = self._learned(compressed) if self.source == "learned" else self._predicted(compressed, context)
+        # A small table lies where the batches are: looking up rows elsewhere would make a GPU wait at every step.
+        if labels.numel() * labels.element_size() <= _ON_DEVICE:
+            labels = labels.to(context.device)
+        return StaticTargets(labels, soft.temperature, t_squared=soft.t_squared, mix=mix_op(self.mix), label_bytes=size)
+
+    def _learned(self, compressed: CompressedSet) -> tuple[Tensor, int]:
+        labels = compressed.soft_targets
+        if labels is None:
+            raise UnsupportedError(
+                f"The set of {compressed.card.method or 'this run'} brings no learned soft labels. "
+                "Use soft-static without source=learned: a teacher then predicts them."
+            )
+        return labels, labels.numel() * labels.element_size()
+
+    def _predicted(self, compressed: CompressedSet, context: Context) -> tuple[Tensor, int]:
+        ensemble, store = self.ensemble(context), context.protocol.store
+        key = {
+            "semantics": LABEL_SEMANTICS,
+            "set": compressed.fingerprint,
+            "store": store.model_dump(mode="json"),
+            "teachers": [ensemble.digests, self.averaging],
+        }
+
+        def build(_: Context, out: Path) -> None:
+            parts = [
+                ensemble.logits(compressed.canvases(rows, store.size, store.fit, store.interpolation)).half().cpu()
+                for rows in torch.arange(len(compressed)).split(_BATCH)
+            ]
+            logits = torch.cat(parts)
+            if not bool(torch.isfinite(logits).all()):
+                row = int((~torch.isfinite(logits)).any(dim=1).nonzero()[0, 0])
+                raise RequestError(f"A teacher gives image {row} of the set a logit that float16 cannot hold.")
+            save_file({"logits": logits}, out / _FILE)
+
+        file = context.artefact("static-labels", key, "labels", build, files=[_FILE]) / _FILE
+        return load_tensors(file)["logits"], file.stat().st_size
+
+
+@hookimpl
+def register_methods() -> list[type[Method]]:
+    """Returns the labeler ``soft-static``."""
+    return [SoftStatic]

@@ -1,0 +1,1 @@
+"""Built-in trackers: they follow runs through their events."""

@@ -1,0 +1,283 @@
+"""The published form of a compressed set: a folder that ``datasets.load_dataset`` reads, with a card beside it."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from rethinkdc.compressed.canvases import grid_boxes
+from rethinkdc.compressed.card import Card
+from rethinkdc.compressed.set import SYNTHETIC, CompressedSet
+from rethinkdc.data.backing import choose_backing
+from rethinkdc.data.encoded import EncodedImages
+from rethinkdc.data.hub import quiet_unless_watched, read_split
+from rethinkdc.data.labelled import Labelled
+from rethinkdc.errors import DamagedError, DataError, RequestError
+from rethinkdc.storage import MANIFEST, commit_folder, verify_folder
+from rethinkdc.types import Fit, Interpolation, ViewRule
+
+CARD = "card.json"
+JPEG_QUALITY = 75
+_ROWS = 512
+_THREADS = 4
+
+
+def export_folder(
+    compressed: CompressedSet,
+    folder: Path,
+    *,
+    size: int,
+    fit: Fit = "squash",
+    interpolation: Interpolation = "bilinear",
+) -> None:
+    """Writes Parquet with lossless PNG images of ``size`` px (columns ``image``, ``class_id``) and ``card.json``.
+
+    Weights, learned labels and the sources of each cell are further columns, where the set has them; a learned student
+    rate stands in ``card.json``. The folder appears whole or not at all.
+
+    Raises:
+        RequestError: the folder exists already, or cannot be written.
+    """
+    if folder.exists():
+        raise RequestError(f"{folder} exists already. Choose another --out folder, or remove it first.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    except OSError as error:
+        raise RequestError(f"Cannot write {folder}: {error.strerror}. Choose another --out folder.") from error
+    try:
+        temporary.chmod(0o755)
+        (temporary / "data").mkdir()
+        _write_parquet(compressed, temporary / "data" / "train-00000-of-00001.parquet", size, fit, interpolation)
+        about: dict[str, Any] = {
+            "class_names": compressed.class_names,
+            "size": size,
+            "cell_boxes": compressed.cell_boxes.tolist() if compressed.cells > 1 else None,
+            "view_rule": compressed.view_rule.model_dump(mode="json"),
+            "card": compressed.card.model_dump(mode="json"),
+        }
+        if compressed.student_lr is not None:
+            about["student_lr"] = compressed.student_lr
+        (temporary / CARD).write_text(json.dumps(about, indent=1))
+        commit_folder(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def import_folder(folder: Path, cache_folder: Path | None = None) -> CompressedSet:
+    """Reads a folder written by :func:`export_folder`, or any Parquet folder with the columns ``image``, ``class_id``.
+
+    Raises:
+        DataError: no such folder, no train split, images that are not square or differ in size.
+    """
+    if not folder.is_dir():
+        raise DataError(
+            f"There is no compressed set at {folder}. "
+            f"Make one with `rethinkdc compress --compressor NAME --out {folder}`."
+        )
+    split = _load_train(str(folder), cache_folder and cache_folder / "datasets", "")
+    about, card = _read_card(folder)
+    return _set_of_columns(split, str(folder), cache_folder, about, card)
+
+
+def import_hub(repo: str, cache_folder: Path | None = None) -> CompressedSet:
+    """Reads a set of the Hugging Face hub with the columns ``image``, ``class_id``, from a local copy if there is one.
+
+    Raises:
+        DataError: no such dataset, no network to download it, or as :func:`import_folder`.
+    """
+    remedy = (
+        f"There is no file or folder {repo} here either. Check the name, or download the set where there is a network: "
+        f"`hf download {repo} --repo-type dataset --local-dir FOLDER`, then evaluate FOLDER."
+    )
+    return _set_of_columns(_load_train(repo, None, remedy), repo, cache_folder, {}, Card())
+
+
+def set_of_images(
+    files: Labelled,
+    cache_folder: Path | None = None,
+    *,
+    sources: Tensor | None = None,
+    cell_boxes: Tensor | None = None,
+    **values: Any,
+) -> CompressedSet:
+    """Makes a set of image files.
+
+    Args:
+        files: the files and their classes.
+        cache_folder: where decoded images are kept.
+        sources: int64 [M, cells]; None = synthetic.
+        cell_boxes: int32 [cells, 4]; None = one cell, the whole image.
+        **values: further ones of :class:`CompressedSet`.
+
+    Raises:
+        DataError: there are none, they are not square, or they differ in size.
+    """
+    if not len(files.blobs):
+        raise DataError(f"There are no images in {files.label}.")
+    images = EncodedImages(files.blobs, files.targets, files.class_names)
+    size = _check_squares(images)
+    boxes = grid_boxes(size, 1) if cell_boxes is None else cell_boxes
+    return CompressedSet(
+        choose_backing(images, cache_folder),
+        images.targets,
+        images.class_names,
+        sources=torch.full((len(images), len(boxes)), SYNTHETIC) if sources is None else sources,
+        cell_boxes=boxes,
+        size=size,
+        **values,
+    )
+
+
+def _load_train(name: str, arrow_folder: Path | None, remedy: str) -> Any:
+    import datasets
+
+    try:
+        with quiet_unless_watched():
+            loaded = datasets.load_dataset(name, cache_dir=str(arrow_folder) if arrow_folder else None)
+    except Exception as error:  # the libraries below raise their own, unrelated types
+        raise DataError(
+            f"Cannot read a compressed set from {name}: {type(error).__name__}: {error} {remedy}".rstrip()
+        ) from error
+    if "train" not in loaded:
+        raise DataError(f"{name} has no train split; found {', '.join(loaded)}.")
+    return loaded["train"]
+
+
+def _set_of_columns(
+    split: Any, where: str, cache_folder: Path | None, about: Mapping[str, Any], card: Card
+) -> CompressedSet:
+    files = read_split(split, where)
+    if names := about.get("class_names"):
+        files = replace(files, class_names=tuple(names))
+    columns = {name: _read_column(split, name) for name in ("sources", "source_boxes", "weight", "soft_target")}
+    boxes, count = about.get("cell_boxes"), len(files.blobs)
+    cells = len(boxes) if boxes else 1
+    sources, shown = columns["sources"], columns["source_boxes"]
+    return set_of_images(
+        files,
+        cache_folder,
+        sources=None if sources is None else sources.view(count, cells),
+        source_boxes=None if shown is None else shown.view(count, cells, 4).to(torch.int32),
+        cell_boxes=torch.tensor(boxes, dtype=torch.int32) if boxes else None,
+        weights=columns["weight"],
+        soft_targets=columns["soft_target"],
+        student_lr=about.get("student_lr"),
+        view_rule=ViewRule.model_validate(about.get("view_rule", {})),
+        card=card,
+    )
+
+
+def _read_card(folder: Path) -> tuple[dict[str, Any], Card]:
+    """The content of ``card.json`` and the card in it; both empty for sets made elsewhere."""
+    if not (folder / CARD).exists():
+        return {}, Card()
+    try:
+        if (folder / MANIFEST).exists():
+            verify_folder(folder)
+        about: dict[str, Any] = json.loads((folder / CARD).read_text())
+        ViewRule.model_validate(about.get("view_rule", {}))
+        return about, Card.model_validate(about.get("card", {}))
+    except (DamagedError, ValueError) as error:
+        raise DataError(f"The set at {folder} is damaged or not readable here: {error}") from error
+
+
+def _check_squares(images: EncodedImages) -> int:
+    """Reads the side that all images have from their headers.
+
+    Raises:
+        DataError: one is not square or has another size; names it.
+    """
+    side = 0
+    for row in range(len(images)):
+        source = images.blobs.read(row)
+        try:
+            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as header:
+                width, height = header.size
+        except OSError as error:
+            raise DataError(f"Cannot read the image at {images.blobs.where(row)}: {error}") from error
+        side = side or width
+        if (width, height) != (side, side):
+            raise DataError(
+                f"The canvases of a set are squares of one size, but {images.blobs.where(row)} is {width} x {height} "
+                f"px and the first is {side} px wide."
+            )
+    return side
+
+
+def image_bytes(
+    compressed: CompressedSet, size: int, fit: Fit = "squash", interpolation: Interpolation = "bilinear"
+) -> dict[str, int | None]:
+    """Bytes of the images as lossless PNG, as JPEG of quality 75, and as a recipe of rows and boxes.
+
+    The recipe exists where every cell shows a training image: 8 bytes for the row and 16 for the box of each cell.
+    """
+    stored = lossy = 0
+    for rows in torch.arange(len(compressed)).split(_ROWS):
+        canvases = compressed.canvases(rows, size, fit, interpolation)
+        stored += sum(map(len, _encode(canvases, "PNG")))
+        lossy += sum(map(len, _encode(canvases, "JPEG", quality=JPEG_QUALITY)))
+    real = bool((compressed.sources >= 0).all())
+    return {"stored": stored, "lossy": lossy, "recipe": compressed.sources.numel() * 24 if real else None}
+
+
+def _write_parquet(compressed: CompressedSet, path: Path, size: int, fit: Fit, interpolation: Interpolation) -> None:
+    import datasets
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    extra: dict[str, tuple[Tensor, Any]] = {
+        "sources": (compressed.sources, datasets.Sequence(datasets.Value("int64"))),
+    }
+    if compressed.source_boxes is not None:
+        extra["source_boxes"] = (compressed.source_boxes.flatten(1), datasets.Sequence(datasets.Value("int32")))
+    if compressed.weights is not None:
+        extra["weight"] = (compressed.weights, datasets.Value("float32"))
+    if compressed.soft_targets is not None:
+        extra["soft_target"] = (compressed.soft_targets, datasets.Sequence(datasets.Value("float16")))
+    features = datasets.Features(
+        {
+            "image": datasets.Image(),
+            "class_id": datasets.ClassLabel(names=list(compressed.class_names)),
+            **{name: feature for name, (_, feature) in extra.items()},
+        }
+    )
+    schema = features.arrow_schema
+    with pq.ParquetWriter(path, schema) as writer:
+        for rows in torch.arange(len(compressed)).split(_ROWS):
+            canvases = compressed.canvases(rows, size, fit, interpolation)
+            columns: dict[str, Any] = {
+                "image": [{"bytes": content, "path": None} for content in _encode(canvases, "PNG")],
+                "class_id": compressed.targets[rows].tolist(),
+            }
+            columns |= {name: list(tensor[rows].numpy()) for name, (tensor, _) in extra.items()}
+            writer.write_table(pa.Table.from_pydict(columns, schema=schema))
+
+
+def _encode(canvases: Tensor, codec: str, **options: Any) -> list[bytes]:
+    def encode(image: Tensor) -> bytes:
+        buffer = io.BytesIO()
+        Image.fromarray(image.numpy()).save(buffer, codec, **options)
+        return buffer.getvalue()
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(encode, canvases.permute(0, 2, 3, 1).contiguous()))
+
+
+def _read_column(split: Any, name: str) -> Tensor | None:
+    """A further column as a tensor, or None when the set has none."""
+    if name not in split.column_names:
+        return None
+    # Of this column alone: a row of the whole split would decode its image.
+    return torch.as_tensor(split.select_columns([name]).with_format("numpy")[:][name])

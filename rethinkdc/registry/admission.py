@@ -1,0 +1,50 @@
+"""What a registered class must hold before anyone may ask for it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args, get_origin
+
+from rethinkdc.contracts.kinds import KINDS
+from rethinkdc.data.dataset import Dataset
+from rethinkdc.errors import PluginError
+from rethinkdc.method import Method
+from rethinkdc.models.model import Model
+from rethinkdc.reference import print_value
+
+ALL_KINDS: dict[str, type[Method]] = {**KINDS, "dataset": Dataset, "model": Model}
+
+
+def check_class(method: Any) -> None:
+    """Refuses a registered object that the framework could not use.
+
+    Raises:
+        PluginError: says what the contract asks for.
+    """
+    if not (isinstance(method, type) and issubclass(method, Method)):
+        raise PluginError(f"{method!r} is not a subclass of rethinkdc's Method.")
+    base = ALL_KINDS.get(getattr(method, "kind", ""))
+    if base is None or not issubclass(method, base):
+        raise PluginError(
+            f"{method.__name__} must subclass one of {', '.join(c.__name__ for c in ALL_KINDS.values())}."
+        )
+    name = getattr(method, "name", None)
+    # Printed without quotes, so that references read it back; the slash belongs to distribution/name.
+    if not isinstance(name, str) or print_value(name) != name or "/" in name:
+        raise PluginError(f"{method.__name__}.name must be a plain name such as 'herding'.")
+    for key, info in method.model_fields.items():
+        words = {"true", "false", "none"} & _literals(info.annotation)
+        if words:
+            raise PluginError(
+                f"{method.__name__}.{key} has the text {words.pop()!r} as a choice, which reads as a word of the "
+                "grammar; use None or bool."
+            )
+    bare = [key for key, info in method.model_fields.items() if not info.description]
+    if bare:
+        raise PluginError(f"{method.__name__}: the fields {', '.join(bare)} have no description.")
+
+
+def _literals(annotation: Any) -> set[str]:
+    """The texts among the choices of a ``Literal``, also inside a union."""
+    if get_origin(annotation) is Literal:
+        return {choice for choice in get_args(annotation) if isinstance(choice, str)}
+    return set().union(*(_literals(inner) for inner in get_args(annotation)))
