@@ -282,7 +282,7 @@ def sweep(
     name = "the study" if isinstance(study, Study) else study
     chosen = chosen.replaced(dataset=dataset, protocol=protocol, seeds=seeds)
     standings = standings_of(runs_of(chosen, name, runner.registry, runner.cache, backing), runner.records)
-    found = {standing.run.key: standing.found for standing in standings}
+    found = {standing.run.key: standing.record for standing in standings}
     remaining = [standing for standing in standings if standing.remains(retry_unsupported=retry_unsupported)]
 
     def keep(standing: Standing, ended: Ended) -> None:
@@ -295,7 +295,7 @@ def sweep(
 def leaderboard(
     records: str | Path | None = None,
     *,
-    metric: str = "top1",
+    metric: str | None = None,
     ipc: int | None = None,
     protocol: str | None = None,
     dataset: str | None = None,
@@ -304,7 +304,7 @@ def leaderboard(
 
     Args:
         records: folder of records; None = ``RETHINKDC_RECORDS`` or ``./records``.
-        metric: what ranks.
+        metric: what ranks; None = the main metric of each evaluator.
         ipc: only boards of this number of images per class.
         protocol: only boards of this protocol: its id, or the beginning of its digest.
         dataset: only boards of this dataset: its label, or the beginning of its fingerprint.

@@ -24,8 +24,11 @@ def leaderboard(
     form: Annotated[
         Format, typer.Option("--format", "-f", help="Tables for people; csv and json hold all numbers, as fractions.")
     ] = Format.rich,
-    metric: Annotated[str, typer.Option("--metric", "-m", help="What ranks: top1, top5, loss.")] = "top1",
-    ipc: Annotated[Optional[int], typer.Option("--ipc", min=1, help="Only boards of this ipc.")] = None,  # noqa: UP045 - typer reads annotations on Python 3.10 too
+    metric: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads annotations on Python 3.10 too
+        typer.Option("--metric", "-m", help="What ranks, such as top5 or loss; without it each evaluator's main one."),
+    ] = None,
+    ipc: Annotated[Optional[int], typer.Option("--ipc", min=1, help="Only boards of this ipc.")] = None,  # noqa: UP045
     protocol: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--protocol", "-p", help="Only boards of this protocol: id, or beginning of a digest."),

@@ -68,7 +68,7 @@ def sweep(
         rows = [(standing, standing in remaining) for standing in standings]
         sweep_tables.print_plan(rows, chosen.title or study, as_json=as_json)
         return
-    found: dict[str, Any] = {standing.run.key: standing.found for standing in standings}
+    found: dict[str, Any] = {standing.run.key: standing.record for standing in standings}
     # With --json stdout is the records' alone.
     typer.echo(sweep_tables.counted(standings, remaining), err=as_json)
     done = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,10 +18,11 @@ from rethinkdc.contracts.kinds import Score
 from rethinkdc.data.backing import Backing
 from rethinkdc.errors import RequestError
 from rethinkdc.reference import parse_reference
+from rethinkdc.runs.ground import load_splits, resolve_ground
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.request import Request
-from rethinkdc.runs.resolving import Run, load_splits, resolve_run
-from rethinkdc.runs.runner import Runner, deterministic
+from rethinkdc.runs.resolving import Run
+from rethinkdc.runs.runner import Runner
 from rethinkdc.seeds import Seeds
 from rethinkdc.training.trace_folder import export_trace
 
@@ -81,7 +81,7 @@ def rows(
     tensors = {"rows": made.rows} | ({} if made.weights is None else {"weights": made.weights})
     card = made.card.model_dump(mode="json")
     card["seconds"] = by_stage(made.card.seconds)
-    about = {"compressor": run.labels["compressor"], "fingerprint": card.pop("dataset_fingerprint"), **card}
+    about = {"compressor": run.names.compressor, "fingerprint": card.pop("dataset_fingerprint"), **card}
     return tensors, about
 
 
@@ -117,8 +117,8 @@ def preview_to(path: str | Path) -> Callable[[CompressedSet, Run], None]:
     check_preview(path)
 
     def write(made: CompressedSet, run: Run) -> None:
-        store, labels = run.protocol.store, run.labels
-        known = [labels["compressor"], f"ipc {labels['ipc']}", labels["protocol"], f"seed {run.request.seeds.set}"]
+        store, names = run.protocol.store, run.names
+        known = [names.compressor, f"ipc {names.ipc}", names.protocol, f"seed {run.seeds.set}"]
         write_preview(
             made, path, size=store.size, fit=store.fit, interpolation=store.interpolation, caption=", ".join(known)
         )
@@ -174,29 +174,23 @@ def compressed_by(
 def _surroundings(
     runner: Runner, dataset: str | None, protocol: str | None, seed: int | Seeds, backing: Backing
 ) -> Iterator[tuple[RunContext, Callable[[], dict[str, Any]]]]:
-    """A context without a compressor, and what says where things made in it come from."""
-    request = Request(
-        compressor="full",
-        dataset=dataset,
-        protocol=protocol,
-        seeds=seed if isinstance(seed, Seeds) else Seeds.all(seed),
-        backing=backing,
+    """A context without a run, and what says where things made in it come from."""
+    seeds = seed if isinstance(seed, Seeds) else Seeds.all(seed)
+    ground = resolve_ground(
+        runner.registry, runner.cache, dataset=dataset, protocol=protocol, seeds=seeds, backing=backing
     )
-    run = resolve_run(request, runner.registry, runner.cache, trains=False)
-    splits = load_splits(run, runner.cache)
-    context = runner.context(run, splits)
+    splits = load_splits(ground, runner.cache)
+    with runner.surroundings(ground, splits) as context:
 
-    def source() -> dict[str, Any]:
-        return {
-            "protocol": run.protocol.id,
-            "protocol_digest": run.protocol.digest,
-            "dataset": run.labels["dataset"],
-            "fingerprint": splits.train.fingerprint,
-            "seeds": request.seeds.model_dump(),
-            "notes": context.books.notes,
-            "seconds": context.books.by_stage(),
-        }
+        def source() -> dict[str, Any]:
+            return {
+                "protocol": ground.protocol.id,
+                "protocol_digest": ground.protocol.digest,
+                "dataset": ground.dataset_name,
+                "fingerprint": splits.train.fingerprint,
+                "seeds": ground.seeds.model_dump(),
+                "notes": context.books.notes,
+                "seconds": context.books.by_stage(),
+            }
 
-    with deterministic(runner.device, runner.threads):
         yield context, source
-    shutil.rmtree(context.folder, ignore_errors=True)

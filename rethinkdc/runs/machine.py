@@ -7,8 +7,9 @@ from pathlib import Path
 from rethinkdc.context.cache import Cache
 from rethinkdc.contracts.context import Silent
 from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.device import choose_device
 from rethinkdc.runs.records import Records
-from rethinkdc.runs.runner import Runner, choose_device
+from rethinkdc.runs.runner import Runner
 from rethinkdc.types import Progress
 
 

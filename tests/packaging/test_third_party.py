@@ -157,7 +157,7 @@ def test_a_third_partys_method_runs_under_the_same_protocol_as_a_builtin(strange
     assert theirs["status"] == random["status"] == "ok"
     assert theirs["protocol_digest"] == random["protocol_digest"]
     assert theirs["dataset_fingerprint"] == random["dataset_fingerprint"]
-    assert theirs["labels"]["compressor"] == "every-nth:n=3"
+    assert theirs["names"]["compressor"] == "every-nth:n=3"
     assert theirs["plugins"] == {"acme-every-nth": "2.3.4", "rethinkdc": random["environment"]["versions"]["rethinkdc"]}
     assert set(random["plugins"]) == {"rethinkdc"}
     assert random["environment"]["git"] is None
@@ -231,8 +231,8 @@ def test_a_name_with_its_distribution_means_one_of_the_two(contested: Environmen
     (theirs,) = contested.json("run", "--compressor", "acme-random/random", *SHORT)
     assert own["key"] != theirs["key"]
     assert own["result_digest"] != theirs["result_digest"]
-    assert own["labels"]["compressor"] == "rethinkdc/random"
-    assert theirs["labels"]["compressor"] == "acme-random/random"
+    assert own["names"]["compressor"] == "rethinkdc/random"
+    assert theirs["names"]["compressor"] == "acme-random/random"
     assert set(own["plugins"]) == {"rethinkdc"}
     assert set(theirs["plugins"]) == {"acme-random", "rethinkdc"}
 
