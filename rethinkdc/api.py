@@ -137,7 +137,7 @@ def sweep(call: SweepCall) -> list[Record]:
     study, name = open_study(call)
     runner = make_runner(call, call.records)
     standings = standings_of(runs_of(study, name, runner.registry, runner.cache), runner.records)
-    records = {standing.run.key: standing.found for standing in standings}
+    records = {standing.run.key: standing.record for standing in standings}
     remaining = [standing for standing in standings if standing.remains(retry_unsupported=call.retry_unsupported)]
 
     def keep(standing: Standing, ended: Ended) -> None:

@@ -41,7 +41,7 @@ def sweep(command: SweepCommand) -> None:
         rows = [(standing, standing in remaining) for standing in standings]
         sweep_tables.print_plan(rows, study.title or name, as_json=command.as_json)
         return
-    records: dict[str, Any] = {standing.run.key: standing.found for standing in standings}
+    records: dict[str, Any] = {standing.run.key: standing.record for standing in standings}
     # With --json stdout is the records' alone.
     typer.echo(sweep_tables.counted(standings, remaining), err=command.as_json)
     done = 0

@@ -209,7 +209,10 @@ class LeaderboardCall(Options):
     """What ``leaderboard`` takes."""
 
     records: RecordsFolder = None
-    metric: Annotated[str, Option("What ranks: top1, top5, loss.", short="-m")] = field(default="top1", kw_only=True)
+    metric: Annotated[
+        str | None,
+        Option("What ranks, such as top5 or loss; without it each evaluator's main one.", short="-m"),
+    ] = field(default=None, kw_only=True)
     ipc: Annotated[int | None, Option("Only boards of this ipc.", minimum=1)] = field(default=None, kw_only=True)
     protocol: Annotated[
         str | None, Option("Only boards of this protocol: id, or beginning of a digest.", short="-p")

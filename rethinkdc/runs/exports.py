@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +19,12 @@ from rethinkdc.contracts.kinds import Score
 from rethinkdc.errors import RequestError
 from rethinkdc.reference import parse_reference
 from rethinkdc.runs.calls import CompressCall, RowsCall, ScoreCall, TraceCall
+from rethinkdc.runs.ground import load_splits, resolve_ground
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.options import part_of
 from rethinkdc.runs.request import Request, Seeded
-from rethinkdc.runs.resolving import Run, load_splits, resolve_run
-from rethinkdc.runs.runner import Runner, deterministic
+from rethinkdc.runs.resolving import Run
+from rethinkdc.runs.runner import Runner
 from rethinkdc.training.trace_folder import export_trace
 
 
@@ -69,7 +69,7 @@ def pick_rows(call: RowsCall) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors = {"rows": compressed.rows} | ({} if compressed.weights is None else {"weights": compressed.weights})
     card = compressed.card.model_dump(mode="json")
     card["seconds"] = by_stage(compressed.card.seconds)
-    about = {"compressor": run.labels["compressor"], "fingerprint": card.pop("dataset_fingerprint"), **card}
+    about = {"compressor": run.names.compressor, "fingerprint": card.pop("dataset_fingerprint"), **card}
     return tensors, about
 
 
@@ -118,8 +118,8 @@ def preview_to(path: str | Path) -> Callable[[CompressedSet, Run], None]:
     check_preview(path)
 
     def write(compressed: CompressedSet, run: Run) -> None:
-        store, labels = run.protocol.store, run.labels
-        parts = [labels["compressor"], f"ipc {labels['ipc']}", labels["protocol"], f"seed {run.request.seeds.set}"]
+        store, names = run.protocol.store, run.names
+        parts = [names.compressor, f"ipc {names.ipc}", names.protocol, f"seed {run.seeds.set}"]
         write_preview(
             compressed,
             path,
@@ -157,23 +157,27 @@ def check_new(out: Path) -> None:
 
 @contextmanager
 def _surroundings(runner: Runner, wanted: Seeded) -> Iterator[tuple[RunContext, Callable[[], dict[str, Any]]]]:
-    """A context without a compressor, and what says where things made in it come from."""
-    request = part_of(wanted, Request, compressor="full")
-    run = resolve_run(request, runner.registry, runner.cache, trains=False)
-    splits = load_splits(run, runner.cache)
-    context = runner.context(run, splits)
+    """A context without a run, and what says where things made in it come from."""
+    ground = resolve_ground(
+        runner.registry,
+        runner.cache,
+        dataset=wanted.dataset,
+        protocol=wanted.protocol,
+        seeds=wanted.seeds,
+        backing=wanted.backing,
+    )
+    splits = load_splits(ground, runner.cache)
+    with runner.surroundings(ground, splits) as context:
 
-    def source() -> dict[str, Any]:
-        return {
-            "protocol": run.protocol.id,
-            "protocol_digest": run.protocol.digest,
-            "dataset": run.labels["dataset"],
-            "fingerprint": splits.train.fingerprint,
-            "seeds": request.seeds.model_dump(),
-            "notes": context.books.notes,
-            "seconds": context.books.by_stage(),
-        }
+        def source() -> dict[str, Any]:
+            return {
+                "protocol": ground.protocol.id,
+                "protocol_digest": ground.protocol.digest,
+                "dataset": ground.dataset_name,
+                "fingerprint": splits.train.fingerprint,
+                "seeds": ground.seeds.model_dump(),
+                "notes": context.books.notes,
+                "seconds": context.books.by_stage(),
+            }
 
-    with deterministic(runner.device, runner.threads):
         yield context, source
-    shutil.rmtree(context.folder, ignore_errors=True)

@@ -8,8 +8,9 @@ from rethinkdc.context.cache import Cache
 from rethinkdc.contracts.context import Silent
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.calls import Machine
+from rethinkdc.runs.device import choose_device
 from rethinkdc.runs.records import Records
-from rethinkdc.runs.runner import Runner, choose_device
+from rethinkdc.runs.runner import Runner
 
 
 def make_runner(machine: Machine, records: str | Path | None = None) -> Runner:

@@ -23,7 +23,8 @@ torch.set_num_threads(1)
 from rethinkdc.runs.calls import Machine
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.request import Request
-from rethinkdc.runs.resolving import load_splits, resolve_run
+from rethinkdc.runs.ground import load_splits
+from rethinkdc.runs.resolving import resolve_run
 
 def anonymous():
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -45,7 +46,8 @@ if measured == "yes":
     watcher.start()
 splits = load_splits(plan, runner.cache)
 if measured == "yes":
-    scores = runner.context(plan, splits).score("el2n:observe=clean")
+    with runner.surroundings(plan, splits) as context:
+        scores = context.score("el2n:observe=clean")
     assert len(scores) == len(splits.train)
     stop.set()
     watcher.join()

@@ -149,7 +149,7 @@ def test_tune_never_shows_the_test_images(cli: Callable[..., Any]) -> None:
 def test_a_student_of_a_library_takes_the_protocols_place(cli: Callable[..., Any]) -> None:
     given = ("run", "-c", "random", "--student", "convnet:depth=1,width=8", "--set", "training.steps=5", "--json")
     record = json.loads(cli(*given).out)[0]
-    assert record["labels"]["student"] == "convnet:depth=1,width=8"
+    assert record["names"]["student"] == "convnet:depth=1,width=8"
 
 
 def test_compress_then_evaluate_gives_the_result_of_run(cli: Callable[..., Any], tmp_path: Path) -> None:
