@@ -85,10 +85,10 @@ class Runner:
             return self._of_first_rank(run, before, force), True
 
         def make(context: RunContext, splits: Splits) -> CompressedSet:
-            made = self._compressed(run, context, splits)
+            compressed = self._compressed(run, context, splits)
             if seen:
-                seen(made, run)
-            return made
+                seen(compressed, run)
+            return compressed
 
         record, existed = self._recorded(run, force, make)
         if existed and seen:
@@ -129,19 +129,19 @@ class Runner:
         return self.records.add(self._record(run, status=status, reason=reason))
 
     def evaluate(
-        self, made: CompressedSet, request: Request, *, name: str, ipc: int | None, force: bool = False
+        self, compressed: CompressedSet, request: Request, *, name: str, ipc: int | None, force: bool = False
     ) -> tuple[Record, bool]:
         """Evaluates a finished set under the request's protocol and labeler; as :meth:`run` otherwise."""
-        finished = SetDefinition(name=name, fingerprint=made.fingerprint, ipc=ipc)
+        finished = SetDefinition(name=name, fingerprint=compressed.fingerprint, ipc=ipc)
         run = resolve_run(request, self.registry, self.cache, finished=finished)
         if not ranks.leads():
             return self._of_first_rank(run, len(self.records.attempts(run.key)), force), True
 
         def fitted(context: RunContext, splits: Splits) -> CompressedSet:
             # What its making used was not left behind because it was made before.
-            context.note(**made.card.notes)
+            context.note(**compressed.card.notes)
             return fit_set(
-                made,
+                compressed,
                 dataset=run.dataset_name,
                 class_names=splits.train.class_names,
                 fingerprint=splits.train.fingerprint,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rethinkdc.context.cache import Cache
 from rethinkdc.runs.records import Records
-from rethinkdc.storage import lock, try_lock, write_atomic
+from rethinkdc.storage import lock, try_lock
 
 _BEGUN = "begun.json"
 """Says for which record the work in a folder is: the records' folder, and how many ok attempts it held before."""
@@ -32,7 +32,8 @@ class RunFolder:
         if self.is_recorded():
             self.clear()
         self.path.mkdir(parents=True, exist_ok=True)
-        write_atomic(self.path / _BEGUN, json.dumps(self._place()).encode())
+        # Half a file counts as none: see is_recorded.
+        (self.path / _BEGUN).write_text(json.dumps(self._place()))
         return self.path
 
     def clear(self) -> None:

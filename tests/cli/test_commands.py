@@ -126,7 +126,7 @@ def test_the_difference_to_random_is_printed_only_under_the_same_conditions(cli:
     beside = cli("run", "-c", "pca")
     pca = json.loads(cli("run", "-c", "pca", "--json").out)[0]
     points = 100 * (pca["evaluation"]["metrics"]["top1"] - random["evaluation"]["metrics"]["top1"])
-    assert f"{abs(points):.2f} points {'above' if points >= 0 else 'below'} random" in beside.out
+    assert f"{abs(points):.2f} points {'better' if points >= 0 else 'worse'} than random" in beside.out
     other_seed = cli("run", "-c", "pca", "--seed", "1")
     assert "random under the same conditions" not in other_seed.out
 
