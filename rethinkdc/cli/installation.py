@@ -27,6 +27,6 @@ def check_installation(folder: Path = PACKAGE) -> None:
         raise RequestError(
             "Another tool named rethinkdc (versions below 1.0 in the package index) lies in this one's folder, "
             f"{folder}: found {', '.join(others)}. One was installed over the other, and the two cannot work together. "
-            "Run `python -m pip uninstall --yes rethinkdc` twice, once for each, delete what is left of the folder, and "
-            "install rethinkdc>=1.0 again."
+            "Run `python -m pip uninstall --yes rethinkdc` twice, once for each, delete what is left of the folder, "
+            "and install rethinkdc>=1.0 again."
         )
