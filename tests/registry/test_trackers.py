@@ -64,7 +64,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 
 
 def told(name: str) -> list[Any]:
-    found: list[Any] = sys.modules[f"followed_by_{name}"].TOLD  # type: ignore[attr-defined]
+    found: list[Any] = sys.modules[f"followed_by_{name}"].TOLD
     return found
 
 
