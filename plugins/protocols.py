@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from rethinkdc.contracts.hooks import hookimpl
+from rethinkdc.contracts import hookimpl
 
 
 @hookimpl

@@ -12,7 +12,7 @@ from rethinkdc import boards
 from rethinkdc.boards import Board
 from rethinkdc.compressed import (
     CompressedSet,
-    Form,
+    FileFacts,
     LabelForm,
     export_folder,
     images_per_class,
@@ -23,6 +23,7 @@ from rethinkdc.compressed import (
 from rethinkdc.compressed.preview import write_preview
 from rethinkdc.context import ranks
 from rethinkdc.data.backing import Backing
+from rethinkdc.errors import RequestError
 from rethinkdc.runs.exports import check_new, compressed_by, preview_to
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.records import Record, Records
@@ -101,6 +102,7 @@ def evaluate(
     seed: int | Seeds = 0,
     weights: Tensor | None = None,
     soft_targets: Tensor | None = None,
+    student_lr: float | str | Path | None = None,
     labels: str | Path | None = None,
     soft_labels: LabelForm | None = None,
     mean: Sequence[float] | None = None,
@@ -126,6 +128,7 @@ def evaluate(
         seed: one seed for every axis, or :class:`Seeds`.
         weights: float [M], loss weights of the images.
         soft_targets: float [M, C], learned labels as logits.
+        student_lr: of tensors and files: the student rate that was learned with them; of a file also the file of it.
         labels: of a file of images alone: the file of its labels.
         soft_labels: of a file: what soft labels are, ``logits`` or ``probabilities``.
         mean: of tensors and files: channel means that float images were normalised with.
@@ -139,16 +142,25 @@ def evaluate(
     Raises:
         RequestError: sizes, types or classes do not fit the protocol.
     """
-    form = Form(
+    facts = FileFacts(
         labels=None if labels is None else Path(labels),
         mean=None if mean is None else tuple(mean),
         std=None if std is None else tuple(std),
         soft_labels=soft_labels,
         experiment=experiment,
+        student_lr=Path(student_lr) if isinstance(student_lr, str) else student_lr,
     )
     if isinstance(images, Tensor):
+        if isinstance(facts.student_lr, Path):
+            raise RequestError(f"student_lr of tensors is a number; found the file {facts.student_lr}.")
         images = set_of_tensors(
-            images, targets, mean=form.mean, std=form.std, weights=weights, soft_targets=soft_targets
+            images,
+            targets,
+            mean=facts.mean,
+            std=facts.std,
+            weights=weights,
+            soft_targets=soft_targets,
+            student_lr=facts.student_lr,
         )
     return evaluate_or_find(
         images,
@@ -158,7 +170,7 @@ def evaluate(
         evaluator=evaluator,
         student=student,
         seed=seed,
-        form=form,
+        facts=facts,
         name=name,
         preview=preview,
         force=force,
@@ -175,7 +187,7 @@ def evaluate_or_find(
     evaluator: str = "standard",
     student: str | None = None,
     seed: int | Seeds = 0,
-    form: Form | None = None,
+    facts: FileFacts | None = None,
     name: str | None = None,
     preview: str | Path | None = None,
     force: bool = False,
@@ -186,7 +198,7 @@ def evaluate_or_find(
     if isinstance(found, CompressedSet):
         made = found
     else:
-        made = read_set(found, form, runner.cache.home)
+        made = read_set(found, facts, runner.cache.home)
         name = name or set_name(found)
     label = name or made.card.method or "tensors"
     if preview:

@@ -42,6 +42,10 @@ class DamagedError(RethinkError):
     """A stored artefact does not match its checksum."""
 
 
+class IncompleteError(RethinkError):
+    """The maker of an artefact left out a file that it had declared; nothing of it was kept."""
+
+
 class DivergedError(RethinkError):
     """Training produced a loss that is not finite."""
 

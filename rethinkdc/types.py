@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
-
-from rethinkdc.seeds import Axis, Seeds
 
 Fit = Literal["squash", "centre"]
 Interpolation = Literal["bilinear", "bicubic"]
@@ -242,61 +239,5 @@ class ProxyNetwork(Protocol):
         ...
 
 
-class PartsMaker(Protocol):
-    """Makes part ``index`` of a set as named tensors; must depend on the index alone."""
-
-    def __call__(self, index: int) -> dict[str, Tensor]: ...
-
-
-class ContextFace(Protocol):
-    """What a plugin is given beside the data: the device, the seeds, and artefacts computed once and shared."""
-
-    @property
-    def device(self) -> torch.device: ...
-
-    @property
-    def seeds(self) -> Seeds: ...
-
-    @property
-    def protocol(self) -> Any: ...
-
-    @property
-    def progress(self) -> Progress: ...
-
-    @property
-    def workers(self) -> int: ...
-
-    @property
-    def folder(self) -> Path:
-        """A private folder of this piece of work; survives a kill, removed at its end."""
-        ...
-
-    def generator(self, axis: Axis, *names: str | int) -> torch.Generator: ...
-
-    def parts(self, count: int, make: PartsMaker) -> Sequence[dict[str, Tensor]]: ...
-
-    def method(self, kind: str, reference: Any) -> Any: ...
-
-    @property
-    def proxy_epochs(self) -> int: ...
-
-    @property
-    def clean_epochs(self) -> tuple[int, ...]: ...
-
-    def trace(self, repeat: int = 0) -> TraceTable: ...
-
-    def features(self) -> Tensor: ...
-
-    def predictions(self) -> Predictions: ...
-
-    def proxy_network(self) -> ProxyNetwork: ...
-
-    def score(self, reference: Any) -> Tensor: ...
-
-    def compress(self, reference: Any, data: Images, budget: Budget) -> Any: ...
-
-    def teacher(self, reference: Any = None) -> Any: ...
-
-    def note(self, **facts: Any) -> None:
-        """Facts for the record: proxy accuracy, ties at the cut, external data."""
-        ...
+PartsMaker = Callable[[int], dict[str, Tensor]]
+"""Makes part ``index`` of a set as named tensors; must depend on the index alone."""

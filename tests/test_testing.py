@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
+from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.contracts.kinds import Compressor, Labeler, Score
 from rethinkdc.data.decoded import DecodedImages

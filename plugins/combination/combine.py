@@ -6,10 +6,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from rethinkdc.combination.combination import Combination
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.method import Method, OfKind
-from rethinkdc.reference import Reference
+from rethinkdc.combination import Combination
+from rethinkdc.contracts import Method, OfKind, Reference, hookimpl
 
 
 class Combine(Combination):

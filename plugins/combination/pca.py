@@ -9,11 +9,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from rethinkdc.combination.combination import Combination
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.method import Method, OfKind
-from rethinkdc.reference import Reference
-from rethinkdc.types import Direction
+from rethinkdc.combination import Combination
+from rethinkdc.contracts import Direction, Method, OfKind, Reference, hookimpl
 
 
 class PCA(Combination):

@@ -8,16 +8,19 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.combination.canvases import permute_patches, store_rows
-from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.contracts.kinds import Compressor
-from rethinkdc.errors import UnsupportedError
-from rethinkdc.method import Method
-from rethinkdc.pruning.sampling import baseline_rows
-from rethinkdc.seeds import generator
-from rethinkdc.types import Budget, Images
+from rethinkdc.combination import permute_patches, store_rows
+from rethinkdc.contracts import (
+    Budget,
+    CompressedSet,
+    Compressor,
+    Context,
+    Images,
+    Method,
+    UnsupportedError,
+    generator,
+    hookimpl,
+)
+from rethinkdc.pruning import baseline_rows
 
 
 class Shuffled(Compressor):

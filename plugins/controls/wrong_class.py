@@ -7,15 +7,18 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from rethinkdc.combination.canvases import store_rows
-from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.contracts.kinds import Compressor
-from rethinkdc.errors import UnsupportedError
-from rethinkdc.method import Method
-from rethinkdc.pruning.sampling import baseline_rows
-from rethinkdc.types import Budget, Images
+from rethinkdc.combination import store_rows
+from rethinkdc.contracts import (
+    Budget,
+    CompressedSet,
+    Compressor,
+    Context,
+    Images,
+    Method,
+    UnsupportedError,
+    hookimpl,
+)
+from rethinkdc.pruning import baseline_rows
 
 
 class WrongClass(Compressor):

@@ -12,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.data import Dataset, DecodedImages, Schema, Splits, stat_signature, stratified_folds
-from rethinkdc.data.backing import Backing
+from rethinkdc.contracts import Backing, Dataset, Schema, Splits, hookimpl
+from rethinkdc.data import DecodedImages, stat_signature, stratified_folds
 
 FOLDS = 5
 _FOLD_SEED = 20_231
@@ -26,7 +25,7 @@ class Digits(Dataset):
 
     name: ClassVar[str] = "digits"
     schema: ClassVar[Schema | None] = Schema(classes=10)
-    fold: int = Field(0, ge=0, lt=FOLDS, description="which of five stratified folds is the test part")
+    fold: int = Field(default=0, ge=0, lt=FOLDS, description="which of five stratified folds is the test part")
 
     def signature(self) -> str | None:
         """Of scikit-learn's data file, found without importing scikit-learn."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.data import Dataset, HubFileDataset, Schema
+from rethinkdc.contracts import Dataset, Schema, hookimpl
+from rethinkdc.data import HubFileDataset
 
 
 class TinyImageNet(HubFileDataset):

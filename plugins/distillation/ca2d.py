@@ -9,13 +9,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.distillation.stitching import Stitching
-from rethinkdc.method import Method, OfKind
+from rethinkdc.contracts import Budget, Context, Direction, Images, Method, OfKind, Reference, hookimpl
+from rethinkdc.distillation import Stitching
 from rethinkdc.pruning import pick
-from rethinkdc.reference import Reference
-from rethinkdc.types import Budget, Direction, Images
 
 
 class CA2D(Stitching):

@@ -12,10 +12,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.distillation import Preset
-from rethinkdc.distillation.inverting import Inverting
-from rethinkdc.method import Method
+from rethinkdc.contracts import Method, hookimpl
+from rethinkdc.distillation import Inverting, Preset
 
 Curve = Literal["cosine", "linear", "step"]
 

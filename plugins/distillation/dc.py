@@ -6,9 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.distillation.gradient_matching import GradientMatching
-from rethinkdc.method import Method
+from rethinkdc.contracts import Method, hookimpl
+from rethinkdc.distillation import GradientMatching
 
 
 class DC(GradientMatching):
@@ -17,7 +16,7 @@ class DC(GradientMatching):
     name: ClassVar[str] = "dc"
     paper: ClassVar[str] = "arXiv 2006.05929"
 
-    init: Literal["real", "noise"] = Field("noise", description="What the images begin as.")
+    init: Literal["real", "noise"] = Field(default="noise", description="What the images begin as.")
 
 
 @hookimpl

@@ -9,22 +9,39 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.contracts.kinds import Compressor
-from rethinkdc.distillation.feature_matching import embedding, mean_distance
-from rethinkdc.distillation.optimise import CHECK_EVERY, require_finite
-from rethinkdc.distillation.parts import assemble_set, make_part
-from rethinkdc.distillation.real_images import RealImages
-from rethinkdc.errors import UnsupportedError
-from rethinkdc.method import Method, OfKind
-from rethinkdc.models import build_seeded
-from rethinkdc.reference import Reference
-from rethinkdc.training.noise import reproducible, seed_noise
-from rethinkdc.training.teacher import full_precision
-from rethinkdc.types import Budget, Images, ViewKey
-from rethinkdc.views import STRATEGIES, DifferentiableViews, Dsa, Strategy
+from rethinkdc.contracts import (
+    Budget,
+    CompressedSet,
+    Compressor,
+    Context,
+    Images,
+    Method,
+    Model,
+    OfKind,
+    Protocol,
+    Reference,
+    Setting,
+    UnsupportedError,
+    hookimpl,
+)
+from rethinkdc.distillation import (
+    CHECK_EVERY,
+    STRATEGIES,
+    DifferentiableViews,
+    Dsa,
+    RealImages,
+    Strategy,
+    ViewKey,
+    assemble_set,
+    build_seeded,
+    embedding,
+    full_precision,
+    make_part,
+    mean_distance,
+    reproducible,
+    require_finite,
+    seed_noise,
+)
 
 _MANY = 100
 """Images per class from which on the authors take ten times the rate."""
@@ -42,20 +59,28 @@ class DM(Compressor):
     family: ClassVar[str] = "distillation"
     paper: ClassVar[str] = "arXiv 2110.04181"
 
-    iterations: int = Field(20_000, ge=1, description="Networks that are drawn, one step of the images for each.")
-    lr: float | None = Field(None, gt=0, description="Rate of the images; none = 1, and 10 from ipc 100 on.")
-    momentum: float = Field(0.5, ge=0, lt=1, description="Of the images' SGD.")
-    batch: int = Field(256, ge=1, description="Real images of the class in each iteration.")
-    init: Literal["real", "noise"] = Field("real", description="What the images begin as.")
+    iterations: int = Field(
+        default=20_000, ge=1, description="Networks that are drawn, one step of the images for each."
+    )
+    lr: float | None = Field(default=None, gt=0, description="Rate of the images; none = 1, and 10 from ipc 100 on.")
+    momentum: float = Field(default=0.5, ge=0, lt=1, description="Of the images' SGD.")
+    batch: int = Field(default=256, ge=1, description="Real images of the class in each iteration.")
+    init: Literal["real", "noise"] = Field(default="real", description="What the images begin as.")
     strategies: tuple[Strategy, ...] = Field(
-        STRATEGIES, description="DSA's augmentations, one drawn for real and synthetic images alike; [] = none."
+        default=STRATEGIES, description="DSA's augmentations, one drawn for real and synthetic images alike; [] = none."
     )
     network: Annotated[Reference, OfKind("model")] = Field(
-        Reference(name="convnet"), description="Architecture of the random networks."
+        default=Reference(name="convnet"), description="Architecture of the random networks."
     )
 
     def rows_per_canvas(self) -> int:
         return 0
+
+    def settings(self, protocol: Protocol, ipc: int | None) -> dict[str, Setting]:
+        settings = super().settings(protocol, ipc)
+        if self.lr is None and ipc is not None:
+            settings["lr"] = Setting(_usual_rate(ipc), f"VICO-UoE/DatasetCondensation at 53f63a6 for ipc {ipc}")
+        return settings
 
     def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
         proxy, store = context.protocol.proxy, context.protocol.store
@@ -65,9 +90,7 @@ class DM(Compressor):
 
         def make(index: int) -> dict[str, Tensor]:
             images = self._begun(index, real, budget, context)
-            optimizer = torch.optim.SGD(
-                [images], lr=self.lr or (10.0 if budget.ipc >= _MANY else 1.0), momentum=self.momentum
-            )
+            optimizer = torch.optim.SGD([images], lr=self.lr or _usual_rate(budget.ipc), momentum=self.momentum)
             name = f"class {index + 1} of {budget.classes}"
             losses = torch.zeros(self.iterations, device=context.device)
             with (
@@ -100,7 +123,7 @@ class DM(Compressor):
         return real.start(self.name, label, budget.ipc, draws).requires_grad_()
 
     def _network(self, iteration: int, budget: Budget, context: Context) -> nn.Module:
-        model = context.method("model", self.network)
+        model = context.method(Model, self.network)
         network = build_seeded(model, budget.classes, budget.size, context.seeds.of("set", "network", iteration))
         if any(isinstance(layer, _BatchNorm) for layer in network.modules()):
             raise UnsupportedError(
@@ -108,6 +131,10 @@ class DM(Compressor):
                 "those of one class. Choose a network without it, for example network=[convnet:norm=instance]."
             )
         return network.to(context.device).requires_grad_(False)
+
+
+def _usual_rate(ipc: int) -> float:
+    return 10.0 if ipc >= _MANY else 1.0
 
 
 def _loss(network: nn.Module, real: Tensor, made: Tensor) -> Tensor:

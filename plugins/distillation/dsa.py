@@ -6,10 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.distillation.gradient_matching import GradientMatching
-from rethinkdc.method import Method
-from rethinkdc.views import STRATEGIES, DifferentiableOp, Dsa, Strategy
+from rethinkdc.contracts import Method, hookimpl
+from rethinkdc.distillation import STRATEGIES, DifferentiableOp, Dsa, GradientMatching, Strategy
 
 
 class DSA(GradientMatching):
@@ -18,9 +16,9 @@ class DSA(GradientMatching):
     name: ClassVar[str] = "dsa"
     paper: ClassVar[str] = "arXiv 2102.08259"
 
-    init: Literal["real", "noise"] = Field("real", description="What the images begin as.")
+    init: Literal["real", "noise"] = Field(default="real", description="What the images begin as.")
     strategies: tuple[Strategy, ...] = Field(
-        STRATEGIES, min_length=1, description="Augmentations, one of which is drawn for each step of a class."
+        default=STRATEGIES, min_length=1, description="Augmentations, one of which is drawn for each step of a class."
     )
 
     def ops(self) -> list[DifferentiableOp]:

@@ -16,11 +16,8 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.distillation import Optimisation, Preset
-from rethinkdc.distillation.inverting import Inverting
-from rethinkdc.distillation.recovering import Batch, Work, real_images
-from rethinkdc.method import Method
+from rethinkdc.contracts import Method, hookimpl
+from rethinkdc.distillation import Batch, Inverting, Optimisation, Preset, Synthesis, real_images
 
 
 class DWA(Inverting):
@@ -84,12 +81,12 @@ class DWA(Inverting):
         ),
     }
 
-    def start(self, work: Work, batch: Batch, index: int) -> Tensor:  # noqa: ARG002
-        return real_images(work, batch)
+    def start(self, synthesis: Synthesis, batch: Batch, index: int) -> Tensor:  # noqa: ARG002
+        return real_images(synthesis, batch)
 
-    def network(self, work: Work, images: Tensor, labels: Tensor, index: int) -> nn.Module:
-        shown = self.viewed(work, images, 0, index)
-        return adjusted(work.teachers[0].module, shown, labels, work.values["steps"], self.rho)
+    def network(self, synthesis: Synthesis, images: Tensor, labels: Tensor, index: int) -> nn.Module:
+        shown = self.viewed(synthesis, images, 0, index)
+        return adjusted(synthesis.teachers[0].module, shown, labels, synthesis.values["steps"], self.rho)
 
     def recipe(self, values: Mapping[str, Any]) -> Optimisation:
         return super().recipe(values)._replace(variance=values["bn_variance"])

@@ -14,13 +14,19 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.distillation import BATCHNORM, Goal, Kind, Preset
-from rethinkdc.distillation.recovering import Batch, Work, real_images
-from rethinkdc.distillation.statistical_matching import Real, Start, StatisticalMatching
-from rethinkdc.errors import UnsupportedError
-from rethinkdc.method import Method
-from rethinkdc.reference import Reference
+from rethinkdc.contracts import Method, Reference, UnsupportedError, hookimpl
+from rethinkdc.distillation import (
+    BATCHNORM,
+    Batch,
+    Goal,
+    Preset,
+    Real,
+    Start,
+    Statistic,
+    StatisticalMatching,
+    Synthesis,
+    real_images,
+)
 
 SMALL = {
     "iterations": 2000,
@@ -74,24 +80,24 @@ class EDC(StatisticalMatching):
         ),
     }
 
-    def starting(self, work: Work) -> Start:
-        if work.values["init"] == "noise":
-            return super().starting(work)
-        if work.values["init"] == "real":
-            return lambda batch, _: real_images(work, batch)
+    def starting(self, synthesis: Synthesis) -> Start:
+        if synthesis.values["init"] == "noise":
+            return super().starting(synthesis)
+        if synthesis.values["init"] == "real":
+            return lambda batch, _: real_images(synthesis, batch)
         named = self.teachers[0] if self.teachers else None
-        made = work.context.compress(
-            Reference(name="rded", values={"teacher": named} if named else {}), work.data, work.budget
+        made = synthesis.context.compress(
+            Reference(name="rded", values={"teacher": named} if named else {}), synthesis.data, synthesis.budget
         )
 
         def stitched(batch: Batch, _: int) -> Tensor:
             pairs = zip(batch.labels.tolist(), batch.copies.tolist(), strict=True)
             rows = [int((made.targets == label).nonzero()[copy]) for label, copy in pairs]
-            return work.teachers[0].normalised(made.canvases(made.targets.new_tensor(rows), work.budget.size))
+            return synthesis.teachers[0].normalised(made.canvases(made.targets.new_tensor(rows), synthesis.budget.size))
 
         return stitched
 
-    def gathered(self, values: Mapping[str, Any]) -> list[Kind]:
+    def gathered(self, values: Mapping[str, Any]) -> list[Statistic]:
         return [BATCHNORM, *super().gathered(values)]
 
     def goals(self, real: Real, labels: Tensor) -> list[Goal]:

@@ -14,12 +14,8 @@ from typing import Any, ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.distillation import Preset, densification
-from rethinkdc.distillation.recovering import Batch, PixelRange
-from rethinkdc.distillation.statistical_matching import StatisticalMatching
-from rethinkdc.method import Method
-from rethinkdc.views import Roll, ViewOp
+from rethinkdc.contracts import Method, hookimpl
+from rethinkdc.distillation import Batch, PixelRange, Preset, Roll, StatisticalMatching, ViewOp, densification
 
 SMALL = {
     "iterations": 4000,

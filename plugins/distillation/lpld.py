@@ -14,14 +14,18 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.distillation import BATCHNORM, Moments, MovingMoments, Preset
-from rethinkdc.distillation.gathering import class_statistics
-from rethinkdc.distillation.inverting import Inverting
-from rethinkdc.distillation.recovering import Batch, Work
-from rethinkdc.method import Method
-from rethinkdc.types import Budget
-from rethinkdc.views import Roll
+from rethinkdc.contracts import Budget, Method, hookimpl
+from rethinkdc.distillation import (
+    BATCHNORM,
+    Batch,
+    Inverting,
+    Moments,
+    MovingMoments,
+    Preset,
+    Roll,
+    Synthesis,
+    class_statistics,
+)
 
 
 class LPLD(Inverting):
@@ -96,13 +100,13 @@ class LPLD(Inverting):
         copies = torch.arange(budget.ipc).split(size or budget.ipc)
         return [Batch(torch.full_like(part, label), part) for label in range(budget.classes) for part in copies]
 
-    def class_moments(self, work: Work) -> Mapping[str, Moments]:
-        ops = [op for op in self.ops(work.values, work.budget.size, 0) if not isinstance(op, Roll)]
+    def class_moments(self, synthesis: Synthesis) -> Mapping[str, Moments]:
+        ops = [op for op in self.ops(synthesis.values, synthesis.budget.size, 0) if not isinstance(op, Roll)]
         shown = ops if self.statistics == "views" else []
         found = class_statistics(
-            work.context,
-            work.teachers[0],
-            work.data,
+            synthesis.context,
+            synthesis.teachers[0],
+            synthesis.data,
             [BATCHNORM],
             shown,
             moments=MovingMoments if self.average == "moving" else Moments,

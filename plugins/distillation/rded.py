@@ -11,12 +11,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.distillation.stitching import Stitching
-from rethinkdc.method import Method
-from rethinkdc.pruning.classwise import random_ranks
-from rethinkdc.types import Budget, Images
+from rethinkdc.contracts import Budget, Context, Images, Method, hookimpl
+from rethinkdc.distillation import Stitching
+from rethinkdc.pruning import random_ranks
 
 
 class RDED(Stitching):

@@ -13,12 +13,8 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.distillation import Preset
-from rethinkdc.distillation.inverting import Inverting
-from rethinkdc.distillation.priors import mean_norm, total_variation
-from rethinkdc.distillation.recovering import Batch
-from rethinkdc.method import Method
+from rethinkdc.contracts import Method, hookimpl
+from rethinkdc.distillation import Batch, Inverting, Preset, mean_norm, total_variation
 
 
 class SRe2L(Inverting):

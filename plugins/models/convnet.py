@@ -8,9 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from torch import nn
 
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.errors import RequestError
-from rethinkdc.models import Model
+from rethinkdc.contracts import Model, RequestError, hookimpl
 
 _GROUPS = 8
 
@@ -25,9 +23,11 @@ class ConvNet(Model):
     name: ClassVar[str] = "convnet"
     paper: ClassVar[str] = "arXiv 2006.05929"
 
-    depth: int = Field(3, ge=1, le=8, description="number of blocks; each halves the image")
-    width: int = Field(128, ge=1, le=4096, description="channels of every block")
-    norm: Literal["instance", "group", "batch"] | None = Field("instance", description="normalisation in each block")
+    depth: int = Field(default=3, ge=1, le=8, description="number of blocks; each halves the image")
+    width: int = Field(default=128, ge=1, le=4096, description="channels of every block")
+    norm: Literal["instance", "group", "batch"] | None = Field(
+        default="instance", description="normalisation in each block"
+    )
 
     def build(self, classes: int, size: int) -> nn.Module:
         side = size >> self.depth

@@ -6,8 +6,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.models import Model
+from rethinkdc.contracts import Model, hookimpl
 
 
 class ResNet18Small(Model):

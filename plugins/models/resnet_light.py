@@ -7,9 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor, nn
 
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.errors import RequestError
-from rethinkdc.models import Model
+from rethinkdc.contracts import Model, RequestError, hookimpl
 
 _HALVINGS = 3
 
@@ -19,7 +17,9 @@ class ResNetLight(Model):
 
     name: ClassVar[str] = "resnet-light"
 
-    width: int = Field(16, ge=1, le=512, description="channels of the stem; the stages have 2, 4 and 8 times as many")
+    width: int = Field(
+        default=16, ge=1, le=512, description="channels of the stem; the stages have 2, 4 and 8 times as many"
+    )
 
     def build(self, classes: int, size: int) -> nn.Module:
         if size >> _HALVINGS < 1:

@@ -11,13 +11,8 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.contracts.kinds import PaperProxy
-from rethinkdc.errors import RequestError
-from rethinkdc.method import Method
-from rethinkdc.pruning.curves import spread, windowed_mean
-from rethinkdc.pruning.dynamics import Observed, Span, Windowed
-from rethinkdc.types import TraceTable
+from rethinkdc.contracts import Method, PaperProxy, RequestError, TraceTable, hookimpl
+from rethinkdc.pruning import Observed, Span, Windowed, spread, windowed_mean
 
 
 class CAD(Windowed):

@@ -6,20 +6,14 @@ are the other rows of the class, in the features of the trained proxy.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.contracts.kinds import PaperProxy
-from rethinkdc.method import Method
-from rethinkdc.pruning.divergence import contrast
-from rethinkdc.pruning.neighbours import nearest
-from rethinkdc.pruning.pooled import PooledScore
-from rethinkdc.types import Images
+from rethinkdc.contracts import Context, Images, Method, PaperProxy, hookimpl
+from rethinkdc.pruning import PooledScore, contrast, nearest_neighbours
 
 
 class CAL(PooledScore):
@@ -28,7 +22,6 @@ class CAL(PooledScore):
     name: ClassVar[str] = "cal"
     family: ClassVar[str] = "pruning"
     paper: ClassVar[str] = "arXiv 2109.03764"
-    needs: ClassVar[Literal["trace", "features", "model", "none"]] = "features"
     wants: ClassVar[PaperProxy | None] = PaperProxy(
         "any network trained to its end; the paper fine-tunes anew in each round of labelling", "sgd", 20
     )
@@ -46,7 +39,7 @@ class CAL(PooledScore):
         for index in torch.unique(data.targets[rows]).tolist():
             members = (data.targets == index).nonzero().flatten()
             queries = asked[members].nonzero().flatten()
-            near = nearest(predictions.features[members], self.k, queries)
+            near = nearest_neighbours(predictions.features[members], self.k, queries)
             logs = torch.log_softmax(predictions.logits[members].to(torch.float64), 1)
             found[members[queries]] = contrast(logs, queries, near, symmetric=self.symmetric)
         return found[rows]

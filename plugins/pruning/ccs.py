@@ -14,14 +14,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.method import Method, OfKind
-from rethinkdc.pruning.classwise import Choice, Choose
-from rethinkdc.pruning.selector import Selector
-from rethinkdc.pruning.strata import coverage, drop_highest
-from rethinkdc.reference import Reference
-from rethinkdc.types import Budget, Images
+from rethinkdc.contracts import Budget, Context, Images, Method, OfKind, Reference, hookimpl
+from rethinkdc.pruning import Choice, Choose, Selector, cover_strata, drop_highest
 
 AUM = Reference(name="aum", values={"space": "prob"})
 
@@ -47,7 +41,7 @@ class CCS(Selector):
         def choose(rows: Tensor, count: int) -> Choice:
             kept = drop_highest(cut_by[rows], ranks[rows], self.cut)
             left = rows[kept]
-            return Choice(kept[coverage(scores[left], count, self.strata, ranks[left], rotation)])
+            return Choice(kept[cover_strata(scores[left], count, self.strata, ranks[left], rotation)])
 
         return choose
 

@@ -11,14 +11,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.method import Method
-from rethinkdc.pruning.classwise import Choice, Choose
-from rethinkdc.pruning.divergence import farthest_first
-from rethinkdc.pruning.selector import Selector
-from rethinkdc.pruning.ties import by_rank
-from rethinkdc.types import Budget, Images
+from rethinkdc.contracts import Budget, Context, Images, Method, hookimpl
+from rethinkdc.pruning import Choice, Choose, Selector, by_rank, farthest_first
 
 _SMALLEST = 1e-8
 """Probabilities count as no smaller: those of 0 would be infinitely far from all others."""

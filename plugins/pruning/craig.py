@@ -11,15 +11,18 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.method import Method
-from rethinkdc.pruning.classwise import Choice, Choose
-from rethinkdc.pruning.coverage import assigned, distance_similarity, locate_facilities
-from rethinkdc.pruning.gradients import Space, vectors_of
-from rethinkdc.pruning.selector import Selector
-from rethinkdc.pruning.ties import by_rank
-from rethinkdc.types import Budget, Images
+from rethinkdc.contracts import Budget, Context, Images, Method, hookimpl
+from rethinkdc.pruning import (
+    Choice,
+    Choose,
+    Selector,
+    Space,
+    assigned,
+    by_rank,
+    distance_similarity,
+    locate_facilities,
+    vectors_of,
+)
 
 
 class Craig(Selector):

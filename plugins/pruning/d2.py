@@ -12,17 +12,18 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.errors import RequestError, UnsupportedError
-from rethinkdc.method import Method, OfKind
-from rethinkdc.pruning.classwise import Choice, Choose
-from rethinkdc.pruning.messages import gathered, pick_apart
-from rethinkdc.pruning.neighbours import nearest
-from rethinkdc.pruning.selector import Selector
-from rethinkdc.pruning.ties import ascending, by_rank
-from rethinkdc.reference import Reference
-from rethinkdc.types import Budget, Images
+from rethinkdc.contracts import (
+    Budget,
+    Context,
+    Images,
+    Method,
+    OfKind,
+    Reference,
+    RequestError,
+    UnsupportedError,
+    hookimpl,
+)
+from rethinkdc.pruning import Choice, Choose, Selector, ascending, by_rank, gathered, nearest_neighbours, pick_apart
 
 
 class D2(Selector):
@@ -55,7 +56,7 @@ class D2(Selector):
                 raise UnsupportedError(
                     f"d2: cannot pick {count} of {len(kept)} rows that are scored and not cut. Choose a smaller --ipc."
                 )
-            graph = nearest(features[rows[kept]], self.k_nn)
+            graph = nearest_neighbours(features[rows[kept]], self.k_nn)
             return Choice(kept[pick_apart(gathered(worth[rows[kept]], graph), graph, count, self.gamma)])
 
         return by_rank(ranks, choose)

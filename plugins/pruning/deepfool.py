@@ -5,19 +5,14 @@ The paper keeps the rows of the smallest perturbation (``direction=hard``). Any 
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.contracts.kinds import PaperProxy
-from rethinkdc.method import Method
-from rethinkdc.pruning.boundary import boundary_distances
-from rethinkdc.pruning.pooled import PooledScore
-from rethinkdc.types import Images
+from rethinkdc.contracts import Context, Images, Method, PaperProxy, hookimpl
+from rethinkdc.pruning import PooledScore, boundary_distances
 
 _BATCH_NUMBERS = 1 << 22
 """Numbers of the inputs that are worked on at a time, at most 128 rows."""
@@ -29,7 +24,6 @@ class DeepFool(PooledScore):
     name: ClassVar[str] = "deepfool"
     family: ClassVar[str] = "pruning"
     paper: ClassVar[str] = "arXiv 1802.09841"
-    needs: ClassVar[Literal["trace", "features", "model", "none"]] = "model"
     wants: ClassVar[PaperProxy | None] = PaperProxy("any network trained to its end", "sgd", 20)
 
     classes: int = Field(default=10, ge=2, description="Classes of the largest logits that are looked at.")

@@ -11,17 +11,18 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.errors import RequestError
-from rethinkdc.method import Method, OfKind
-from rethinkdc.pruning.classwise import Choice, Choose
-from rethinkdc.pruning.curves import epoch_mean
-from rethinkdc.pruning.dynamics import Planned, Windowed
-from rethinkdc.pruning.sampling import draw, dual_beta_weights
-from rethinkdc.pruning.selector import Selector
-from rethinkdc.reference import Reference
-from rethinkdc.types import Budget, Images
+from rethinkdc.contracts import (
+    Budget,
+    Context,
+    Images,
+    Method,
+    OfKind,
+    Reference,
+    RequestError,
+    Score,
+    hookimpl,
+)
+from rethinkdc.pruning import Choice, Choose, Planned, Selector, Windowed, draw, dual_beta_weights, epoch_mean
 
 
 class DUALBeta(Selector):
@@ -36,7 +37,7 @@ class DUALBeta(Selector):
     exponent: float = Field(default=4.0, gt=0, description="c_D: how fast the density moves to easy rows.")
 
     def chooser(self, data: Images, budget: Budget, ranks: Tensor, context: Context) -> Choose:
-        score = context.method("score", self.score)
+        score = context.method(Score, self.score)
         if not isinstance(score, Windowed):
             raise RequestError(f"dual-beta reads a score of windows of epochs (dual, dyn-unc, cad), not {score.name}.")
         span = score.span(Planned(context.proxy_epochs, context.clean_epochs), context.protocol.proxy.scores)

@@ -11,12 +11,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.contracts.kinds import PaperProxy
-from rethinkdc.method import Method
-from rethinkdc.pruning.curves import spread, windowed_mean
-from rethinkdc.pruning.dynamics import Span, Windowed
-from rethinkdc.types import TraceTable
+from rethinkdc.contracts import Method, PaperProxy, TraceTable, hookimpl
+from rethinkdc.pruning import Span, Windowed, spread, windowed_mean
 
 
 class DynUnc(Windowed):

@@ -10,15 +10,8 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.method import Method
-from rethinkdc.pruning.classwise import Choice, Choose
-from rethinkdc.pruning.coverage import cosine_similarity, locate_facilities
-from rethinkdc.pruning.gradients import Space, vectors_of
-from rethinkdc.pruning.selector import Selector
-from rethinkdc.pruning.ties import by_rank
-from rethinkdc.types import Budget, Images
+from rethinkdc.contracts import Budget, Context, Images, Method, hookimpl
+from rethinkdc.pruning import Choice, Choose, Selector, Space, by_rank, cosine_similarity, locate_facilities, vectors_of
 
 
 class FacilityLocation(Selector):

@@ -8,13 +8,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.contracts.kinds import Score
-from rethinkdc.data.row_files import read_scores
-from rethinkdc.errors import DataError
-from rethinkdc.method import Content, Method
-from rethinkdc.types import Images
+from rethinkdc.contracts import Content, Context, DataError, Images, Method, Score, hookimpl
+from rethinkdc.pruning import read_scores
 
 
 class FileScore(Score):

@@ -11,12 +11,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.contracts.kinds import PaperProxy
-from rethinkdc.method import Method
-from rethinkdc.pruning.curves import forgetting_events
-from rethinkdc.pruning.dynamics import Dynamics, Span
-from rethinkdc.types import TraceTable
+from rethinkdc.contracts import Method, PaperProxy, TraceTable, hookimpl
+from rethinkdc.pruning import Dynamics, Span, forgetting_events
 
 
 class Forgetting(Dynamics):

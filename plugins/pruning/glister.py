@@ -12,15 +12,8 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.method import Method
-from rethinkdc.pruning.ascent import pick_by_step
-from rethinkdc.pruning.classwise import Choice, Choose
-from rethinkdc.pruning.gradients import LastLayer
-from rethinkdc.pruning.selector import Selector
-from rethinkdc.pruning.ties import by_rank
-from rethinkdc.types import Budget, Images
+from rethinkdc.contracts import Budget, Context, Images, Method, hookimpl
+from rethinkdc.pruning import Choice, Choose, LastLayer, Selector, by_rank, pick_by_step
 
 
 class Glister(Selector):

@@ -11,15 +11,8 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.method import Method
-from rethinkdc.pruning.classwise import Choose
-from rethinkdc.pruning.gradients import LastLayer
-from rethinkdc.pruning.pursuit import match_gradients
-from rethinkdc.pruning.selector import Selector
-from rethinkdc.pruning.ties import by_rank
-from rethinkdc.types import Budget, Images
+from rethinkdc.contracts import Budget, Context, Images, Method, hookimpl
+from rethinkdc.pruning import Choose, LastLayer, Selector, by_rank, match_gradients
 
 
 class GradMatch(Selector):

@@ -5,18 +5,13 @@ The paper averages ten or more networks at their start or after a few of 200 epo
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.contracts.kinds import PaperProxy
-from rethinkdc.method import Method
-from rethinkdc.pruning.norms import gradient_norms
-from rethinkdc.pruning.pooled import PooledScore
-from rethinkdc.types import Images
+from rethinkdc.contracts import Context, Images, Method, PaperProxy, hookimpl
+from rethinkdc.pruning import PooledScore, gradient_norms
 
 _BATCH = 64
 
@@ -27,7 +22,6 @@ class GraNdFull(PooledScore):
     name: ClassVar[str] = "grand-full"
     family: ClassVar[str] = "pruning"
     paper: ClassVar[str] = "arXiv 2107.07075"
-    needs: ClassVar[Literal["trace", "features", "model", "none"]] = "model"
     wants: ClassVar[PaperProxy | None] = PaperProxy(
         "ResNet-18, SGD 0.1, batch 128, 200 epochs, read within the first 20 epochs, ten runs", "sgd", 20
     )

@@ -12,14 +12,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.method import Method
-from rethinkdc.pruning.classwise import Choice, Choose
-from rethinkdc.pruning.medoids import k_means_medoids
-from rethinkdc.pruning.selector import Selector
-from rethinkdc.pruning.ties import by_rank
-from rethinkdc.types import Budget, Images
+from rethinkdc.contracts import Budget, Context, Images, Method, hookimpl
+from rethinkdc.pruning import Choice, Choose, Selector, by_rank, k_means_medoids
 
 
 class KMeans(Selector):

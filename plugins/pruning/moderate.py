@@ -10,14 +10,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.method import Method
-from rethinkdc.pruning.classwise import Choice, Choose
-from rethinkdc.pruning.medians import median_distances, middle
-from rethinkdc.pruning.selector import Selector
-from rethinkdc.pruning.ties import by_rank
-from rethinkdc.types import Budget, Images
+from rethinkdc.contracts import Budget, Context, Images, Method, hookimpl
+from rethinkdc.pruning import Choice, Choose, Selector, by_rank, median_distances, middle
 
 
 class Moderate(Selector):

@@ -7,14 +7,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.data.row_files import read_rows
-from rethinkdc.errors import DataError
-from rethinkdc.method import Content, Method
-from rethinkdc.pruning.selector import Selector
-from rethinkdc.types import Budget, Images
+from rethinkdc.contracts import Budget, CompressedSet, Content, Context, DataError, Images, Method, hookimpl
+from rethinkdc.pruning import Selector, read_rows
 
 
 class Rows(Selector):

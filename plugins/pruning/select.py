@@ -6,14 +6,18 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.method import Method, OfKind
-from rethinkdc.pruning import pick
-from rethinkdc.pruning.selector import Selector
-from rethinkdc.reference import Reference
-from rethinkdc.types import Budget, Direction, Images
+from rethinkdc.contracts import (
+    Budget,
+    CompressedSet,
+    Context,
+    Direction,
+    Images,
+    Method,
+    OfKind,
+    Reference,
+    hookimpl,
+)
+from rethinkdc.pruning import Selector, pick
 
 
 class Select(Selector):

@@ -13,13 +13,8 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.contracts.kinds import PaperProxy
-from rethinkdc.errors import RequestError
-from rethinkdc.method import Method
-from rethinkdc.pruning.curves import weighted_changes
-from rethinkdc.pruning.dynamics import Observed, Span, Windowed
-from rethinkdc.types import TraceTable
+from rethinkdc.contracts import Method, PaperProxy, RequestError, TraceTable, hookimpl
+from rethinkdc.pruning import Observed, Span, Windowed, weighted_changes
 
 
 class TDDS(Windowed):

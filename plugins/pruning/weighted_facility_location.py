@@ -11,17 +11,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.errors import RequestError
-from rethinkdc.method import Method, OfKind
-from rethinkdc.pruning.classwise import Choice, Choose
-from rethinkdc.pruning.coverage import cosine_similarity, locate_facilities
-from rethinkdc.pruning.gradients import Space, vectors_of
-from rethinkdc.pruning.selector import Selector
-from rethinkdc.pruning.ties import by_rank
-from rethinkdc.reference import Reference
-from rethinkdc.types import Budget, Images
+from rethinkdc.contracts import Budget, Context, Images, Method, OfKind, Reference, RequestError, hookimpl
+from rethinkdc.pruning import Choice, Choose, Selector, Space, by_rank, cosine_similarity, locate_facilities, vectors_of
 
 
 class WeightedFacilityLocation(Selector):

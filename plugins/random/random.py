@@ -7,13 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.contracts.kinds import Compressor, Score
-from rethinkdc.method import Method
-from rethinkdc.pruning.sampling import baseline_rows
-from rethinkdc.types import Budget, Images
+from rethinkdc.contracts import Budget, CompressedSet, Compressor, Context, Images, Method, Score, hookimpl
+from rethinkdc.pruning import baseline_rows
 
 
 class RandomSubset(Compressor):

@@ -13,16 +13,22 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.contracts.kinds import TeacherSource
-from rethinkdc.errors import RequestError
-from rethinkdc.method import Content, Method, OfKind
+from rethinkdc.contracts import (
+    Content,
+    Context,
+    Fit,
+    Interpolation,
+    Method,
+    Model,
+    OfKind,
+    Reference,
+    RequestError,
+    Teacher,
+    TeacherSource,
+    TestView,
+    hookimpl,
+)
 from rethinkdc.models import build_seeded
-from rethinkdc.reference import Reference
-from rethinkdc.training.predict import TestView
-from rethinkdc.training.teacher import Teacher
-from rethinkdc.types import Fit, Interpolation
 
 _NESTED = ("state_dict", "model_state_dict", "model", "net")
 _PREFIXES = ("module.", "_orig_mod.")
@@ -40,19 +46,25 @@ class Checkpoint(TeacherSource):
 
     path: Annotated[str, Content()] = Field(description="The file.")
     model: Annotated[Reference, OfKind("model")] = Field(description="The architecture that the weights are of.")
-    mean: tuple[float, float, float] | None = Field(None, description="Channel means of its input; none = the proxy's.")
-    std: tuple[float, float, float] | None = Field(None, description="Standard deviations; none = the proxy's.")
-    size: int | None = Field(None, ge=1, description="Side of its input in px; none = that of the store.")
-    resize: int | None = Field(None, ge=1, description="Test images are resized to this before the centre crop.")
-    fit: Fit = Field("centre", description="How a test image is resized; used with resize.")
-    interpolation: Interpolation = Field("bilinear", description="Of that resize.")
-    external: str = Field("", description="Data beyond the training set that it has seen; the record tells of it.")
+    mean: tuple[float, float, float] | None = Field(
+        default=None, description="Channel means of its input; none = the proxy's."
+    )
+    std: tuple[float, float, float] | None = Field(default=None, description="Standard deviations; none = the proxy's.")
+    size: int | None = Field(default=None, ge=1, description="Side of its input in px; none = that of the store.")
+    resize: int | None = Field(
+        default=None, ge=1, description="Test images are resized to this before the centre crop."
+    )
+    fit: Fit = Field(default="centre", description="How a test image is resized; used with resize.")
+    interpolation: Interpolation = Field(default="bilinear", description="Of that resize.")
+    external: str = Field(
+        default="", description="Data beyond the training set that it has seen; the record tells of it."
+    )
 
     def provide(self, context: Context) -> Teacher:
         # The proxy's and not the student's: what a set depends on holds the one and not the other.
         proxy, store = context.protocol.proxy, context.protocol.store
         mean, std, size = self.mean or proxy.mean, self.std or proxy.std, self.size or store.size
-        model = context.method("model", self.model)
+        model = context.method(Model, self.model)
         module = build_seeded(model, len(context.data.class_names), size, 0)
         _fill(module, _state(Path(self.path).expanduser()), self.path, str(self.model))
         view = (

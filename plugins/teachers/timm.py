@@ -8,15 +8,17 @@ import torch
 from pydantic import Field, field_validator
 from torch import nn
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.contracts.kinds import TeacherSource
-from rethinkdc.errors import RequestError
-from rethinkdc.method import Method
+from rethinkdc.contracts import (
+    Context,
+    Method,
+    Protocol,
+    RequestError,
+    Teacher,
+    TeacherSource,
+    TestView,
+    hookimpl,
+)
 from rethinkdc.models import require_listed
-from rethinkdc.protocol.protocol import Protocol
-from rethinkdc.training.predict import TestView
-from rethinkdc.training.teacher import Teacher
 
 
 class TimmTeacher(TeacherSource):

@@ -9,15 +9,18 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.contracts.kinds import TeacherSource
-from rethinkdc.errors import RequestError, nearest
-from rethinkdc.method import Method
+from rethinkdc.contracts import (
+    Context,
+    Method,
+    Protocol,
+    RequestError,
+    Teacher,
+    TeacherSource,
+    TestView,
+    hookimpl,
+    nearest,
+)
 from rethinkdc.models import require_listed
-from rethinkdc.protocol.protocol import Protocol
-from rethinkdc.training.predict import TestView
-from rethinkdc.training.teacher import Teacher
 
 _IMAGENET_IMAGES, _IMAGENET_CLASSES = 1_281_167, 1000
 
@@ -29,7 +32,7 @@ class TorchvisionTeacher(TeacherSource):
     family: ClassVar[str] = "teachers"
 
     id: str = Field(description="Name as torchvision.models.list_models() prints it.")
-    weights: str = Field("IMAGENET1K_V1", description="Member of the model's weights enumeration.")
+    weights: str = Field(default="IMAGENET1K_V1", description="Member of the model's weights enumeration.")
 
     def check(self, protocol: Protocol, classes: int) -> None:  # noqa: ARG002
         known = len(self._weights().meta["categories"])

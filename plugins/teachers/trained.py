@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.contracts.kinds import TeacherSource
-from rethinkdc.method import Method, OfKind
-from rethinkdc.protocol.full_training import observed_view, train_full, trained_network
-from rethinkdc.protocol.protocol import Protocol
-from rethinkdc.protocol.teachers import TEACHER_SEMANTICS, teacher_recipe
-from rethinkdc.reference import Reference, print_value
-from rethinkdc.training.loop import LOOP_REVISION
-from rethinkdc.training.teacher import Teacher
-from rethinkdc.views import VIEWS_REVISION
+from rethinkdc.contracts import (
+    Context,
+    Method,
+    Model,
+    OfKind,
+    Protocol,
+    Reference,
+    Teacher,
+    TeacherSource,
+    hookimpl,
+)
 
 
 class Trained(TeacherSource):
@@ -27,51 +26,32 @@ class Trained(TeacherSource):
     family: ClassVar[str] = "teachers"
     trained_here: ClassVar[bool] = True
 
-    recipe: str = Field("standard", description="Name in the protocol's [teacher.recipes]: weak, standard or strong.")
+    recipe: str = Field(
+        default="standard", description="Name in the protocol's [teacher.recipes]: weak, standard or strong."
+    )
     model: Annotated[Reference | None, OfKind("model")] = Field(
-        None, description="Architecture that the recipe trains; none = the recipe's own."
+        default=None, description="Architecture that the recipe trains; none = the recipe's own."
     )
 
     def check(self, protocol: Protocol, classes: int) -> None:  # noqa: ARG002
-        teacher_recipe(protocol, self.recipe)
+        protocol.teacher_recipe(self.recipe)
 
     def architecture(self, protocol: Protocol) -> Reference:
-        return self.model or teacher_recipe(protocol, self.recipe).model
+        return self.model or protocol.teacher_recipe(self.recipe).model
 
     def provide(self, context: Context) -> Teacher:
-        data, protocol = context.data, context.protocol
-        recipe = teacher_recipe(protocol, self.recipe)
-        model = context.method("model", self.architecture(protocol))
-        key = {
-            "semantics": [TEACHER_SEMANTICS, LOOP_REVISION, VIEWS_REVISION],
-            "model": context.define(model),
-            "recipe": recipe.model_dump(mode="json"),
-            "store": protocol.store.model_dump(mode="json"),
-            "data": data.fingerprint,
-            "seed": context.seeds.teacher,
-        }
-
-        def build(inner: Context, out: Path) -> float:
-            return train_full(
-                data,
-                protocol,
-                recipe,
-                model,
-                lambda use: inner.seeds.of("teacher", use),
-                inner.place(out),
-                description="teacher",
-            )
-
-        folder = context.artefact("teachers", key, "teacher", build)
-        other = f",model={print_value(self.model)}" if self.model else ""
+        recipe = context.protocol.teacher_recipe(self.recipe)
+        model = context.method(Model, self.architecture(context.protocol))
+        trained = context.train(recipe, model=model, axis="teacher", stage="teacher")
+        named = {"recipe": self.recipe, **({"model": self.model} if self.model else {})}
         return Teacher(
-            id=f"trained:recipe={self.recipe}{other}",
+            id=str(Reference(name=self.name, values=named)),
             definition=context.define(model),
-            module=trained_network(folder, data, protocol, model),
+            module=trained.network(),
             mean=recipe.mean,
             std=recipe.std,
-            size=protocol.store.size,
-            test=observed_view(protocol, recipe),
+            size=trained.size,
+            test=context.protocol.observed_view(recipe),
             device=context.device,
         )
 

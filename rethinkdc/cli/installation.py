@@ -8,9 +8,8 @@ from rethinkdc.errors import RequestError
 
 OTHER_FILES = ("dc_config", "imagenet_ipc.py", "train_KD.py", "utils_fkd.py")
 """What rethinkdc 0.3.2 of the package index, the evaluator of the paper's authors, has and this framework has not."""
-
-
 PACKAGE = Path(__file__).resolve().parent.parent
+"""The folder of this package."""
 
 
 def check_installation(folder: Path = PACKAGE) -> None:
@@ -25,8 +24,8 @@ def check_installation(folder: Path = PACKAGE) -> None:
     others = [name for name in OTHER_FILES if (folder / name).exists()]
     if others:
         raise RequestError(
-            "Another tool named rethinkdc (versions below 1.0 in the package index) lies in this one's folder, "
-            f"{folder}: found {', '.join(others)}. One was installed over the other, and the two cannot work together. "
-            "Run `python -m pip uninstall --yes rethinkdc` twice, once for each, delete what is left of the folder, "
-            "and install rethinkdc>=1.0 again."
+            "Another tool named rethinkdc (versions below 1.0 in the package index) lies in the same folder, "
+            f"{folder}: found {', '.join(others)}. One was installed over the other, and the two "
+            "cannot work together. Run `python -m pip uninstall --yes rethinkdc` twice, once for each, "
+            "delete what is left of the folder, and install rethinkdc>=1.0 again."
         )

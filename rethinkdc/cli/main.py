@@ -35,6 +35,7 @@ from rethinkdc.cli.options import (
     checked_form,
     machine,
     numbers,
+    rate_or_file,
 )
 from rethinkdc.cli.sweep import sweep
 from rethinkdc.context import ranks
@@ -233,6 +234,10 @@ def evaluate(
         Optional[int],  # noqa: UP045
         typer.Option("--experiment", min=0, help="Of tensors of several experiments: which, from 0."),
     ] = None,
+    student_lr: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--student-lr", help="Of tensors: the learned student rate, or the file that holds it."),
+    ] = None,
     name: Annotated[Optional[str], typer.Option("--name", help="What tables call the set.")] = None,  # noqa: UP045
     preview: PreviewOption = None,
     records: RecordsOption = None,
@@ -251,16 +256,17 @@ def evaluate(
     """
     from rethinkdc import api
     from rethinkdc.cli import tables
-    from rethinkdc.compressed import Form
+    from rethinkdc.compressed import FileFacts
     from rethinkdc.registry.registry import Registry
     from rethinkdc.runs.records import Records
 
-    form = Form(
+    facts = FileFacts(
         labels=labels,
         mean=numbers(mean, "--mean"),
         std=numbers(std, "--std"),
         soft_labels=checked_form(soft_labels),
         experiment=experiment,
+        student_lr=rate_or_file(student_lr),
     )
     found = [
         api.evaluate_or_find(
@@ -271,7 +277,7 @@ def evaluate(
             evaluator=evaluator,
             student=student,
             seed=chosen,
-            form=form,
+            facts=facts,
             name=name,
             preview=preview,
             force=force,

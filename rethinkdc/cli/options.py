@@ -90,6 +90,16 @@ def numbers(text: str | None, option: str) -> tuple[float, ...] | None:
         raise RequestError(f"{option} {text}: expected three numbers, such as 0.49,0.48,0.45, or one.") from None
 
 
+def rate_or_file(text: str | None) -> float | Path | None:
+    """Reads a learned student rate: the number itself, or the file that holds it."""
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return Path(text)
+
+
 def checked_backing(name: str) -> Any:
     """The name of a backing.
 

@@ -42,7 +42,7 @@ def print_settings(
             f"No parameter of {method.name} depends on the dataset: `rethinkdc show {method.name}` shows its defaults."
         )
     protocol = _protocol(registry, dataset, cache_dir)
-    settings = method.settings(protocol)
+    settings = method.settings(protocol, None)
     if as_json:
         values = {key: {"value": _plain(one.value), "source": one.source} for key, one in settings.items()}
         print_json({"name": registry.label(method), "protocol": protocol.id, "settings": values})

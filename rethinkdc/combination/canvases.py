@@ -9,7 +9,8 @@ from torch import Tensor
 
 from rethinkdc.combination.grid import PART
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.types import Budget, ContextFace, Images
+from rethinkdc.contracts.context import Context
+from rethinkdc.types import Budget, Images
 
 
 def store_rows(
@@ -17,7 +18,7 @@ def store_rows(
     rows: Tensor,
     targets: Tensor,
     budget: Budget,
-    context: ContextFace,
+    context: Context,
     change: Callable[[Tensor, Tensor], Tensor] = lambda pixels, _: pixels,
 ) -> CompressedSet:
     """Stores rows as the protocol stores images, changed.

@@ -14,7 +14,7 @@ from rethinkdc.reference import Reference
 from rethinkdc.types import Budget, Fit, Images, Interpolation, ViewRule
 
 if TYPE_CHECKING:
-    from rethinkdc.context.context import Context
+    from rethinkdc.contracts.context import Context
 
 
 class Combination(Compressor):
@@ -41,7 +41,7 @@ class Combination(Compressor):
 
     def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
         cells = self.rows_per_canvas()
-        selector = context.method("compressor", self.selector())
+        selector = context.method(Compressor, self.selector())
         if selector.rows_per_canvas() != 1 or not selector.balanced:
             raise UnsupportedError(
                 f"{self.name} combines single rows, the same number of each class; {selector.name} does not give that. "

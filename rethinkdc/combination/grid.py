@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet, grid_boxes
+from rethinkdc.contracts.context import Context
 from rethinkdc.data.resize import empty_canvases, kept_boxes, resize
 from rethinkdc.errors import UnsupportedError
-from rethinkdc.types import Budget, ContextFace, Fit, Images, Interpolation, ViewRule
+from rethinkdc.types import Budget, Fit, Images, Interpolation, ViewRule
 
 PART = 256
 """Canvases made, and kept on disk, at a time: bounds the memory."""
@@ -52,7 +53,7 @@ def combine_rows(
     data: Images,
     sources: Tensor,
     budget: Budget,
-    context: ContextFace,
+    context: Context,
     *,
     grid: int,
     fit: Fit,

@@ -1,17 +1,19 @@
 """Compressed sets: what every compressor returns and every student trains on."""
 
 from rethinkdc.compressed.budget import check_budget
-from rethinkdc.compressed.folder import export_folder, image_bytes, import_folder
+from rethinkdc.compressed.canvases import grid_boxes
+from rethinkdc.compressed.card import Card
+from rethinkdc.compressed.published import export_folder, image_bytes, import_folder
 from rethinkdc.compressed.reading import read_set, set_name
-from rethinkdc.compressed.set import Card, CompressedSet, grid_boxes
-from rethinkdc.compressed.tensor_files import Form, import_tensors
+from rethinkdc.compressed.set import CompressedSet
+from rethinkdc.compressed.tensor_files import FileFacts, import_tensors
 from rethinkdc.compressed.tensors import LabelForm, images_per_class, set_of_tensors
 from rethinkdc.compressed.working import load_working, save_working
 
 __all__ = [
     "Card",
     "CompressedSet",
-    "Form",
+    "FileFacts",
     "LabelForm",
     "check_budget",
     "export_folder",

@@ -7,25 +7,25 @@ from rethinkdc.errors import RequestError
 from rethinkdc.types import Budget
 
 
-def check_budget(made: CompressedSet, name: str, budget: Budget, *, budgeted: bool, balanced: bool) -> None:
+def check_budget(compressed: CompressedSet, name: str, budget: Budget, *, budgeted: bool, balanced: bool) -> None:
     """Checks what a compressor returned.
 
     Raises:
         RequestError: names the method, what the budget asks for, and what came back.
     """
-    if made.size is not None and made.size != budget.size:
-        raise RequestError(f"{name} returned canvases of {made.size} px; the protocol stores {budget.size} px.")
-    if not len(made):
+    if compressed.size is not None and compressed.size != budget.size:
+        raise RequestError(f"{name} returned canvases of {compressed.size} px; the protocol stores {budget.size} px.")
+    if not len(compressed):
         raise RequestError(f"{name} returned no canvas at all; the budget is {budget.total}.")
-    if int(made.targets.min()) < 0 or int(made.targets.max()) >= budget.classes:
+    if int(compressed.targets.min()) < 0 or int(compressed.targets.max()) >= budget.classes:
         raise RequestError(f"{name} returned targets outside 0..{budget.classes - 1}.")
     if not budgeted:
         return
-    if len(made) != budget.total:
+    if len(compressed) != budget.total:
         raise RequestError(
-            f"{name} returned {len(made)} canvases; the budget is {budget.total} ({budget.ipc} per class)."
+            f"{name} returned {len(compressed)} canvases; the budget is {budget.total} ({budget.ipc} per class)."
         )
-    histogram = made.histogram()
+    histogram = compressed.histogram()
     if balanced and set(histogram) != {budget.ipc}:
         raise RequestError(
             f"{name} declares balance but returned {min(histogram)} to {max(histogram)} canvases per class, "

@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from rethinkdc.compressed import Card, CompressedSet
+from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.errors import RequestError
 from rethinkdc.storage import writable, write_atomic
 from rethinkdc.types import Fit, Interpolation
@@ -49,7 +49,7 @@ def contact_sheet(
         interpolation: how rows are resized.
         classes: the most classes that are drawn.
         per_class: the most canvases of each.
-        caption: text above; None = method, ipc and protocol from the card.
+        caption: text above; None = method, ipc, protocol and seed from the card, and a learned student rate.
 
     Returns:
         An RGB picture.
@@ -64,23 +64,23 @@ def contact_sheet(
     shown = [index for index, count in enumerate(counts) if count][:classes]
     rows = [(compressed.targets == index).nonzero().flatten()[:per_class] for index in shown]
     font = ImageFont.load_default()
-    title = [_printable(text, font) for text in _lines(compressed, caption, len(shown), per_class)]
-    names = [_shortened(compressed.class_names[index], font) for index in shown]
-    left = max(_width(name, font) for name in names) + 2 * _GAP
-    drawn = _drawn(side)
-    line = _height(font) + _GAP
+    title = [_make_printable(text, font) for text in _write_title(compressed, caption, len(shown), per_class)]
+    names = [_shorten(compressed.class_names[index], font) for index in shown]
+    left = max(_measure_width(name, font) for name in names) + 2 * _GAP
+    drawn = _enlarge(side)
+    line = _measure_height(font) + _GAP
     top = line * len(title) + 2 * _GAP
     across = max(len(row) for row in rows)
-    width = max(left + across * (drawn + _GAP), max(_width(text, font) for text in title) + 2 * _GAP)
+    width = max(left + across * (drawn + _GAP), max(_measure_width(text, font) for text in title) + 2 * _GAP)
     sheet = Image.new("RGB", (width, top + len(rows) * (drawn + _GAP)), _PAPER)
     pen = ImageDraw.Draw(sheet)
     for index, text in enumerate(title):
         pen.text((_GAP, _GAP + index * line), text, _INK, font)
     for index, (name, chosen) in enumerate(zip(names, rows, strict=True)):
         y = top + index * (drawn + _GAP)
-        pen.text((_GAP, y + (drawn - _height(font)) // 2), name, _INK, font)
+        pen.text((_GAP, y + (drawn - _measure_height(font)) // 2), name, _INK, font)
         for place, canvas in enumerate(compressed.canvases(chosen, side, fit, interpolation)):
-            sheet.paste(_picture(canvas, drawn), (left + place * (drawn + _GAP), y))
+            sheet.paste(_draw(canvas, drawn), (left + place * (drawn + _GAP), y))
     return sheet
 
 
@@ -129,7 +129,7 @@ def _saves(suffix: str) -> bool:
     return True
 
 
-def _lines(compressed: CompressedSet, caption: str | None, classes: int, per_class: int) -> list[str]:
+def _write_title(compressed: CompressedSet, caption: str | None, classes: int, per_class: int) -> list[str]:
     """The caption, and what is left out if anything is."""
     present = sum(count > 0 for count in compressed.histogram())
     most = max(compressed.histogram())
@@ -137,49 +137,51 @@ def _lines(compressed: CompressedSet, caption: str | None, classes: int, per_cla
         *([f"{classes} of {present:,} classes"] if classes < present else []),
         *([f"{per_class} of up to {most:,} images per class"] if per_class < most else []),
     ]
-    return [caption or _caption(compressed.card), *([f"shown: {', '.join(left_out)}"] if left_out else [])]
+    return [caption or _describe(compressed), *([f"shown: {', '.join(left_out)}"] if left_out else [])]
 
 
-def _caption(card: Card) -> str:
+def _describe(compressed: CompressedSet) -> str:
+    card, rate = compressed.card, compressed.student_lr
     known = [
         card.method or "a set without a card",
         f"ipc {card.ipc}" if card.ipc else "",
         card.protocol,
         f"seed {card.seeds['set']}" if "set" in card.seeds else "",
+        f"student lr {rate:g}" if rate is not None else "",
     ]
     return ", ".join(part for part in known if part)
 
 
-def _drawn(side: int) -> int:
-    """Pixels that a canvas of ``side`` is drawn with."""
+def _enlarge(side: int) -> int:
+    """Finds how many pixels a canvas of ``side`` is drawn with."""
     return min(side * max(1, round(SIDE / side)), _LARGEST)
 
 
-def _picture(canvas: Tensor, side: int) -> Image.Image:
+def _draw(canvas: Tensor, side: int) -> Image.Image:
     picture = Image.fromarray(canvas.permute(1, 2, 0).contiguous().to(torch.uint8).numpy())
     resample = Image.Resampling.NEAREST if picture.width <= side else Image.Resampling.BOX
     return picture if picture.width == side else picture.resize((side, side), resample)
 
 
-def _shortened(name: str, font: _Font) -> str:
+def _shorten(name: str, font: _Font) -> str:
     # No letter is narrower than a pixel, and what follows need not be measured again and again.
-    text = _printable(name, font)[:_NAMES]
-    while len(text) > 1 and _width(text, font) > _NAMES:
+    text = _make_printable(name, font)[:_NAMES]
+    while len(text) > 1 and _measure_width(text, font) > _NAMES:
         text = text.removesuffix("...")[:-1] + "..."
     return text
 
 
-def _printable(text: str, font: _Font) -> str:
+def _make_printable(text: str, font: _Font) -> str:
     """The text itself, or with a question mark for what Pillow's built-in font of pixels cannot draw."""
     if isinstance(font, ImageFont.FreeTypeFont):
         return text
     return text.encode("latin-1", "replace").decode("latin-1")
 
 
-def _width(text: str, font: _Font) -> int:
+def _measure_width(text: str, font: _Font) -> int:
     return int(font.getlength(text) + 0.5)
 
 
-def _height(font: _Font) -> int:
+def _measure_height(font: _Font) -> int:
     box = font.getbbox("Agy")
     return int(box[3])

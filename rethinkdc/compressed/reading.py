@@ -5,40 +5,41 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from rethinkdc.compressed.folder import CARD, import_folder, import_hub, set_of_images
-from rethinkdc.compressed.set import Card, CompressedSet
-from rethinkdc.compressed.tensor_files import SUFFIXES, UNKNOWN, Form, import_tensors
+from rethinkdc.compressed.card import Card
+from rethinkdc.compressed.published import CARD, import_folder, import_hub, set_of_images
+from rethinkdc.compressed.set import CompressedSet
+from rethinkdc.compressed.tensor_files import SUFFIXES, UNKNOWN, FileFacts, import_tensors
 from rethinkdc.compressed.tensors import images_per_class
-from rethinkdc.data.image_folder import TRAIN_NAMES, files_below, scan
+from rethinkdc.data.image_tree import TRAIN_NAMES, list_files, scan
 from rethinkdc.data.labelled import Labelled
 from rethinkdc.errors import DataError, RequestError
 
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
 
 
-def read_set(place: str | Path, form: Form | None = None, cache_folder: Path | None = None) -> CompressedSet:
+def read_set(place: str | Path, facts: FileFacts | None = None, cache_folder: Path | None = None) -> CompressedSet:
     """Reads a finished set, made here or elsewhere.
 
     Args:
         place: a folder of ``compress --out``; a Parquet folder or hub id ``OWNER/NAME`` with the columns ``image`` and
             ``class_id``; a tree ``CLASS/FILE`` or ``train/CLASS/FILE`` of images; or a file of tensors.
-        form: what a file of tensors does not say of itself.
+        facts: what a file of tensors does not say of itself.
         cache_folder: where decoded images are kept.
 
     Raises:
         RequestError: nothing is there, it cannot be read, or it is no set; says what is known.
     """
-    path, form = Path(place).expanduser(), form or Form()
+    path, facts = Path(place).expanduser(), facts or FileFacts()
     if path.is_file() or path.suffix in SUFFIXES:
-        return import_tensors(path, form)
-    stated = [f"--{name.replace('_', '-')}" for name, value in form._asdict().items() if value is not None]
+        return import_tensors(path, facts)
+    stated = [f"--{name.replace('_', '-')}" for name, value in facts._asdict().items() if value is not None]
     if stated:
         raise RequestError(f"{', '.join(stated)}: {place} is no file of tensors ({', '.join(SUFFIXES)}).")
     if not path.exists() and _HUB.fullmatch(str(place)):
-        return _carded(import_hub(str(place), cache_folder), set_name(place))
-    if path.is_dir() and (tree := _tree(path)):
-        return _carded(set_of_images(tree, cache_folder), set_name(place))
-    return _carded(import_folder(path, cache_folder), set_name(place))
+        return _add_card(import_hub(str(place), cache_folder), set_name(place))
+    if path.is_dir() and (tree := _scan_tree(path)):
+        return _add_card(set_of_images(tree, cache_folder), set_name(place))
+    return _add_card(import_folder(path, cache_folder), set_name(place))
 
 
 def set_name(place: str | Path) -> str:
@@ -47,24 +48,24 @@ def set_name(place: str | Path) -> str:
     return path.stem if path.suffix in SUFFIXES else path.name
 
 
-def _tree(folder: Path) -> Labelled | None:
-    """The images of a folder whose subfolders are classes; None where the folder holds something else."""
-    if (folder / CARD).exists() or any(file.suffix in (".parquet", ".arrow") for file in files_below(folder)):
+def _scan_tree(folder: Path) -> Labelled | None:
+    """Lists the images of a folder whose subfolders are classes; None where the folder holds something else."""
+    if (folder / CARD).exists() or any(file.suffix in (".parquet", ".arrow") for file in list_files(folder)):
         return None
     for root in (*(folder / name for name in TRAIN_NAMES), folder):
         if root.is_dir():
             try:
-                found = scan(root)
+                tree = scan(root)
             except DataError:
                 return None
-            if len(found.blobs) and len(found.class_names) > 1:
-                return found
+            if len(tree.blobs) and len(tree.class_names) > 1:
+                return tree
     return None
 
 
-def _carded(made: CompressedSet, name: str) -> CompressedSet:
-    """The set with what is known of one made elsewhere, where it brings no card."""
-    if made.card.method:
-        return made
-    about = {"external_data": [UNKNOWN]}
-    return made.with_card(Card(method=name, ipc=images_per_class(made.targets), external_data=[UNKNOWN], notes=about))
+def _add_card(compressed: CompressedSet, name: str) -> CompressedSet:
+    """Gives a set that brings no card one that says what is known of sets made elsewhere."""
+    if compressed.card.method:
+        return compressed
+    ipc, notes = images_per_class(compressed.targets), {"external_data": [UNKNOWN]}
+    return compressed.with_card(Card(method=name, ipc=ipc, external_data=[UNKNOWN], notes=notes))

@@ -3,6 +3,9 @@
 Layouts: a mapping with ``images`` and ``labels`` or ``targets`` (both, where one holds class indices and the other soft
 labels); a pair ``[images, labels]``; the images alone with the labels in a file of their own (MTT, DATM); and ``data``,
 a list of such pairs, one for each experiment (DC, DSA, DM: ``res_*.pt``).
+
+A learned student rate is read from the file that is named, from ``student_lr`` of a mapping, and, where images and
+labels lie in two files, from ``lr.pt`` beside the images; the card's notes say from where.
 """
 
 from __future__ import annotations
@@ -16,7 +19,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from rethinkdc.compressed.set import Card, CompressedSet
+from rethinkdc.compressed.card import Card
+from rethinkdc.compressed.parts import STUDENT_LR, read_rate
+from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.compressed.tensors import LabelForm, as_logits, images_per_class, set_of_tensors
 from rethinkdc.compressed.working import load_tensors
 from rethinkdc.errors import DataError, RequestError
@@ -26,13 +31,14 @@ UNKNOWN = "unknown (made elsewhere)"
 """What the card of a set made elsewhere names as external data: nobody here can tell what it was made of."""
 
 _LABELS = ("labels", "targets")
+_MTT_RATE = "lr.pt"
 _KNOWN = (
     "Known: a mapping with images and labels or targets, a pair [images, labels], images alone beside --labels FILE, "
     "or data, a list of pairs, one for each experiment."
 )
 
 
-class Form(NamedTuple):
+class FileFacts(NamedTuple):
     """What a file of tensors does not say of itself.
 
     Attributes:
@@ -41,6 +47,7 @@ class Form(NamedTuple):
         std: channel standard deviations of the same.
         soft_labels: what labels [M, C] are.
         experiment: which of several experiments, from 0.
+        student_lr: the learned student rate, or the file that holds it; None = what the module's page says.
     """
 
     labels: Path | None = None
@@ -48,48 +55,75 @@ class Form(NamedTuple):
     std: tuple[float, ...] | None = None
     soft_labels: LabelForm | None = None
     experiment: int | None = None
+    student_lr: float | Path | None = None
 
 
-def import_tensors(path: Path, form: Form) -> CompressedSet:
+def import_tensors(path: Path, facts: FileFacts) -> CompressedSet:
     """Reads a set from a file of tensors; its card names the file, and an unknown source.
 
     Raises:
         RequestError: the file cannot be read, or holds no such set; names it, what was found, and what is known.
     """
     try:
-        images, labels, notes = _parts_of(path, form)
+        images, labels, rate, notes = _read_parts(path, facts)
         for tensor in (images, *labels):
             _require_values(tensor)
-        hard, soft = _told_apart(labels, len(images), form.soft_labels)
+        hard, soft = _tell_apart(labels, len(images), facts.soft_labels)
         if hard is None and soft is not None:
             hard = soft.argmax(dim=1)
         ipc = None if hard is None or not len(hard) else images_per_class(hard)
         about = {**notes, "external_data": [UNKNOWN]}
         card = Card(method=path.stem, ipc=ipc, external_data=[UNKNOWN], notes=about)
-        return set_of_tensors(images, hard, mean=form.mean, std=form.std, soft_targets=soft, card=card)
+        return set_of_tensors(
+            images, hard, mean=facts.mean, std=facts.std, soft_targets=soft, student_lr=rate, card=card
+        )
     except DataError:
         raise
     except RequestError as error:
         raise RequestError(f"Cannot read a set from {path}: {error}") from error
 
 
-def _parts_of(path: Path, form: Form) -> tuple[Tensor, list[Tensor], dict[str, Any]]:
-    """Images, labels (hard, soft or both), and what is worth a note."""
-    found = read_tensors(path)
+def _read_parts(path: Path, facts: FileFacts) -> tuple[Tensor, list[Tensor], float | None, dict[str, Any]]:
+    """Reads images, labels (hard, soft or both), a learned student rate, and what is worth a note."""
+    content = read_tensors(path)
     notes: dict[str, Any] = {}
-    data = found.get("data") if isinstance(found, Mapping) else None
+    data = content.get("data") if isinstance(content, Mapping) else None
     if isinstance(data, list | tuple):
-        found, notes["experiment"] = _experiment(data, form.experiment)
-    elif form.experiment is not None:
+        content, notes["experiment"] = _choose_experiment(data, facts.experiment)
+    elif facts.experiment is not None:
         raise RequestError("it holds one set, no list of experiments: leave out --experiment.")
-    images, labels = _pair(found)
-    if form.labels is not None:
+    images, labels = _pair(content)
+    if facts.labels is not None:
         if labels:
             raise RequestError("it has labels of its own: leave out --labels.")
-        labels = _labels_alone(form.labels)
+        labels = _read_labels(facts.labels)
     if not labels:
         raise RequestError("it holds no labels. Name the file that does with --labels FILE.")
-    return images, labels, notes
+    rate, source = _find_rate(path, content, facts)
+    if source:
+        notes["student_lr"] = f"read from {source}"
+    return images, labels, rate, notes
+
+
+def _find_rate(path: Path, content: Any, facts: FileFacts) -> tuple[float | None, str]:
+    """Finds the learned student rate, and what it was read from."""
+    if isinstance(facts.student_lr, float | int):
+        return float(facts.student_lr), ""
+    if facts.student_lr is None and isinstance(content, Mapping) and STUDENT_LR in content:
+        return _one_number(content[STUDENT_LR], path), path.name
+    beside = path.with_name(_MTT_RATE)
+    file = facts.student_lr or (beside if facts.labels is not None and beside.is_file() else None)
+    return (None, "") if file is None else (_one_number(read_tensors(file), file), file.name)
+
+
+def _one_number(content: Any, path: Path) -> float:
+    if isinstance(content, Mapping) and len(content) == 1:
+        (content,) = content.values()
+    if isinstance(content, float | int):
+        return float(content)
+    if not isinstance(content, Tensor):
+        raise RequestError(f"{path} holds {_describe(content)}; expected one number, the learned student rate.")
+    return read_rate(content, str(path))
 
 
 def read_tensors(path: Path) -> Any:
@@ -141,36 +175,36 @@ def _numbers_allowed() -> AbstractContextManager[Any]:
     return torch.serialization.safe_globals(allowed)
 
 
-def _experiment(data: list[Any] | tuple[Any, ...], chosen: int | None) -> tuple[Any, str]:
+def _choose_experiment(data: list[Any] | tuple[Any, ...], chosen: int | None) -> tuple[Any, str]:
     index = chosen or 0
     if not 0 <= index < len(data):
         raise RequestError(f"--experiment {index}: it holds {len(data)} experiments, counted from 0.")
     return data[index], f"{index} of {len(data)}"
 
 
-def _pair(found: Any) -> tuple[Tensor, list[Tensor]]:
-    """Images and labels of any of the layouts."""
-    if isinstance(found, Tensor):
-        return found, []
-    if isinstance(found, Mapping):
-        images, labels = found.get("images"), [found[key] for key in _LABELS if found.get(key) is not None]
-    elif isinstance(found, list | tuple) and len(found) == 2:
-        images, labels = found[0], [found[1]]
+def _pair(content: Any) -> tuple[Tensor, list[Tensor]]:
+    """Tells images and labels apart in any of the layouts."""
+    if isinstance(content, Tensor):
+        return content, []
+    if isinstance(content, Mapping):
+        images, labels = content.get("images"), [content[key] for key in _LABELS if content.get(key) is not None]
+    elif isinstance(content, list | tuple) and len(content) == 2:
+        images, labels = content[0], [content[1]]
     else:
         images, labels = None, []
     if not isinstance(images, Tensor) or not all(isinstance(label, Tensor) for label in labels):
-        raise RequestError(f"it holds {_described(found)}. {_KNOWN}")
+        raise RequestError(f"it holds {_describe(content)}. {_KNOWN}")
     return images, labels
 
 
-def _labels_alone(path: Path) -> list[Tensor]:
-    found = read_tensors(path)
-    if isinstance(found, Mapping):
-        tensors = [found[key] for key in _LABELS if key in found] or list(found.values())
-        found = tensors[0] if len(tensors) == 1 else found
-    if not isinstance(found, Tensor):
-        raise RequestError(f"{path} holds {_described(found)}; expected one tensor of labels.")
-    return [found]
+def _read_labels(path: Path) -> list[Tensor]:
+    content = read_tensors(path)
+    if isinstance(content, Mapping):
+        tensors = [content[key] for key in _LABELS if key in content] or list(content.values())
+        content = tensors[0] if len(tensors) == 1 else content
+    if not isinstance(content, Tensor):
+        raise RequestError(f"{path} holds {_describe(content)}; expected one tensor of labels.")
+    return [content]
 
 
 def _require_values(tensor: Tensor) -> None:
@@ -180,14 +214,14 @@ def _require_values(tensor: Tensor) -> None:
         raise RequestError(f"it holds a tensor that is {kind}, and only dense ones are read.")
 
 
-def _told_apart(labels: list[Tensor], count: int, form: LabelForm | None) -> tuple[Tensor | None, Tensor | None]:
-    """Class indices, and learned labels as logits; either may be None."""
+def _tell_apart(labels: list[Tensor], count: int, form: LabelForm | None) -> tuple[Tensor | None, Tensor | None]:
+    """Tells class indices from learned labels, which become logits; either may be None."""
     hard = [label for label in labels if label.ndim == 1 and not label.is_floating_point()]
     soft = [label for label in labels if label.ndim == 2 and label.is_floating_point()]
     if len(hard) + len(soft) != len(labels) or len(hard) > 1 or len(soft) > 1:
-        found = ", ".join(f"{label.dtype} {list(label.shape)}" for label in labels)
+        given = ", ".join(f"{label.dtype} {list(label.shape)}" for label in labels)
         raise RequestError(
-            f"Labels must be class indices int64 [{count}] or soft labels float [{count}, C]; found {found}."
+            f"Labels must be class indices int64 [{count}] or soft labels float [{count}, C]; found {given}."
         )
     if not soft:
         if form is not None:
@@ -200,12 +234,12 @@ def _told_apart(labels: list[Tensor], count: int, form: LabelForm | None) -> tup
     return (hard[0].detach() if hard else None), as_logits(soft[0], form)
 
 
-def _described(found: Any) -> str:
-    """Names and shapes, for an error message."""
-    if isinstance(found, Tensor):
-        return f"{str(found.dtype).removeprefix('torch.')} {list(found.shape)}"
-    if isinstance(found, Mapping):
-        return ", ".join(f"{key} ({_described(value)})" for key, value in list(found.items())[:8]) or "nothing"
-    if isinstance(found, list | tuple):
-        return f"a list of {len(found)}"
-    return type(found).__name__
+def _describe(content: Any) -> str:
+    """Names types and shapes, for an error message."""
+    if isinstance(content, Tensor):
+        return f"{str(content.dtype).removeprefix('torch.')} {list(content.shape)}"
+    if isinstance(content, Mapping):
+        return ", ".join(f"{key} ({_describe(value)})" for key, value in list(content.items())[:8]) or "nothing"
+    if isinstance(content, list | tuple):
+        return f"a list of {len(content)}"
+    return type(content).__name__

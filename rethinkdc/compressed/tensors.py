@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from rethinkdc.compressed.set import Card, CompressedSet
+from rethinkdc.compressed.card import Card
+from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.errors import RequestError
 
 LabelForm = Literal["logits", "probabilities"]
@@ -47,19 +48,21 @@ def set_of_tensors(
     std: Sequence[float] | None = None,
     weights: Tensor | None = None,
     soft_targets: Tensor | None = None,
+    student_lr: float | None = None,
     card: Card | None = None,
 ) -> CompressedSet:
-    """A compressed set of plain tensors, every image synthetic, classes named by their index: ``class 0``.
+    """Makes a compressed set of plain tensors, every image synthetic, classes named by their index: ``class 0``.
 
     An index is the place of a class in its dataset, also where the dataset's own names are other numbers: no bare ones.
 
     Args:
-        images: uint8 [M, 3, S, S], or float: in 0..1, or normalised by ``mean`` and ``std``.
+        images: uint8 [M, 3, S, S], kept without a copy; or float: in 0..1, or normalised by ``mean`` and ``std``.
         targets: int64 [M], class index of each image.
         mean: channel means that float images were normalised with (three, or one for all); None = they were not.
         std: channel standard deviations of the same.
         weights: float [M], loss weights.
         soft_targets: float [M, C], learned labels as logits.
+        student_lr: a learned student rate.
         card: what is known of the set; its clamp and rounding errors are set here.
 
     Raises:
@@ -73,11 +76,14 @@ def set_of_tensors(
         part["weights"] = weights.detach().cpu()
     classes = int(targets.max()) + 1
     if soft_targets is not None:
-        part["soft_targets"] = as_logits(_fitting(soft_targets, len(images), classes), "logits")
+        part["soft_targets"] = as_logits(_check_soft(soft_targets, len(images), classes), "logits")
         classes = soft_targets.shape[1]
     errors = {"clamp_error": pixels.clamp_error, "rounding_error": pixels.rounding_error}
     return CompressedSet.of_canvases(
-        [part], tuple(f"class {index}" for index in range(classes)), card=(card or Card()).model_copy(update=errors)
+        [part],
+        tuple(f"class {index}" for index in range(classes)),
+        student_lr=student_lr,
+        card=(card or Card()).model_copy(update=errors),
     )
 
 
@@ -98,7 +104,7 @@ def check_images(images: Tensor) -> None:
 
 
 def check_targets(targets: Tensor | None, count: int) -> Tensor:
-    """The class indices of ``count`` images: int64, on the CPU.
+    """Checks the class indices of ``count`` images and returns them as int64 on the CPU.
 
     Raises:
         RequestError: there are none, or they are no class indices int64 [count].
@@ -106,8 +112,8 @@ def check_targets(targets: Tensor | None, count: int) -> Tensor:
     if targets is None:
         raise RequestError("evaluate needs targets beside images [M, 3, S, S]: the class index of each, int64 [M].")
     if targets.shape != (count,) or targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool:
-        found = f"{targets.dtype} {list(targets.shape)}"
-        raise RequestError(f"targets must be int64 [{count}], the class index of each image; found {found}.")
+        given = f"{targets.dtype} {list(targets.shape)}"
+        raise RequestError(f"targets must be int64 [{count}], the class index of each image; found {given}.")
     targets = targets.detach().to("cpu", torch.int64)
     for index in (int(targets.min()), int(targets.max())):
         if not 0 <= index < _CLASSES:
@@ -116,7 +122,7 @@ def check_targets(targets: Tensor | None, count: int) -> Tensor:
 
 
 def to_pixels(images: Tensor, mean: Sequence[float] | None = None, std: Sequence[float] | None = None) -> Pixels:
-    """The nearest images of 8 bits: ``images * std + mean``, clamped to 0..1, times 255, rounded.
+    """Finds the nearest images of 8 bits: ``images * std + mean``, clamped to 0..1, times 255, rounded.
 
     Args:
         images: uint8 or float [M, 3, S, S].
@@ -126,7 +132,7 @@ def to_pixels(images: Tensor, mean: Sequence[float] | None = None, std: Sequence
     Raises:
         RequestError: another type, values that are not finite, or outside 0..1 without a mean and std.
     """
-    scale = _normalisation(mean, std)
+    scale = _read_normalisation(mean, std)
     if images.dtype == torch.uint8:
         if scale is not None:
             raise RequestError("Images of type uint8 are pixels already: leave out the mean and std.")
@@ -135,25 +141,25 @@ def to_pixels(images: Tensor, mean: Sequence[float] | None = None, std: Sequence
         raise RequestError(f"Images must be uint8, or float in 0..1; found {images.dtype}.")
     if scale is None:
         _check_plain(images)
-    made, clamp_error, rounding_error = torch.empty(images.shape, dtype=torch.uint8), 0.0, 0.0
+    canvases, clamp_error, rounding_error = torch.empty(images.shape, dtype=torch.uint8), 0.0, 0.0
     for first in range(0, len(images), _IMAGES):
         # Doubles round as exact numbers would; float32 errs by less than it stores, but not in every last case.
-        found = images[first : first + _IMAGES].detach().to("cpu", torch.float64)
-        if not bool(torch.isfinite(found).all()):
-            row = first + int((~torch.isfinite(found)).flatten(1).any(dim=1).nonzero()[0])
+        values = images[first : first + _IMAGES].detach().to("cpu", torch.float64)
+        if not bool(torch.isfinite(values).all()):
+            row = first + int((~torch.isfinite(values)).flatten(1).any(dim=1).nonzero()[0])
             raise RequestError(f"Image {row} holds values that are not finite.")
         if scale is not None:
-            found = found * scale[1] + scale[0]
-        inside = found.clamp(0, 1)
+            values = values * scale[1] + scale[0]
+        inside = values.clamp(0, 1)
         rounded = (inside * 255).round()
-        clamp_error = max(clamp_error, float((inside - found).abs().max()))
+        clamp_error = max(clamp_error, float((inside - values).abs().max()))
         rounding_error = max(rounding_error, float((rounded / 255 - inside).abs().max()))
-        made[first : first + _IMAGES] = rounded.to(torch.uint8)
-    return Pixels(made, clamp_error, rounding_error)
+        canvases[first : first + _IMAGES] = rounded.to(torch.uint8)
+    return Pixels(canvases, clamp_error, rounding_error)
 
 
 def as_logits(labels: Tensor, form: LabelForm) -> Tensor:
-    """Learned labels as they are stored: float16 [M, C] whose softmax is the label.
+    """Brings learned labels to the form in which they are stored: float16 [M, C] whose softmax is the label.
 
     A softmax does not change when a row is shifted: the largest logit of each row becomes 0, where float16 is finest.
 
@@ -165,7 +171,7 @@ def as_logits(labels: Tensor, form: LabelForm) -> Tensor:
         RequestError: not finite, or no probabilities although they are said to be.
     """
     parts = enumerate(labels.detach().split(_IMAGES))
-    return torch.cat([_logits(some.to("cpu", torch.float64), form, place * _IMAGES) for place, some in parts])
+    return torch.cat([_shift(some.to("cpu", torch.float64), form, place * _IMAGES) for place, some in parts])
 
 
 def images_per_class(targets: Tensor) -> int:
@@ -173,26 +179,26 @@ def images_per_class(targets: Tensor) -> int:
     return max(1, round(len(targets) / max(1, len(targets.unique()))))
 
 
-def _logits(found: Tensor, form: LabelForm, first: int) -> Tensor:
+def _shift(labels: Tensor, form: LabelForm, first: int) -> Tensor:
     """:func:`as_logits` of a part, float64, whose first label is that of image ``first``."""
-    if not bool(torch.isfinite(found).all()):
-        row = int((~torch.isfinite(found)).any(dim=1).nonzero()[0])
+    if not bool(torch.isfinite(labels).all()):
+        row = int((~torch.isfinite(labels)).any(dim=1).nonzero()[0])
         raise RequestError(f"The soft label of image {first + row} holds values that are not finite.")
     if form == "probabilities":
-        sums = found.sum(dim=1)
-        wrong = (found < 0).any(dim=1) | ((sums - 1).abs() > _SUM)
+        sums = labels.sum(dim=1)
+        wrong = (labels < 0).any(dim=1) | ((sums - 1).abs() > _SUM)
         if bool(wrong.any()):
             row = int(wrong.nonzero()[0])
             raise RequestError(
                 f"The soft label of image {first + row} is no probability of each class: the least is "
-                f"{float(found[row].min()):.3g}, the sum {float(sums[row]):.3g}. Say logits if they are logits."
+                f"{float(labels[row].min()):.3g}, the sum {float(sums[row]):.3g}. Say logits if they are logits."
             )
-        found = found.clamp_min(_LEAST).log()
-    found = found - found.max(dim=1, keepdim=True).values
-    return found.clamp_min(torch.finfo(torch.float16).min).to(torch.float16)
+        labels = labels.clamp_min(_LEAST).log()
+    labels = labels - labels.max(dim=1, keepdim=True).values
+    return labels.clamp_min(torch.finfo(torch.float16).min).to(torch.float16)
 
 
-def _fitting(soft: Tensor, count: int, classes: int) -> Tensor:
+def _check_soft(soft: Tensor, count: int, classes: int) -> Tensor:
     if soft.ndim != 2 or len(soft) != count or soft.shape[1] < classes or not soft.is_floating_point():
         raise RequestError(
             f"Soft labels must be float [{count}, C] of at least {classes} classes; found {soft.dtype} "
@@ -201,7 +207,7 @@ def _fitting(soft: Tensor, count: int, classes: int) -> Tensor:
     return soft
 
 
-def _normalisation(mean: Sequence[float] | None, std: Sequence[float] | None) -> tuple[Tensor, Tensor] | None:
+def _read_normalisation(mean: Sequence[float] | None, std: Sequence[float] | None) -> tuple[Tensor, Tensor] | None:
     """Mean and std as float64 [3, 1, 1]; None where neither is stated."""
     if mean is None and std is None:
         return None

@@ -5,40 +5,46 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from rethinkdc.compressed.set import Card, CompressedSet
+from rethinkdc.compressed.card import Card
+from rethinkdc.compressed.parts import PER_IMAGE
+from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.errors import DamagedError
 from rethinkdc.types import Images, ViewRule
 
-_OPTIONAL = ("source_boxes", "weights", "soft_targets")
+SET_FILES = ("set.json", "set.safetensors")
+"""What every set in its working form holds; its canvases lie in further files."""
 
 
 def save_working(compressed: CompressedSet, folder: Path) -> None:
     """Writes a set into ``folder``: ``set.json``, ``set.safetensors`` and one file for each part of its canvases."""
-    about = {
+    about: dict[str, Any] = {
         "class_names": compressed.class_names,
         "view_rule": compressed.view_rule.model_dump(mode="json"),
         "card": compressed.card.model_dump(mode="json"),
         "parts": len(compressed.parts),
         "data": compressed.card.dataset_fingerprint,
     }
-    tensors: dict[str, Tensor] = {"targets": compressed.targets, "sources": compressed.sources.contiguous()}
+    if compressed.student_lr is not None:
+        about["student_lr"] = compressed.student_lr
+    tensors: dict[str, Tensor] = {"targets": compressed.targets}
     if compressed.rows is not None:
         tensors["rows"] = compressed.rows.clone()
     else:
         tensors["cell_boxes"] = compressed.cell_boxes.contiguous()
-    for key in _OPTIONAL:
-        if (value := getattr(compressed, key)) is not None:
-            tensors[key] = value.contiguous()
-    save_file(tensors, folder / "set.safetensors")
+    for name in PER_IMAGE:
+        if (value := getattr(compressed, name)) is not None:
+            tensors[name] = value.contiguous()
+    save_file(tensors, folder / SET_FILES[1])
     for index, part in enumerate(compressed.parts):
         # Stored as NHWC: channels-last memory survives the memory map.
         save_file({"canvases": part.permute(0, 2, 3, 1).contiguous()}, folder / f"part-{index:05d}.safetensors")
-    (folder / "set.json").write_text(json.dumps(about, indent=1))
+    (folder / SET_FILES[0]).write_text(json.dumps(about, indent=1))
 
 
 def load_working(folder: Path, data: Images) -> CompressedSet:
@@ -51,28 +57,27 @@ def load_working(folder: Path, data: Images) -> CompressedSet:
     Raises:
         DamagedError: the subset belongs to another dataset.
     """
-    about = json.loads((folder / "set.json").read_text())
-    tensors = load_tensors(folder / "set.safetensors")
-    card = Card.model_validate(about["card"])
-    rule = ViewRule.model_validate(about["view_rule"])
+    about = json.loads((folder / SET_FILES[0]).read_text())
+    tensors = load_tensors(folder / SET_FILES[1])
+    stated: dict[str, Any] = {
+        "student_lr": about.get("student_lr"),
+        "view_rule": ViewRule.model_validate(about["view_rule"]),
+        "card": Card.model_validate(about["card"]),
+    }
     if "rows" in tensors:
         if about["data"] and about["data"] != data.fingerprint:
             raise DamagedError(
                 f"{folder} holds rows of another dataset ({about['data'][:12]}, not {data.fingerprint[:12]})."
             )
-        made = CompressedSet.of_rows(data, tensors["rows"], tensors.get("weights"))
-        made.soft_targets, made.view_rule = tensors.get("soft_targets"), rule
-        return made.with_card(card)
-    parts = [
+        return CompressedSet.of_rows(
+            data, tensors["rows"], tensors.get("weights"), soft_targets=tensors.get("soft_targets"), **stated
+        )
+    canvases = [
         load_tensors(folder / f"part-{index:05d}.safetensors")["canvases"].permute(0, 3, 1, 2)
         for index in range(about["parts"])
     ]
     return CompressedSet.of_canvases(
-        _split(tensors, parts),
-        tuple(about["class_names"]),
-        cell_boxes=tensors["cell_boxes"],
-        view_rule=rule,
-        card=card,
+        _cut(tensors, canvases), tuple(about["class_names"]), cell_boxes=tensors["cell_boxes"], **stated
     )
 
 
@@ -82,11 +87,12 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - safe_open is no mapping
 
 
-def _split(tensors: Mapping[str, Tensor], parts: list[Tensor]) -> list[dict[str, Tensor]]:
-    keys = [key for key in ("targets", "sources", *_OPTIONAL) if key in tensors]
-    split, start = [], 0
-    for part in parts:
+def _cut(tensors: Mapping[str, Tensor], canvases: list[Tensor]) -> list[dict[str, Tensor]]:
+    """Gives each part of the canvases its share of what is stored for all images."""
+    names = [name for name in ("targets", *PER_IMAGE) if name in tensors]
+    parts, start = [], 0
+    for part in canvases:
         rows = slice(start, start + len(part))
-        split.append({"canvases": part, **{key: tensors[key][rows] for key in keys}})
+        parts.append({"canvases": part, **{name: tensors[name][rows] for name in names}})
         start += len(part)
-    return split
+    return parts

@@ -1,12 +1,66 @@
-"""What the making of something told and cost, summed up for a record."""
+"""Books: what the making of something told, and what it cost."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+FILE = "about.json"
+"""Lies beside every artefact: the books of its making."""
 
-def merged_notes(notes: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+
+@dataclass
+class Books:
+    """Notes and costs of one piece of work, those of the artefacts that it used included.
+
+    Attributes:
+        notes: facts for the record.
+        seconds: ``stage:key`` -> seconds of the making of each artefact.
+        memory: ``stage:key`` -> bytes of resident memory that its making took at its peak.
+        earlier: seconds that earlier tries and other ranks spent on this work.
+        nested: seconds that this work waited for the artefacts that it used: they count in their own books.
+    """
+
+    notes: dict[str, Any] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    memory: dict[str, int] = field(default_factory=dict)
+    earlier: float = 0.0
+    nested: float = 0.0
+
+    def note(self, **facts: Any) -> None:
+        """Adds facts: see :func:`merge_notes`."""
+        self.notes = merge_notes(self.notes, facts)
+
+    def add(self, other: Books) -> None:
+        """Adds the books of an artefact that this work used."""
+        self.note(**other.notes)
+        self.seconds.update(other.seconds)
+        self.memory.update(other.memory)
+
+    def write(self, folder: Path) -> None:
+        """Writes the books beside the artefact in ``folder``."""
+        about = {"notes": self.notes, "costs": self.seconds, "memory": self.memory}
+        (folder / FILE).write_text(json.dumps(about, indent=1))
+
+    def by_stage(self) -> dict[str, float]:
+        """Seconds of each stage."""
+        return by_stage(self.seconds)
+
+    def peak(self, stage: str) -> int:
+        """The largest peak in bytes among what a stage made."""
+        return max((used for key, used in self.memory.items() if key.startswith(f"{stage}:")), default=0)
+
+
+def read_books(folder: Path) -> Books:
+    """The books that :meth:`Books.write` wrote beside an artefact."""
+    about = json.loads((folder / FILE).read_text())
+    return Books(about["notes"], about["costs"], about.get("memory", {}))
+
+
+def merge_notes(notes: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     """Facts for a record from two sources: teachers and external data add up, of all else the newer counts."""
     merged = {**notes, **more}
     if external := {*notes.get("external_data", ()), *more.get("external_data", ())}:
@@ -20,11 +74,10 @@ def merged_notes(notes: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str,
     return {**merged, "teachers": teachers} if teachers else merged
 
 
-def by_stage(costs: Mapping[str, float]) -> dict[str, float]:
+def by_stage(seconds: Mapping[str, float]) -> dict[str, float]:
     """Seconds of each stage from ``stage:key`` -> seconds."""
-    seconds: dict[str, float] = {}
-    for key, value in costs.items():
-        if ":" in key:
-            stage = key.partition(":")[0]
-            seconds[stage] = seconds.get(stage, 0.0) + value
-    return seconds
+    stages: dict[str, float] = {}
+    for key, value in seconds.items():
+        stage = key.partition(":")[0]
+        stages[stage] = stages.get(stage, 0.0) + value
+    return stages

@@ -1,22 +1,51 @@
 """The one import of an author: the kinds of method, what they are given, what they return, and the hooks."""
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
+from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.evaluation import Evaluation, Metric
 from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.contracts.kinds import Compressor, Evaluator, Labeler, PaperProxy, Score, TeacherSource
+from rethinkdc.contracts.kinds import (
+    Adjustable,
+    Compressor,
+    Evaluator,
+    Labeler,
+    PaperProxy,
+    Score,
+    Setting,
+    TeacherSource,
+)
+from rethinkdc.data.backing import Backing
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.splits import Schema, Splits
-from rethinkdc.errors import DataError, RequestError, UnsupportedError
+from rethinkdc.errors import DataError, RequestError, UnsupportedError, nearest
 from rethinkdc.method import Content, Method, OfKind
 from rethinkdc.models.model import Model
-from rethinkdc.protocol.protocol import Protocol
+from rethinkdc.protocol.full_training import TrainedNetwork
+from rethinkdc.protocol.protocol import FullTraining, Network, Protocol
 from rethinkdc.reference import Reference
-from rethinkdc.seeds import Seeds
+from rethinkdc.seeds import Seeds, generator
+from rethinkdc.training.checkpoint import Resumable
+from rethinkdc.training.predict import TestView
+from rethinkdc.training.recipe import Optimizer, Recipe, Schedule
 from rethinkdc.training.teacher import Teacher
-from rethinkdc.types import Budget, Images, LabelCost, Supervision, TraceTable, Track, ViewBatch
+from rethinkdc.types import (
+    Budget,
+    Direction,
+    Fit,
+    Images,
+    Interpolation,
+    LabelCost,
+    Predictions,
+    ProxyNetwork,
+    Supervision,
+    TraceTable,
+    Track,
+    ViewBatch,
+)
 
 __all__ = [
+    "Adjustable",
+    "Backing",
     "Budget",
     "CompressedSet",
     "Compressor",
@@ -24,29 +53,45 @@ __all__ = [
     "Context",
     "DataError",
     "Dataset",
+    "Direction",
     "Evaluation",
     "Evaluator",
+    "Fit",
+    "FullTraining",
     "Images",
+    "Interpolation",
     "LabelCost",
     "Labeler",
     "Method",
     "Metric",
     "Model",
+    "Network",
     "OfKind",
+    "Optimizer",
     "PaperProxy",
+    "Predictions",
     "Protocol",
+    "ProxyNetwork",
+    "Recipe",
     "Reference",
     "RequestError",
+    "Resumable",
+    "Schedule",
     "Schema",
     "Score",
     "Seeds",
+    "Setting",
     "Splits",
     "Supervision",
     "Teacher",
     "TeacherSource",
+    "TestView",
     "TraceTable",
     "Track",
+    "TrainedNetwork",
     "UnsupportedError",
     "ViewBatch",
+    "generator",
     "hookimpl",
+    "nearest",
 ]

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet
+from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.evaluation import Evaluation, Metric
 from rethinkdc.method import Method
+from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.reference import Reference
 from rethinkdc.training.recipe import Recipe
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.types import Budget, Images, Supervision, Track
 
-if TYPE_CHECKING:
-    from rethinkdc.context.context import Context
-    from rethinkdc.protocol.protocol import Protocol
+
+class Setting(NamedTuple):
+    """The value of a parameter in one run, and where it comes from."""
+
+    value: Any
+    source: str
 
 
-class Compressor(Method):
+class Adjustable(Method):
+    """Base of the kinds whose open parameters may have other values for another dataset or budget."""
+
+    def settings(self, protocol: Protocol, ipc: int | None) -> dict[str, Setting]:  # noqa: ARG002
+        """Every parameter's value in a run under a protocol and at an ipc, and where it comes from."""
+        given = self.changed()
+        return {key: Setting(getattr(self, key), "given" if key in given else "default") for key in type(self).fields()}
+
+
+class Compressor(Adjustable):
     """Makes a compressed set from the training set.
 
     ``budgeted``: returns exactly ``budget.ipc`` canvases per class on average; only ``full`` is not.
@@ -55,15 +69,14 @@ class PaperProxy(NamedTuple):
         return recipe.optimizer.name == self.optimizer and epochs >= self.epochs
 
 
-class Score(Method):
+class Score(Adjustable):
     """Gives one number per training row; larger = "hard", the end that its paper keeps.
 
-    ``needs`` names the shared artefact that it reads: ``trace``, ``features``, ``model`` or ``none``. ``wants`` is the
-    proxy of its paper; records say ``proxy=paper`` where the protocol's is that, else ``proxy=shared``.
+    ``wants`` is the proxy of its paper; records say ``proxy=paper`` where the protocol's is that, else
+    ``proxy=shared``.
     """
 
     kind: ClassVar[str] = "score"
-    needs: ClassVar[Literal["trace", "features", "model", "none"]] = "none"
     wants: ClassVar[PaperProxy | None] = None
 
     def pooled(self, rows: int) -> int:
@@ -75,7 +88,7 @@ class Score(Method):
         raise NotImplementedError
 
 
-class Labeler(Method):
+class Labeler(Adjustable):
     """Gives labels to a compressed set."""
 
     kind: ClassVar[str] = "labeler"

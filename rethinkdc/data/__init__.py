@@ -10,8 +10,8 @@ from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.decode import decode
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.encoded import EncodedImages
+from rethinkdc.data.file_datasets import FolderDataset, HubDataset, HubFileDataset
 from rethinkdc.data.fingerprint import FingerprintBook, stat_signature
-from rethinkdc.data.folder import FolderDataset, HubDataset, HubFileDataset
 from rethinkdc.data.resize import kept_boxes, resize
 from rethinkdc.data.rows import RowsOf
 from rethinkdc.data.splits import Schema, Splits, schema_of

@@ -62,42 +62,42 @@ def choose_backing(
     """
     if backing == "encoded" or not len(encoded):
         return encoded
-    known = cached_pixels(encoded.fingerprint, cache_folder)
+    known = find_cached_pixels(encoded.fingerprint, cache_folder)
     if known is not None:
         return known
     height, width = encoded.decoded(0).shape[1:]
     if backing == "auto" and len(encoded) * 3 * height * width > limit_bytes:
         return encoded
     try:
-        decoded = _decoded(encoded, (height, width))
-    except _SizesDifferError as found:
+        decoded = _decode_all(encoded, (height, width))
+    except _SizesDifferError as error:
         if backing == "auto":
             return encoded
         raise DataError(
             f"The decoded backing holds images of one size, but {encoded.blobs.where(0)} is {height} x {width} and "
-            f"{encoded.blobs.where(found.row)} is {found.size[0]} x {found.size[1]} px. Use the encoded backing."
-        ) from found
-    return _kept(decoded, cache_folder)
+            f"{encoded.blobs.where(error.row)} is {error.size[0]} x {error.size[1]} px. Use the encoded backing."
+        ) from error
+    return _keep(decoded, cache_folder)
 
 
-def cached_pixels(fingerprint: str, cache_folder: Path | None) -> DecodedImages | None:
+def find_cached_pixels(fingerprint: str, cache_folder: Path | None) -> DecodedImages | None:
     """Maps the decoded pixels of an earlier process; None when there are none.
 
     Damaged ones are removed with a warning.
     """
-    folder = _place(fingerprint, cache_folder) if cache_folder else None
+    folder = _find_folder(fingerprint, cache_folder) if cache_folder else None
     if folder is None or not folder.exists():
         return None
     try:
         verify_folder(folder)
-        return _mapped(folder, fingerprint)
+        return _map(folder, fingerprint)
     except (DamagedError, DataError, OSError) as error:
         warnings.warn(f"Cached pixels are decoded again: {error}", stacklevel=2)
         shutil.rmtree(folder, ignore_errors=True)
         return None
 
 
-def _decoded(encoded: EncodedImages, size: tuple[int, int]) -> DecodedImages:
+def _decode_all(encoded: EncodedImages, size: tuple[int, int]) -> DecodedImages:
     pixels = empty_canvases(len(encoded), size)
 
     def fill(first: int, last: int) -> None:
@@ -111,27 +111,27 @@ def _decoded(encoded: EncodedImages, size: tuple[int, int]) -> DecodedImages:
     return DecodedImages(pixels, encoded.targets, encoded.class_names, encoded.fingerprint)
 
 
-def _kept(decoded: DecodedImages, cache_folder: Path | None) -> DecodedImages:
+def _keep(decoded: DecodedImages, cache_folder: Path | None) -> DecodedImages:
     """Stores the pixels and returns them memory-mapped; returns them as they are where nothing can be stored."""
     from safetensors.torch import save_file
 
     if cache_folder is None or not writable(cache_folder / "decoded"):
         return decoded
-    final = _place(decoded.fingerprint, cache_folder)
+    final = _find_folder(decoded.fingerprint, cache_folder)
     temporary = final.with_name(f".{final.name}.{uuid.uuid4().hex}")
     try:
         temporary.mkdir()
         tensors = {"pixels": decoded.pixels.permute(0, 2, 3, 1), "targets": decoded.targets}
         save_file(tensors, temporary / _FILE, metadata={"class_names": json.dumps(decoded.class_names)})
         commit_folder(temporary, final)
-        return _mapped(final, decoded.fingerprint)
+        return _map(final, decoded.fingerprint)
     except Exception as error:  # a full disk, for one: the pixels in memory serve as well
         warnings.warn(f"Decoded pixels were not cached in {final}: {error}", stacklevel=2)
         shutil.rmtree(temporary, ignore_errors=True)
         return decoded
 
 
-def _mapped(folder: Path, fingerprint: str) -> DecodedImages:
+def _map(folder: Path, fingerprint: str) -> DecodedImages:
     from safetensors import safe_open
 
     with safe_open(folder / _FILE, framework="pt") as file:
@@ -140,7 +140,7 @@ def _mapped(folder: Path, fingerprint: str) -> DecodedImages:
         return DecodedImages(pixels, file.get_tensor("targets"), class_names, fingerprint)
 
 
-def _place(fingerprint: str, cache_folder: Path) -> Path:
+def _find_folder(fingerprint: str, cache_folder: Path) -> Path:
     # Another release of Pillow may bring another JPEG decoder: its pixels are another artefact.
     key = {"images": fingerprint, "revision": DECODE_REVISION, "pillow": PIL.__version__}
     return cache_folder / "decoded" / digest(key)

@@ -31,30 +31,30 @@ def read_split(dataset: Any, label: str, class_names: tuple[str, ...] | None = N
     """
     if dataset._indices is not None:
         dataset = dataset.flatten_indices()
-    image = column_name(dataset, IMAGE_COLUMNS, label)
-    target = column_name(dataset, LABEL_COLUMNS, label)
+    image = find_column_name(dataset, IMAGE_COLUMNS, label)
+    target = find_column_name(dataset, LABEL_COLUMNS, label)
     stated = class_names or getattr(dataset.features[target], "names", None)
-    targets, names = _targets(dataset.data.column(target), stated, label)
+    targets, names = _read_targets(dataset.data.column(target), stated, label)
     return Labelled(ArrowBlobs(dataset.data.column(image), label), targets, names, label)
 
 
-def stated_names(files: Sequence[str], label: str) -> tuple[str, ...] | None:
-    """The class names that local Parquet files themselves state, in the order of their labels; None = none do.
+def read_stated_names(files: Sequence[str], label: str) -> tuple[str, ...] | None:
+    """Reads the class names that local Parquet files themselves state, in the order of their labels; None = none do.
 
     Raises:
         DataError: the files of one split state different names.
     """
-    found = {names: file for file in files if (names := _names_in(Path(file))) is not None}
-    if len(found) > 1:
+    stated = {names: file for file in files if (names := _read_names(Path(file))) is not None}
+    if len(stated) > 1:
         raise DataError(
-            f"The files of {label} state different class names or orders: {', '.join(map(str, found.values()))}. "
+            f"The files of {label} state different class names or orders: {', '.join(map(str, stated.values()))}. "
             "Their labels cannot be told apart; write them again with one ClassLabel."
         )
-    return next(iter(found), None)
+    return next(iter(stated), None)
 
 
-def column_name(dataset: Any, known: tuple[str, ...], label: str) -> str:
-    """The first of ``known`` that the dataset has.
+def find_column_name(dataset: Any, known: tuple[str, ...], label: str) -> str:
+    """Finds the first of ``known`` that the dataset has.
 
     Raises:
         DataError: it has none; names those it has.
@@ -65,8 +65,8 @@ def column_name(dataset: Any, known: tuple[str, ...], label: str) -> str:
     raise DataError(f"No column {' or '.join(known)} in {label}; it has {', '.join(dataset.column_names)}.")
 
 
-def _targets(column: Any, names: Sequence[str] | None, label: str) -> tuple[Tensor, tuple[str, ...]]:
-    """Class indices int64 [N] and names: those stated, else the distinct texts sorted, else ``str(index)``."""
+def _read_targets(column: Any, names: Sequence[str] | None, label: str) -> tuple[Tensor, tuple[str, ...]]:
+    """Reads class indices int64 [N] and names: those stated, else the distinct texts sorted, else ``str(index)``."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -79,7 +79,7 @@ def _targets(column: Any, names: Sequence[str] | None, label: str) -> tuple[Tens
         column = pc.index_in(column, value_set=pa.array(names, type=column.type))
     if not pa.types.is_integer(column.type):
         raise DataError(f"The labels of {label} are of type {column.type}, expected integers or texts.")
-    targets = _int64(column)
+    targets = _copy_int64(column)
     if int(targets.min()) < 0:
         row = int((targets < 0).nonzero()[0])
         raise DataError(f"Row {row} of {label} has the label {int(targets[row])}: it has none. Remove such rows.")
@@ -88,7 +88,7 @@ def _targets(column: Any, names: Sequence[str] | None, label: str) -> tuple[Tens
     return targets, tuple(names)
 
 
-def _int64(column: Any) -> Tensor:
+def _copy_int64(column: Any) -> Tensor:
     """Copies an integer column chunk by chunk: nothing but the result grows with the rows."""
     values = torch.empty(len(column), dtype=torch.int64)
     chunks = column.chunks if hasattr(column, "chunks") else [column]
@@ -99,7 +99,7 @@ def _int64(column: Any) -> Tensor:
     return values
 
 
-def _names_in(file: Path) -> tuple[str, ...] | None:
+def _read_names(file: Path) -> tuple[str, ...] | None:
     import pyarrow.parquet as pq
 
     if file.suffix != ".parquet":

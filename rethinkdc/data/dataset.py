@@ -49,30 +49,30 @@ class Dataset(Method):
         known = self.known(cache_folder)
         if known is not None:
             return known.fingerprint, known.layout
-        before = self._signed()
+        before = self._sign()
         splits = self.load(cache_folder, "encoded")
         self.remember(splits, cache_folder, before)
         return splits.fingerprint, schema_of(splits)
 
     def known(self, cache_folder: Path | None) -> KnownSplits | None:
         """What the book in ``cache_folder`` says of the files as they are now."""
-        signature = self._signed() if cache_folder else None
-        return _book(cache_folder).find(signature) if cache_folder and signature else None
+        signature = self._sign() if cache_folder else None
+        return _open_book(cache_folder).find(signature) if cache_folder and signature else None
 
     def remember(self, splits: Splits, cache_folder: Path | None, before: str | None) -> None:
         """Writes ``splits`` into the book, unless the files changed since the signature ``before`` was taken."""
-        after = self._signed() if cache_folder else None
+        after = self._sign() if cache_folder else None
         if cache_folder is None or after is None or before not in (None, after):
             return
         entry = KnownSplits(train=splits.train.fingerprint, test=splits.test.fingerprint, layout=schema_of(splits))
-        _book(cache_folder).write(after, entry)
+        _open_book(cache_folder).write(after, entry)
 
-    def _signed(self) -> str | None:
+    def _sign(self) -> str | None:
         """The signature with all else that the content hash depends on."""
         signature = self.signature()
         parts = [LOADER_REVISION, self.name, self.revision, self.changed(), signature]
         return None if signature is None else digest(parts)
 
 
-def _book(cache_folder: Path) -> FingerprintBook:
+def _open_book(cache_folder: Path) -> FingerprintBook:
     return FingerprintBook(cache_folder / "fingerprints")

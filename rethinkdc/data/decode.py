@@ -37,7 +37,7 @@ def decode(source: bytes | Path, *, where: str) -> Tensor:
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             image.load()
-            rgb = _rgb(image)
+            rgb = _convert_to_rgb(image)
     except MemoryError:
         raise
     except Exception as error:  # PIL's parsers raise almost anything on damaged bytes
@@ -50,12 +50,12 @@ def decode(source: bytes | Path, *, where: str) -> Tensor:
     return pixels.view(height, width, 3).permute(2, 0, 1)
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _convert_to_rgb(image: Image.Image) -> Image.Image:
     wide = image.mode.startswith("I")
     if wide:
         image_format = image.format
         ImageOps.exif_transpose(image, in_place=True)
-        return _from_sixteen_bits(image, image_format)
+        return _convert_sixteen_bits(image, image_format)
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
         opaque = image.convert("RGBA")
@@ -65,7 +65,7 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _from_sixteen_bits(image: Image.Image, image_format: str | None) -> Image.Image:
+def _convert_sixteen_bits(image: Image.Image, image_format: str | None) -> Image.Image:
     values = np.asarray(image).astype(np.int64)
     if image.mode == "I" and image_format not in _SIXTEEN_BIT_FORMATS:
         raise ValueError(f"32-bit integer pixels of format {image_format} have no defined range")

@@ -52,12 +52,12 @@ class DecodedImages:
         return len(self.pixels)
 
     def native(self, rows: Tensor) -> list[Tensor]:
-        return list(self._gathered(rows).unbind(0))
+        return list(self._gather(rows).unbind(0))
 
     def canvases(
         self, rows: Tensor, size: int, fit: Fit = "squash", interpolation: Interpolation = "bilinear"
     ) -> Tensor:
-        return resize(self._gathered(rows), (size, size), fit, interpolation)
+        return resize(self._gather(rows), (size, size), fit, interpolation)
 
-    def _gathered(self, rows: Tensor) -> Tensor:
+    def _gather(self, rows: Tensor) -> Tensor:
         return self.pixels.permute(0, 2, 3, 1)[rows].permute(0, 3, 1, 2)

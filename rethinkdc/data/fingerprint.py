@@ -27,7 +27,7 @@ def content_fingerprint(blobs: Blobs, targets: Tensor, class_names: Sequence[str
     Raises:
         DataError: a file cannot be read; names it.
     """
-    total = _begun("encoded", targets, class_names)
+    total = _begin("encoded", targets, class_names)
     for row in range(len(blobs)):
         source = blobs.read(row)
         if isinstance(source, Path):
@@ -45,7 +45,7 @@ def content_fingerprint(blobs: Blobs, targets: Tensor, class_names: Sequence[str
 
 def pixels_fingerprint(pixels: Tensor, targets: Tensor, class_names: Sequence[str]) -> str:
     """SHA-256 (hex) of the class names, the targets int64 [N] and the pixels uint8 [N, 3, h, w]."""
-    total = _begun(f"pixels {list(pixels.shape)}", targets, class_names)
+    total = _begin(f"pixels {list(pixels.shape)}", targets, class_names)
     by_row = pixels.permute(0, 2, 3, 1)
     for first in range(0, len(pixels), _BLOCK):
         total.update(by_row[first : first + _BLOCK].contiguous().numpy().data)
@@ -93,20 +93,20 @@ class FingerprintBook:
     def find(self, signature: str) -> KnownSplits | None:
         """What is known of a signature; None when nothing is, or when the entry is damaged (it is written again)."""
         try:
-            return KnownSplits.model_validate_json(self._path(signature).read_bytes())
+            return KnownSplits.model_validate_json(self._place(signature).read_bytes())
         except (OSError, ValidationError):
             return None
 
     def write(self, signature: str, known: KnownSplits) -> None:
         """Remembers a dataset."""
         if writable(self.folder):
-            write_atomic(self._path(signature), known.model_dump_json(indent=1).encode())
+            write_atomic(self._place(signature), known.model_dump_json(indent=1).encode())
 
-    def _path(self, signature: str) -> Path:
+    def _place(self, signature: str) -> Path:
         return self.folder / f"{signature}.json"
 
 
-def _begun(what: str, targets: Tensor, class_names: Sequence[str]) -> hashlib._Hash:
+def _begin(what: str, targets: Tensor, class_names: Sequence[str]) -> hashlib._Hash:
     total = hashlib.sha256(canonical_json({"what": what, "classes": list(class_names), "rows": len(targets)}).encode())
     total.update(targets.contiguous().numpy().astype("<i8", copy=False).data)
     return total

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from rethinkdc.data.backing import Backing
-from rethinkdc.data.columns import IMAGE_COLUMNS, LABEL_COLUMNS, column_name, read_split, stated_names
+from rethinkdc.data.columns import IMAGE_COLUMNS, LABEL_COLUMNS, find_column_name, read_split, read_stated_names
 from rethinkdc.data.fingerprint import KnownSplits
-from rethinkdc.data.image_folder import TRAIN_NAMES, files_below, folder_splits, scan
-from rethinkdc.data.labelled import TEST_NAMES, Labelled, assemble
+from rethinkdc.data.image_tree import TRAIN_NAMES, find_split_folders, list_files, scan
+from rethinkdc.data.labelled import TEST_NAMES, Labelled, assemble_splits
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import DataError
 
@@ -48,12 +48,12 @@ def load_path(
     """
     folder = path.expanduser().resolve()
     if not folder.is_dir():
-        found = "it is a file" if folder.exists() else "it does not exist"
-        raise DataError(f"Cannot read the dataset folder {path}: {found}. {LAYOUTS}")
-    tree = folder_splits(folder)
+        why = "it is a file" if folder.exists() else "it does not exist"
+        raise DataError(f"Cannot read the dataset folder {path}: {why}. {LAYOUTS}")
+    tree = find_split_folders(folder)
     if tree:
-        return assemble(scan(tree[0]), scan(tree[1]), known=known, cache_folder=cache_folder, backing=backing)
-    if not any(file.suffix == ".parquet" for file in files_below(folder)):
+        return assemble_splits(scan(tree[0]), scan(tree[1]), known=known, cache_folder=cache_folder, backing=backing)
+    if not any(file.suffix == ".parquet" for file in list_files(folder)):
         names = sorted(entry.name for entry in folder.iterdir())
         raise DataError(
             f"The folder {path} has no layout that is known; it holds {', '.join(names[:8]) or 'nothing'}"
@@ -67,7 +67,7 @@ def load_path(
         cache_folder=cache_folder,
         backing=backing,
         known=known,
-        class_names={split: stated_names(names, f"the {split} split of {path}") for split, names in files.items()},
+        class_names={split: read_stated_names(names, f"the {split} split of {path}") for split, names in files.items()},
     )
 
 
@@ -124,17 +124,19 @@ def from_datasets(
     if train is None:
         raise DataError(f"{where} has no train split; it has {', '.join(map(str, loaded))}. {LAYOUTS}")
     stated = class_names or {}
-    return assemble(
+    return assemble_splits(
         read_split(loaded[train], f"the {train} split of {where}", stated.get(train)),
-        _labelled_test(loaded, where, stated),
+        _read_labelled_test(loaded, where, stated),
         known=known,
         cache_folder=cache_folder,
         backing=backing,
     )
 
 
-def _labelled_test(loaded: Mapping[str, Any], where: str, stated: Mapping[str, tuple[str, ...] | None]) -> Labelled:
-    """The preferred test split whose rows have labels: some datasets publish a test split without."""
+def _read_labelled_test(
+    loaded: Mapping[str, Any], where: str, stated: Mapping[str, tuple[str, ...] | None]
+) -> Labelled:
+    """Reads the preferred test split whose rows have labels: some datasets publish a test split without."""
     import pyarrow.compute as pc
 
     unlabelled = []
@@ -142,20 +144,20 @@ def _labelled_test(loaded: Mapping[str, Any], where: str, stated: Mapping[str, t
         if name not in loaded:
             continue
         label = f"the {name} split of {where}"
-        column = loaded[name].data.column(column_name(loaded[name], LABEL_COLUMNS, label))
+        column = loaded[name].data.column(find_column_name(loaded[name], LABEL_COLUMNS, label))
         if pc.max(column).as_py() == -1:
             unlabelled.append(name)
             continue
         return read_split(loaded[name], label, stated.get(name))
-    found = ", ".join(map(str, loaded))
+    present = ", ".join(map(str, loaded))
     why = f"; without labels: {', '.join(unlabelled)}" if unlabelled else ""
-    raise DataError(f"{where} has no labelled test split; it has {found}{why}. Known names: {', '.join(TEST_NAMES)}.")
+    raise DataError(f"{where} has no labelled test split; it has {present}{why}. Known names: {', '.join(TEST_NAMES)}.")
 
 
 def _load_dataset(
     name: str, arrow_folder: Path | None, remedy: str
 ) -> tuple[Mapping[str, Any], Mapping[str, list[str]]]:
-    """The splits, and the data files that each was made of."""
+    """Loads the splits, and names the data files that each was made of."""
     import datasets
 
     arrow = arrow_folder and str(arrow_folder)
@@ -163,14 +165,14 @@ def _load_dataset(
         with quiet_unless_watched():
             files = datasets.load_dataset_builder(name, cache_dir=arrow).config.data_files or {}
             loaded: Mapping[str, Any] = datasets.load_dataset(name, cache_dir=arrow)
-            return loaded, {str(split): [str(file) for file in found] for split, found in files.items()}
+            return loaded, {str(split): [str(file) for file in paths] for split, paths in files.items()}
     except Exception as error:  # the libraries below raise their own, unrelated types
         raise DataError(f"Cannot load the dataset {name}: {type(error).__name__}: {error} {remedy}") from error
 
 
 @contextmanager
 def quiet_unless_watched() -> Iterator[None]:
-    """No progress bars of ``datasets`` where stderr is no terminal."""
+    """Turns the progress bars of ``datasets`` off where stderr is no terminal."""
     import datasets
 
     quiet = not sys.stderr.isatty() and not datasets.are_progress_bars_disabled()

@@ -38,7 +38,7 @@ class Labelled:
     label: str
 
 
-def assemble(
+def assemble_splits(
     train: Labelled,
     test: Labelled,
     *,
@@ -58,27 +58,27 @@ def assemble(
     Raises:
         DataError: the parts have different classes, or a class has no images.
     """
-    test = _in_order_of(train.class_names, test, train.label)
+    test = _reorder_classes(train.class_names, test, train.label)
     for part in (train, test):
         _check_every_class_present(part)
     return Splits(
-        train=choose_backing(_encoded(train, known.train if known else None), cache_folder, backing=backing),
-        test=choose_backing(_encoded(test, known.test if known else None), cache_folder, backing=backing),
+        train=choose_backing(_open(train, known.train if known else None), cache_folder, backing=backing),
+        test=choose_backing(_open(test, known.test if known else None), cache_folder, backing=backing),
     )
 
 
-def _encoded(part: Labelled, fingerprint: str | None) -> EncodedImages:
+def _open(part: Labelled, fingerprint: str | None) -> EncodedImages:
     return EncodedImages(part.blobs, part.targets, part.class_names, fingerprint)
 
 
-def _in_order_of(class_names: tuple[str, ...], part: Labelled, other: str) -> Labelled:
+def _reorder_classes(class_names: tuple[str, ...], part: Labelled, other: str) -> Labelled:
     if part.class_names == class_names:
         return part
     missing, extra = set(class_names) - set(part.class_names), set(part.class_names) - set(class_names)
     if missing or extra:
         raise DataError(
-            f"{part.label} and {other} have different classes. Only in {other}: {_some(missing)}. "
-            f"Only in {part.label}: {_some(extra)}. Both must name the same classes."
+            f"{part.label} and {other} have different classes. Only in {other}: {_list_some(missing)}. "
+            f"Only in {part.label}: {_list_some(extra)}. Both must name the same classes."
         )
     place = {name: index for index, name in enumerate(class_names)}
     order = torch.tensor([place[name] for name in part.class_names])
@@ -90,12 +90,12 @@ def _check_every_class_present(part: Labelled) -> None:
     empty = [part.class_names[index] for index in (counts == 0).nonzero().flatten().tolist()]
     if empty:
         raise DataError(
-            f"{len(empty)} of {len(part.class_names)} classes have no images in {part.label}: {_some(empty)}. "
+            f"{len(empty)} of {len(part.class_names)} classes have no images in {part.label}: {_list_some(empty)}. "
             "Add their images, or remove the classes from every split."
         )
 
 
-def _some(names: set[str] | list[str]) -> str:
+def _list_some(names: set[str] | list[str]) -> str:
     ordered = sorted(names)
     shown = ", ".join(repr(name) for name in ordered[:_SHOWN])
     return (shown or "none") + (f" and {len(ordered) - _SHOWN} more" if len(ordered) > _SHOWN else "")

@@ -34,17 +34,17 @@ def resize(
         uint8 [B, 3, height, width], channels-last. An image that has this size already is not touched.
     """
     if isinstance(images, Tensor):
-        return _resized(channels_last(images), size, fit, interpolation)
+        return _resize_batch(channels_last(images), size, fit, interpolation)
     if images and all(image.shape == images[0].shape for image in images):
-        return _resized(channels_last(torch.stack(list(images))), size, fit, interpolation)
+        return _resize_batch(channels_last(torch.stack(list(images))), size, fit, interpolation)
     canvases = empty_canvases(len(images), size)
     for canvas, image in zip(canvases, images, strict=True):
-        canvas.copy_(_resized(channels_last(image[None]), size, fit, interpolation)[0])
+        canvas.copy_(_resize_batch(channels_last(image[None]), size, fit, interpolation)[0])
     return canvases
 
 
 def kept_boxes(sizes: Tensor, size: tuple[int, int], fit: Fit = "squash") -> Tensor:
-    """The part of each image that :func:`resize` shows.
+    """Finds the part of each image that :func:`resize` shows.
 
     Args:
         sizes: [N, 2], (height, width) of each source image in pixels.
@@ -58,7 +58,7 @@ def kept_boxes(sizes: Tensor, size: tuple[int, int], fit: Fit = "squash") -> Ten
     if fit == "squash":
         return torch.cat([torch.zeros_like(source), source], dim=1).to(torch.int32)
     wanted = torch.tensor(size, dtype=torch.int64)
-    cover = _covering(sizes.to(torch.int64), wanted)
+    cover = _cover_sizes(sizes.to(torch.int64), wanted)
     start = torch.round((cover - wanted).to(torch.float64) / 2)
     scale = source / cover
     first = torch.round(start * scale)
@@ -67,37 +67,37 @@ def kept_boxes(sizes: Tensor, size: tuple[int, int], fit: Fit = "squash") -> Ten
 
 
 def channels_last(images: Tensor) -> Tensor:
-    """[B, 3, h, w] with the strides of an NHWC buffer, also where B, h or w is 1; copies only when needed."""
+    """Lays [B, 3, h, w] out with the strides of an NHWC buffer, also where B, h or w is 1; copies only when needed."""
     return images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
 
 
 def empty_canvases(count: int, size: tuple[int, int]) -> Tensor:
-    """Uninitialised uint8 [count, 3, height, width] in channels-last memory."""
+    """Allocates uninitialised uint8 [count, 3, height, width] in channels-last memory."""
     return torch.empty((count, *size, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
 
 
-def _resized(images: Tensor, size: tuple[int, int], fit: Fit, interpolation: Interpolation) -> Tensor:
+def _resize_batch(images: Tensor, size: tuple[int, int], fit: Fit, interpolation: Interpolation) -> Tensor:
     height, width = images.shape[-2:]
     if (height, width) == size:
         return images
     if not len(images):
         return empty_canvases(0, size)
     if fit == "squash":
-        return _interpolated(images, size, interpolation)
-    cover_height, cover_width = _covering(torch.tensor([[height, width]]), torch.tensor(size))[0].tolist()
-    covering = _interpolated(images, (cover_height, cover_width), interpolation)
+        return _interpolate(images, size, interpolation)
+    cover_height, cover_width = _cover_sizes(torch.tensor([[height, width]]), torch.tensor(size))[0].tolist()
+    covering = _interpolate(images, (cover_height, cover_width), interpolation)
     top, left = round((cover_height - size[0]) / 2), round((cover_width - size[1]) / 2)
     return channels_last(covering[..., top : top + size[0], left : left + size[1]])
 
 
-def _interpolated(images: Tensor, size: tuple[int, int], interpolation: Interpolation) -> Tensor:
+def _interpolate(images: Tensor, size: tuple[int, int], interpolation: Interpolation) -> Tensor:
     if tuple(images.shape[-2:]) == size:
         return images
     return channels_last(F.interpolate(images, size=size, mode=interpolation, align_corners=False, antialias=True))
 
 
-def _covering(sizes: Tensor, wanted: Tensor) -> Tensor:
-    """The sizes int64 [N, 2], aspect kept, that just cover ``wanted``; torchvision floors the longer side."""
+def _cover_sizes(sizes: Tensor, wanted: Tensor) -> Tensor:
+    """Finds the sizes int64 [N, 2], aspect kept, that just cover ``wanted``; torchvision floors the longer side."""
     height, width = sizes.unbind(1)
     by_height = torch.stack([wanted[0].expand_as(height), (wanted[0] * width) // height], dim=1)
     by_width = torch.stack([(wanted[1] * height) // width, wanted[1].expand_as(width)], dim=1)

@@ -16,7 +16,7 @@ from rethinkdc.types import Images
 
 
 def read_scores(path: Path, data: Images, column: str | None = None) -> Tensor:
-    """Scores of the training rows from a file: float32 [N].
+    """Reads scores of the training rows from a file: float32 [N].
 
     Args:
         path: ``.safetensors`` with a tensor ``scores`` (its ``.json`` names the data), or a table of text with one
@@ -28,17 +28,17 @@ def read_scores(path: Path, data: Images, column: str | None = None) -> Tensor:
         DataError: the file is missing, unreadable, of other data, or not one number per row; names what was found.
     """
     if path.suffix == ".safetensors":
-        found = _tensors(path, "scores")["scores"].to(torch.float32)
+        scores = _read_tensors(path, "scores")["scores"].to(torch.float32)
         _check_source(path, data)
     else:
-        found = _column_in_order(path, column)
-    if found.shape != (len(data),):
-        raise DataError(f"{path} holds {found.numel():,} scores; the training set has {len(data):,} rows.")
-    return found
+        scores = _read_column(path, column)
+    if scores.shape != (len(data),):
+        raise DataError(f"{path} holds {scores.numel():,} scores; the training set has {len(data):,} rows.")
+    return scores
 
 
 def read_rows(path: Path, data: Images) -> tuple[Tensor, Tensor | None]:
-    """A list of training rows in pick order: int64 [k], and weights float32 [k] where the file has them.
+    """Reads a list of training rows in pick order: int64 [k], and weights float32 [k] where the file has them.
 
     Args:
         path: ``.safetensors`` with ``rows`` (and ``weights``), or CSV with a column ``row`` (and ``weight``).
@@ -48,12 +48,12 @@ def read_rows(path: Path, data: Images) -> tuple[Tensor, Tensor | None]:
         DataError: the file is missing, unreadable or of other data, or lists a row twice or one that does not exist.
     """
     if path.suffix == ".safetensors":
-        tensors = _tensors(path, "rows")
+        tensors = _read_tensors(path, "rows")
         rows, weights = tensors["rows"], tensors.get("weights")
         _check_source(path, data)
     else:
-        header, table = _table(path)
-        rows = table[:, _position(path, header, ("row", "index"))] if header else table[:, 0]
+        header, table = _read_table(path)
+        rows = table[:, _find_column(path, header, ("row", "index"))] if header else table[:, 0]
         weights = table[:, header.index("weight")].float() if "weight" in header else None
     whole = rows.long()
     if rows.ndim != 1 or not bool((rows == whole).all()):
@@ -65,8 +65,8 @@ def read_rows(path: Path, data: Images) -> tuple[Tensor, Tensor | None]:
     return whole, weights
 
 
-def row_file(out: Path, suffix: str) -> Path:
-    """``OUT`` with a suffix appended; a suffix that it has already is not doubled, one like ``.5`` not replaced."""
+def name_row_file(out: Path, suffix: str) -> Path:
+    """Appends a suffix to ``OUT``; one that it has already is not doubled, one like ``.5`` not replaced."""
     name = out.name
     for known in (".safetensors", ".json"):
         name = name.removesuffix(known)
@@ -81,7 +81,7 @@ def write_row_file(tensors: dict[str, Tensor], about: dict[str, Any], out: Path)
     """
     from safetensors.torch import save
 
-    paths = row_file(out, ".safetensors"), row_file(out, ".json")
+    paths = name_row_file(out, ".safetensors"), name_row_file(out, ".json")
     try:
         write_atomic(paths[0], save({name: tensor.contiguous() for name, tensor in tensors.items()}))
         write_atomic(paths[1], json.dumps(about, indent=1).encode())
@@ -90,7 +90,7 @@ def write_row_file(tensors: dict[str, Tensor], about: dict[str, Any], out: Path)
     return paths
 
 
-def _tensors(path: Path, needed: str) -> dict[str, Tensor]:
+def _read_tensors(path: Path, needed: str) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -119,12 +119,12 @@ def _check_source(path: Path, data: Images) -> None:
         )
 
 
-def _column_in_order(path: Path, column: str | None) -> Tensor:
-    header, table = _table(path)
+def _read_column(path: Path, column: str | None) -> Tensor:
+    header, table = _read_table(path)
     numbers = [index for index, name in enumerate(header) if name in ("row", "index")]
     others = [index for index in range(table.shape[1]) if index not in numbers[:1]]
     if column is not None or "score" in header:
-        chosen = _position(path, header, (column or "score",))
+        chosen = _find_column(path, header, (column or "score",))
     elif len(others) == 1:
         chosen = others[0]
     else:
@@ -138,15 +138,15 @@ def _column_in_order(path: Path, column: str | None) -> Tensor:
     return torch.empty_like(values).scatter_(0, rows, values)
 
 
-def _position(path: Path, header: list[str], names: tuple[str, ...]) -> int:
+def _find_column(path: Path, header: list[str], names: tuple[str, ...]) -> int:
     for name in names:
         if name in header:
             return header.index(name)
     raise DataError(f"{path} has no column {names[0]!r}. {nearest(names[0], header)}")
 
 
-def _table(path: Path) -> tuple[list[str], Tensor]:
-    """Header (empty where there is none) and numbers, float64 [n, columns], of a text table."""
+def _read_table(path: Path) -> tuple[list[str], Tensor]:
+    """Reads the header (empty where there is none) and numbers, float64 [n, columns], of a text table."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

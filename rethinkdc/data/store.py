@@ -69,7 +69,7 @@ class CanvasStore:
         self.fit = fit
         self.interpolation = interpolation
         self.workers = workers
-        self.pixels = self._made_once(limit_bytes)
+        self.pixels = self._make_once(limit_bytes)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -77,21 +77,21 @@ class CanvasStore:
     def fetch(self, rows: Tensor) -> Sequence[Tensor]:
         if self.pixels is not None:
             return [self.pixels[row] for row in rows.tolist()]
-        return list(self._canvases(rows).unbind(0))
+        return list(self._make_canvases(rows).unbind(0))
 
-    def _made_once(self, limit_bytes: int) -> Tensor | None:
+    def _make_once(self, limit_bytes: int) -> Tensor | None:
         if isinstance(self.images, DecodedImages) and self.images.pixels.shape[2:] == (self.size, self.size):
             return self.images.pixels
         if len(self) * 3 * self.size * self.size > limit_bytes:
             return None
-        return self._canvases(all_rows(len(self)))
+        return self._make_canvases(all_rows(len(self)))
 
-    def _canvases(self, rows: Tensor) -> Tensor:
+    def _make_canvases(self, rows: Tensor) -> Tensor:
         canvases = empty_canvases(len(rows), (self.size, self.size))
 
         def fill(first: int, last: int) -> None:
-            made = self.images.canvases(rows[first:last], self.size, self.fit, self.interpolation)
-            canvases[first:last].copy_(made)
+            part = self.images.canvases(rows[first:last], self.size, self.fit, self.interpolation)
+            canvases[first:last].copy_(part)
 
         in_chunks(len(rows), fill, workers=self.workers, chunk=CHUNK)
         return canvases

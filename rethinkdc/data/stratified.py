@@ -51,7 +51,7 @@ def stratified_rows(targets: Tensor, count: int, seed: int) -> Tensor:
     """
     if not 0 <= count <= len(targets):
         raise RequestError(f"Cannot draw {count} of {len(targets)} rows: the count must be in 0..{len(targets)}.")
-    order, places = _shuffled_within_classes(targets, seed)
+    order, places = _shuffle_within_classes(targets, seed)
     quotas = proportional(torch.bincount(targets), count)
     return order[places < quotas[targets[order]]].sort().values
 
@@ -67,7 +67,7 @@ def stratified_folds(targets: Tensor, folds: int, seed: int) -> Tensor:
     Returns:
         int64 [N], the fold of each row in 0..folds - 1.
     """
-    order, _ = _shuffled_within_classes(targets, seed)
+    order, _ = _shuffle_within_classes(targets, seed)
     assigned = torch.empty_like(order)
     assigned[order] = torch.arange(len(order)) % folds
     return assigned
@@ -87,8 +87,8 @@ def proportional(sizes: Tensor, count: int) -> Tensor:
     return quotas
 
 
-def _shuffled_within_classes(targets: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-    """Rows sorted by class in random order within each, and every row's place within its class."""
+def _shuffle_within_classes(targets: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Sorts rows by class in random order within each, and tells every row's place within its class."""
     shuffled = torch.randperm(len(targets), generator=generator(seed))
     order = shuffled[targets[shuffled].argsort(stable=True)]
     sizes = torch.bincount(targets)

@@ -1,49 +1,96 @@
-"""Inverting a network: images whose classes and statistics it takes for those of real ones."""
+"""Distillation: images that are optimised, or stitched of crops, as networks see them; bases and maths."""
 
 from rethinkdc.distillation.batchnorm import matchable, running_statistics
 from rethinkdc.distillation.channels import ChannelStatistics, channel_statistics
+from rethinkdc.distillation.class_images import RealImages
 from rethinkdc.distillation.convolution import CONVOLUTION, patch_moments, patch_statistics, patches
 from rethinkdc.distillation.descent import Optimisation, Turn, recover
+from rethinkdc.distillation.feature_matching import embedding, mean_distance
+from rethinkdc.distillation.gathering import class_statistics
+from rethinkdc.distillation.gradient_matching import GradientMatching
+from rethinkdc.distillation.inverting import Inverting
+from rethinkdc.distillation.layer_statistics import Goal, Smoothing, StatisticsMatching, Targets
 from rethinkdc.distillation.moments import Moments, MovingMoments, SampleMoments
-from rethinkdc.distillation.optimise import cosine_rate, normalised_range, optimise
-from rethinkdc.distillation.presets import Preset, Setting, nearest_dataset, resolve
+from rethinkdc.distillation.optimisation import CHECK_EVERY, cosine_rate, normalised_range, optimise, require_finite
+from rethinkdc.distillation.parts import assemble_set, make_part
+from rethinkdc.distillation.presets import Preset, nearest_dataset, resolve
+from rethinkdc.distillation.priors import mean_norm, total_variation
+from rethinkdc.distillation.recovering import Batch, PixelRange, Recovering, Synthesis, real_images
 from rethinkdc.distillation.spectrum import densification
-from rethinkdc.distillation.statistics import BATCHNORM, Gathered, Kind, channel_moments, gather
-from rethinkdc.distillation.statistics_matching import Goal, Smoothing, StatisticsMatching, Targets
+from rethinkdc.distillation.statistical_matching import Real, Start, StatisticalMatching
+from rethinkdc.distillation.statistics import BATCHNORM, Gathered, Statistic, channel_moments, gather
+from rethinkdc.distillation.stitching import Stitching
 from rethinkdc.distillation.storing import StoredCanvases, to_canvases
+from rethinkdc.models import build_seeded
+from rethinkdc.training.noise import reproducible, seed_noise
+from rethinkdc.training.teacher import full_precision
+from rethinkdc.types import ViewKey
+from rethinkdc.views import STRATEGIES, DifferentiableOp, DifferentiableViews, Dsa, Roll, Strategy, ViewOp
 
 __all__ = [
     "BATCHNORM",
+    "CHECK_EVERY",
     "CONVOLUTION",
+    "STRATEGIES",
+    "Batch",
     "ChannelStatistics",
+    "DifferentiableOp",
+    "DifferentiableViews",
+    "Dsa",
     "Gathered",
     "Goal",
-    "Kind",
+    "GradientMatching",
+    "Inverting",
     "Moments",
     "MovingMoments",
     "Optimisation",
+    "PixelRange",
     "Preset",
+    "Real",
+    "RealImages",
+    "Recovering",
+    "Roll",
     "SampleMoments",
-    "Setting",
     "Smoothing",
+    "Start",
+    "Statistic",
+    "StatisticalMatching",
     "StatisticsMatching",
+    "Stitching",
     "StoredCanvases",
+    "Strategy",
+    "Synthesis",
     "Targets",
     "Turn",
+    "ViewKey",
+    "ViewOp",
+    "assemble_set",
+    "build_seeded",
     "channel_moments",
     "channel_statistics",
+    "class_statistics",
     "cosine_rate",
     "densification",
+    "embedding",
+    "full_precision",
     "gather",
+    "make_part",
     "matchable",
+    "mean_distance",
+    "mean_norm",
     "nearest_dataset",
     "normalised_range",
     "optimise",
     "patch_moments",
     "patch_statistics",
     "patches",
+    "real_images",
     "recover",
+    "reproducible",
+    "require_finite",
     "resolve",
     "running_statistics",
+    "seed_noise",
     "to_canvases",
+    "total_variation",
 ]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from rethinkdc.distillation.channels import ChannelStatistics, channel_statistics
 from rethinkdc.distillation.moments import SampleMoments
-from rethinkdc.distillation.statistics import Kind, channel_moments
+from rethinkdc.distillation.statistics import Statistic, channel_moments
 from rethinkdc.views.matrix import resampling
 
 
@@ -69,12 +69,12 @@ def _resampled(given: Tensor, height: int, width: int) -> Tensor:
     return given
 
 
-CONVOLUTION = Kind("convolution", is_convolution, channel_moments)
+CONVOLUTION = Statistic("convolution", is_convolution, channel_moments)
 """The channels of what convolutions are given."""
 
 
-def patches(side: int) -> Kind:
+def patches(side: int) -> Statistic:
     """The patches of ``side`` x ``side`` pixels of what convolutions are given."""
-    return Kind(
+    return Statistic(
         f"patches-{side}", is_convolution, partial(patch_moments, side=side), partial(patch_statistics, side=side)
     )

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor
 
-from rethinkdc.distillation.optimise import optimise
-from rethinkdc.distillation.statistics_matching import StatisticsMatching
+from rethinkdc.distillation.layer_statistics import StatisticsMatching
+from rethinkdc.distillation.optimisation import optimise
 
 
 class Optimisation(NamedTuple):

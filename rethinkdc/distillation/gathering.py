@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from rethinkdc.compressed.working import load_tensors
-from rethinkdc.context.context import Context
+from rethinkdc.contracts.context import Context
 from rethinkdc.data.store import NativeStore
 from rethinkdc.data.stratified import stratified_rows
 from rethinkdc.distillation.moments import MOMENTUM, Moments, MovingMoments
-from rethinkdc.distillation.statistics import Gathered, Kind, flattened, gather, unflattened
+from rethinkdc.distillation.statistics import Gathered, Statistic, flattened, gather, unflattened
 from rethinkdc.training.ahead import in_order
 from rethinkdc.training.teacher import Teacher, full_precision
 from rethinkdc.types import Images, ViewKey, ViewRule
@@ -33,7 +33,7 @@ def class_statistics(
     context: Context,
     teacher: Teacher,
     data: Images,
-    kinds: Sequence[Kind],
+    kinds: Sequence[Statistic],
     ops: Sequence[ViewOp],
     *,
     images: int | None = None,
@@ -84,7 +84,7 @@ def class_statistics(
             gathered = gather(teacher.module, kinds, batches, len(data.class_names) if by_class else 1, moments)
         save_file(flattened(gathered), out / _FILE)
 
-    folder = context.artefact("statistics", key, "synthesis", build)
+    folder = context.artefact("statistics", key, "synthesis", build, files=[_FILE])
     return unflattened(load_tensors(folder / _FILE), teacher.module)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -13,26 +12,25 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.kinds import Compressor
+from rethinkdc.contracts.context import Context
+from rethinkdc.contracts.kinds import Compressor, Setting
+from rethinkdc.distillation.class_images import RealImages
 from rethinkdc.distillation.feature_matching import gradient_distance, weight_gradients
 from rethinkdc.distillation.parts import assemble_set, make_part
-from rethinkdc.distillation.real_images import RealImages
 from rethinkdc.errors import DivergedImagesError, RequestError
 from rethinkdc.method import OfKind
-from rethinkdc.models import build_seeded
+from rethinkdc.models import Model, build_seeded
+from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.reference import Reference
-from rethinkdc.storage import digest
-from rethinkdc.training.checkpoint import load_checkpoint, save_checkpoint
 from rethinkdc.training.noise import reproducible, seed_noise
 from rethinkdc.training.teacher import full_precision
 from rethinkdc.types import Budget, Images, ViewKey
 from rethinkdc.views import DifferentiableOp, DifferentiableViews
 
+_LOOPS_SOURCE = "get_loops of VICO-UoE/DatasetCondensation at 53f63a6"
 LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
 """Outer and inner steps by images per class: ``get_loops`` of VICO-UoE/DatasetCondensation at 53f63a6."""
 _BN_IMAGES = 16
-_SAVE_SECONDS = 60.0
 
 
 class GradientMatching(Compressor):
@@ -40,17 +38,21 @@ class GradientMatching(Compressor):
 
     family: ClassVar[str] = "distillation"
 
-    iterations: int = Field(1000, ge=1, description="Networks that are drawn and trained for a while.")
+    iterations: int = Field(default=1000, ge=1, description="Networks that are drawn and trained for a while.")
     outer: int | None = Field(
-        None, ge=1, description="Steps of the images for each network; none = the paper's for ipc."
+        default=None, ge=1, description="Steps of the images for each network; none = the paper's for ipc."
     )
-    inner: int | None = Field(None, ge=0, description="Epochs of the network between two; none = the paper's for ipc.")
-    lr: float = Field(0.1, gt=0, description="Rate of the images.")
-    momentum: float = Field(0.5, ge=0, lt=1, description="Of the images' SGD.")
-    network_lr: float = Field(0.01, gt=0, description="Rate of the networks' SGD.")
-    batch: int = Field(256, ge=1, description="Real images of a class in each step, and images in one of a network's.")
+    inner: int | None = Field(
+        default=None, ge=0, description="Epochs of the network between two; none = the paper's for ipc."
+    )
+    lr: float = Field(default=0.1, gt=0, description="Rate of the images.")
+    momentum: float = Field(default=0.5, ge=0, lt=1, description="Of the images' SGD.")
+    network_lr: float = Field(default=0.01, gt=0, description="Rate of the networks' SGD.")
+    batch: int = Field(
+        default=256, ge=1, description="Real images of a class in each step, and images in one of a network's."
+    )
     network: Annotated[Reference, OfKind("model")] = Field(
-        Reference(name="convnet"), description="Architecture of the networks."
+        default=Reference(name="convnet"), description="Architecture of the networks."
     )
     init: Literal["real", "noise"]
 
@@ -75,6 +77,16 @@ class GradientMatching(Compressor):
                 f"Give them: {self.name}:outer=10,inner=50."
             )
         return outer, inner
+
+    def settings(self, protocol: Protocol, ipc: int | None) -> dict[str, Setting]:
+        known = LOOPS.get(ipc or 0, (None, None))
+        paper = {"outer": known[0], "inner": known[1]}
+        return {
+            key: Setting(paper[key], f"{_LOOPS_SOURCE} for ipc {ipc}")
+            if setting.value is None and paper.get(key) is not None
+            else setting
+            for key, setting in super().settings(protocol, ipc).items()
+        }
 
     def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
         proxy = context.protocol.proxy
@@ -112,8 +124,12 @@ class _Matching:
         """The images after all iterations: normalised float32 [C * ipc, 3, S, S]; resumes after a kill."""
         images = self._begun().requires_grad_()
         optimizer = torch.optim.SGD([images], lr=self.method.lr, momentum=self.method.momentum)
-        first = self._restore(images, optimizer)
-        saved = time.perf_counter()
+        kept, first = self.context.resumable("matching"), 0
+        if state := kept.restore():
+            first = int(state["iteration"])
+            optimizer.load_state_dict(state["optimizer"])
+            with torch.no_grad():
+                images.copy_(state["images"])
         with (
             full_precision(self.context.device),
             reproducible(self.context.device),
@@ -123,13 +139,11 @@ class _Matching:
             for iteration in range(first, self.method.iterations):
                 self._iterate(iteration, images, optimizer)
                 done(1)
-                if time.perf_counter() - saved > _SAVE_SECONDS:
-                    self._save(iteration + 1, images, optimizer)
-                    saved = time.perf_counter()
+                kept.keep(lambda: _state(iteration + 1, images, optimizer))  # noqa: B023 - called at once
         return images.detach()
 
     def _iterate(self, iteration: int, images: Tensor, optimizer: torch.optim.Optimizer) -> None:
-        model = self.context.method("model", self.method.network)
+        model = self.context.method(Model, self.method.network)
         seed = self.context.seeds.of("set", "network", iteration)
         seed_noise(self.context.seeds.of("set", "noise", iteration), self.context.device)
         network = build_seeded(model, self.budget.classes, self.budget.size, seed).to(self.context.device).train()
@@ -211,27 +225,6 @@ class _Matching:
                 iteration=iteration,
             )
 
-    # -- resuming --------------------------------------------------------------------------------------------------
 
-    @property
-    def _definition(self) -> str:
-        place = [self.context.device.type, torch.get_num_threads()]
-        return digest([self.method.model_dump(mode="json"), self.budget.model_dump(), self.data.fingerprint, place])
-
-    def _save(self, iteration: int, images: Tensor, optimizer: torch.optim.Optimizer) -> None:
-        state: dict[str, Any] = {
-            "definition": self._definition,
-            "iteration": iteration,
-            "images": images.detach().cpu(),
-            "optimizer": optimizer.state_dict(),
-        }
-        save_checkpoint(self.context.folder, state)
-
-    def _restore(self, images: Tensor, optimizer: torch.optim.Optimizer) -> int:
-        state = load_checkpoint(self.context.folder, self._definition)
-        if state is None:
-            return 0
-        with torch.no_grad():
-            images.copy_(state["images"])
-        optimizer.load_state_dict(state["optimizer"])
-        return int(state["iteration"])
+def _state(iteration: int, images: Tensor, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    return {"iteration": iteration, "images": images.detach().cpu(), "optimizer": optimizer.state_dict()}

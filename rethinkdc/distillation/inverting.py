@@ -9,19 +9,14 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from rethinkdc.context.context import Context
-from rethinkdc.distillation import (
-    BATCHNORM,
-    Goal,
-    Moments,
-    Optimisation,
-    Setting,
-    StatisticsMatching,
-    Turn,
-    matchable,
-    running_statistics,
-)
-from rethinkdc.distillation.recovering import Batch, Beginning, PixelRange, Recovering, Work, noise, require_size
+from rethinkdc.contracts.context import Context
+from rethinkdc.contracts.kinds import Setting
+from rethinkdc.distillation.batchnorm import matchable, running_statistics
+from rethinkdc.distillation.descent import Optimisation, Turn
+from rethinkdc.distillation.layer_statistics import Goal, StatisticsMatching
+from rethinkdc.distillation.moments import Moments
+from rethinkdc.distillation.recovering import Batch, Beginning, PixelRange, Recovering, Synthesis, noise, require_size
+from rethinkdc.distillation.statistics import BATCHNORM
 from rethinkdc.errors import UnsupportedError
 from rethinkdc.method import OfKind
 from rethinkdc.reference import Reference
@@ -75,15 +70,15 @@ class Inverting(Recovering):
         chunks = torch.arange(budget.classes).split(size or budget.classes)
         return [Batch(labels, torch.full_like(labels, copy)) for copy in range(budget.ipc) for labels in chunks]
 
-    def start(self, work: Work, batch: Batch, index: int) -> Tensor:
+    def start(self, synthesis: Synthesis, batch: Batch, index: int) -> Tensor:
         """Where a batch begins, normalised float32 [B, 3, S, S]: unit Gaussian noise, the same for every method."""
-        return noise(work, batch, index)
+        return noise(synthesis, batch, index)
 
-    def network(self, work: Work, images: Tensor, labels: Tensor, index: int) -> nn.Module:  # noqa: ARG002
+    def network(self, synthesis: Synthesis, images: Tensor, labels: Tensor, index: int) -> nn.Module:  # noqa: ARG002
         """The frozen network that a batch inverts, which begins as ``images``; the teacher's own must stay as it is."""
-        return work.teachers[0].module
+        return synthesis.teachers[0].module
 
-    def class_moments(self, work: Work) -> Mapping[str, Moments] | None:  # noqa: ARG002
+    def class_moments(self, synthesis: Synthesis) -> Mapping[str, Moments] | None:  # noqa: ARG002
         """Statistics to match, by layer and class, for batches of one class; None = the network's running ones."""
         return None
 
@@ -114,12 +109,12 @@ class Inverting(Recovering):
         require_size(self.name, teacher, budget.size, f"{self.name}:teacher=trained")
         return [teacher]
 
-    def prepared(self, work: Work) -> Callable[[Batch, int, Tensor], Beginning]:
-        moments, device = self.class_moments(work), work.teachers[0].device
+    def prepared(self, synthesis: Synthesis) -> Callable[[Batch, int, Tensor], Beginning]:
+        moments, device = self.class_moments(synthesis), synthesis.teachers[0].device
 
         def begun(batch: Batch, index: int, labels: Tensor) -> Beginning:
-            images = self.start(work, batch, index).to(device, memory_format=torch.channels_last)
-            module = self.network(work, images, labels, index)
+            images = self.start(synthesis, batch, index).to(device, memory_format=torch.channels_last)
+            module = self.network(synthesis, images, labels, index)
             label = int(batch.labels[0])
             targets = (
                 running_statistics(module)

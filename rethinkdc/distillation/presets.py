@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from rethinkdc.contracts.kinds import Setting
 from rethinkdc.method import Method
 
 FALLBACK = {"cifar10": "cifar100", "imagenet-21k": "imagenet-1k"}
@@ -16,13 +17,6 @@ class Preset(NamedTuple):
     """The values of one paper for one dataset, by the names of parameters, and the file or table that they are from."""
 
     values: Mapping[str, Any]
-    source: str
-
-
-class Setting(NamedTuple):
-    """The value of a parameter in one run, and where it comes from."""
-
-    value: Any
     source: str
 
 

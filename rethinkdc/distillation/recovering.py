@@ -12,11 +12,12 @@ from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.kinds import Compressor
-from rethinkdc.distillation import Optimisation, Preset, Setting, Turn, normalised_range, resolve
-from rethinkdc.distillation.descent import recover
+from rethinkdc.contracts.context import Context
+from rethinkdc.contracts.kinds import Compressor, Setting
+from rethinkdc.distillation.descent import Optimisation, Turn, recover
+from rethinkdc.distillation.optimisation import normalised_range
 from rethinkdc.distillation.parts import assemble_set, make_part
+from rethinkdc.distillation.presets import Preset, resolve
 from rethinkdc.errors import UnsupportedError
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.pruning.classwise import random_ranks
@@ -43,7 +44,7 @@ class Batch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Work:
+class Synthesis:
     """All that a set is made from.
 
     Attributes:
@@ -92,8 +93,7 @@ class Recovering(Compressor, ABC):
     def rows_per_canvas(self) -> int:
         return 0
 
-    def settings(self, protocol: Protocol) -> dict[str, Setting]:
-        """Every parameter's value under a protocol, and where it comes from."""
+    def settings(self, protocol: Protocol, ipc: int | None) -> dict[str, Setting]:  # noqa: ARG002
         return self.resolved(protocol.store.size, protocol.data.classes)
 
     # -- what a subclass says --------------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ class Recovering(Compressor, ABC):
         """The batches in order; ``size`` is the resolved parameter ``batch``."""
 
     @abstractmethod
-    def prepared(self, work: Work) -> Callable[[Batch, int, Tensor], Beginning]:
+    def prepared(self, synthesis: Synthesis) -> Callable[[Batch, int, Tensor], Beginning]:
         """Gathers what all batches need, and says how each is recovered: from a batch, its number and its labels.
 
         The labels are those of the batch, on the first teacher's device.
@@ -137,34 +137,34 @@ class Recovering(Compressor, ABC):
         teachers = self.asked(budget, context)
         told = {key: value for key, value in values.items() if key not in ("teacher", "teachers")}
         context.note(**{f"{self.name}_settings": told})
-        work = Work(context, data, budget, teachers, values)
-        prepared, batches = self.prepared(work), self.batches(budget, values["batch"])
+        synthesis = Synthesis(context, data, budget, teachers, values)
+        prepared, batches = self.prepared(synthesis), self.batches(budget, values["batch"])
 
         def make(index: int) -> dict[str, Tensor]:
-            images = self._made(work, prepared, batches, index)
+            images = self._made(synthesis, prepared, batches, index)
             return make_part(images, batches[index].labels, teachers[0].mean, teachers[0].std)
 
         return assemble_set(context.parts(len(batches), make), data.class_names)
 
     def _made(
         self,
-        work: Work,
+        synthesis: Synthesis,
         prepared: Callable[[Batch, int, Tensor], Beginning],
         batches: Sequence[Batch],
         index: int,
     ) -> Tensor:
         """The images of one batch, in the first teacher's normalisation: float32 [B, 3, S, S]."""
-        common, batch, name = work.teachers[0], batches[index], f"batch {index + 1} of {len(batches)}"
-        labels, recipe = batch.labels.to(common.device), self.recipe(work.values)
+        common, batch, name = synthesis.teachers[0], batches[index], f"batch {index + 1} of {len(batches)}"
+        labels, recipe = batch.labels.to(common.device), self.recipe(synthesis.values)
         low, high = normalised_range(common.mean, common.std)
-        with full_precision(common.device), work.context.progress.task(name, recipe.iterations) as advance:
+        with full_precision(common.device), synthesis.context.progress.task(name, recipe.iterations) as advance:
             images, turns = prepared(batch, index, labels)
             return recover(
                 images.to(common.device, memory_format=torch.channels_last),
                 labels,
                 turns,
                 recipe,
-                view=lambda current, iteration: self.viewed(work, current, iteration, index),
+                view=lambda current, iteration: self.viewed(synthesis, current, iteration, index),
                 low=low,
                 high=high,
                 prior=self.prior(batch),
@@ -172,26 +172,26 @@ class Recovering(Compressor, ABC):
                 advance=advance,
             )
 
-    def viewed(self, work: Work, images: Tensor, iteration: int, index: int) -> Tensor:
+    def viewed(self, synthesis: Synthesis, images: Tensor, iteration: int, index: int) -> Tensor:
         """The views of batch ``index`` in a 0-based iteration: the same uniforms for every method."""
-        size = work.budget.size
+        size = synthesis.budget.size
         views = DifferentiableViews(
-            self.ops(work.values, size, iteration), size=size, shared=work.values["views"] == "shared"
+            self.ops(synthesis.values, size, iteration), size=size, shared=synthesis.values["views"] == "shared"
         )
-        return views.render(images, ViewKey(work.context.seeds.of("set", "inversion-views"), iteration, index))
+        return views.render(images, ViewKey(synthesis.context.seeds.of("set", "inversion-views"), iteration, index))
 
 
-def noise(work: Work, batch: Batch, index: int) -> Tensor:
+def noise(synthesis: Synthesis, batch: Batch, index: int) -> Tensor:
     """Unit Gaussian noise for a batch, the same for every method that begins with it: float32 [B, 3, S, S]."""
-    draws, size = work.context.generator("set", "inversion-start", index), work.budget.size
+    draws, size = synthesis.context.generator("set", "inversion-start", index), synthesis.budget.size
     return torch.randn((len(batch.labels), 3, size, size), generator=draws)
 
 
-def real_images(work: Work, batch: Batch) -> Tensor:
+def real_images(synthesis: Synthesis, batch: Batch) -> Tensor:
     """Random training images of the batch's classes as they are stored, in the first teacher's normalisation."""
-    store = work.context.protocol.store
-    rows = initial_rows(work.data, batch, work.context.generator("set", "initial-images"))
-    return work.teachers[0].normalised(work.data.canvases(rows, store.size, store.fit, store.interpolation))
+    store = synthesis.context.protocol.store
+    rows = initial_rows(synthesis.data, batch, synthesis.context.generator("set", "initial-images"))
+    return synthesis.teachers[0].normalised(synthesis.data.canvases(rows, store.size, store.fit, store.interpolation))
 
 
 def initial_rows(data: Images, batch: Batch, draws: torch.Generator) -> Tensor:

@@ -9,21 +9,14 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from rethinkdc.context.context import Context
-from rethinkdc.distillation import (
-    BATCHNORM,
-    CONVOLUTION,
-    Gathered,
-    Goal,
-    Kind,
-    Optimisation,
-    StatisticsMatching,
-    Turn,
-    patches,
-    running_statistics,
-)
+from rethinkdc.contracts.context import Context
+from rethinkdc.distillation.batchnorm import running_statistics
+from rethinkdc.distillation.convolution import CONVOLUTION, patches
+from rethinkdc.distillation.descent import Optimisation, Turn
 from rethinkdc.distillation.gathering import class_statistics
-from rethinkdc.distillation.recovering import Batch, Beginning, Recovering, Work, noise, require_size
+from rethinkdc.distillation.layer_statistics import Goal, StatisticsMatching
+from rethinkdc.distillation.recovering import Batch, Beginning, Recovering, Synthesis, noise, require_size
+from rethinkdc.distillation.statistics import BATCHNORM, Gathered, Statistic
 from rethinkdc.errors import UnsupportedError
 from rethinkdc.method import OfKind
 from rethinkdc.reference import Reference
@@ -99,11 +92,11 @@ class StatisticalMatching(Recovering):
 
     # -- what a subclass may change --------------------------------------------------------------------------------
 
-    def starting(self, work: Work) -> Start:
+    def starting(self, synthesis: Synthesis) -> Start:
         """Where batches begin; called once before the first: unit Gaussian noise."""
-        return lambda batch, index: noise(work, batch, index)
+        return lambda batch, index: noise(synthesis, batch, index)
 
-    def gathered(self, values: Mapping[str, Any]) -> list[Kind]:
+    def gathered(self, values: Mapping[str, Any]) -> list[Statistic]:
         """What is gathered of real images. BatchNorm layers know their own overall statistics."""
         return [CONVOLUTION, patches(values["patch"])]
 
@@ -131,27 +124,27 @@ class StatisticalMatching(Recovering):
             self._check_teacher(teacher, budget.size)
         return teachers
 
-    def prepared(self, work: Work) -> Callable[[Batch, int, Tensor], Beginning]:
-        start, real = self.starting(work), [self._real(work, teacher) for teacher in work.teachers]
+    def prepared(self, synthesis: Synthesis) -> Callable[[Batch, int, Tensor], Beginning]:
+        start, real = self.starting(synthesis), [self._real(synthesis, teacher) for teacher in synthesis.teachers]
 
         def begun(batch: Batch, index: int, _: Tensor) -> Beginning:
             turns = [
-                self._turn(work, teacher, known, batch.labels, index)
-                for teacher, known in zip(work.teachers, real, strict=True)
+                self._turn(synthesis, teacher, known, batch.labels, index)
+                for teacher, known in zip(synthesis.teachers, real, strict=True)
             ]
             return Beginning(start(batch, index), turns)
 
         return begun
 
-    def _real(self, work: Work, teacher: Teacher) -> Real:
+    def _real(self, synthesis: Synthesis, teacher: Teacher) -> Real:
         """The statistics of real images under one teacher, in one pass for all kinds."""
-        crop = work.values["statistics"]
-        ops = [] if crop == "whole" else cropping(crop, work.budget.size, 0.08, flip=self.flip)
+        crop = synthesis.values["statistics"]
+        ops = [] if crop == "whole" else cropping(crop, synthesis.budget.size, 0.08, flip=self.flip)
         gathered = class_statistics(
-            work.context,
+            synthesis.context,
             teacher,
-            work.data,
-            self.gathered(work.values),
+            synthesis.data,
+            self.gathered(synthesis.values),
             ops,
             images=self.images,
             by_class=self.by_class,
@@ -159,18 +152,18 @@ class StatisticalMatching(Recovering):
         overall = {kind: {name: found.overall().of(0) for name, found in own.items()} for kind, own in gathered.items()}
         return Real(gathered, Goal(1.0, {**overall, BATCHNORM.name: running_statistics(teacher.module)}))
 
-    def _turn(self, work: Work, teacher: Teacher, real: Real, labels: Tensor, index: int) -> Turn:
+    def _turn(self, synthesis: Synthesis, teacher: Teacher, real: Real, labels: Tensor, index: int) -> Turn:
         """One teacher's part in a batch."""
-        values, kinds = work.values, [BATCHNORM, CONVOLUTION, patches(work.values["patch"])]
+        values, kinds = synthesis.values, [BATCHNORM, CONVOLUTION, patches(synthesis.values["patch"])]
         matching = StatisticsMatching(teacher.module, kinds, self.goals(real, labels), values["alpha"])
         droppable = [name for name, layer in matching.layers.items() if CONVOLUTION.looks_at(layer)]
-        seed = work.context.seeds.of("set", "left-out-layers")
+        seed = synthesis.context.seeds.of("set", "left-out-layers")
 
         def left_out(iteration: int) -> Collection[str]:
             drawn = uniforms(seed, "layers", iteration, index, (len(droppable),))
             return {name for name, draw in zip(droppable, drawn.tolist(), strict=True) if draw < values["drop"]}
 
-        return Turn(matching, renormalisation(work.teachers[0], teacher), left_out if values["drop"] else None)
+        return Turn(matching, renormalisation(synthesis.teachers[0], teacher), left_out if values["drop"] else None)
 
     def _check_images(self, budget: Budget) -> None:
         """Checks that statistics are taken of some image of each class.

@@ -18,7 +18,7 @@ Gathered = dict[str, dict[str, Moments]]
 
 
 @dataclass(frozen=True)
-class Kind:
+class Statistic:
     """A kind of statistic: which layers it looks at, and what it makes of their inputs.
 
     A further kind (channels or patches at convolutions) is one more instance; :func:`gather` takes any number of them
@@ -43,14 +43,14 @@ def channel_moments(given: Tensor) -> SampleMoments:
     return SampleMoments(given.shape[2] * given.shape[3], mean, variance)
 
 
-BATCHNORM = Kind("batchnorm", is_matchable, channel_moments)
+BATCHNORM = Statistic("batchnorm", is_matchable, channel_moments)
 """What BatchNorm layers normalise: the statistics that SRe2L matches for all classes at once, LPLD class by class."""
 
 
 @torch.no_grad()
 def gather(
     module: nn.Module,
-    kinds: Sequence[Kind],
+    kinds: Sequence[Statistic],
     batches: Iterable[tuple[Tensor, Tensor]],
     groups: int = 1,
     moments: type[Moments] = Moments,
@@ -111,7 +111,7 @@ def unflattened(tensors: Mapping[str, Tensor], module: nn.Module) -> Gathered:
 
 
 def _measuring(
-    kind: Kind, name: str, seen: dict[tuple[str, str], SampleMoments]
+    kind: Statistic, name: str, seen: dict[tuple[str, str], SampleMoments]
 ) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
     def measure(_: nn.Module, given: tuple[Tensor, ...]) -> None:
         seen[kind.name, name] = kind.measure(given[0])

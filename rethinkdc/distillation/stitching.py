@@ -9,17 +9,18 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet, grid_boxes
-from rethinkdc.contracts.kinds import Compressor
+from rethinkdc.contracts.kinds import Compressor, Setting
 from rethinkdc.distillation.crops import best_crops, crop_canvases, rank_strided, score_candidates
 from rethinkdc.errors import UnsupportedError
 from rethinkdc.method import OfKind
+from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.reference import Reference
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.types import Budget, Images
 from rethinkdc.views import RandomResizedCrop
 
 if TYPE_CHECKING:
-    from rethinkdc.context.context import Context
+    from rethinkdc.contracts.context import Context
 
 LARGE = 128
 """Side in pixels from which on the paper's authors stitch four crops to a canvas."""
@@ -51,12 +52,19 @@ class Stitching(Compressor):
         """Where ``factor`` is open the least that it can mean; :meth:`compress` checks the rest."""
         return (self.factor or 1) ** 2
 
+    def settings(self, protocol: Protocol, ipc: int | None) -> dict[str, Setting]:
+        settings = super().settings(protocol, ipc)
+        if self.factor is None:
+            size = protocol.store.size
+            settings["factor"] = Setting(_usual_factor(size), f"arXiv 2312.03526 for canvases of {size} px")
+        return settings
+
     def pools(self, data: Images, budget: Budget, context: Context) -> Sequence[Tensor]:
         """The rows of each class that are looked at: int64 each, at most ``pool``; of equal losses the first wins."""
         raise NotImplementedError
 
     def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
-        factor = self.factor or (2 if budget.size >= LARGE else 1)
+        factor = self.factor or _usual_factor(budget.size)
         context.note(**{f"{self.name}_factor": factor})
         self._check(data.targets.bincount(minlength=budget.classes).tolist(), data, budget, factor)
         pools = self.pools(data, budget, context)
@@ -122,3 +130,8 @@ class Stitching(Compressor):
                 f"{asked}, one crop of each; class {data.class_names[smallest]!r} has {available[smallest]:,}. "
                 f"The largest ipc here is {available[smallest] // factor**2}."
             )
+
+
+def _usual_factor(size: int) -> int:
+    """Cells per side of a canvas of ``size`` px, as the authors have it."""
+    return 2 if size >= LARGE else 1

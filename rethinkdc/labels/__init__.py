@@ -1,28 +1,46 @@
-"""Soft labels: losses, teachers asked as one, what is stored and how it is read back."""
+"""Labels: who is asked, what is stored, and what a student learns from it; the bases and the maths."""
 
+from rethinkdc.compressed.working import load_tensors
+from rethinkdc.labels.asking import LABEL_SEMANTICS, BatchStatistics, OfViews, SoftLabeler, Tempered
 from rethinkdc.labels.coding import Coding, Dense, Quantised, TopK
 from rethinkdc.labels.ensemble import Averaging, Ensemble
 from rethinkdc.labels.losses import distillation, divergence, mse_gt
+from rethinkdc.labels.mixing import Mix, index_bytes, mix_op
 from rethinkdc.labels.schedule import LabelSchedule
 from rethinkdc.labels.shards import LabelReader, Shards, write_labels
+from rethinkdc.labels.storing import StoredLabeler
 from rethinkdc.labels.supervision import Objective, OnlineTargets, StaticTargets, StoredTargets
+from rethinkdc.protocol.student import StudentTraining
+from rethinkdc.training.targets import HardTargets
 
 __all__ = [
+    "LABEL_SEMANTICS",
     "Averaging",
+    "BatchStatistics",
     "Coding",
     "Dense",
     "Ensemble",
+    "HardTargets",
     "LabelReader",
     "LabelSchedule",
+    "Mix",
     "Objective",
+    "OfViews",
     "OnlineTargets",
     "Quantised",
     "Shards",
+    "SoftLabeler",
     "StaticTargets",
+    "StoredLabeler",
     "StoredTargets",
+    "StudentTraining",
+    "Tempered",
     "TopK",
     "distillation",
     "divergence",
+    "index_bytes",
+    "load_tensors",
+    "mix_op",
     "mse_gt",
     "write_labels",
 ]

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.context.context import Context
+from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.kinds import Labeler
 from rethinkdc.errors import RequestError
 from rethinkdc.labels.ensemble import Averaging, Ensemble
@@ -29,10 +29,12 @@ class SoftLabeler(Labeler):
     family: ClassVar[str] = "labels"
 
     teachers: Annotated[tuple[Reference, ...] | None, OfKind("teacher")] = Field(
-        None, description="Who is asked, their logits averaged; none = the protocol's teacher."
+        default=None, description="Who is asked, their logits averaged; none = the protocol's teacher."
     )
-    averaging: Averaging = Field("mean", description="How logits are averaged; normed = brought to one norm first.")
-    mix: Mix | None = Field("protocol", description="How views are mixed; none = not.")
+    averaging: Averaging = Field(
+        default="mean", description="How logits are averaged; normed = brought to one norm first."
+    )
+    mix: Mix | None = Field(default="protocol", description="How views are mixed; none = not.")
 
     def ensemble(self, context: Context) -> Ensemble:
         """The teachers, trained or loaded."""
@@ -44,7 +46,8 @@ class BatchStatistics(SoftLabeler):
     """Base of those that label views, not images: a teacher may take its batch's statistics."""
 
     teacher_bn: Literal["running", "batch"] = Field(
-        "running", description="Statistics of the teachers' BatchNorm: their own, or those of the batch that is asked."
+        default="running",
+        description="Statistics of the teachers' BatchNorm: their own, or those of the batch that is asked.",
     )
 
     def ensemble(self, context: Context) -> Ensemble:
@@ -57,8 +60,8 @@ class BatchStatistics(SoftLabeler):
 class Tempered(SoftLabeler):
     """Base of those whose loss is the divergence of two softmaxes at one temperature."""
 
-    temperature: float | None = Field(None, gt=0, description="T of both softmaxes; none = the protocol's.")
-    t_squared: bool | None = Field(None, description="Multiply the loss by T^2; none = as the protocol says.")
+    temperature: float | None = Field(default=None, gt=0, description="T of both softmaxes; none = the protocol's.")
+    t_squared: bool | None = Field(default=None, description="Multiply the loss by T^2; none = as the protocol says.")
 
     def softness(self, context: Context) -> SoftLabels:
         """The temperature, and whether the loss is multiplied by its square.

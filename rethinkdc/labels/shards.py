@@ -44,6 +44,11 @@ class Shards:
         """Number of files."""
         return -(-self.schedule.count // self.batches)
 
+    @property
+    def files(self) -> list[str]:
+        """Names of the files."""
+        return [f"labels-{shard:05d}.safetensors" for shard in range(self.count)]
+
     def within(self, shard: int) -> range:
         """The batches of a shard."""
         return range(shard * self.batches, min((shard + 1) * self.batches, self.schedule.count))
@@ -83,14 +88,14 @@ def write_labels(
         RequestError: a logit is not finite; names the batch.
     """
     earlier = 0.0
-    for shard in range(shards.count):
-        path = work / _name(shard)
-        found = keep_part(path, lambda: save(_coded(shards, shard, ensemble, render, workers, done)))  # noqa: B023
-        if found is not None:
-            earlier += found
+    for shard, name in enumerate(shards.files):
+        path = work / name
+        seconds = keep_part(path, lambda: save(_coded(shards, shard, ensemble, render, workers, done)))  # noqa: B023
+        if seconds is not None:
+            earlier += seconds
             done(len(shards.within(shard)))
-    for shard in range(shards.count):
-        _placed(work / _name(shard), out / _name(shard))
+    for name in shards.files:
+        _placed(work / name, out / name)
     return earlier
 
 
@@ -104,13 +109,13 @@ class LabelReader:
     @property
     def bytes(self) -> int:
         """Bytes of the files, exactly as on disk."""
-        return sum((self.folder / _name(shard)).stat().st_size for shard in range(self.shards.count))
+        return sum((self.folder / name).stat().st_size for name in self.shards.files)
 
     def logits(self, batch: int) -> Tensor:
         """Float32 [B, C]."""
         shard, rows = self.shards.place(batch)
         if shard not in self._mapped:
-            self._mapped[shard] = load_tensors(self.folder / _name(shard))
+            self._mapped[shard] = load_tensors(self.folder / self.shards.files[shard])
         return self.shards.coding.decode({name: tensor[rows] for name, tensor in self._mapped[shard].items()})
 
 
@@ -147,7 +152,3 @@ def _placed(made: Path, final: Path) -> None:
     except OSError:
         # No hard links here (exFAT, some network mounts).
         shutil.copyfile(made, final)
-
-
-def _name(shard: int) -> str:
-    return f"labels-{shard:05d}.safetensors"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
+from rethinkdc.contracts.context import Context
 from rethinkdc.labels.asking import LABEL_SEMANTICS, OfViews
 from rethinkdc.labels.coding import Coding
 from rethinkdc.labels.mixing import mix_op
@@ -62,10 +63,12 @@ class StoredLabeler(OfViews, ABC):
         def render(batch: int) -> ViewBatch:
             return training.render(Drawn(schedule.key(batch), schedule.rows(batch)))
 
-        def build(inner: Context, out: Path) -> None:
+        def build(inner: Context, out: Path) -> float:
+            begun = time.perf_counter()
             with inner.progress.task("labels", schedule.count) as done:
-                inner.earlier += write_labels(
+                earlier = write_labels(
                     shards, ensemble, render, work=inner.folder, out=out, workers=inner.workers, done=done
                 )
+            return earlier + time.perf_counter() - begun
 
-        return context.artefact("labels", key, "labels", build)
+        return context.artefact("labels", key, "labels", build, files=shards.files)

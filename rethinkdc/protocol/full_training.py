@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch import nn
+from safetensors.torch import load_file, save, save_file
+from torch import Tensor, nn
 
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.store import CanvasStore, NativeStore, Store
+from rethinkdc.errors import RequestError
 from rethinkdc.models.model import Model, build_seeded
 from rethinkdc.protocol.protocol import FullTraining, Protocol
+from rethinkdc.storage import write_atomic
 from rethinkdc.training.loop import LoopSeeds, train_network
 from rethinkdc.training.observer import Observer
-from rethinkdc.training.predict import TestView
 from rethinkdc.training.targets import HardTargets
 from rethinkdc.types import Images, Progress, ViewRule
 from rethinkdc.views import Views
 
-_WEIGHTS = "model.safetensors"
+WEIGHTS = "model.safetensors"
+"""The file of a trained network."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ def train_full(
     *,
     description: str,
     observers: Sequence[Observer] = (),
+    keep_epochs: Sequence[int] = (),
 ) -> float:
     """Trains a network on all training rows and writes its weights to the artefact's folder.
 
@@ -65,13 +69,16 @@ def train_full(
         place: where.
         description: what the progress calls it.
         observers: see every batch.
+        keep_epochs: epochs after which the weights are kept too; 0 = the initial ones.
 
     Returns:
         Seconds of training, those before a kill included.
     """
     recipe, size = training.training, protocol.store.size
     network = build_seeded(model, len(data.class_names), size, seed("init"))
-    fitted = train_network(
+    keeper = _WeightKeeper(place.work, keep_epochs)
+    keeper.epoch_ended(-1, network)
+    log = train_network(
         network,
         _store(data, protocol, training),
         data.targets,
@@ -85,27 +92,83 @@ def train_full(
         device=place.device,
         workers=place.workers,
         folder=place.work,
-        observers=observers,
+        observers=[*observers, *([keeper] if keep_epochs else [])],
         progress=place.progress,
         description=description,
     )
-    save_file({key: value.contiguous().cpu() for key, value in network.state_dict().items()}, place.out / _WEIGHTS)
-    return fitted.seconds
+    save_file(_weights_of(network), place.out / WEIGHTS)
+    for name in map(weights_name, keep_epochs):
+        shutil.copyfile(place.work / name, place.out / name)
+    return log.seconds
 
 
-def trained_network(folder: Path, data: Images, protocol: Protocol, model: Model) -> nn.Module:
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network that was trained on the whole training set, as its weights on disk.
+
+    Attributes:
+        folder: of the artefact.
+        model: the architecture.
+        recipe: what it was trained by; it holds the normalisation of the network's input.
+        classes: number of classes.
+        size: side of the images in pixels.
+        keep_epochs: epochs whose weights were kept; 0 = the initial ones.
+    """
+
+    folder: Path
+    model: Model
+    recipe: FullTraining
+    classes: int
+    size: int
+    keep_epochs: tuple[int, ...] = ()
+
+    def network(self) -> nn.Module:
+        """A fresh module with the weights of the end, on the CPU, in training mode."""
+        return read_network(self.folder, self.model, self.classes, self.size)
+
+    def weights(self, epoch: int) -> dict[str, Tensor]:
+        """The weights and buffers after an epoch that was kept (0 = the initial ones), memory-mapped.
+
+        Raises:
+            RequestError: the weights of this epoch were not kept; names those that were.
+        """
+        if epoch not in self.keep_epochs:
+            kept = ", ".join(map(str, self.keep_epochs)) or "none"
+            raise RequestError(f"The weights after epoch {epoch} were not kept; kept: {kept}. Name it in keep_epochs.")
+        return load_file(self.folder / weights_name(epoch))
+
+
+def read_network(folder: Path, model: Model, classes: int, size: int) -> nn.Module:
     """The network that :func:`train_full` left in ``folder``."""
-    network = build_seeded(model, len(data.class_names), protocol.store.size, 0)
-    network.load_state_dict(load_file(folder / _WEIGHTS))
+    network = build_seeded(model, classes, size, 0)
+    network.load_state_dict(load_file(folder / WEIGHTS))
     return network
 
 
-def observed_view(protocol: Protocol, training: FullTraining) -> TestView:
-    """How un-augmented images are shown to such a network: as it was trained on them."""
-    if training.source == "native":
-        return protocol.test
-    store = protocol.store
-    return TestView(resize=store.size, size=store.size, fit=store.fit, interpolation=store.interpolation)
+def weights_name(epoch: int) -> str:
+    """Name of the file that holds the weights after an epoch."""
+    return f"weights-{epoch:05d}.safetensors"
+
+
+class _WeightKeeper:
+    """Keeps the weights after some epochs in the working folder; a resumed training writes the same ones again."""
+
+    wants_features = False
+    wants_epoch_checkpoints = False
+
+    def __init__(self, folder: Path, epochs: Sequence[int]) -> None:
+        self.folder, self.epochs = folder, set(epochs)
+
+    def batch(self, epoch: int, rows: Tensor, logits: Tensor, targets: Tensor, features: Tensor | None) -> None:
+        """Sees nothing in a batch."""
+
+    def epoch_ended(self, epoch: int, model: nn.Module) -> None:
+        if epoch + 1 in self.epochs:
+            write_atomic(self.folder / weights_name(epoch + 1), save(_weights_of(model)))
+
+
+def _weights_of(network: nn.Module) -> dict[str, Tensor]:
+    return {key: value.detach().contiguous().cpu() for key, value in network.state_dict().items()}
 
 
 def _store(data: Images, protocol: Protocol, training: FullTraining) -> Store:

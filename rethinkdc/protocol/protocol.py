@@ -157,6 +157,28 @@ class Protocol(_Frozen):
         wanted, found = self.data.model_dump(), schema.model_dump()
         return all(value is None or found[key] in (None, value) for key, value in wanted.items())
 
+    def teacher_recipe(self, name: str) -> FullTraining:
+        """A recipe of the protocol's teachers by name.
+
+        Raises:
+            RequestError: it has none of that name.
+        """
+        known = self.teacher.recipes if self.teacher else {}
+        if name not in known:
+            raise RequestError(
+                f"The protocol {self.id} has no teacher recipe {name!r}. {nearest(name, known)} "
+                f"`rethinkdc show {self.id}` prints them; timm/NAME, torchvision/NAME and checkpoint:path=FILE are "
+                "teachers too."
+            )
+        return known[name]
+
+    def observed_view(self, training: FullTraining) -> TestView:
+        """How un-augmented images are shown to a network of the whole training set: as it was trained on them."""
+        if training.source == "native":
+            return self.test
+        store = self.store
+        return TestView(resize=store.size, size=store.size, fit=store.fit, interpolation=store.interpolation)
+
     def override(self, values: dict[str, Any]) -> Protocol:
         """The protocol with dotted keys (``training.batch``) replaced, marked modified.
 

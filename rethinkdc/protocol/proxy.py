@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from rethinkdc.errors import RequestError
 from rethinkdc.models.model import Model
-from rethinkdc.protocol.full_training import Place, observed_view, train_full
+from rethinkdc.protocol.full_training import Place, train_full
 from rethinkdc.protocol.protocol import Epoch, Protocol
 from rethinkdc.seeds import Seeds
 from rethinkdc.training.predict import Prediction, predict_batches
@@ -22,6 +22,8 @@ from rethinkdc.views import Normaliser
 
 TRACE_SEMANTICS = 1
 """Raised whenever a trace of the same proxy would hold other numbers."""
+PREDICTION_FILES = tuple(f"{name}.npy" for name in Predictions._fields)
+"""What :func:`write_predictions` writes."""
 
 
 def as_epoch(value: Epoch, epochs: int) -> int:
@@ -148,7 +150,7 @@ class FrozenProxy:
     def __init__(self, network: nn.Module, data: Images, protocol: Protocol, device: torch.device) -> None:
         self.network = network.to(device).eval().requires_grad_(False)
         self._data, self._device = data, device
-        self._view = observed_view(protocol, protocol.proxy)
+        self._view = protocol.observed_view(protocol.proxy)
         self._normalise = Normaliser(protocol.proxy.mean, protocol.proxy.std, torch.float32, device)
 
     def inputs(self, rows: Tensor) -> Tensor:
@@ -164,7 +166,7 @@ def _observed(
     return predict_batches(
         network,
         data,
-        observed_view(protocol, proxy),
+        protocol.observed_view(proxy),
         mean=proxy.mean,
         std=proxy.std,
         device=device,

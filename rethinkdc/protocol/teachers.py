@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rethinkdc.errors import RequestError, nearest
 from rethinkdc.method import Method
-from rethinkdc.protocol.protocol import FullTraining, Protocol
+from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.reference import Reference
 from rethinkdc.training.predict import predict_batches
 from rethinkdc.training.teacher import Teacher
@@ -35,22 +34,6 @@ def teachers_definition(
         "use": define(build("teacher", known.use)) if known else None,
         "models": {key: define(build("model", recipe.model)) for key, recipe in recipes.items()},
     }
-
-
-def teacher_recipe(protocol: Protocol, name: str) -> FullTraining:
-    """A recipe of the protocol by name.
-
-    Raises:
-        RequestError: it has none of that name.
-    """
-    known = protocol.teacher.recipes if protocol.teacher else {}
-    if name not in known:
-        raise RequestError(
-            f"The protocol {protocol.id} has no teacher recipe {name!r}. {nearest(name, known)} "
-            f"`rethinkdc show {protocol.id}` prints them; timm/NAME, torchvision/NAME and checkpoint:path=FILE are "
-            "teachers too."
-        )
-    return known[name]
 
 
 def teacher_top1(teacher: Teacher, images: Images, *, workers: int = 0) -> float:

@@ -1,5 +1,90 @@
-"""Choosing rows by score, and combining them on canvases."""
+"""Pruning: rows of the training set chosen by scores, features and gradients; the bases and the maths."""
 
-from rethinkdc.pruning.pick import Picked, pick, random_rows
+from rethinkdc.data.row_files import read_rows, read_scores
+from rethinkdc.pruning.ascent import pick_by_step
+from rethinkdc.pruning.boundary import boundary_distances
+from rethinkdc.pruning.classwise import Choice, Choose, random_ranks
+from rethinkdc.pruning.curves import (
+    epoch_mean,
+    forgetting_events,
+    largest_probability,
+    spread,
+    spread_of_the_uncertain,
+    weighted_changes,
+    windowed_mean,
+)
+from rethinkdc.pruning.divergence import contrast, farthest_first
+from rethinkdc.pruning.dynamics import Dynamics, Observed, Planned, Snapshot, Span, Windowed
+from rethinkdc.pruning.facility_location import assigned, cosine_similarity, distance_similarity, locate_facilities
+from rethinkdc.pruning.farthest import farthest_points
+from rethinkdc.pruning.gradients import LastLayer, Space, vectors_of
+from rethinkdc.pruning.medians import median_distances, middle
+from rethinkdc.pruning.medoids import k_means_medoids
+from rethinkdc.pruning.messages import gathered, pick_apart
+from rethinkdc.pruning.neighbours import nearest_neighbours
+from rethinkdc.pruning.norms import gradient_norms
+from rethinkdc.pruning.picking import Picked, pick, random_rows
+from rethinkdc.pruning.pooled import PooledScore
+from rethinkdc.pruning.pursuit import match_gradients
+from rethinkdc.pruning.running import cut_graph, herd
+from rethinkdc.pruning.sampling import baseline_rows, draw, dual_beta_weights
+from rethinkdc.pruning.selector import Selector
+from rethinkdc.pruning.strata import cover_strata, drop_highest
+from rethinkdc.pruning.ties import ascending, by_rank
+from rethinkdc.pruning.vectors import Points
 
-__all__ = ["Picked", "pick", "random_rows"]
+__all__ = [
+    "Choice",
+    "Choose",
+    "Dynamics",
+    "LastLayer",
+    "Observed",
+    "Picked",
+    "Planned",
+    "Points",
+    "PooledScore",
+    "Selector",
+    "Snapshot",
+    "Space",
+    "Span",
+    "Windowed",
+    "ascending",
+    "assigned",
+    "baseline_rows",
+    "boundary_distances",
+    "by_rank",
+    "contrast",
+    "cosine_similarity",
+    "cover_strata",
+    "cut_graph",
+    "distance_similarity",
+    "draw",
+    "drop_highest",
+    "dual_beta_weights",
+    "epoch_mean",
+    "farthest_first",
+    "farthest_points",
+    "forgetting_events",
+    "gathered",
+    "gradient_norms",
+    "herd",
+    "k_means_medoids",
+    "largest_probability",
+    "locate_facilities",
+    "match_gradients",
+    "median_distances",
+    "middle",
+    "nearest_neighbours",
+    "pick",
+    "pick_apart",
+    "pick_by_step",
+    "random_ranks",
+    "random_rows",
+    "read_rows",
+    "read_scores",
+    "spread",
+    "spread_of_the_uncertain",
+    "vectors_of",
+    "weighted_changes",
+    "windowed_mean",
+]

@@ -18,7 +18,7 @@ from rethinkdc.training.trace_folder import open_trace
 from rethinkdc.types import Images, TraceTable
 
 if TYPE_CHECKING:
-    from rethinkdc.context.context import Context
+    from rethinkdc.contracts.context import Context
 
 Epoch = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, le=1)]
 Epochs = Epoch | tuple[Epoch, Epoch]
@@ -64,7 +64,6 @@ class Dynamics(Score):
     """
 
     family: ClassVar[str] = "pruning"
-    needs: ClassVar[Literal["trace", "features", "model", "none"]] = "trace"
     longest: ClassVar[int | None] = None
 
     epochs: Epochs | None = Field(

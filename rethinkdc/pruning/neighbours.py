@@ -20,7 +20,7 @@ class Neighbours(NamedTuple):
     distances: Tensor
 
 
-def nearest(points: Tensor, count: int, queries: Tensor | None = None) -> Neighbours:
+def nearest_neighbours(points: Tensor, count: int, queries: Tensor | None = None) -> Neighbours:
     """The nearest other points of each query; among equally near ones the lower position comes first.
 
     Args:

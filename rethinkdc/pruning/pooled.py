@@ -12,7 +12,7 @@ from rethinkdc.contracts.kinds import Score
 from rethinkdc.types import Images
 
 if TYPE_CHECKING:
-    from rethinkdc.context.context import Context
+    from rethinkdc.contracts.context import Context
 
 
 class PooledScore(Score):

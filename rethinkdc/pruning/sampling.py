@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rethinkdc.pruning.pick import random_rows
+from rethinkdc.pruning.picking import random_rows
 from rethinkdc.seeds import Seeds, generator
 from rethinkdc.types import Budget
 

@@ -13,7 +13,7 @@ from rethinkdc.pruning.classwise import Choose, choose_rows, random_ranks
 from rethinkdc.types import Budget, Images
 
 if TYPE_CHECKING:
-    from rethinkdc.context.context import Context
+    from rethinkdc.contracts.context import Context
 
 
 class Selector(Compressor):

@@ -65,7 +65,9 @@ def fair_shares(sizes: Tensor, count: int, preference: Tensor) -> Tensor:
     return given
 
 
-def coverage(scores: Tensor, count: int, strata: int, ranks: Tensor, rotation: torch.Generator | None = None) -> Tensor:
+def cover_strata(
+    scores: Tensor, count: int, strata: int, ranks: Tensor, rotation: torch.Generator | None = None
+) -> Tensor:
     """CCS's choice: strata of equal width, a fair share of each, uniform inside a stratum.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from rethinkdc.data.folder import FolderDataset, HubDataset
+from rethinkdc.data.file_datasets import FolderDataset, HubDataset
 from rethinkdc.errors import PluginError, nearest
 from rethinkdc.method import Method
 from rethinkdc.models.external import TimmModel, TorchvisionModel

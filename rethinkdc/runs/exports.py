@@ -14,7 +14,7 @@ from torch import Tensor
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.compressed.preview import check_preview, write_preview
 from rethinkdc.context.books import by_stage
-from rethinkdc.context.context import Context
+from rethinkdc.context.run import RunContext
 from rethinkdc.contracts.kinds import Score
 from rethinkdc.data.backing import Backing
 from rethinkdc.errors import RequestError
@@ -173,7 +173,7 @@ def compressed_by(
 @contextmanager
 def _surroundings(
     runner: Runner, dataset: str | None, protocol: str | None, seed: int | Seeds, backing: Backing
-) -> Iterator[tuple[Context, Callable[[], dict[str, Any]]]]:
+) -> Iterator[tuple[RunContext, Callable[[], dict[str, Any]]]]:
     """A context without a compressor, and what says where things made in it come from."""
     request = Request(
         compressor="full",
@@ -193,8 +193,8 @@ def _surroundings(
             "dataset": run.labels["dataset"],
             "fingerprint": splits.train.fingerprint,
             "seeds": request.seeds.model_dump(),
-            "notes": context.notes,
-            "seconds": by_stage(context.costs),
+            "notes": context.books.notes,
+            "seconds": context.books.by_stage(),
         }
 
     with deterministic(runner.device, runner.threads):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rethinkdc.context.cache import Cache
-from rethinkdc.context.context import Silent
+from rethinkdc.contracts.context import Silent
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.runner import Runner, choose_device

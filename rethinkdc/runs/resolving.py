@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rethinkdc.context.cache import Cache
-from rethinkdc.context.context import SET_SEMANTICS
+from rethinkdc.context.sets import SET_SEMANTICS
 from rethinkdc.contracts.kinds import Compressor, Evaluator, Labeler, Score, TeacherSource
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.splits import Schema, Splits

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import time
 import warnings
@@ -15,10 +14,13 @@ from typing import Any
 import torch
 
 from rethinkdc.compressed import CompressedSet, image_bytes
+from rethinkdc.compressed.fitting import fit_set
 from rethinkdc.context import ranks
 from rethinkdc.context.books import by_stage
 from rethinkdc.context.cache import Cache
-from rethinkdc.context.context import Context, Silent
+from rethinkdc.context.run import RunContext
+from rethinkdc.context.work import Work
+from rethinkdc.contracts.context import Silent
 from rethinkdc.contracts.evaluation import Evaluation
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import DivergedError, RequestError, RethinkError, UnsupportedError
@@ -31,8 +33,6 @@ from rethinkdc.storage import lock
 from rethinkdc.types import LabelCost, Progress
 
 _CUDA = torch.device("cuda")
-
-_NUMBERED = re.compile(r"(?:new|class)?[ _-]?(\d+)")
 
 _MEASURED_IMAGES = 200_000
 """Compressed sets up to this many images have their bytes measured; encoding more would outlast the training."""
@@ -85,7 +85,7 @@ class Runner:
             self.take_part(request, force=force or seen is not None)
             return self._of_first_rank(run, before, force), True
 
-        def make(context: Context, splits: Splits) -> CompressedSet:
+        def make(context: RunContext, splits: Splits) -> CompressedSet:
             made = self._compressed(run, context, splits)
             if seen:
                 seen(made, run)
@@ -138,10 +138,19 @@ class Runner:
         if not ranks.leads():
             return self._of_first_rank(run, len(self.records.attempts(run.key)), force), True
 
-        def fitted(context: Context, splits: Splits) -> CompressedSet:
+        def fitted(context: RunContext, splits: Splits) -> CompressedSet:
             # What its making used was not left behind because it was made before.
             context.note(**made.card.notes)
-            return _fitted_to(made, splits, run)
+            return fit_set(
+                made,
+                dataset=run.labels["dataset"],
+                class_names=splits.train.class_names,
+                fingerprint=splits.train.fingerprint,
+                size=run.protocol.store.size,
+                protocol=run.protocol.id,
+                protocol_digest=run.protocol.digest,
+                asked=run.request.protocol,
+            )
 
         return self._recorded(run, force, fitted)
 
@@ -158,29 +167,30 @@ class Runner:
             context.folder.rmdir()
         return made, run
 
-    def context(self, run: Run, splits: Splits) -> Context:
+    def context(self, run: Run, splits: Splits) -> RunContext:
         """The surroundings of a run's methods."""
-        return Context(
+        return RunContext(
             data=splits.train,
             protocol=run.protocol,
             seeds=run.request.seeds,
             cache=self.cache,
-            build=self.registry.build,
-            define=self.registry.definition,
+            methods=self.registry,
             device=self.device,
             test=splits.test,
             ipc=run.ipc,
             student=run.student,
             tuning=run.request.tune,
-            folder=self.cache.work("runs", run.key),
+            work=Work(folder=self.cache.work("runs", run.key)),
             progress=self.progress,
             workers=self.workers,
-            epoch_ended=self.registry.trackers.epoch_ended,
+            on_epoch=self.registry.trackers.epoch_ended,
         )
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _recorded(self, run: Run, force: bool, make: Callable[[Context, Splits], CompressedSet]) -> tuple[Record, bool]:
+    def _recorded(
+        self, run: Run, force: bool, make: Callable[[RunContext, Splits], CompressedSet]
+    ) -> tuple[Record, bool]:
         if not force and (known := self.records.find(run.key)):
             # Left by a process that was killed after it wrote the record; a forced run must not go on from there.
             shutil.rmtree(self.cache.home / "work" / f"runs-{run.key}", ignore_errors=True)
@@ -192,7 +202,7 @@ class Runner:
                 return known, True
             return self._carried_out(run, make), False
 
-    def _carried_out(self, run: Run, make: Callable[[Context, Splits], CompressedSet]) -> Record:
+    def _carried_out(self, run: Run, make: Callable[[RunContext, Splits], CompressedSet]) -> Record:
         splits = load_splits(run, self.cache)
         check_request(run, splits)
         self.registry.trackers.run_started(run.definition)
@@ -204,7 +214,8 @@ class Runner:
             # Diverged or refused: the same work would end the same way, so nothing is kept for going on.
             shutil.rmtree(context.folder, ignore_errors=True)
             if isinstance(error, DivergedError):
-                failed = self.records.add(self._record(run, status="failed", reason=str(error), notes=context.notes))
+                failed = self._record(run, status="failed", reason=str(error), notes=context.books.notes)
+                failed = self.records.add(failed)
                 self.registry.trackers.run_finished(failed.model_dump(mode="json"))
             raise
         # What is done stays resumable until its record is written.
@@ -214,15 +225,15 @@ class Runner:
         return record
 
     def _measured(
-        self, run: Run, context: Context, splits: Splits, make: Callable[[Context, Splits], CompressedSet]
+        self, run: Run, context: RunContext, splits: Splits, make: Callable[[RunContext, Splits], CompressedSet]
     ) -> Record:
         compressed = make(context, splits)
         # What follows, the first rank does without the others; they have no part in a finished set at all.
-        context.together = False
-        before, fresh = time.perf_counter(), context.costs.get("fresh", 0.0)
+        context = context.alone()
+        before, nested = time.perf_counter(), context.books.nested
         supervision = run.labeler.prepare(compressed, context)
         # What was made now or long ago tells its own seconds.
-        label_seconds = time.perf_counter() - before - (context.costs.get("fresh", 0.0) - fresh)
+        label_seconds = time.perf_counter() - before - (context.books.nested - nested)
         evaluation = run.evaluator.evaluate(compressed, supervision, splits.test, context)
         return self._record(
             run,
@@ -232,10 +243,10 @@ class Runner:
             cost=_cost(run, context, compressed, supervision.cost, label_seconds, evaluation),
             histogram=compressed.histogram(),
             sources_per_class=compressed.sources_per_class(),
-            notes=context.notes,
+            notes=context.books.notes,
         )
 
-    def _compressed(self, run: Run, context: Context, splits: Splits) -> CompressedSet:
+    def _compressed(self, run: Run, context: RunContext, splits: Splits) -> CompressedSet:
         assert run.compressor is not None
         reference = self.registry.reference(run.compressor)
         return context.compress(reference, splits.train, run.budget(len(splits.train.class_names)))
@@ -313,77 +324,9 @@ def deterministic(device: torch.device, threads: int = 1) -> Iterator[None]:
         torch.set_num_threads(before[3])
 
 
-def _fitted_to(made: CompressedSet, splits: Splits, run: Run) -> CompressedSet:
-    """Checks a finished set against the dataset and protocol, and puts its classes into the dataset's order by name."""
-    _check_card(made, splits, run)
-    size, names = run.protocol.store.size, splits.train.class_names
-    if made.size is not None and made.size != size:
-        raise RequestError(
-            f"The set holds images of {made.size} px; the protocol {run.protocol.id} stores {size} px. "
-            "Resize them, or choose a --protocol of their size (`rethinkdc list-protocols`)."
-        )
-    if made.class_names != names:
-        place = class_places(made.class_names, names, run.labels["dataset"])
-        made.targets = place[made.targets]
-        if made.soft_targets is not None:
-            if len(place) != len(names):
-                raise RequestError(
-                    f"The set's soft labels are of {len(place)} classes; {run.labels['dataset']} has {len(names)}."
-                )
-            made.soft_targets = made.soft_targets[:, torch.argsort(place)]
-        made.class_names = names
-    if int(made.targets.max()) >= len(names):
-        raise RequestError(
-            f"The set has class {int(made.targets.max())}; {run.labels['dataset']} has {len(names)} classes."
-        )
-    return made
-
-
-def class_places(found: tuple[str, ...], names: tuple[str, ...], dataset: str) -> torch.Tensor:
-    """Where each class of a set stands among the dataset's: by its name, else by the number that its name is.
-
-    Published trees number their classes ``00007``, ``new007`` or ``class_7``; sorted as text, 10 comes before 7.
-
-    Args:
-        found: the set's classes.
-        names: the dataset's.
-        dataset: what to call it in errors.
-
-    Returns:
-        int64, an index into ``names`` for each of ``found``.
-
-    Raises:
-        RequestError: neither names nor numbers fit.
-    """
-    if set(found) == set(names):
-        return torch.tensor([names.index(name) for name in found])
-    numbers = [_NUMBERED.fullmatch(name) for name in found]
-    place = [int(match.group(1)) for match in numbers if match]
-    if len(place) == len(found) == len(set(place)) and max(place, default=0) < len(names):
-        return torch.tensor(place)
-    raise RequestError(
-        f"The set's classes ({', '.join(found[:5])}, ...) are not those of {dataset} ({', '.join(names[:5])}, ...)."
-    )
-
-
-def _check_card(made: CompressedSet, splits: Splits, run: Run) -> None:
-    """Refuses a set made of other data (its rows may be this dataset's test images) or under another protocol."""
-    card = made.card
-    if card.dataset_fingerprint and card.dataset_fingerprint != splits.train.fingerprint:
-        raise RequestError(
-            f"The set was made of other data (fingerprint {card.dataset_fingerprint[:12]}) than the training images of "
-            f"{run.labels['dataset']} ({splits.train.fingerprint[:12]}). Name its own dataset with --dataset."
-        )
-    if run.request.protocol == card.protocol and card.protocol_digest not in ("", run.protocol.digest):
-        raise RequestError(
-            f"The set was made under a protocol {card.protocol} of digest {card.protocol_digest[:12]}; the one of that "
-            f"name here has {run.protocol.digest[:12]}. Give the protocol's file with --protocol."
-        )
-
-
 def _cost(
     run: Run,
-    context: Context,
+    context: RunContext,
     compressed: CompressedSet,
     labels: LabelCost,
     label_seconds: float,
@@ -397,7 +340,7 @@ def _cost(
         stored = dict.fromkeys(("stored", "lossy", "recipe"))
 
     # A finished set brings what its making took on its card: it was not free because it was made before.
-    seconds = by_stage({**compressed.card.seconds, **context.costs})
+    seconds = by_stage({**compressed.card.seconds, **context.books.seconds})
     return Cost(
         proxy_seconds=seconds.get("proxy", 0.0),
         teacher_seconds=seconds.get("teacher", 0.0),
@@ -414,9 +357,9 @@ def _cost(
     )
 
 
-def _peak(context: Context, stage: str) -> int:
+def _peak(context: RunContext, stage: str) -> int:
     """The largest peak in bytes among what a stage made."""
-    return max((used for key, used in context.memory.items() if key.startswith(f"{stage}:")), default=0)
+    return max((used for key, used in context.books.memory.items() if key.startswith(f"{stage}:")), default=0)
 
 
 __all__ = ["Request", "Run", "Runner", "choose_device", "deterministic"]

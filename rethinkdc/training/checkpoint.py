@@ -1,9 +1,11 @@
-"""Checkpoints of a training run: written whole or not at all, and read without pickle."""
+"""Checkpoints: state that survives a kill, written whole or not at all, and read without pickle."""
 
 from __future__ import annotations
 
 import io
+import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
 def load_checkpoint(folder: Path, definition: str) -> dict[str, Any] | None:
     """The state saved in ``folder`` under the same ``definition``; None when there is none.
 
-    A damaged checkpoint, or one of another training run, is reported with a warning and counts as none.
+    A damaged checkpoint, or one of other work, is reported with a warning and counts as none.
     """
     path = folder / FILE
     if not path.exists():
@@ -33,9 +35,60 @@ def load_checkpoint(folder: Path, definition: str) -> dict[str, Any] | None:
     try:
         state: dict[str, Any] = torch.load(io.BytesIO(read_sealed(path)), map_location="cpu", weights_only=True)
     except DamagedError as error:
-        warnings.warn(f"{error} Training starts again from its first step.", stacklevel=2)
+        warnings.warn(f"{error} The work starts again from its beginning.", stacklevel=2)
         return None
     if state["definition"] != definition:
-        warnings.warn(f"{path} belongs to another training run. Training starts from its first step.", stacklevel=2)
+        warnings.warn(f"{path} belongs to other work. This work starts from its beginning.", stacklevel=2)
         return None
     return state
+
+
+class Resumable:
+    """State of a longer work: restored once at its beginning, kept now and then.
+
+    ::
+
+        kept = context.resumable("matching")
+        state = kept.restore() or {"iteration": 0, "images": images}
+        for iteration in range(state["iteration"], count):
+            ...
+            kept.keep(lambda: {"iteration": iteration + 1, "images": images.detach().cpu()})
+
+    Args:
+        folder: where the state lies.
+        definition: of the work; the state of other work is reported and left.
+        every: seconds between two times that the state is written.
+        counted: is told the seconds of earlier tries when their state is restored.
+    """
+
+    def __init__(self, folder: Path, definition: str, every: float, counted: Callable[[float], None]) -> None:
+        self.folder, self.definition, self.every = folder, definition, every
+        self._counted = counted
+        self._earlier, self._begun, self._saved = 0.0, time.perf_counter(), time.perf_counter()
+
+    def restore(self) -> dict[str, Any] | None:
+        """The state that was kept last: tensors on the CPU, numbers, texts, lists and dicts; None = a new beginning."""
+        kept = load_checkpoint(self.folder, self.definition)
+        if kept is None:
+            return None
+        self._earlier = float(kept["seconds"])
+        self._counted(self._earlier)
+        state: dict[str, Any] = kept["state"]
+        return state
+
+    def keep(self, state: Callable[[], dict[str, Any]], *, now: bool = False) -> bool:
+        """Writes what ``state`` gives, where it is time to.
+
+        Args:
+            state: is called only when it is written; tensors, numbers, texts, lists and dicts of them.
+            now: write whatever the time.
+
+        Returns:
+            Whether it was written.
+        """
+        if not now and time.perf_counter() - self._saved < self.every:
+            return False
+        seconds = self._earlier + time.perf_counter() - self._begun
+        save_checkpoint(self.folder, {"definition": self.definition, "seconds": seconds, "state": state()})
+        self._saved = time.perf_counter()
+        return True

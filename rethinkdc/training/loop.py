@@ -111,7 +111,7 @@ def train_network(
         DivergedError: the loss is not finite.
         RequestError: an observer needs whole epochs and the length cuts the last one short.
     """
-    with progress.task(description, length.steps) if progress else nullcontext(_unheard) as advance:
+    with progress.task(description, length.steps) if progress else nullcontext(_ignore) as advance:
         return _Training(
             model=model.to(device, memory_format=torch.channels_last),  # type: ignore[call-overload]
             store=store,
@@ -133,7 +133,7 @@ def train_network(
         ).run(advance)
 
 
-def _unheard(done: int) -> None:
+def _ignore(done: int) -> None:
     """Progress that nobody asked for."""
 
 
@@ -196,7 +196,7 @@ class _Training:
             for step, batch in rendered:
                 self._train(step, batch)
                 self.step += 1
-                self._after(step)
+                self._end_step(step)
                 advance(1)
         if self.average is not None:
             self.model.load_state_dict(self.average.module.state_dict())
@@ -240,7 +240,7 @@ class _Training:
             features = self.features.features if self.features else None
             observer.batch(step.epoch, step.rows, logits.detach().float(), batch.hard, features)
 
-    def _after(self, step: Step) -> None:
+    def _end_step(self, step: Step) -> None:
         """Ends the epoch and saves, where it is time to."""
         last = self.step == self.length.steps
         ended = last or step.batch + 1 == self.length.batches

@@ -32,7 +32,7 @@ class TestView(BaseModel):
     interpolation: Interpolation = "bilinear"
 
     @model_validator(mode="after")
-    def _crop_fits(self) -> TestView:
+    def _check_crop(self) -> TestView:
         if self.size > self.resize:
             raise ValueError(f"the centre crop of {self.size} px is larger than the image resized to {self.resize} px")
         return self

@@ -30,7 +30,7 @@ class _Part(BaseModel):
     later: ClassVar[tuple[str, ...]] = ()
 
     @model_serializer(mode="wrap")
-    def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _leave_out_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         dumped: dict[str, Any] = dump(self)
         for name in self.later:
             if getattr(self, name) == type(self).model_fields[name].default:
@@ -42,21 +42,21 @@ class Optimizer(_Part):
     """AdamW or SGD. ``decay="weights"`` spares every tensor that is not named "weight" or has one dimension."""
 
     name: Literal["adamw", "sgd"] = "adamw"
-    lr: float = Field(1e-3, gt=0, description="rate before the schedule's factor")
-    weight_decay: float = Field(0.01, ge=0)
-    momentum: float = Field(0.9, ge=0, lt=1, description="SGD only")
-    nesterov: bool = Field(False, description="SGD only")
-    betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW only")
-    decay: Literal["weights", "all"] = Field("weights", description="which tensors the weight decay pulls on")
+    lr: float = Field(default=1e-3, gt=0, description="rate before the schedule's factor")
+    weight_decay: float = Field(default=0.01, ge=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="SGD only")
+    nesterov: bool = Field(default=False, description="SGD only")
+    betas: tuple[float, float] = Field(default=(0.9, 0.999), description="AdamW only")
+    decay: Literal["weights", "all"] = Field(default="weights", description="which tensors the weight decay pulls on")
 
     def make(self, model: nn.Module) -> torch.optim.Optimizer:
         """The torch optimiser over the trainable parameters of ``model``, in groups by weight decay."""
-        groups = self._groups(model)
+        groups = self._group_parameters(model)
         if self.name == "adamw":
             return torch.optim.AdamW(groups, lr=self.lr, betas=self.betas, fused=True)
         return torch.optim.SGD(groups, lr=self.lr, momentum=self.momentum, nesterov=self.nesterov, fused=True)
 
-    def _groups(self, model: nn.Module) -> list[dict[str, Any]]:
+    def _group_parameters(self, model: nn.Module) -> list[dict[str, Any]]:
         named = [(name, tensor) for name, tensor in model.named_parameters() if tensor.requires_grad]
         decayed = {name for name, tensor in named if self.decay == "all" or ("weight" in name and tensor.ndim > 1)}
         groups = [
@@ -78,13 +78,15 @@ class Schedule(_Part):
 
     name: Literal["cosine", "constant", "step"] = "cosine"
     per: Literal["epoch", "step"] = "epoch"
-    warmup: float = Field(0.0, ge=0, lt=1, description="fraction of the training")
-    milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field((), description="fractions of the training")
-    gamma: float = Field(0.1, gt=0, description="factor at each milestone")
-    stretch: float = Field(1.0, ge=1, description="cosine only: its length over the training's; 2 ends at half")
+    warmup: float = Field(default=0.0, ge=0, lt=1, description="fraction of the training")
+    milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        default=(), description="fractions of the training"
+    )
+    gamma: float = Field(default=0.1, gt=0, description="factor at each milestone")
+    stretch: float = Field(default=1.0, ge=1, description="cosine only: its length over the training's; 2 ends at half")
 
     @model_validator(mode="after")
-    def _stretches_a_cosine(self) -> Schedule:
+    def _check_stretch(self) -> Schedule:
         if self.stretch != 1 and self.name != "cosine":
             raise ValueError(f"stretch is for cosine schedules; found {self.stretch} with name {self.name!r}")
         return self
@@ -120,10 +122,10 @@ class Recipe(_Part):
     batch: _Positive = 128
     views: tuple[AnyViewOp, ...] = ()
     mix: AnyViewOp | None = None
-    ema: float | None = Field(None, gt=0, lt=1, description="decay per step of the average of the weights")
+    ema: float | None = Field(default=None, gt=0, lt=1, description="decay per step of the average of the weights")
 
     @model_validator(mode="after")
-    def _one_length(self) -> Recipe:
+    def _check_one_length(self) -> Recipe:
         if (self.epochs is None) == (self.steps is None):
             raise ValueError(f"give exactly one of epochs ({self.epochs}) and steps ({self.steps})")
         if self.steps == {}:
@@ -143,11 +145,11 @@ class Recipe(_Part):
         if self.epochs is not None:
             return Length(rows, batch, self.epochs * batches, self.epochs)
         assert self.steps is not None
-        steps = self.steps if isinstance(self.steps, int) else _interpolated(self.steps, ipc)
+        steps = self.steps if isinstance(self.steps, int) else _interpolate_steps(self.steps, ipc)
         return Length(rows, batch, steps, -(-steps // batches))
 
 
-def _interpolated(table: Mapping[int, int], ipc: int | None) -> int:
+def _interpolate_steps(table: Mapping[int, int], ipc: int | None) -> int:
     if ipc is None:
         raise RequestError(
             f"The recipe's steps are a table by ipc ({dict(table)}), and this training has no ipc. "

@@ -26,10 +26,10 @@ class HardTargets:
         return None
 
     def targets(self, batch: ViewBatch) -> dict[str, Tensor]:
-        found = {"hard": batch.hard}
+        targets = {"hard": batch.hard}
         if batch.partner is not None and batch.area is not None:
-            found |= {"partner": batch.hard[batch.partner], "area": batch.area}
-        return found
+            targets |= {"partner": batch.hard[batch.partner], "area": batch.area}
+        return targets
 
     def loss(self, logits: Tensor, targets: dict[str, Tensor]) -> Tensor:
         own = self._cross_entropy(logits, targets["hard"])

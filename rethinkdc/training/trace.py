@@ -140,6 +140,9 @@ class TraceRecorder:
 class Trace:
     """A finished trace, read from the folder that :meth:`TraceRecorder.finish` filled."""
 
+    FILES = (_TRAIN, _CLEAN, _ABOUT)
+    """Names of the files that make a trace."""
+
     def __init__(self, folder: Path) -> None:
         try:
             about = json.loads((folder / _ABOUT).read_text())
@@ -165,7 +168,7 @@ class Trace:
     @property
     def files(self) -> list[Path]:
         """The files that make the trace."""
-        return [self.folder / name for name in (_TRAIN, _CLEAN, _ABOUT)]
+        return [self.folder / name for name in self.FILES]
 
     def column(self, name: str, first: int, last: int) -> Tensor:
         """Column ``train.*`` or ``clean.*`` of the 1-based epochs ``first..last``.
@@ -186,11 +189,11 @@ class Trace:
                     f"{name!r} was asked for the epochs {first}..{last}, but the proxy trained for {self.epochs}: "
                     f"choose epochs from 1 to {self.epochs}, or a protocol with a longer proxy."
                 )
-            return self._mapped(_TRAIN, self._columns[name], first - 1, last)
-        begin = self._clean_position(name, first, last)
-        return self._mapped(_CLEAN, self._columns[name], begin, begin + last - first + 1)
+            return self._map(_TRAIN, self._columns[name], first - 1, last)
+        begin = self._find_clean(name, first, last)
+        return self._map(_CLEAN, self._columns[name], begin, begin + last - first + 1)
 
-    def _clean_position(self, name: str, first: int, last: int) -> int:
+    def _find_clean(self, name: str, first: int, last: int) -> int:
         missing = [epoch for epoch in range(first, last + 1) if epoch not in self.clean_epochs]
         if missing:
             listed = ", ".join(map(str, self.clean_epochs)) or "none"
@@ -201,7 +204,7 @@ class Trace:
             )
         return self.clean_epochs.index(first)
 
-    def _mapped(self, file: str, column: int, begin: int, end: int) -> Tensor:
+    def _map(self, file: str, column: int, begin: int, end: int) -> Tensor:
         # Copy-on-write, because torch has no read-only tensors.
         table = np.load(self.folder / file, mmap_mode="c", allow_pickle=False)
         return torch.from_numpy(table[column, begin:end])
@@ -210,11 +213,11 @@ class Trace:
 def _open(folder: Path, shapes: dict[str, tuple[tuple[int, ...], Any]]) -> list[np.memmap[Any, Any]]:
     """The memory-mapped tables: all continued, or all new, because they only mean something together."""
     try:
-        found = [np.lib.format.open_memmap(folder / name, mode="r+") for name in shapes]
-        if [(table.shape, table.dtype) for table in found] == [
+        tables = [np.lib.format.open_memmap(folder / name, mode="r+") for name in shapes]
+        if [(table.shape, table.dtype) for table in tables] == [
             (shape, np.dtype(kind)) for shape, kind in shapes.values()
         ]:
-            return found
+            return tables
     except (OSError, ValueError):
         pass  # missing, or cut off while being made
     for name, (shape, kind) in shapes.items():

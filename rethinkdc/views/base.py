@@ -43,7 +43,7 @@ class ViewOp(BaseModel, ABC):
 class CropOp(ViewOp):
     """An op that chooses where in its source a view lies; the renderer resamples that box to the view's size."""
 
-    interpolation: Interpolation = Field("bilinear", description="antialiased resampling filter")
+    interpolation: Interpolation = Field(default="bilinear", description="antialiased resampling filter")
 
     @abstractmethod
     def place(self, per_view: Tensor, per_batch: Tensor, sizes: Tensor) -> Tensor:

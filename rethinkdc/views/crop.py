@@ -27,9 +27,11 @@ class RandomResizedCrop(CropOp):
 
     op: Literal["random-resized-crop"] = "random-resized-crop"
     scale: tuple[_Positive, Annotated[float, Field(gt=0.0, le=1.0)]] = Field(
-        (0.08, 1.0), description="range of the box's area, as a share of the source's"
+        default=(0.08, 1.0), description="range of the box's area, as a share of the source's"
     )
-    ratio: tuple[_Positive, _Positive] = Field((3 / 4, 4 / 3), description="range of the box's width over height")
+    ratio: tuple[_Positive, _Positive] = Field(
+        default=(3 / 4, 4 / 3), description="range of the box's width over height"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> RandomResizedCrop:

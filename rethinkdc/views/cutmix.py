@@ -22,7 +22,7 @@ class CutMix(BetaMixOp):
     batch_uniforms: ClassVar[int] = 3
 
     op: Literal["cutmix"] = "cutmix"
-    alpha: float = Field(1.0, gt=0.0, description="both parameters of the Beta distribution of the kept share")
+    alpha: float = Field(default=1.0, gt=0.0, description="both parameters of the Beta distribution of the kept share")
 
     def place(self, per_view: Tensor, per_batch: Tensor, sizes: Tensor) -> Tensor:  # noqa: ARG002
         """Int64 [4]: the batch's box (y, x, height, width) on the view, possibly empty; all views share one size."""

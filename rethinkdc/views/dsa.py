@@ -43,9 +43,15 @@ class Dsa(DifferentiableOp):
     view_uniforms: ClassVar[int] = 3
 
     op: Literal["dsa"] = "dsa"
-    strategies: tuple[Strategy, ...] = Field(STRATEGIES, min_length=1, description="what is drawn from, uniformly")
-    mean: _Channels = Field((0.4914, 0.4822, 0.4465), description="uint8 only: normalisation it works in; CIFAR-10's")
-    std: tuple[_Positive, _Positive, _Positive] = Field((0.2023, 0.1994, 0.2010), description="uint8 only: as mean")
+    strategies: tuple[Strategy, ...] = Field(
+        default=STRATEGIES, min_length=1, description="what is drawn from, uniformly"
+    )
+    mean: _Channels = Field(
+        default=(0.4914, 0.4822, 0.4465), description="uint8 only: normalisation it works in; CIFAR-10's"
+    )
+    std: tuple[_Positive, _Positive, _Positive] = Field(
+        default=(0.2023, 0.1994, 0.2010), description="uint8 only: as mean"
+    )
 
     @field_validator("strategies")
     @classmethod

@@ -22,7 +22,7 @@ class Flip(DifferentiableOp):
     view_uniforms: ClassVar[int] = 1
 
     op: Literal["flip"] = "flip"
-    p: float = Field(0.5, ge=0.0, le=1.0, description="probability")
+    p: float = Field(default=0.5, ge=0.0, le=1.0, description="probability")
 
     def place(self, per_view: Tensor, per_batch: Tensor, sizes: Tensor) -> Tensor:  # noqa: ARG002
         """Bool [B]: which views are mirrored."""
@@ -48,7 +48,7 @@ class CropPad(DifferentiableOp):
     view_uniforms: ClassVar[int] = 2
 
     op: Literal["crop-pad"] = "crop-pad"
-    padding: int = Field(4, ge=0, description="pixels added on each side")
+    padding: int = Field(default=4, ge=0, description="pixels added on each side")
 
     def place(self, per_view: Tensor, per_batch: Tensor, sizes: Tensor) -> Tensor:  # noqa: ARG002
         """Int64 [B, 2]: top and left of the cut in the padded view, 0 to twice the padding."""
@@ -79,10 +79,10 @@ class Affine(PixelOp):
     view_uniforms: ClassVar[int] = 4
 
     op: Literal["affine"] = "affine"
-    shift: float = Field(0.0, ge=0.0, description="largest shift along each axis, in pixels of the view")
-    rotation: float = Field(0.0, ge=0.0, le=180.0, description="largest rotation either way, in degrees")
+    shift: float = Field(default=0.0, ge=0.0, description="largest shift along each axis, in pixels of the view")
+    rotation: float = Field(default=0.0, ge=0.0, le=180.0, description="largest rotation either way, in degrees")
     scale: tuple[Annotated[float, Field(gt=0.0)], Annotated[float, Field(gt=0.0)]] = Field(
-        (1.0, 1.0), description="range of the magnification"
+        default=(1.0, 1.0), description="range of the magnification"
     )
 
     @model_validator(mode="after")

@@ -23,7 +23,7 @@ class MixUp(BetaMixOp):
     batch_uniforms: ClassVar[int] = 1
 
     op: Literal["mixup"] = "mixup"
-    alpha: float = Field(0.8, gt=0.0, description="both parameters of the Beta distribution of the kept share")
+    alpha: float = Field(default=0.8, gt=0.0, description="both parameters of the Beta distribution of the kept share")
 
     def place(self, per_view: Tensor, per_batch: Tensor, sizes: Tensor) -> Tensor:  # noqa: ARG002
         """Float64 [1]: the batch's kept share."""

@@ -22,7 +22,7 @@ class Roll(DifferentiableOp):
     view_uniforms: ClassVar[int] = 2
 
     op: Literal["roll"] = "roll"
-    low: int = Field(0, description="smallest shift along each axis, in pixels")
+    low: int = Field(default=0, description="smallest shift along each axis, in pixels")
     high: int = Field(description="largest shift along each axis, in pixels")
 
     @model_validator(mode="after")

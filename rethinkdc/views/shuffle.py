@@ -22,7 +22,7 @@ class ShufflePatches(PixelOp):
     on_sources: ClassVar[bool] = True
 
     op: Literal["shuffle-patches"] = "shuffle-patches"
-    factor: int = Field(2, ge=1, description="strips along each axis")
+    factor: int = Field(default=2, ge=1, description="strips along each axis")
 
     @property
     def view_uniforms(self) -> int:

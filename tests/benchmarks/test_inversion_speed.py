@@ -89,7 +89,7 @@ _MAKE = """
 import sys
 from pathlib import Path
 import torch
-from rethinkdc.context.memory import PeakMeter
+from rethinkdc.training.memory import PeakMeter
 from rethinkdc.registry.registry import Registry
 from rethinkdc.testing import context, images
 from rethinkdc.types import Budget

@@ -22,7 +22,7 @@ METHODS = ("k-center", "herding", "graph-cut", "facility-location")
 MEASURE = """
 import json, sys, time
 import torch
-from rethinkdc.context.memory import PeakMeter
+from rethinkdc.training.memory import PeakMeter
 from rethinkdc.selection.coverage import cosine_similarity, locate_facilities
 from rethinkdc.selection.farthest import farthest_points
 from rethinkdc.selection.running import cut_graph, herd

@@ -37,5 +37,5 @@ def test_a_command_ends_before_it_begins(cli: Callable[..., Any], tmp_path: Path
 
 
 def test_the_check_imports_nothing_heavy() -> None:
-    code = "import sys, rethinkdc.cli.installation; sys.exit(bool({'torch', 'pydantic'} & set(sys.modules)))"
+    code = "import sys, rethinkdc.cli.installation; sys.exit(bool({'torch', 'pydantic', 'typer'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

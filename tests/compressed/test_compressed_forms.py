@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,17 @@ def canvases() -> CompressedSet:
     )
 
 
+def learned() -> CompressedSet:
+    """With a rate that no decimal fraction of float32 is."""
+    return replace(canvases(), student_lr=0.1 + 1e-12)
+
+
+def learned_subset() -> CompressedSet:
+    return replace(
+        subset(), student_lr=0.02, soft_targets=torch.eye(3)[[0, 1, 2, 1]], view_rule=ViewRule(scale=(0.5, 1))
+    )
+
+
 def same(one: CompressedSet, other: CompressedSet) -> None:
     rows = torch.arange(len(one))
     assert torch.equal(one.canvases(rows, SIZE), other.canvases(rows, SIZE))
@@ -70,9 +82,10 @@ def same(one: CompressedSet, other: CompressedSet) -> None:
         assert (first is None) == (second is None), name
         assert first is None or (first.dtype == second.dtype and torch.equal(first, second)), name
     assert (one.class_names, one.view_rule, one.card) == (other.class_names, other.view_rule, other.card)
+    assert one.student_lr == other.student_lr
 
 
-@pytest.mark.parametrize("make", [subset, canvases])
+@pytest.mark.parametrize("make", [subset, canvases, learned, learned_subset])
 def test_the_working_form_gives_the_same_set_back(tmp_path: Path, make: Any) -> None:
     made = make()
     save_working(made, tmp_path)
@@ -116,6 +129,14 @@ def test_the_folder_gives_the_same_set_back(tmp_path: Path, cached: bool) -> Non
     found = import_folder(tmp_path / "set", tmp_path / "cache" if cached else None)
     same(made, found)
     assert found.size == SIZE
+    assert "student_lr" not in json.loads((tmp_path / "set" / "card.json").read_text())
+
+
+def test_a_learned_rate_stands_in_the_folders_card_and_comes_back(tmp_path: Path) -> None:
+    export_folder(learned(), tmp_path / "set", size=SIZE)
+    assert json.loads((tmp_path / "set" / "card.json").read_text())["student_lr"] == 0.1 + 1e-12
+    found = import_folder(tmp_path / "set", tmp_path / "cache")
+    same(learned(), found)
 
 
 def test_the_folder_of_a_subset_holds_its_rows_at_the_stored_size(tmp_path: Path) -> None:
@@ -133,7 +154,7 @@ def test_the_folder_of_a_subset_holds_its_rows_at_the_stored_size(tmp_path: Path
 
 def test_an_export_leaves_nothing_behind_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = canvases()
-    monkeypatch.setattr(made, "canvases", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(CompressedSet, "canvases", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         export_folder(made, tmp_path / "set", size=SIZE)
     assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, fields, replace
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from rethinkdc.compressed import Card, CompressedSet, grid_boxes
+from rethinkdc.compressed import Card, CompressedSet, grid_boxes, set_of_tensors
+from rethinkdc.data import DecodedImages
 from rethinkdc.errors import RequestError
 from rethinkdc.seeds import generator
 from rethinkdc.testing import images
@@ -172,3 +175,163 @@ def test_one_row_shown_in_two_classes_counts_in_both() -> None:
 
 def test_whole_canvases_are_one_cell() -> None:
     assert CompressedSet.of_canvases([part(2)], NAMES).cell_boxes.tolist() == [[0, 0, 6, 6]]
+
+
+# -- fingerprints that records know ------------------------------------------------------------------------------------
+
+
+def counted(*shape: int, start: int = 0) -> Tensor:
+    """Bytes that no generator draws, so that a pin depends on nothing else."""
+    count = torch.Size(shape).numel()
+    return ((torch.arange(start, start + count) * 7919) % 251).to(torch.uint8).view(*shape)
+
+
+def counted_part(count: int, start: int = 0, **extra: Tensor) -> dict[str, Tensor]:
+    return {"canvases": counted(count, 3, 6, 6, start=start), "targets": torch.arange(count) % 3, **extra}
+
+
+def subset(weights: Tensor | None = None) -> CompressedSet:
+    data = DecodedImages(counted(12, 3, 9, 11), torch.arange(3).repeat_interleave(4), ["a", "b", "c"])
+    return CompressedSet.of_rows(data, torch.tensor([11, 0, 5]), weights)
+
+
+def logits(count: int) -> Tensor:
+    return torch.arange(count * 3).view(count, 3) / 7
+
+
+def of_cells() -> CompressedSet:
+    boxes = torch.ones(5, 4, 4, dtype=torch.int32)
+    one = counted_part(5, sources=torch.arange(20).view(5, 4) - 1, source_boxes=boxes)
+    rule = ViewRule(scope="cell", choice="cycle", scale=(0.3, 1.0))
+    return CompressedSet.of_canvases([one], NAMES, cell_boxes=grid_boxes(6, 2), view_rule=rule)
+
+
+def of_two_parts() -> CompressedSet:
+    first = counted_part(3, weights=torch.arange(1.0, 4), soft_targets=logits(3))
+    second = counted_part(2, 500, weights=torch.arange(1.0, 3), soft_targets=logits(2))
+    return CompressedSet.of_canvases([first, second], ("a b", "ü", "c"))
+
+
+def of_tensors() -> CompressedSet:
+    targets, weights = torch.tensor([0, 1, 1, 2]), torch.arange(1.0, 5)
+    return set_of_tensors(counted(4, 3, 8, 8), targets, weights=weights, soft_targets=logits(4))
+
+
+PINS: dict[str, tuple[Callable[[], CompressedSet], str]] = {
+    "subset": (subset, "80c4714e1a36f5434711b2b6e3b0ab11ac7b69ca7d5100d0aef4cd67a405fcd1"),
+    "weighted subset": (
+        lambda: subset(torch.tensor([1.0, 0.5, 3.0])),
+        "f9d042ef6464216885dc5b9a71d4c9f72575f8112e35ac68a58a0ad981b0c5b0",
+    ),
+    "canvases": (
+        lambda: CompressedSet.of_canvases([counted_part(5)], NAMES),
+        "87637d35985dafedde1cc848863c88adaecf537e4ad830c0eda58db9bc437233",
+    ),
+    "cells and rule": (of_cells, "5241c6d42938651a7d84467b3ddf6490fd6076eebc3b0af6860bc4578246dfd4"),
+    "soft targets": (
+        lambda: CompressedSet.of_canvases([counted_part(5, soft_targets=logits(5))], NAMES),
+        "01deaeac6c886cceaa6d74afd7f5ef3dfa72029ead4e48ec51f0e9e48aaf73a0",
+    ),
+    "two parts": (of_two_parts, "8312958c983209af044f961611e47807085de1c05c52f3fb328f967459fbcaf6"),
+    "tensors": (of_tensors, "22f20169a2517cc27562c10202e4b64263df7e1452663430a01edd372077aaa2"),
+}
+
+
+@pytest.mark.parametrize("case", PINS)
+def test_a_set_keeps_the_fingerprint_that_records_know_it_by(case: str) -> None:
+    make, pin = PINS[case]
+    assert make().fingerprint == pin
+
+
+# -- frozen ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(CompressedSet)] + ["fingerprint", "another"])
+def test_nothing_of_a_set_can_be_assigned(name: str) -> None:
+    made = of_two_parts()
+    with pytest.raises(FrozenInstanceError):
+        setattr(made, name, None)
+
+
+@pytest.mark.parametrize("case", PINS)
+def test_another_card_is_another_set_that_shares_pixels_and_fingerprint(case: str) -> None:
+    made = PINS[case][0]()
+    carded = made.with_card(Card(method="mine"))
+    assert (made.card.method, carded.card.method) == (of_tensors().card.method, "mine")
+    assert carded.backing is made.backing
+    assert carded.fingerprint == made.fingerprint
+
+
+def test_other_classes_are_another_set_whose_learned_labels_follow() -> None:
+    made = of_two_parts()
+    names, places = ("ü", "c", "a b"), torch.tensor([2, 0, 1])
+    moved = made.with_classes(names, places)
+    assert made.class_names == ("a b", "ü", "c")
+    assert made.fingerprint == PINS["two parts"][1] != moved.fingerprint
+    assert [moved.class_names[label] for label in moved.targets] == [made.class_names[label] for label in made.targets]
+    assert made.soft_targets is not None
+    assert moved.soft_targets is not None
+    for column, name in enumerate(made.class_names):
+        assert torch.equal(moved.soft_targets[:, names.index(name)], made.soft_targets[:, column])
+    assert moved.weights is not None
+    assert made.weights is not None
+    assert torch.equal(moved.weights, made.weights)
+    assert moved.backing is made.backing
+
+
+def test_a_set_does_not_follow_the_rows_that_it_was_made_of() -> None:
+    rows = torch.tensor([1, 5, 9])
+    made = CompressedSet.of_rows(images(classes=3, per_class=4), rows)
+    rows[0] = 2
+    assert made.rows is not None
+    assert made.rows.tolist() == made.sources.flatten().tolist() == [1, 5, 9]
+
+
+# -- what assembling keeps ---------------------------------------------------------------------------------------------
+
+
+def rate(value: float) -> Tensor:
+    return torch.tensor(value, dtype=torch.float64)
+
+
+def test_one_rate_of_all_parts_or_given_once_is_the_sets() -> None:
+    parts = [part(2, seed=seed) for seed in range(2)]
+    stated = [{**one, "student_lr": rate(0.02)} for one in parts]
+    assert CompressedSet.of_canvases(parts, NAMES).student_lr is None
+    assert CompressedSet.of_canvases(stated, NAMES).student_lr == 0.02
+    assert CompressedSet.of_canvases(parts, NAMES, student_lr=0.02).student_lr == 0.02
+    assert CompressedSet.of_canvases(stated, NAMES, student_lr=0.02).student_lr == 0.02
+    assert CompressedSet.of_rows(images(), torch.arange(3), student_lr=0.02).student_lr == 0.02
+
+
+def test_a_learned_rate_is_part_of_the_fingerprint() -> None:
+    plain = of_two_parts()
+    prints = {plain.fingerprint, *(replace(plain, student_lr=value).fingerprint for value in (0.01, 0.02))}
+    assert len(prints) == 3
+
+
+@pytest.mark.parametrize("value", [0.0, -0.1, float("nan"), float("inf")])
+def test_a_rate_that_trains_nothing_is_refused(value: float) -> None:
+    with pytest.raises(RequestError, match="student_lr must be a positive finite number; found"):
+        CompressedSet.of_canvases([part(2)], NAMES, student_lr=value)
+
+
+MISFITS: dict[str, tuple[list[dict[str, Tensor]], str]] = {
+    "two rates": ([part(2, student_lr=rate(0.1)), part(2, student_lr=rate(0.2))], r"its parts state 0\.1, 0\.2"),
+    "a rate of two numbers": ([part(2, student_lr=torch.ones(2))], r"one number; part 0 holds torch.float32 \[2\]"),
+    "a rate of one part only": ([part(2, student_lr=rate(0.1)), part(2)], "Part 1 .* lacks student_lr"),
+    "labels of the last part only": ([part(2), part(2, soft_targets=torch.eye(3)[:2])], "Part 0 .* lacks soft_targets"),
+    "weights of the first part only": ([part(2, weights=torch.ones(2)), part(2)], "Part 1 .* lacks weights"),
+    "a name that no set has": ([part(2, soft_labels=torch.eye(3)[:2])], "'soft_labels'.* Did you mean 'soft_targets'"),
+    "no targets": ([{"canvases": counted(2, 3, 6, 6)}], "Part 0 .* lacks targets; it holds canvases"),
+    "too few weights": ([part(3, weights=torch.ones(2))], "3 canvases but 2 weights"),
+    "labels of other classes": ([part(2, soft_targets=torch.ones(2, 4))], r"\[2, 3\]; found \[2, 4\]"),
+    "no parts": ([], "at least one part"),
+}
+
+
+@pytest.mark.parametrize("case", MISFITS)
+def test_parts_that_do_not_fit_together_are_refused_and_never_cut(case: str) -> None:
+    parts, message = MISFITS[case]
+    with pytest.raises(RequestError, match=message):
+        CompressedSet.of_canvases(parts, NAMES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +79,15 @@ def test_what_is_left_out_and_the_caption_take_a_line_each() -> None:
     assert whole.height < contact_sheet(coloured(classes=5)).height
 
 
+def test_a_learned_rate_stands_above_the_pictures() -> None:
+    plain = coloured(classes=3)
+    rated = replace(plain, student_lr=0.037)
+    named = contact_sheet(plain, caption="dm, ipc 2, digits-hard, seed 4, student lr 0.037")
+    assert contact_sheet(rated).tobytes() == named.tobytes() != contact_sheet(plain).tobytes()
+
+
 def test_a_class_without_canvases_has_no_row() -> None:
-    made = coloured(classes=3)
-    made.class_names = ("a", "b", "c", "never")
+    made = replace(coloured(classes=3), class_names=("a", "b", "c", "never"))
     assert contact_sheet(made).height == contact_sheet(coloured(classes=3)).height
 
 
@@ -97,7 +104,7 @@ def test_a_name_of_any_length_is_cut_at_once(monkeypatch: pytest.MonkeyPatch) ->
         measured.append(text)
         return len(text) * 6
 
-    monkeypatch.setattr(preview, "_width", width)
+    monkeypatch.setattr(preview, "_measure_width", width)
     contact_sheet(coloured(names=("x" * 20_000, "b", "c")))
     assert max(map(len, measured)) < 200
 

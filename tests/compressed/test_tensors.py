@@ -18,7 +18,7 @@ import rethinkdc as rdc
 from rethinkdc.compressed import (
     Card,
     CompressedSet,
-    Form,
+    FileFacts,
     LabelForm,
     read_set,
     reading,
@@ -26,11 +26,11 @@ from rethinkdc.compressed import (
     set_of_tensors,
     tensors,
 )
+from rethinkdc.compressed.fitting import class_places
 from rethinkdc.compressed.tensors import as_logits, to_pixels
-from rethinkdc.data.image_folder import scan
+from rethinkdc.data.image_tree import scan
 from rethinkdc.data.labelled import Labelled
 from rethinkdc.errors import DataError, RequestError
-from rethinkdc.runs.runner import class_places
 from rethinkdc.seeds import generator
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.5)
@@ -84,13 +84,13 @@ def test_labels_are_converted_in_parts_and_errors_name_the_row_among_all(monkeyp
     whole = as_logits(LOGITS, "logits")
     monkeypatch.setattr("rethinkdc.compressed.tensors._IMAGES", 4)
     seen: list[int] = []
-    real = tensors._logits
+    real = tensors._shift
 
     def converted(some: Tensor, form: LabelForm, first: int) -> Tensor:
         seen.append(len(some))
         return real(some, form, first)
 
-    monkeypatch.setattr(tensors, "_logits", converted)
+    monkeypatch.setattr(tensors, "_shift", converted)
     assert torch.equal(as_logits(LOGITS, "logits"), whole)
     assert seen == [4, 2]
     wrong = LOGITS.softmax(1)
@@ -193,7 +193,7 @@ def test_labels_that_are_not_what_they_are_said_to_be_are_refused(
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt", ".pth"])
 def test_a_mapping_of_images_and_labels_is_a_set(tmp_path: Path, suffix: str, key: str) -> None:
     path = written(tmp_path / f"mtt{suffix}", {"images": normalised(BYTES), key: TARGETS})
-    made = read_set(path, Form(mean=MEAN, std=STD))
+    made = read_set(path, FileFacts(mean=MEAN, std=STD))
     assert torch.equal(pixels(made), BYTES)
     assert torch.equal(made.targets, TARGETS)
     assert (made.class_names, made.size, set_name(path)) == (("class 0", "class 1", "class 2"), 4, "mtt")
@@ -203,7 +203,7 @@ def test_a_mapping_of_images_and_labels_is_a_set(tmp_path: Path, suffix: str, ke
 def test_the_card_names_the_file_and_an_unknown_source_and_the_errors(tmp_path: Path) -> None:
     images = normalised(BYTES)
     images[0, 0, 0, 0] = 9.0
-    made = read_set(written(tmp_path / "dm.pt", {"images": images, "labels": TARGETS}), Form(mean=MEAN, std=STD))
+    made = read_set(written(tmp_path / "dm.pt", {"images": images, "labels": TARGETS}), FileFacts(mean=MEAN, std=STD))
     assert (made.card.method, made.card.ipc) == ("dm", 2)
     assert made.card.external_data == made.card.notes["external_data"] == ["unknown (made elsewhere)"]
     assert made.card.clamp_error == pytest.approx(9 * 0.2 + 0.5 - 1)
@@ -214,7 +214,7 @@ def test_images_and_labels_in_two_files_are_a_set(tmp_path: Path) -> None:
     """As MTT stores them."""
     images = written(tmp_path / "images_best.pt", BYTES.float() / 255)
     labels = written(tmp_path / "labels_best.pt", TARGETS)
-    made = read_set(images, Form(labels=labels))
+    made = read_set(images, FileFacts(labels=labels))
     assert torch.equal(pixels(made), BYTES)
     assert torch.equal(made.targets, TARGETS)
 
@@ -223,7 +223,7 @@ def test_soft_labels_in_a_file_of_their_own_are_learned_labels(tmp_path: Path) -
     """As DATM stores them: logits that require a gradient."""
     images = written(tmp_path / "images_best.pt", BYTES.float().div(255).requires_grad_())
     labels = written(tmp_path / "labels_best.pt", torch.nn.Parameter(LOGITS.clone()))
-    made = read_set(images, Form(labels=labels, soft_labels="logits"))
+    made = read_set(images, FileFacts(labels=labels, soft_labels="logits"))
     assert made.soft_targets is not None
     assert torch.equal(made.soft_targets, as_logits(LOGITS, "logits"))
     assert torch.equal(made.targets, LOGITS.argmax(dim=1))
@@ -232,10 +232,52 @@ def test_soft_labels_in_a_file_of_their_own_are_learned_labels(tmp_path: Path) -
 
 def test_class_indices_beside_soft_labels_are_the_targets(tmp_path: Path) -> None:
     path = written(tmp_path / "both.safetensors", {"images": BYTES, "targets": TARGETS, "labels": LOGITS.softmax(1)})
-    made = read_set(path, Form(soft_labels="probabilities"))
+    made = read_set(path, FileFacts(soft_labels="probabilities"))
     assert torch.equal(made.targets, TARGETS)
     assert made.soft_targets is not None
     assert torch.allclose(made.soft_targets.float().softmax(1), LOGITS.softmax(1), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "stored", [torch.tensor(0.25, requires_grad=True), torch.tensor([0.25]), {"lr": torch.tensor(0.25)}]
+)
+def test_the_learned_rate_beside_images_and_labels_is_read_and_noted(tmp_path: Path, stored: Any) -> None:
+    """As MTT stores it."""
+    images = written(tmp_path / "images_best.pt", BYTES.float() / 255)
+    labels = written(tmp_path / "labels_best.pt", TARGETS)
+    written(tmp_path / "lr_best.pt", torch.tensor(0.5))
+    without = read_set(images, FileFacts(labels=labels))
+    written(tmp_path / "lr.pt", stored)
+    made = read_set(images, FileFacts(labels=labels))
+    assert (without.student_lr, made.student_lr) == (None, 0.25)
+    assert "student_lr" not in without.card.notes
+    assert made.card.notes["student_lr"] == "read from lr.pt"
+    named = read_set(images, FileFacts(labels=labels, student_lr=tmp_path / "lr_best.pt"))
+    assert (named.student_lr, named.card.notes["student_lr"]) == (0.5, "read from lr_best.pt")
+    assert read_set(images, FileFacts(labels=labels, student_lr=0.75)).student_lr == 0.75
+
+
+def test_a_mapping_states_its_rate_and_takes_none_from_files_beside_it(tmp_path: Path) -> None:
+    written(tmp_path / "lr.pt", torch.tensor(0.5))
+    plain = written(tmp_path / "plain.pt", {"images": BYTES, "labels": TARGETS})
+    assert read_set(plain).student_lr is None
+    path = written(tmp_path / "set.pt", {"images": BYTES, "labels": TARGETS, "student_lr": torch.tensor(0.25)})
+    made = read_set(path)
+    assert (made.student_lr, made.card.notes["student_lr"]) == (0.25, "read from set.pt")
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        (torch.ones(2), r"lr.pt holds torch.float32 \[2\]"),
+        (torch.tensor(-1.0), "positive finite number; found -1"),
+        (["0.1"], "holds a list of 1; expected one number"),
+    ],
+)
+def test_a_file_that_holds_no_rate_is_named(tmp_path: Path, stored: Any, message: str) -> None:
+    path = written(tmp_path / "set.pt", {"images": BYTES, "labels": TARGETS})
+    with pytest.raises(RequestError, match=message):
+        read_set(path, FileFacts(student_lr=written(tmp_path / "lr.pt", stored)))
 
 
 @pytest.mark.parametrize(("experiment", "expected"), [(None, 0), (0, 0), (2, 2)])
@@ -244,7 +286,7 @@ def test_one_of_several_experiments_is_chosen(tmp_path: Path, experiment: int | 
     data = [[normalised(BYTES.roll(index, 0)), TARGETS] for index in range(3)]
     accuracies = {"ConvNet": [np.float64(0.5), np.float32(0.25), np.int64(3)]}
     path = written(tmp_path / "res_DM_CIFAR10_ConvNet_10ipc.pt", {"data": data, "accs_all_exps": accuracies})
-    made = read_set(path, Form(mean=MEAN, std=STD, experiment=experiment))
+    made = read_set(path, FileFacts(mean=MEAN, std=STD, experiment=experiment))
     assert torch.equal(pixels(made), BYTES.roll(expected, 0))
     assert made.card.notes["experiment"] == f"{expected} of 3"
     assert made.card.method == "res_DM_CIFAR10_ConvNet_10ipc"
@@ -288,29 +330,41 @@ def test_pickled_objects_are_never_loaded(tmp_path: Path, monkeypatch: pytest.Mo
     assert not (tmp_path / "ran").exists()
 
 
-FILES: dict[str, tuple[Any, Form, str]] = {
-    "no labels": ({"images": BYTES}, Form(), "no labels. Name the file that does with --labels"),
-    "no images": ({"pictures": BYTES, "labels": TARGETS}, Form(), r"holds pictures \(uint8 \[6, 3, 4, 4\]\), labels"),
-    "soft labels of unknown form": ({"images": BYTES, "labels": LOGITS}, Form(), "--soft-labels logits or prob"),
+FILES: dict[str, tuple[Any, FileFacts, str]] = {
+    "no labels": ({"images": BYTES}, FileFacts(), "no labels. Name the file that does with --labels"),
+    "no images": (
+        {"pictures": BYTES, "labels": TARGETS},
+        FileFacts(),
+        r"holds pictures \(uint8 \[6, 3, 4, 4\]\), labels",
+    ),
+    "soft labels of unknown form": ({"images": BYTES, "labels": LOGITS}, FileFacts(), "--soft-labels logits or prob"),
     "hard labels said to be soft": (
         {"images": BYTES, "labels": TARGETS},
-        Form(soft_labels="logits"),
+        FileFacts(soft_labels="logits"),
         "leave out --soft-labels",
     ),
-    "experiment of one set": ({"images": BYTES, "labels": TARGETS}, Form(experiment=0), "leave out --experiment"),
-    "experiment too high": ({"data": [[BYTES, TARGETS]]}, Form(experiment=1), "holds 1 experiments, counted from 0"),
-    "floats in place of labels": ({"images": BYTES, "labels": TARGETS.float()}, Form(), r"found torch.float32 \[6\]"),
-    "too few labels": ({"images": BYTES, "labels": TARGETS[:4]}, Form(), r"int64 \[6\].* found torch.int64 \[4\]"),
+    "experiment of one set": ({"images": BYTES, "labels": TARGETS}, FileFacts(experiment=0), "leave out --experiment"),
+    "experiment too high": (
+        {"data": [[BYTES, TARGETS]]},
+        FileFacts(experiment=1),
+        "holds 1 experiments, counted from 0",
+    ),
+    "floats in place of labels": (
+        {"images": BYTES, "labels": TARGETS.float()},
+        FileFacts(),
+        r"found torch.float32 \[6\]",
+    ),
+    "too few labels": ({"images": BYTES, "labels": TARGETS[:4]}, FileFacts(), r"int64 \[6\].* found torch.int64 \[4\]"),
     "too few soft labels": (
         {"images": BYTES, "labels": LOGITS[:4]},
-        Form(soft_labels="logits"),
+        FileFacts(soft_labels="logits"),
         r"float \[6, C\]; found \[4, 3\]",
     ),
-    "negative labels": ({"images": BYTES, "labels": TARGETS - 1}, Form(), "from 0, below 1,000,000; found -1"),
-    "sparse images": ([BYTES.to_sparse(), TARGETS], Form(), "a tensor that is sparse_coo, and only dense ones"),
-    "meta labels": ([BYTES, TARGETS.to("meta")], Form(), "a tensor that is meta, and only dense ones"),
-    "three tensors": ([BYTES, TARGETS, TARGETS], Form(), "holds a list of 3. Known: "),
-    "a number": (3, Form(), "holds int"),
+    "negative labels": ({"images": BYTES, "labels": TARGETS - 1}, FileFacts(), "from 0, below 1,000,000; found -1"),
+    "sparse images": ([BYTES.to_sparse(), TARGETS], FileFacts(), "a tensor that is sparse_coo, and only dense ones"),
+    "meta labels": ([BYTES, TARGETS.to("meta")], FileFacts(), "a tensor that is meta, and only dense ones"),
+    "three tensors": ([BYTES, TARGETS, TARGETS], FileFacts(), "holds a list of 3. Known: "),
+    "a number": (3, FileFacts(), "holds int"),
 }
 
 
@@ -385,7 +439,7 @@ def test_a_tree_of_images_is_a_set_with_its_folders_as_classes(tmp_path: Path, s
 def test_options_of_tensors_are_refused_for_a_folder(tmp_path: Path) -> None:
     tree(tmp_path / "set", ["cat", "dog"])
     with pytest.raises(RequestError, match=r"--mean, --std: .* is no file of tensors"):
-        read_set(tmp_path / "set", Form(mean=MEAN, std=STD))
+        read_set(tmp_path / "set", FileFacts(mean=MEAN, std=STD))
 
 
 @pytest.fixture

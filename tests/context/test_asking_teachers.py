@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,9 +12,10 @@ from safetensors.torch import save_file
 
 import rethinkdc as rdc
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.books import merged_notes
+from rethinkdc.context.books import merge_notes
 from rethinkdc.context.cache import Cache
-from rethinkdc.context.context import Context
+from rethinkdc.context.run import RunContext
+from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.kinds import Compressor
 from rethinkdc.errors import RequestError
 from rethinkdc.models import build_seeded
@@ -143,9 +145,15 @@ def test_a_set_may_not_depend_on_a_teacher_that_its_method_does_not_name(tmp_pat
     found = plan(tmp_path, "random", ipc=2)
     splits = found.dataset.load()
     here = runner.context(found, splits)
-    build = here.build
-    here.build = lambda kind, reference: Secretive() if str(reference) == "secretive" else build(kind, reference)
-    here.define = lambda method: {"kind": method.kind, "name": method.name}
+
+    class WithSecretive(Registry):
+        def build(self, kind: Any, reference: Any) -> Any:
+            return Secretive() if str(reference) == "secretive" else super().build(kind, reference)
+
+        def definition(self, method: Any) -> dict[str, Any]:
+            return {"kind": method.kind, "name": method.name}
+
+    here = replace(here, methods=WithSecretive())
     with pytest.raises(RequestError, match="that asks a teacher must say so"):
         here.compress("secretive", splits.train, Budget(ipc=2, classes=10, size=8))
 
@@ -155,7 +163,7 @@ def test_what_a_set_is_made_of_never_sees_the_test_images(tmp_path: Path, monkey
     registry = Registry()
     kept = registry.find("compressor", "random").compress  # type: ignore[attr-defined]
 
-    def watched(self: Compressor, data: Images, budget: Budget, context: Context) -> CompressedSet:
+    def watched(self: Compressor, data: Images, budget: Budget, context: RunContext) -> CompressedSet:
         seen.append(context.test)
         made: CompressedSet = kept(self, data, budget, context)
         return made
@@ -172,9 +180,9 @@ def test_notes_of_two_sources_add_up() -> None:
         "external_data": ["a"],
         "teachers": {"t": {"top1": None, "digest": "d", "for": ["labels"]}},
     }
-    assert merged_notes(one, two) == {
+    assert merge_notes(one, two) == {
         "proxy": "paper",
         "external_data": ["a", "b"],
         "teachers": {"t": {"top1": 0.5, "digest": "d", "for": ["labels", "set"]}},
     }
-    assert merged_notes({}, {"ties": 3}) == {"ties": 3}
+    assert merge_notes({}, {"ties": 3}) == {"ties": 3}

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet, check_budget
-from rethinkdc.context.context import Context
+from rethinkdc.context.run import RunContext
+from rethinkdc.context.work import Work
 from rethinkdc.errors import RequestError
 from rethinkdc.method import Method
 from rethinkdc.plugins.pruning.el2n import EL2N
@@ -84,7 +85,7 @@ def count_scores(monkeypatch: pytest.MonkeyPatch, kind: type[Method] = RandomSco
     calls: list[Seeds] = []
     original = kind.score  # type: ignore[attr-defined]
 
-    def counted(self: Any, data: Images, here: Context) -> Tensor:
+    def counted(self: Any, data: Images, here: RunContext) -> Tensor:
         calls.append(here.seeds)
         found: Tensor = original(self, data, here)
         return found
@@ -99,7 +100,7 @@ def test_a_score_is_computed_once_for_all_that_share_it(tmp_path: Path, monkeypa
     first = here.score("random")
     here.compress("select:score=random,direction=easy", here.data, BUDGET)
     here.compress("pca:score=random", here.data, BUDGET)
-    again = replace(here, notes={}, costs={}).score("random")
+    again = replace(here, work=Work()).score("random")
     assert len(calls) == 1
     assert torch.equal(first, again)
 
@@ -147,11 +148,11 @@ def test_notes_and_costs_come_back_from_a_cached_artefact(tmp_path: Path) -> Non
     first.compress("el2n:direction=easy", first.data, BUDGET)
     second = context(tmp_path)
     second.compress("el2n:direction=easy", second.data, BUDGET)
-    assert second.notes == first.notes
-    assert second.notes.keys() >= {"proxy_accuracy", "ties_at_the_cut"}
+    assert second.books.notes == first.books.notes
+    assert second.books.notes.keys() >= {"proxy_accuracy", "ties_at_the_cut"}
 
-    def stages(here: Context) -> dict[str, float]:
-        return {key: value for key, value in here.costs.items() if ":" in key}
+    def stages(here: RunContext) -> dict[str, float]:
+        return here.books.seconds
 
     assert stages(second) == stages(first)
     assert sorted(key.partition(":")[0] for key in stages(first)) == ["proxy", "selection", "selection"]
@@ -163,11 +164,10 @@ def test_the_proxys_seconds_are_counted_once(tmp_path: Path) -> None:
     here = context(tmp_path)
     here.compress("pca", here.data, BUDGET)
     seconds = {"proxy": 0.0, "selection": 0.0}
-    for key, value in here.costs.items():
-        if ":" in key:
-            seconds[key.partition(":")[0]] += value
+    for key, value in here.books.seconds.items():
+        seconds[key.partition(":")[0]] += value
     assert seconds["proxy"] > 0
-    assert seconds["proxy"] + seconds["selection"] <= here.costs["fresh"] + 1e-6
+    assert seconds["proxy"] + seconds["selection"] <= here.books.nested + 1e-6
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can begin a new peak")
@@ -181,12 +181,12 @@ def test_the_memory_of_choosing_the_rows_is_measured(tmp_path: Path, monkeypatch
     monkeypatch.setattr(EL2N, "score", heavy)
     here = context(tmp_path)
     here.compress("el2n:direction=easy", here.data, BUDGET)
-    peaks = [used for key, used in here.memory.items() if key.startswith("selection:")]
+    peaks = [used for key, used in here.books.memory.items() if key.startswith("selection:")]
     assert len(peaks) == 2  # the scores, and the set
     assert 55 * mebibyte < max(peaks) < 120 * mebibyte
     again = context(tmp_path)
     again.compress("el2n:direction=easy", again.data, BUDGET)
-    assert again.memory == here.memory
+    assert again.books.memory == here.books.memory
 
 
 @pytest.mark.parametrize("wrong", [torch.rand(79), torch.rand(80, 1), torch.full((80,), float("nan"))])
@@ -209,11 +209,11 @@ def test_ties_at_the_cut_are_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(EL2N, "score", lambda *_: torch.zeros(80))
     here = context(tmp_path)
     made = here.compress("el2n:direction=easy", here.data, BUDGET)
-    assert made.card.notes["ties_at_the_cut"] == here.notes["ties_at_the_cut"] == 4 * 18
+    assert made.card.notes["ties_at_the_cut"] == here.books.notes["ties_at_the_cut"] == 4 * 18
 
 
 def test_a_set_that_misses_its_budget_never_reaches_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def compress(_: Method, data: Images, budget: Budget, __: Context) -> CompressedSet:
+    def compress(_: Method, data: Images, budget: Budget, __: RunContext) -> CompressedSet:
         return CompressedSet.of_rows(data, torch.arange(budget.total))
 
     monkeypatch.setattr(RandomSubset, "compress", compress)
@@ -244,8 +244,7 @@ def test_a_wrong_set_is_refused_with_what_came_back(made: CompressedSet, message
 
 
 def test_a_set_of_the_right_total_needs_balance_only_where_it_is_declared() -> None:
-    made = canvas_set(8)
-    made.targets = torch.tensor([0, 0, 0, 0, 1, 1, 2, 2])
+    made = replace(canvas_set(8), targets=torch.tensor([0, 0, 0, 0, 1, 1, 2, 2]))
     check_budget(made, "mine", BUDGET, budgeted=True, balanced=False)
     with pytest.raises(RequestError, match="0 to 4 canvases per class, not 2"):
         check_budget(made, "mine", BUDGET, budgeted=True, balanced=True)

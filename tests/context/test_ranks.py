@@ -19,8 +19,8 @@ from filelock import FileLock
 import rethinkdc as rdc
 from rethinkdc.context import ranks
 from rethinkdc.context.cache import Cache
-from rethinkdc.context.context import Context
 from rethinkdc.context.ranks import RankError
+from rethinkdc.context.run import RunContext
 from rethinkdc.errors import RequestError
 from rethinkdc.registry.registry import Registry
 from rethinkdc.testing import context
@@ -362,17 +362,17 @@ def test_what_one_rank_makes_under_a_lock_it_makes_alone(tmp_path: Path, monkeyp
     monkeypatch.setenv(ranks.PATIENCE, "0")
     seen: dict[str, list[tuple[bool, bool]]] = {"scores": [], "sets": []}
 
-    def build(kind: str) -> Callable[[Context, Path], None]:
-        def built(inner: Context, out: Path) -> None:
-            seen[kind].append((inner.together, inner.finished is not None))
+    def build(kind: str) -> Callable[[RunContext, Path], None]:
+        def built(inner: RunContext, out: Path) -> None:
+            seen[kind].append((inner.work.together, inner.work.finished is not None))
             if kind == "scores":
                 assert len(inner.parts(3, lambda index: {"value": torch.tensor([index])})) == 3
 
         return built
 
     here = context(tmp_path)
-    here.artefact("scores", "some", "selection", build("scores"))
-    here.artefact("sets", "some", "synthesis", build("sets"), shared=True)
+    here.kept("scores", "some", "selection", build("scores"), files=[], purpose=None)
+    here.kept("sets", "some", "synthesis", build("sets"), files=[], purpose=None, shared=True)
     assert seen == {"scores": [(False, False)], "sets": [(True, True)]}
 
 
@@ -387,8 +387,8 @@ def test_what_follows_the_set_the_first_rank_does_alone(
     class Stopped(Exception):  # noqa: N818 - no error
         pass
 
-    def prepare(_: object, __: object, inner: Context) -> None:
-        seen.append(inner.together)
+    def prepare(_: object, __: object, inner: RunContext) -> None:
+        seen.append(inner.work.together)
         raise Stopped
 
     def work() -> None:
@@ -408,17 +408,17 @@ def test_making_a_part_is_done_alone(tmp_path: Path) -> None:
     here, seen = context(tmp_path), list[bool]()
 
     def make(index: int) -> dict[str, torch.Tensor]:
-        seen.append(here.together)
+        seen.append(here.work.together)
         return {"value": torch.tensor([index])}
 
     here.parts(2, make)
-    assert (seen, here.together) == ([False, False], True)
+    assert (seen, here.work.together) == ([False, False], True)
 
 
 def test_a_rank_whose_set_others_have_finished_stops_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     as_rank(monkeypatch, "1", "2")
     here = context(tmp_path)
-    here.finished = lambda: True
+    here.work.finished = lambda: True
     made: list[int] = []
 
     def make(index: int) -> dict[str, torch.Tensor]:
@@ -437,6 +437,6 @@ def test_the_seconds_of_other_ranks_count_and_waiting_does_not(tmp_path: Path, m
     seal.write_text(seal.read_text().split()[0] + " 40.0")
     as_rank(monkeypatch, "0", "2")
     first = context(tmp_path)
-    first.finished = lambda: False
+    first.work.finished = lambda: False
     first.parts(2, lambda index: {})
-    assert 39 < first.earlier <= 41
+    assert 39 < first.books.earlier <= 41

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from rethinkdc.compressed.set import SYNTHETIC
-from rethinkdc.contracts.kinds import Compressor, Evaluator, Labeler, Score
+from rethinkdc.contracts.kinds import Compressor, Evaluator, Labeler
 from rethinkdc.data.dataset import Dataset
-from rethinkdc.data.folder import HubFileDataset
+from rethinkdc.data.file_datasets import HubFileDataset
 from rethinkdc.errors import DataError, RequestError, UnsupportedError
 from rethinkdc.method import Method
 from rethinkdc.reference import Reference
@@ -271,7 +271,7 @@ def test_a_dataset_of_the_hub_states_its_layout_and_says_what_to_do_offline(
 def test_the_rows_that_a_canvas_takes_are_those_that_it_shows(text: str, tmp_path: Path) -> None:
     """The core refuses a budget that a class cannot serve by this number: it must be true."""
     here = context(tmp_path, data=images(classes=4, per_class=20))
-    method: Method = here.method("compressor", text)
+    method: Method = here.method(Compressor, text)
     assert isinstance(method, Compressor)
     made = here.compress(text, here.data, Budget(ipc=2 if method.budgeted else 0, classes=4, size=8))
     if not method.rows_per_canvas():
@@ -308,20 +308,3 @@ def test_an_evaluator_declares_metrics_of_different_names(row: Listed) -> None:
     names = [metric.name for metric in row.method.metrics]
     assert names
     assert len(set(names)) == len(names)
-
-
-@pytest.mark.parametrize("row", [row for row in LISTED if row.kind == "score"], ids=lambda row: row.name)
-def test_a_score_reads_what_it_says_that_it_needs(row: Listed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert row.method is not None
-    assert issubclass(row.method, Score)
-    here, read = context(tmp_path), set[str]()
-    for face, artefact in {"trace": "trace", "predictions": "features", "proxy_network": "model"}.items():
-        original = getattr(type(here), face)
-
-        def watched(*given: Any, artefact: str = artefact, original: Any = original, **named: Any) -> Any:
-            read.add(artefact)
-            return original(*given, **named)
-
-        monkeypatch.setattr(type(here), face, watched)
-    here.score(VARIANTS.get(("score", row.name), (row.name,))[0])
-    assert read == ({row.method.needs} if row.method.needs != "none" else set())

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from rethinkdc.data.row_files import read_rows, read_scores, row_file, write_row_file
+from rethinkdc.data.row_files import name_row_file, read_rows, read_scores, write_row_file
 from rethinkdc.errors import DataError, RequestError
 from rethinkdc.testing import images
 
@@ -31,7 +31,7 @@ def test_scores_come_back_as_they_were_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("given", ["mine", "mine.safetensors", "mine.json"])
 def test_a_suffix_is_not_doubled(given: str) -> None:
-    assert row_file(Path(given), ".json") == Path("mine.json")
+    assert name_row_file(Path(given), ".json") == Path("mine.json")
 
 
 @pytest.mark.parametrize(

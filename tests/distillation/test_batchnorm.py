@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rethinkdc.distillation import BATCHNORM, ChannelStatistics, Goal, StatisticsMatching, matchable, running_statistics
-from rethinkdc.distillation.statistics_matching import distance
+from rethinkdc.distillation.layer_statistics import distance
 from rethinkdc.seeds import generator
 
 

@@ -52,7 +52,7 @@ PAPERS = {
 
 @pytest.mark.parametrize(("name", "protocol"), PAPERS)
 def test_the_values_are_the_papers(name: str, protocol: str) -> None:
-    found = method(name).settings(Registry().protocols.find(protocol))
+    found = method(name).settings(Registry().protocols.find(protocol), None)
     keys = ("iterations", "lr", "bn_weight", "batch", "crop", "roll")
     assert tuple(found[key].value for key in keys) == PAPERS[name, protocol]
     assert found["first_bn"].value == 10.0
@@ -60,7 +60,7 @@ def test_the_values_are_the_papers(name: str, protocol: str) -> None:
 
 def test_what_the_adjusted_weights_need_is_the_papers_too() -> None:
     protocols = ("imagenet1k-soft", "tiny-imagenet-soft", "cifar100-soft")
-    found = [method("dwa").settings(Registry().protocols.find(name)) for name in protocols]
+    found = [method("dwa").settings(Registry().protocols.find(name), None) for name in protocols]
     assert [(one["bn_variance"].value, one["steps"].value, one["rho"].value) for one in found] == [
         (2.0, 15, 0.015),
         (11.0, 12, 0.015),
@@ -70,7 +70,7 @@ def test_what_the_adjusted_weights_need_is_the_papers_too() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_users_value_wins_and_every_source_is_told(name: str) -> None:
-    found = method(f"{name}:lr=0.5,roll=[1,2]").settings(Registry().protocols.find("digits-soft"))
+    found = method(f"{name}:lr=0.5,roll=[1,2]").settings(Registry().protocols.find("digits-soft"), None)
     assert found["lr"] == (0.5, "given")
     assert found["roll"] == ((1, 2), "given")
     assert found["min_area"] == (0.08, "default")
@@ -81,15 +81,15 @@ def test_a_users_value_wins_and_every_source_is_told(name: str) -> None:
 def test_canvases_smaller_than_the_papers_are_shifted_by_the_same_share() -> None:
     registry = Registry()
     digits, cifar = registry.protocols.find("digits-soft"), registry.protocols.find("cifar10-soft")
-    found = method("sre2l").settings(digits)["roll"]
+    found = method("sre2l").settings(digits, None)["roll"]
     assert found.value == (0, 1)
     assert found.source.endswith("8 px and 10 classes are taken as cifar10; shifts scaled from 32 px")
-    assert method("sre2l").settings(cifar)["roll"].value == (0, 4)
-    assert method("sre2l:roll=[-4,4]").settings(digits)["roll"] == ((-4, 4), "given")
+    assert method("sre2l").settings(cifar, None)["roll"].value == (0, 4)
+    assert method("sre2l:roll=[-4,4]").settings(digits, None)["roll"] == ((-4, 4), "given")
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("protocol", ["imagenet1k-soft", "tiny-imagenet-soft", "cifar100-soft", "cifar10-soft"])
 def test_no_value_is_left_open(name: str, protocol: str) -> None:
-    found = method(name).settings(Registry().protocols.find(protocol))
+    found = method(name).settings(Registry().protocols.find(protocol), None)
     assert {key for key, one in found.items() if one.value is None} <= {"teacher", "batch"}

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rethinkdc.distillation import BATCHNORM, Gathered, Kind, Moments, SampleMoments, channel_moments, gather
+from rethinkdc.distillation import BATCHNORM, Gathered, Moments, SampleMoments, Statistic, channel_moments, gather
 from rethinkdc.distillation.statistics import flattened, unflattened
 from rethinkdc.seeds import generator
 
@@ -30,7 +30,7 @@ def data() -> tuple[Tensor, Tensor]:
     return torch.randn((len(targets), 3, 7, 7), generator=generator(4)) + 3 * targets.view(-1, 1, 1, 1), targets
 
 
-def gathered(sizes: list[int], kinds: tuple[Kind, ...] = (BATCHNORM,), groups: int = CLASSES) -> Gathered:
+def gathered(sizes: list[int], kinds: tuple[Statistic, ...] = (BATCHNORM,), groups: int = CLASSES) -> Gathered:
     shown, targets = data()
     owner = targets if groups > 1 else torch.zeros_like(targets)
 
@@ -121,7 +121,7 @@ def test_a_further_kind_is_gathered_in_the_same_pass() -> None:
         variance, mean = torch.var_mean(given.flatten(2), dim=1, correction=0)
         return SampleMoments(given.shape[1], mean, variance)
 
-    kind = Kind("places", lambda layer: isinstance(layer, nn.Conv2d), places)
+    kind = Statistic("places", lambda layer: isinstance(layer, nn.Conv2d), places)
     found = gathered([4, 7], (BATCHNORM, kind))
     assert list(found["places"]) == ["0", "3"]
     shown, targets = data()

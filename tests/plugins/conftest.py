@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
+from rethinkdc.context.run import RunContext
 from rethinkdc.distillation.descent import recover
 from rethinkdc.models import weights_digest
 from rethinkdc.registry.registry import Registry
@@ -124,7 +124,7 @@ class Inversions:
     classes: int = 4
     size: int = 8
 
-    def here(self, folder: Path, **seeds: int) -> Context:
+    def here(self, folder: Path, **seeds: int) -> RunContext:
         """The digits' protocol with small teachers: with BatchNorm the standard one, with GroupNorm the weak one."""
         models = {
             f"teacher.recipes.{recipe}.model": {"name": "convnet", "values": {"depth": 1, "width": 8, "norm": norm}}
@@ -134,7 +134,7 @@ class Inversions:
         data = images(classes=self.classes, per_class=6)
         return context(folder, data=data, protocol=protocol, ipc=2, seeds=Seeds(**seeds))
 
-    def made(self, surroundings: Context, reference: str, ipc: int = 2) -> CompressedSet:
+    def made(self, surroundings: RunContext, reference: str, ipc: int = 2) -> CompressedSet:
         budget = Budget(ipc=ipc, classes=self.classes, size=self.size)
         return surroundings.compress(reference, surroundings.data, budget)
 

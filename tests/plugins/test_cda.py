@@ -50,4 +50,4 @@ def test_without_a_milestone_it_is_sre2l_and_without_crops_it_is_refused() -> No
 
 def test_it_crops_on_every_dataset() -> None:
     protocol: Protocol = Registry().protocols.find("cifar10-soft")
-    assert CDA().settings(protocol)["crop"].value is True
+    assert CDA().settings(protocol, None)["crop"].value is True

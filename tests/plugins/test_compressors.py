@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet, grid_boxes
-from rethinkdc.context.context import Context
+from rethinkdc.contracts import Compressor
+from rethinkdc.contracts.context import Context
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.resize import resize
 from rethinkdc.errors import RequestError, UnsupportedError
@@ -164,7 +165,7 @@ def test_the_card_says_where_a_set_comes_from(surroundings: Context, make: Make,
 def test_a_small_class_is_served_to_its_last_image_and_not_beyond(tmp_path: Path, reference: str) -> None:
     data = images(classes=4, per_class=8)
     here = context(tmp_path, data=data)
-    cells = here.method("compressor", reference).rows_per_canvas()
+    cells = here.method(Compressor, reference).rows_per_canvas()
     made = here.compress(reference, data, budget(8 // cells))
     assert sorted(made.sources.flatten().tolist()) == list(range(32))
     with pytest.raises(UnsupportedError, match="Cannot pick"):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rethinkdc.combination.canvases import permute_patches
-from rethinkdc.context.context import Context
+from rethinkdc.contracts.context import Context
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.errors import UnsupportedError
 from rethinkdc.seeds import Seeds, generator

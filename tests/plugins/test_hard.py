@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.plugins.labelers.hard import Hard
+from rethinkdc.plugins.labels.hard import Hard
 from rethinkdc.testing import context, images
 from rethinkdc.types import Supervision, ViewBatch, ViewKey
 from rethinkdc.views import CutMix

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
-from rethinkdc.distillation import gradient_matching
+from rethinkdc.contracts import Compressor, Model, Resumable
+from rethinkdc.contracts.context import Context
+from rethinkdc.distillation import GradientMatching, gradient_matching
 from rethinkdc.distillation.feature_matching import embedding
 from rethinkdc.errors import DivergedImagesError, RequestError, UnsupportedError
 from rethinkdc.models import build_seeded
@@ -40,7 +42,7 @@ def test_one_iteration_of_dm_is_one_step_down_the_distance_of_means(tmp_path: Pa
     mean, std = 0.305, 0.376
     for label in range(3):
         seed = surroundings.seeds.of("set", "network", 0)
-        network = build_seeded(surroundings.method("model", "convnet:depth=1,width=4"), 3, 8, seed)
+        network = build_seeded(surroundings.method(Model, "convnet:depth=1,width=4"), 3, 8, seed)
         rows = torch.arange(12) + 12 * label
         order = torch.randperm(12, generator=surroundings.generator("set", "init", label))[:2]
         start = surroundings.data.canvases(rows[order], 8).float().div(255).sub(mean).div(std).requires_grad_()
@@ -77,7 +79,7 @@ def test_what_a_network_draws_follows_the_set_seed_too(
         network = build_seeded(*given)
         return nn.Sequential(network[:-1], nn.Dropout(), network[-1])  # type: ignore[index]
 
-    for module in (gradient_matching, sys.modules[type(here(tmp_path).method("compressor", "dm")).__module__]):
+    for module in (gradient_matching, sys.modules[type(here(tmp_path).method(Compressor, "dm")).__module__]):
         monkeypatch.setattr(module, "build_seeded", build)
     found = []
     for folder in ("one", "two"):
@@ -98,7 +100,7 @@ def test_augmentation_is_what_parts_dsa_from_dc(tmp_path: Path) -> None:
 def test_a_killed_synthesis_goes_on_to_the_same_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     method = f"dsa:iterations=6,outer=2,inner=1,{NETWORK}"
     whole = made(tmp_path / "whole", method)
-    monkeypatch.setattr(gradient_matching, "_SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(Resumable, "keep", partialmethod(Resumable.keep, now=True))
     original, calls = gradient_matching._Matching._iterate, list[int]()
 
     def killed(self: gradient_matching._Matching, iteration: int, *given: object) -> None:
@@ -116,9 +118,9 @@ def test_a_killed_synthesis_goes_on_to_the_same_images(tmp_path: Path, monkeypat
 
 
 def test_the_papers_steps_are_by_images_per_class(tmp_path: Path) -> None:
-    method = here(tmp_path).method("compressor", "dsa")
+    method = here(tmp_path).method(GradientMatching, "dsa")
     assert [method.loops(ipc) for ipc in (1, 10, 50)] == [(1, 1), (10, 50), (50, 10)]
-    assert here(tmp_path).method("compressor", "dsa:inner=0").loops(10) == (10, 0)
+    assert here(tmp_path).method(GradientMatching, "dsa:inner=0").loops(10) == (10, 0)
     with pytest.raises(RequestError, match=r"no number of steps for ipc 5.*dsa:outer=10,inner=50"):
         method.loops(5)
 
@@ -164,7 +166,7 @@ def test_gradient_matching_is_the_papers_loop(method: str, ops: list[Dsa], tmp_p
     images, speed = start, torch.zeros_like(start)
     for iteration in range(2):
         seed = surroundings.seeds.of("set", "network", iteration)
-        network = build_seeded(surroundings.method("model", "convnet:depth=1,width=4"), 3, 8, seed)
+        network = build_seeded(surroundings.method(Model, "convnet:depth=1,width=4"), 3, 8, seed)
         trainer = torch.optim.SGD(network.parameters(), lr=0.5)
         for step in range(3):
             images = images.detach().requires_grad_()

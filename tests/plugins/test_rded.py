@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from rethinkdc.compressed import CompressedSet, grid_boxes
-from rethinkdc.context.context import Context
+from rethinkdc.context.run import RunContext
+from rethinkdc.contracts import Compressor
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.distillation.crops import candidate_boxes, crop_losses
 from rethinkdc.errors import RequestError, UnsupportedError
@@ -25,19 +26,19 @@ Pick = tuple[float, int, list[int]]
 
 
 @pytest.fixture(scope="module")
-def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Context:
+def surroundings(tmp_path_factory: pytest.TempPathFactory) -> RunContext:
     """One cache, so that one short teacher and one short proxy serve every test."""
     return context(tmp_path_factory.mktemp("rded"), data=images(classes=CLASSES, per_class=PER_CLASS), ipc=2)
 
 
 @pytest.fixture(scope="module")
-def data(surroundings: Context) -> DecodedImages:
+def data(surroundings: RunContext) -> DecodedImages:
     assert isinstance(surroundings.data, DecodedImages)
     return surroundings.data
 
 
 @pytest.fixture(scope="module")
-def make(surroundings: Context, data: DecodedImages) -> Make:
+def make(surroundings: RunContext, data: DecodedImages) -> Make:
     return lambda reference: surroundings.compress(reference, data, budget())
 
 
@@ -45,7 +46,9 @@ def budget(ipc: int = 2) -> Budget:
     return Budget(ipc=ipc, classes=CLASSES, size=SIZE)
 
 
-def ranked(surroundings: Context, data: DecodedImages, rows: list[int], label: int, factor: int, m: int) -> list[Pick]:
+def ranked(
+    surroundings: RunContext, data: DecodedImages, rows: list[int], label: int, factor: int, m: int
+) -> list[Pick]:
     """The best crop of each image, then all images by it: one crop at a time."""
     teacher, found = surroundings.teacher(), []
     for row in rows:
@@ -60,7 +63,7 @@ def ranked(surroundings: Context, data: DecodedImages, rows: list[int], label: i
 
 @pytest.mark.parametrize("factor", [1, 2, 3])
 def test_a_set_holds_the_best_crop_of_the_best_images_strided_over_the_canvases(
-    factor: int, surroundings: Context, data: DecodedImages, make: Make
+    factor: int, surroundings: RunContext, data: DecodedImages, make: Make
 ) -> None:
     """Three does not divide eight: its cells are 3, 2 and 3 px wide."""
     made, cells = make(f"rded:factor={factor}"), factor**2
@@ -86,7 +89,7 @@ def test_a_set_holds_the_best_crop_of_the_best_images_strided_over_the_canvases(
     assert made.sources.shape == (2 * CLASSES, cells)
 
 
-def test_the_pool_is_a_seeded_sample_of_each_class(surroundings: Context, data: DecodedImages, make: Make) -> None:
+def test_the_pool_is_a_seeded_sample_of_each_class(surroundings: RunContext, data: DecodedImages, make: Make) -> None:
     """A pool of exactly what is needed is kept whole: other rows for another seed."""
     order = torch.randperm(len(data), generator=generator(Seeds().of("set", "pool"))).tolist()
     made = make("rded:factor=2,pool=8")
@@ -95,7 +98,9 @@ def test_the_pool_is_a_seeded_sample_of_each_class(surroundings: Context, data: 
         assert sorted(made.sources[made.targets == label].flatten().tolist()) == sorted(pool)
 
 
-def test_ca2d_looks_at_the_rows_of_the_highest_scores(surroundings: Context, data: DecodedImages, make: Make) -> None:
+def test_ca2d_looks_at_the_rows_of_the_highest_scores(
+    surroundings: RunContext, data: DecodedImages, make: Make
+) -> None:
     scores = surroundings.score("cad")
     made = make("ca2d:factor=2,pool=8")
     easy = make("ca2d:factor=2,pool=8,direction=easy")
@@ -114,7 +119,7 @@ def test_with_a_pool_of_all_rows_ca2d_is_rded(make: Make) -> None:
     assert torch.equal(rded.source_boxes, ca2d.source_boxes)
 
 
-def test_rows_without_a_score_are_never_looked_at(surroundings: Context, data: DecodedImages, make: Make) -> None:
+def test_rows_without_a_score_are_never_looked_at(surroundings: RunContext, data: DecodedImages, make: Make) -> None:
     scored = ~torch.isnan(surroundings.score("grand-full:pool=30"))
     made = make("ca2d:score=[grand-full:pool=30]")
     assert bool(scored[made.sources].all())
@@ -128,22 +133,22 @@ def test_another_teacher_chooses_otherwise(make: Make) -> None:
 
 
 def test_one_image_to_a_canvas_is_the_default_at_few_pixels_and_the_record_says_so(
-    surroundings: Context, data: DecodedImages
+    surroundings: RunContext, data: DecodedImages
 ) -> None:
     made = surroundings.compress("rded", data, budget())
     assert made.cells == 1
     assert made.card.notes["rded_factor"] == 1
-    assert surroundings.notes["rded_factor"] == 1
+    assert surroundings.books.notes["rded_factor"] == 1
 
 
-def test_four_images_to_a_canvas_are_the_default_at_128_px(surroundings: Context, data: DecodedImages) -> None:
-    method = surroundings.method("compressor", "rded:crops=1,pool=4")
+def test_four_images_to_a_canvas_are_the_default_at_128_px(surroundings: RunContext, data: DecodedImages) -> None:
+    method = surroundings.method(Compressor, "rded:crops=1,pool=4")
     made = method.compress(data, Budget(ipc=1, classes=CLASSES, size=128), surroundings)
     assert made.cells == 4
     assert made.size == 128
 
 
-def test_a_pool_that_cannot_fill_the_canvases_is_refused(surroundings: Context, data: DecodedImages) -> None:
+def test_a_pool_that_cannot_fill_the_canvases_is_refused(surroundings: RunContext, data: DecodedImages) -> None:
     """In the authors' code 100 canvases of four cells fail on a pool of 300 while they are stitched."""
     with pytest.raises(RequestError, match=r"needs 8 images of every class, one crop of each; pool=7 .* Set pool=8\."):
         surroundings.compress("rded:factor=2,pool=7", data, budget())
@@ -156,12 +161,12 @@ def test_a_class_that_cannot_fill_the_canvases_is_named_before_a_teacher_is_aske
     assert not (small.cache.home / "teachers").exists()
 
 
-def test_more_cells_than_pixels_are_refused(surroundings: Context, data: DecodedImages) -> None:
+def test_more_cells_than_pixels_are_refused(surroundings: RunContext, data: DecodedImages) -> None:
     with pytest.raises(UnsupportedError, match="canvases of 8 px have no 9 cells per side"):
         surroundings.compress("rded:factor=9", data, budget())
 
 
 @pytest.mark.parametrize("scale", ["[0.0,1.0]", "[0.5,0.2]", "[0.5,1.5]"])
-def test_a_scale_that_is_no_range_of_areas_is_refused(scale: str, surroundings: Context) -> None:
+def test_a_scale_that_is_no_range_of_areas_is_refused(scale: str, surroundings: RunContext) -> None:
     with pytest.raises(RequestError, match="scale must be"):
-        surroundings.method("compressor", f"rded:scale={scale}")
+        surroundings.method(Compressor, f"rded:scale={scale}")

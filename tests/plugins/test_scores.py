@@ -194,7 +194,7 @@ def test_a_trace_is_exported_and_read_for_the_same_data_only(tmp_path: Path) -> 
     found = elsewhere.score(f"el2n:trace={tmp_path / 'shared'}")
     assert torch.equal(found, here.score("el2n"))
     assert not (tmp_path / "elsewhere" / "cache" / "proxies").exists()
-    assert elsewhere.notes["proxy"] == "imported"
+    assert elsewhere.books.notes["proxy"] == "imported"
 
     other = context(tmp_path / "other", data=images(seed=1))
     with pytest.raises(DataError, match="is of 80 rows of the data"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
+from rethinkdc.contracts import Evaluator, Labeler
+from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.evaluation import Evaluation
 from rethinkdc.errors import RequestError, UnsupportedError
 from rethinkdc.labels import OnlineTargets, StaticTargets, StoredTargets, distillation
@@ -59,12 +60,12 @@ class Bench:
         return CompressedSet.of_rows(self.here.data, torch.cat(first))
 
     def prepared(self, labeler: str) -> Supervision:
-        found: Supervision = self.here.method("labeler", labeler).prepare(self.made, self.here)
+        found: Supervision = self.here.method(Labeler, labeler).prepare(self.made, self.here)
         return found
 
     def evaluated(self, supervision: Supervision) -> Evaluation:
         test = images(per_class=5, seed=1)
-        found = self.here.method("evaluator", "standard").evaluate(self.made, supervision, test, self.here)
+        found = self.here.method(Evaluator, "standard").evaluate(self.made, supervision, test, self.here)
         assert isinstance(found, Evaluation)
         return found
 
@@ -162,7 +163,7 @@ def test_the_teacher_is_the_same_after_a_student_was_taught(
     """Weights and buffers of the one network that is asked, not of a copy from the cache."""
     tried = bench(tmp_path)
     teacher, asked = tried.here.teacher(), list[int]()
-    monkeypatch.setattr(tried.here, "teacher", lambda _: teacher)
+    monkeypatch.setattr(type(tried.here), "teacher", lambda *_: teacher)
     teacher.module.register_forward_hook(lambda *_: asked.append(1))
     before = weights_digest(teacher.module)
     tried.evaluated(tried.prepared(labeler))
@@ -202,13 +203,13 @@ def test_a_static_label_is_the_teachers_of_the_whole_image_mixed_by_the_pasted_a
 
 def test_learned_labels_are_the_sets_own_or_refused(tmp_path: Path) -> None:
     tried = bench(tmp_path)
-    labeler = tried.here.method("labeler", "soft-static:source=learned")
+    labeler = tried.here.method(Labeler, "soft-static:source=learned")
     with pytest.raises(UnsupportedError, match="brings no learned soft labels"):
         labeler.prepare(tried.made, tried.here)
-    made = tried.made
-    made.soft_targets = torch.eye(4)[made.targets].half()
-    static = labeler.prepare(made, tried.here)
-    assert torch.equal(static.labels, made.soft_targets)
+    learned = torch.eye(4)[tried.made.targets].half()
+    static = labeler.prepare(replace(tried.made, soft_targets=learned), tried.here)
+    assert isinstance(static, StaticTargets)
+    assert torch.equal(static.labels, learned)
     assert static.cost.label_bytes == 12 * 4 * 2
 
 

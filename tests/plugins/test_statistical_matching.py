@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from rethinkdc.context.context import Context
+from rethinkdc.context.run import RunContext
+from rethinkdc.contracts.context import Context
 from rethinkdc.distillation import densification, gather, statistical_matching
 from rethinkdc.distillation.statistical_matching import StatisticalMatching, by_classes, cropping, renormalisation
 from rethinkdc.errors import DivergedError, RequestError, UnsupportedError
@@ -208,9 +209,9 @@ def test_nothing_of_a_batch_is_left_in_the_next(
     """Averages begin anew: a batch that is made alone is the one that is made after others."""
     reference = "gvbsm:iterations=3,batch=2,drop=0.3"
     expected = inversions.canvases(inversions.made(inversions.here(tmp_path / "all"), reference))
-    original = Context.parts
+    original = RunContext.parts
     monkeypatch.setattr(
-        Context, "parts", lambda self, count, make: [*original(self, 0, make), *map(make, [3, 2, 1, 0])]
+        RunContext, "parts", lambda self, count, make: [*original(self, 0, make), *map(make, [3, 2, 1, 0])]
     )
     found = inversions.canvases(inversions.made(inversions.here(tmp_path / "backwards"), reference))
     assert torch.equal(found.view(4, 2, 3, 8, 8).flip(0), expected.view(4, 2, 3, 8, 8))
@@ -419,7 +420,7 @@ PAPERS = {
 
 @pytest.mark.parametrize(("name", "protocol"), PAPERS)
 def test_the_values_are_the_papers_and_none_is_left_open(name: str, protocol: str) -> None:
-    found = method(name).settings(Registry().protocols.find(protocol))
+    found = method(name).settings(Registry().protocols.find(protocol), None)
     keys = ("iterations", "lr", "weight", "alpha", "drop", "batch", "crop", "min_area", "patch")
     assert tuple(found[key].value for key in keys) == PAPERS[name, protocol]
     assert {key for key, one in found.items() if one.value is None} == {"teachers", "images"}

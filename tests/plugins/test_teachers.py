@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -12,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from rethinkdc.context.context import Context
+from rethinkdc.context.run import RunContext
 from rethinkdc.errors import RequestError
 from rethinkdc.models import build_seeded, weights_digest
 from rethinkdc.protocol.teachers import TEACHER_SEMANTICS
@@ -26,10 +27,9 @@ from rethinkdc.views import VIEWS_REVISION
 MODEL = "convnet:depth=1,width=8,norm=batch"
 
 
-def here(folder: Path, classes: int = 4, test: bool = True) -> Context:
+def here(folder: Path, classes: int = 4, test: bool = True) -> RunContext:
     found = context(folder, data=images(classes=classes, per_class=6), protocol="digits-soft")
-    found.test = images(classes=classes, per_class=3, seed=1) if test else None
-    return found
+    return replace(found, test=images(classes=classes, per_class=3, seed=1) if test else None)
 
 
 def state(classes: int = 4, seed: int = 5) -> dict[str, Tensor]:
@@ -42,15 +42,15 @@ def state(classes: int = 4, seed: int = 5) -> dict[str, Tensor]:
 def test_a_teacher_is_trained_once_and_the_record_tells_how_good_it_is(tmp_path: Path) -> None:
     first = here(tmp_path)
     teacher = first.teacher()
-    about = first.notes["teachers"]["trained:recipe=standard"]
+    about = first.books.notes["teachers"]["trained:recipe=standard"]
     assert about == {"top1": teacher.top1, "digest": teacher.digest, "bytes": teacher.bytes, "for": ["labels"]}
     assert teacher.top1 is not None
     assert 0 <= teacher.top1 <= 1
-    assert any(stage.startswith("teacher:") for stage in first.costs)
+    assert any(stage.startswith("teacher:") for stage in first.books.seconds)
     again = here(tmp_path)
     assert again.teacher("trained").digest == teacher.digest
     assert len(list((tmp_path / "cache" / "teachers").iterdir())) == 1
-    assert again.costs["fresh"] < first.costs["fresh"]
+    assert again.books.nested < first.books.nested
 
 
 def test_the_accuracy_is_that_of_the_teachers_own_test_view(tmp_path: Path) -> None:
@@ -65,9 +65,9 @@ def test_the_accuracy_is_that_of_the_teachers_own_test_view(tmp_path: Path) -> N
 def test_each_recipe_and_each_seed_makes_its_own_teacher(tmp_path: Path) -> None:
     found = here(tmp_path)
     digests = {found.teacher(f"trained:recipe={name}").digest for name in ("weak", "standard", "strong")}
-    found.seeds = found.seeds.model_copy(update={"teacher": 1})
+    found = replace(found, seeds=found.seeds.model_copy(update={"teacher": 1}))
     digests.add(found.teacher().digest)
-    found.seeds = found.seeds.model_copy(update={"set": 1, "proxy": 1, "labels": 1, "student": 1})
+    found = replace(found, seeds=found.seeds.model_copy(update={"set": 1, "proxy": 1, "labels": 1, "student": 1}))
     digests.add(found.teacher().digest)
     # Of two steps each, weak and standard are one recipe and so one teacher.
     assert len(digests) == 3
@@ -205,7 +205,7 @@ def test_torchvisions_weights_bring_their_normalisation_and_test_view(
     assert asked[0][1]["weights_only"] is True
     assert (teacher.size, teacher.test.resize, teacher.test.fit) == (224, 256, "centre")
     assert teacher.mean == (0.485, 0.456, 0.406)
-    assert found.notes["external_data"] == ["IMAGENET1K_V1 weights of torchvision"]
+    assert found.books.notes["external_data"] == ["IMAGENET1K_V1 weights of torchvision"]
     assert torch.equal(teacher.module.state_dict()["fc.bias"], weights["fc.bias"])
 
 
@@ -272,5 +272,8 @@ def test_notes_of_teachers_are_json(tmp_path: Path) -> None:
     found = here(tmp_path)
     found.teacher("trained:recipe=weak")
     found.teacher("trained:recipe=strong")
-    assert set(json.loads(json.dumps(found.notes))["teachers"]) == {"trained:recipe=weak", "trained:recipe=strong"}
+    assert set(json.loads(json.dumps(found.books.notes))["teachers"]) == {
+        "trained:recipe=weak",
+        "trained:recipe=strong",
+    }
     assert isinstance(found.teacher(), Teacher)

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
+from rethinkdc.contracts import Evaluator, Labeler
+from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.evaluation import Evaluation
 from rethinkdc.contracts.kinds import TeacherSource
 from rethinkdc.data.dataset import Dataset
@@ -148,8 +149,8 @@ def random_images(protocol: Protocol, rows: int, seed: int) -> DecodedImages:
 
 def evaluated(surroundings: Context, made: CompressedSet, test: DecodedImages) -> Evaluation:
     labeler = "soft" if surroundings.protocol.soft else "hard"
-    supervision = surroundings.method("labeler", labeler).prepare(made, surroundings)
-    found = surroundings.method("evaluator", "standard").evaluate(made, supervision, test, surroundings)
+    supervision = surroundings.method(Labeler, labeler).prepare(made, surroundings)
+    found = surroundings.method(Evaluator, "standard").evaluate(made, supervision, test, surroundings)
     assert isinstance(found, Evaluation)
     return found
 

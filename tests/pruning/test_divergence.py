@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rethinkdc.pruning import divergence as module
 from rethinkdc.pruning.divergence import contrast, divergence, farthest_first
-from rethinkdc.pruning.neighbours import nearest
+from rethinkdc.pruning.neighbours import nearest_neighbours
 from rethinkdc.seeds import generator
 
 
@@ -57,7 +57,7 @@ def test_equal_predictions_are_picked_once_each_and_in_their_order() -> None:
 
 def test_chunks_change_no_pick_and_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
     logs = random_logs(0).repeat(2, 1)
-    near = nearest(random_logs(1, 24), 3)
+    near = nearest_neighbours(random_logs(1, 24), 3)
     before = farthest_first(logs, 9), contrast(logs, torch.arange(24), near, symmetric=False)
     monkeypatch.setattr(module, "_CHUNK_NUMBERS", 20)
     assert torch.equal(farthest_first(logs, 9), before[0])
@@ -68,7 +68,7 @@ def test_chunks_change_no_pick_and_no_score(monkeypatch: pytest.MonkeyPatch) -> 
 @settings(max_examples=30, deadline=None)
 def test_contrast_is_the_mean_over_the_neighbours(seed: int, symmetric: bool) -> None:
     logs, queries = random_logs(seed), torch.tensor([4, 0, 11])
-    near = nearest(torch.randn((12, 2), generator=generator(seed)), 3, queries)
+    near = nearest_neighbours(torch.randn((12, 2), generator=generator(seed)), 3, queries)
     wanted = []
     for row, others in zip(queries.tolist(), near.positions.tolist(), strict=True):
         here = logs[row].exp().tolist()
@@ -80,4 +80,6 @@ def test_contrast_is_the_mean_over_the_neighbours(seed: int, symmetric: bool) ->
 
 
 def test_a_row_without_neighbours_contrasts_with_nothing() -> None:
-    assert contrast(random_logs(0, 1), torch.tensor([0]), nearest(torch.ones(1, 2), 5), symmetric=False).tolist() == [0]
+    assert contrast(
+        random_logs(0, 1), torch.tensor([0]), nearest_neighbours(torch.ones(1, 2), 5), symmetric=False
+    ).tolist() == [0]

@@ -10,19 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rethinkdc.pruning.messages import gathered, pick_apart
-from rethinkdc.pruning.neighbours import nearest
+from rethinkdc.pruning.neighbours import nearest_neighbours
 from rethinkdc.seeds import generator
 
 
 def test_a_message_weighs_the_exponential_of_minus_the_distance() -> None:
-    graph = nearest(torch.tensor([[0.0], [1.0], [4.0]]), 1)
+    graph = nearest_neighbours(torch.tensor([[0.0], [1.0], [4.0]]), 1)
     found = gathered(torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64), graph)
     assert found.tolist() == pytest.approx([1 + 2 * math.exp(-1), 2 + math.exp(-1), 3 + 2 * math.exp(-3)])
 
 
 def test_by_hand_a_pick_lowers_its_neighbours() -> None:
     """5 takes 5 from its copy of 4.9, so that the far 1 comes before it."""
-    graph = nearest(torch.tensor([[0.0], [0.0], [9.0], [9.5]]), 1)
+    graph = nearest_neighbours(torch.tensor([[0.0], [0.0], [9.0], [9.5]]), 1)
     values = torch.tensor([5.0, 4.9, 1.0, 0.5], dtype=torch.float64)
     assert pick_apart(values, graph, 4, gamma=0.0).tolist() == [0, 2, 1, 3]
     # 4.9 - 5 = -0.1; 0.5 - exp(-1 * 0.5) = -0.11 and 0.5 - exp(-3 * 0.5) = 0.28
@@ -35,7 +35,7 @@ def test_by_hand_a_pick_lowers_its_neighbours() -> None:
 def test_picks_are_those_of_a_loop_over_all_edges(seed: int, count: int, gamma: float) -> None:
     draws = generator(seed)
     points, scores = torch.randn(15, 3, generator=draws), torch.rand(15, generator=draws, dtype=torch.float64)
-    graph = nearest(points, 4)
+    graph = nearest_neighbours(points, 4)
     values = gathered(scores, graph)
     left, wanted = values.tolist(), []
     for _ in range(count):
@@ -49,5 +49,5 @@ def test_picks_are_those_of_a_loop_over_all_edges(seed: int, count: int, gamma: 
 
 
 def test_without_any_score_the_first_rows_are_picked() -> None:
-    graph = nearest(torch.zeros(4, 2), 2)
+    graph = nearest_neighbours(torch.zeros(4, 2), 2)
     assert pick_apart(torch.zeros(4, dtype=torch.float64), graph, 3, 0.1).tolist() == [0, 1, 2]

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rethinkdc.context.context import Context
+from rethinkdc.contracts.context import Context
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.plugins.pruning.cal import CAL
 from rethinkdc.plugins.pruning.deepfool import DeepFool

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from rethinkdc.errors import UnsupportedError
-from rethinkdc.pruning.strata import coverage, drop_highest, fair_shares, strata_of
+from rethinkdc.pruning.strata import cover_strata, drop_highest, fair_shares, strata_of
 from rethinkdc.seeds import generator
 
 
@@ -85,16 +85,18 @@ def test_of_equal_scores_the_lower_rank_is_kept() -> None:
 def test_the_papers_rule_leaves_rare_strata_out_of_a_small_budget_and_the_rotation_does_not() -> None:
     """95 rows in ten populated strata, 5 rare hard ones: ten rows to pick."""
     scores = torch.cat([torch.linspace(0, 9.99, 95), torch.tensor([20.0, 25.0, 30.0, 40.0, 50.0])])
-    paper = coverage(scores, 10, 50, ranks(100))
+    paper = cover_strata(scores, 10, 50, ranks(100))
     assert float(scores[paper].max()) < 10
-    rare = [float(scores[coverage(scores, 10, 50, ranks(100, seed), generator(seed))].max()) > 10 for seed in range(20)]
+    rare = [
+        float(scores[cover_strata(scores, 10, 50, ranks(100, seed), generator(seed))].max()) > 10 for seed in range(20)
+    ]
     assert all(rare)
 
 
 def test_a_stratum_gives_its_fair_share_drawn_by_rank() -> None:
     scores = torch.tensor([0.0] * 6 + [1.0] * 2)
     order = torch.tensor([5, 4, 3, 2, 1, 0, 7, 6])
-    assert coverage(scores, 4, 2, order).tolist() == [5, 4, 7, 6]
+    assert cover_strata(scores, 4, 2, order).tolist() == [5, 4, 7, 6]
 
 
 @given(st.lists(st.floats(-5, 5, width=32), min_size=1, max_size=40), st.floats(0, 1), st.integers(0, 9), st.booleans())
@@ -103,12 +105,12 @@ def test_permuting_the_rows_permutes_the_picks(values: list[float], share: float
     scores = torch.tensor(values)
     count, rows = max(1, int(share * len(values))), len(values)
     order, mixed = ranks(rows, seed), ranks(rows, seed + 1)
-    picks = coverage(scores, count, 7, order, generator(seed) if small else None)
-    others = coverage(scores[mixed], count, 7, order[mixed], generator(seed) if small else None)
+    picks = cover_strata(scores, count, 7, order, generator(seed) if small else None)
+    others = cover_strata(scores[mixed], count, 7, order[mixed], generator(seed) if small else None)
     assert len(picks) == count
     assert len(picks.unique()) == count
     assert mixed[others].tolist() == picks.tolist()
 
 
 def test_every_row_may_be_picked() -> None:
-    assert sorted(coverage(torch.rand(9, generator=generator(0)), 9, 50, ranks(9)).tolist()) == list(range(9))
+    assert sorted(cover_strata(torch.rand(9, generator=generator(0)), 9, 50, ranks(9)).tolist()) == list(range(9))

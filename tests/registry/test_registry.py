@@ -13,7 +13,7 @@ import pytest
 from rethinkdc.contracts import Labeler, Score
 from rethinkdc.contracts.hooks import GROUP
 from rethinkdc.data.dataset import Dataset
-from rethinkdc.data.folder import FolderDataset, HubDataset
+from rethinkdc.data.file_datasets import FolderDataset, HubDataset
 from rethinkdc.data.splits import Schema
 from rethinkdc.errors import PluginError, RequestError
 from rethinkdc.pruning.selector import Selector

@@ -89,7 +89,7 @@ def test_the_checkpoint_of_another_training_is_not_used(
     *first, _ = traced.train(tmp_path, tmp_path)
     recipe = traced.RECIPE.model_copy(update={"batch": 11})
     monkeypatch.setattr(traced, "RECIPE", recipe)
-    with pytest.warns(UserWarning, match="another training run"):
+    with pytest.warns(UserWarning, match="other work"):
         _, fitted, _ = traced.train(tmp_path, tmp_path)
     assert fitted.steps == 8
     assert fitted.curve != first[1].curve

@@ -6,12 +6,7 @@ from typing import ClassVar
 
 import torch
 
-from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.contracts.kinds import Compressor
-from rethinkdc.method import Method
-from rethinkdc.types import Budget, Images
+from rethinkdc.contracts import Budget, CompressedSet, Compressor, Context, Images, Method, hookimpl
 
 
 class NotSoRandom(Compressor):

@@ -8,13 +8,16 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.contracts.kinds import Compressor
-from rethinkdc.errors import UnsupportedError
-from rethinkdc.method import Method
-from rethinkdc.types import Budget, Images
+from rethinkdc.contracts import (
+    Budget,
+    CompressedSet,
+    Compressor,
+    Context,
+    Images,
+    Method,
+    UnsupportedError,
+    hookimpl,
+)
 
 
 class EveryNth(Compressor):

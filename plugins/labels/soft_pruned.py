@@ -6,12 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.labels import Coding, Dense, Quantised
-from rethinkdc.labels.storing import StoredLabeler
-from rethinkdc.method import Method
-from rethinkdc.protocol.student import StudentTraining
+from rethinkdc.contracts import Context, Method, hookimpl
+from rethinkdc.labels import Coding, Dense, Quantised, StoredLabeler, StudentTraining
 
 
 class SoftPruned(StoredLabeler):
@@ -24,9 +20,11 @@ class SoftPruned(StoredLabeler):
     name: ClassVar[str] = "soft-pruned"
     paper: ClassVar[str] = "arXiv 2410.15919"
 
-    ratio: float = Field(10.0, ge=1, description="How many times fewer labels than soft-stored; the paper: 10 to 40.")
+    ratio: float = Field(
+        default=10.0, ge=1, description="How many times fewer labels than soft-stored; the paper: 10 to 40."
+    )
     dtype: Literal["float16", "float32", "uint8"] = Field(
-        "float16", description="Of the stored logits; uint8 = quantised between each view's extremes."
+        default="float16", description="Of the stored logits; uint8 = quantised between each view's extremes."
     )
 
     def coding(self, classes: int, context: Context) -> Coding:  # noqa: ARG002

@@ -7,6 +7,8 @@ import resource
 import sys
 from pathlib import Path
 
+import torch
+
 _RESET_PEAK = "5"
 """What Linux takes, written to ``/proc/self/clear_refs``, to begin a new peak of the resident size."""
 
@@ -40,6 +42,11 @@ class PeakMeter:
         return max(self._extra, _resident("VmHWM:") - self._base)
 
 
+def peak_memory(device: torch.device) -> int:
+    """Bytes: the CUDA allocator's peak, or the process's peak resident size on a CPU."""
+    return int(torch.cuda.max_memory_allocated(device)) if device.type == "cuda" else _peak_of_process()
+
+
 def _give_back_free_memory() -> None:
     """Hands what was freed before to the system, where the C library can: taken again, it would not be seen."""
     try:
@@ -54,5 +61,10 @@ def _resident(field: str) -> int:
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
     except (OSError, StopIteration):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return int(peak) if sys.platform == "darwin" else int(peak) * 1024
+        return _peak_of_process()
+
+
+def _peak_of_process() -> int:
+    """Bytes of the largest resident size that this process ever had."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak) if sys.platform == "darwin" else int(peak) * 1024

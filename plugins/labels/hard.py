@@ -6,14 +6,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.contracts.kinds import Labeler
-from rethinkdc.labels.mixing import Mix, index_bytes, mix_op
-from rethinkdc.method import Method
-from rethinkdc.training.targets import HardTargets
-from rethinkdc.types import Supervision, Track
+from rethinkdc.contracts import CompressedSet, Context, Labeler, Method, Supervision, Track, hookimpl
+from rethinkdc.labels import HardTargets, Mix, index_bytes, mix_op
 
 
 class Hard(Labeler):

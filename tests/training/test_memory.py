@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from rethinkdc.context.memory import PeakMeter
+from rethinkdc.training.memory import PeakMeter
 
 MEBIBYTE = 1 << 20
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux can begin a new peak")

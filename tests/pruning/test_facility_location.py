@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from rethinkdc.pruning import coverage
-from rethinkdc.pruning.coverage import assigned, cosine_similarity, distance_similarity, locate_facilities
+from rethinkdc.pruning import facility_location as coverage
+from rethinkdc.pruning.facility_location import assigned, cosine_similarity, distance_similarity, locate_facilities
 from rethinkdc.pruning.ties import settled
 from rethinkdc.pruning.vectors import Points
 from rethinkdc.seeds import generator

@@ -8,14 +8,8 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.labels import OnlineTargets, mse_gt
-from rethinkdc.labels.asking import BatchStatistics
-from rethinkdc.labels.mixing import index_bytes, mix_op
-from rethinkdc.method import Method
-from rethinkdc.types import Supervision, Track
+from rethinkdc.contracts import CompressedSet, Context, Method, Supervision, Track, hookimpl
+from rethinkdc.labels import BatchStatistics, OnlineTargets, index_bytes, mix_op, mse_gt
 
 
 class SoftMseGt(BatchStatistics):
@@ -28,7 +22,7 @@ class SoftMseGt(BatchStatistics):
     paper: ClassVar[str] = "arXiv 2311.17950"
     track: ClassVar[Track] = "online"
 
-    weight: float = Field(0.1, ge=0, description="Of the cross-entropy of the view's own class.")
+    weight: float = Field(default=0.1, ge=0, description="Of the cross-entropy of the view's own class.")
 
     def prepare(self, compressed: CompressedSet, context: Context) -> Supervision:
         objective = partial(_objective, weight=self.weight)

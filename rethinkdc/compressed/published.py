@@ -16,7 +16,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from rethinkdc.compressed.set import SYNTHETIC, Card, CompressedSet
+from rethinkdc.compressed.canvases import grid_boxes
+from rethinkdc.compressed.card import Card
+from rethinkdc.compressed.set import SYNTHETIC, CompressedSet
 from rethinkdc.data.backing import choose_backing
 from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.data.hub import quiet_unless_watched, read_split
@@ -41,8 +43,8 @@ def export_folder(
 ) -> None:
     """Writes Parquet with lossless PNG images of ``size`` px (columns ``image``, ``class_id``) and ``card.json``.
 
-    Weights, learned labels and the sources of each cell are further columns, where the set has them. The folder
-    appears whole or not at all.
+    Weights, learned labels and the sources of each cell are further columns, where the set has them; a learned student
+    rate stands in ``card.json``. The folder appears whole or not at all.
 
     Raises:
         RequestError: the folder exists already, or cannot be written.
@@ -58,13 +60,15 @@ def export_folder(
         temporary.chmod(0o755)
         (temporary / "data").mkdir()
         _write_parquet(compressed, temporary / "data" / "train-00000-of-00001.parquet", size, fit, interpolation)
-        about = {
+        about: dict[str, Any] = {
             "class_names": compressed.class_names,
             "size": size,
             "cell_boxes": compressed.cell_boxes.tolist() if compressed.cells > 1 else None,
             "view_rule": compressed.view_rule.model_dump(mode="json"),
             "card": compressed.card.model_dump(mode="json"),
         }
+        if compressed.student_lr is not None:
+            about["student_lr"] = compressed.student_lr
         (temporary / CARD).write_text(json.dumps(about, indent=1))
         commit_folder(temporary, folder)
     finally:
@@ -82,9 +86,9 @@ def import_folder(folder: Path, cache_folder: Path | None = None) -> CompressedS
             f"There is no compressed set at {folder}. "
             f"Make one with `rethinkdc compress --compressor NAME --out {folder}`."
         )
-    split = _train_split(str(folder), cache_folder and cache_folder / "datasets", "")
+    split = _load_train(str(folder), cache_folder and cache_folder / "datasets", "")
     about, card = _read_card(folder)
-    return _set_of_split(split, str(folder), cache_folder, about, card)
+    return _set_of_columns(split, str(folder), cache_folder, about, card)
 
 
 def import_hub(repo: str, cache_folder: Path | None = None) -> CompressedSet:
@@ -97,32 +101,46 @@ def import_hub(repo: str, cache_folder: Path | None = None) -> CompressedSet:
         f"There is no file or folder {repo} here either. Check the name, or download the set where there is a network: "
         f"`hf download {repo} --repo-type dataset --local-dir FOLDER`, then evaluate FOLDER."
     )
-    return _set_of_split(_train_split(repo, None, remedy), repo, cache_folder, {}, Card())
+    return _set_of_columns(_load_train(repo, None, remedy), repo, cache_folder, {}, Card())
 
 
-def set_of_images(part: Labelled, cache_folder: Path | None = None, **extra: Any) -> CompressedSet:
-    """A set of image files.
+def set_of_images(
+    files: Labelled,
+    cache_folder: Path | None = None,
+    *,
+    sources: Tensor | None = None,
+    cell_boxes: Tensor | None = None,
+    **values: Any,
+) -> CompressedSet:
+    """Makes a set of image files.
 
     Args:
-        part: the files and their classes.
+        files: the files and their classes.
         cache_folder: where decoded images are kept.
-        **extra: of :class:`CompressedSet`; ``sources`` are unknown if they are not given.
+        sources: int64 [M, cells]; None = synthetic.
+        cell_boxes: int32 [cells, 4]; None = one cell, the whole image.
+        **values: further ones of :class:`CompressedSet`.
 
     Raises:
         DataError: there are none, they are not square, or they differ in size.
     """
-    if not len(part.blobs):
-        raise DataError(f"There are no images in {part.label}.")
-    images = EncodedImages(part.blobs, part.targets, part.class_names)
-    size = _square_size(images)
-    sources = extra.pop("sources", None)
-    if sources is None:
-        sources = torch.full((len(images), 1), SYNTHETIC)
-    backing = choose_backing(images, cache_folder)
-    return CompressedSet(backing, images.targets, images.class_names, sources, size=size, **extra)
+    if not len(files.blobs):
+        raise DataError(f"There are no images in {files.label}.")
+    images = EncodedImages(files.blobs, files.targets, files.class_names)
+    size = _check_squares(images)
+    boxes = grid_boxes(size, 1) if cell_boxes is None else cell_boxes
+    return CompressedSet(
+        choose_backing(images, cache_folder),
+        images.targets,
+        images.class_names,
+        sources=torch.full((len(images), len(boxes)), SYNTHETIC) if sources is None else sources,
+        cell_boxes=boxes,
+        size=size,
+        **values,
+    )
 
 
-def _train_split(name: str, arrow_folder: Path | None, remedy: str) -> Any:
+def _load_train(name: str, arrow_folder: Path | None, remedy: str) -> Any:
     import datasets
 
     try:
@@ -137,24 +155,25 @@ def _train_split(name: str, arrow_folder: Path | None, remedy: str) -> Any:
     return loaded["train"]
 
 
-def _set_of_split(
+def _set_of_columns(
     split: Any, where: str, cache_folder: Path | None, about: Mapping[str, Any], card: Card
 ) -> CompressedSet:
-    part = read_split(split, where)
+    files = read_split(split, where)
     if names := about.get("class_names"):
-        part = replace(part, class_names=tuple(names))
-    columns = {name: _column(split, name) for name in ("sources", "source_boxes", "weight", "soft_target")}
-    boxes, count = about.get("cell_boxes"), len(part.blobs)
+        files = replace(files, class_names=tuple(names))
+    columns = {name: _read_column(split, name) for name in ("sources", "source_boxes", "weight", "soft_target")}
+    boxes, count = about.get("cell_boxes"), len(files.blobs)
     cells = len(boxes) if boxes else 1
     sources, shown = columns["sources"], columns["source_boxes"]
     return set_of_images(
-        part,
+        files,
         cache_folder,
-        sources=torch.full((count, cells), SYNTHETIC) if sources is None else sources.view(count, cells),
+        sources=None if sources is None else sources.view(count, cells),
         source_boxes=None if shown is None else shown.view(count, cells, 4).to(torch.int32),
         cell_boxes=torch.tensor(boxes, dtype=torch.int32) if boxes else None,
         weights=columns["weight"],
         soft_targets=columns["soft_target"],
+        student_lr=about.get("student_lr"),
         view_rule=ViewRule.model_validate(about.get("view_rule", {})),
         card=card,
     )
@@ -174,8 +193,8 @@ def _read_card(folder: Path) -> tuple[dict[str, Any], Card]:
         raise DataError(f"The set at {folder} is damaged or not readable here: {error}") from error
 
 
-def _square_size(images: EncodedImages) -> int:
-    """The side that all images have, read from their headers.
+def _check_squares(images: EncodedImages) -> int:
+    """Reads the side that all images have from their headers.
 
     Raises:
         DataError: one is not square or has another size; names it.
@@ -207,8 +226,8 @@ def image_bytes(
     stored = lossy = 0
     for rows in torch.arange(len(compressed)).split(_ROWS):
         canvases = compressed.canvases(rows, size, fit, interpolation)
-        stored += sum(map(len, _encoded(canvases, "PNG")))
-        lossy += sum(map(len, _encoded(canvases, "JPEG", quality=JPEG_QUALITY)))
+        stored += sum(map(len, _encode(canvases, "PNG")))
+        lossy += sum(map(len, _encode(canvases, "JPEG", quality=JPEG_QUALITY)))
     real = bool((compressed.sources >= 0).all())
     return {"stored": stored, "lossy": lossy, "recipe": compressed.sources.numel() * 24 if real else None}
 
@@ -239,14 +258,14 @@ def _write_parquet(compressed: CompressedSet, path: Path, size: int, fit: Fit, i
         for rows in torch.arange(len(compressed)).split(_ROWS):
             canvases = compressed.canvases(rows, size, fit, interpolation)
             columns: dict[str, Any] = {
-                "image": [{"bytes": content, "path": None} for content in _encoded(canvases, "PNG")],
+                "image": [{"bytes": content, "path": None} for content in _encode(canvases, "PNG")],
                 "class_id": compressed.targets[rows].tolist(),
             }
             columns |= {name: list(tensor[rows].numpy()) for name, (tensor, _) in extra.items()}
             writer.write_table(pa.Table.from_pydict(columns, schema=schema))
 
 
-def _encoded(canvases: Tensor, codec: str, **options: Any) -> list[bytes]:
+def _encode(canvases: Tensor, codec: str, **options: Any) -> list[bytes]:
     def encode(image: Tensor) -> bytes:
         buffer = io.BytesIO()
         Image.fromarray(image.numpy()).save(buffer, codec, **options)
@@ -256,7 +275,7 @@ def _encoded(canvases: Tensor, codec: str, **options: Any) -> list[bytes]:
         return list(pool.map(encode, canvases.permute(0, 2, 3, 1).contiguous()))
 
 
-def _column(split: Any, name: str) -> Tensor | None:
+def _read_column(split: Any, name: str) -> Tensor | None:
     """A further column as a tensor, or None when the set has none."""
     if name not in split.column_names:
         return None

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.labels import OnlineTargets
-from rethinkdc.labels.asking import OfViews
-from rethinkdc.labels.mixing import mix_op
-from rethinkdc.method import Method
-from rethinkdc.types import Supervision, Track
+from rethinkdc.contracts import CompressedSet, Context, Method, Supervision, Track, hookimpl
+from rethinkdc.labels import OfViews, OnlineTargets, mix_op
 
 
 class Soft(OfViews):

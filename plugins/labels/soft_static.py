@@ -10,17 +10,19 @@ from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor
 
-from rethinkdc.compressed import CompressedSet
-from rethinkdc.compressed.working import load_tensors
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.errors import RequestError, UnsupportedError
-from rethinkdc.labels import StaticTargets
-from rethinkdc.labels.asking import LABEL_SEMANTICS, Tempered
-from rethinkdc.labels.mixing import mix_op
-from rethinkdc.method import Method
-from rethinkdc.types import Supervision, Track
+from rethinkdc.contracts import (
+    CompressedSet,
+    Context,
+    Method,
+    RequestError,
+    Supervision,
+    Track,
+    UnsupportedError,
+    hookimpl,
+)
+from rethinkdc.labels import LABEL_SEMANTICS, StaticTargets, Tempered, load_tensors, mix_op
 
+_FILE = "labels.safetensors"
 _BATCH = 256
 _ON_DEVICE = 256 << 20
 
@@ -32,7 +34,8 @@ class SoftStatic(Tempered):
     track: ClassVar[Track] = "static"
 
     source: Literal["predicted", "learned"] = Field(
-        "predicted", description="The teachers' logits of the stored image, or those that the set brings (learned)."
+        default="predicted",
+        description="The teachers' logits of the stored image, or those that the set brings (learned).",
     )
 
     def prepare(self, compressed: CompressedSet, context: Context) -> Supervision:
@@ -70,9 +73,9 @@ class SoftStatic(Tempered):
             if not bool(torch.isfinite(logits).all()):
                 row = int((~torch.isfinite(logits)).any(dim=1).nonzero()[0, 0])
                 raise RequestError(f"A teacher gives image {row} of the set a logit that float16 cannot hold.")
-            save_file({"logits": logits}, out / "labels.safetensors")
+            save_file({"logits": logits}, out / _FILE)
 
-        file = context.artefact("static-labels", key, "labels", build) / "labels.safetensors"
+        file = context.artefact("static-labels", key, "labels", build, files=[_FILE]) / _FILE
         return load_tensors(file)["logits"], file.stat().st_size
 
 

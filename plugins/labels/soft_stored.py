@@ -6,11 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.labels import Coding, Dense
-from rethinkdc.labels.storing import StoredLabeler
-from rethinkdc.method import Method
+from rethinkdc.contracts import Context, Method, hookimpl
+from rethinkdc.labels import Coding, Dense, StoredLabeler
 
 
 class SoftStored(StoredLabeler):
@@ -19,7 +16,9 @@ class SoftStored(StoredLabeler):
     name: ClassVar[str] = "soft-stored"
     paper: ClassVar[str] = "arXiv 2112.01528"
 
-    dtype: Literal["float16", "float32"] = Field("float16", description="Of the stored logits; float32 loses nothing.")
+    dtype: Literal["float16", "float32"] = Field(
+        default="float16", description="Of the stored logits; float32 loses nothing."
+    )
 
     def coding(self, classes: int, context: Context) -> Coding:  # noqa: ARG002
         return Dense(self.dtype)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from rethinkdc.distillation.channels import ChannelStatistics
-from rethinkdc.distillation.statistics import Kind
+from rethinkdc.distillation.statistics import Statistic
 
 Targets = Mapping[str, Mapping[str, ChannelStatistics]]
 """Statistics by the name of a kind, then by the name of a layer."""
@@ -85,7 +85,7 @@ class StatisticsMatching:
         ValueError: a target is of a kind, or for a layer, that is not looked at.
     """
 
-    def __init__(self, module: nn.Module, kinds: Sequence[Kind], goals: Sequence[Goal], keep: float = 0.0) -> None:
+    def __init__(self, module: nn.Module, kinds: Sequence[Statistic], goals: Sequence[Goal], keep: float = 0.0) -> None:
         self.module = module
         self.kinds = kinds
         device = next(module.parameters()).device
@@ -150,7 +150,7 @@ class StatisticsMatching:
                         terms.append(weight * distance(found, targets[kind.name][name], variance))
         return torch.stack(terms).sum() if terms else next(self.module.parameters()).new_zeros(())
 
-    def _seeing(self, name: str, kinds: Sequence[Kind]) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+    def _seeing(self, name: str, kinds: Sequence[Statistic]) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def see(_: nn.Module, given: tuple[Tensor, ...]) -> None:
             if name not in self._left_out:
                 for kind in kinds:

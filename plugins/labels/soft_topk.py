@@ -6,11 +6,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from rethinkdc.context.context import Context
-from rethinkdc.contracts.hooks import hookimpl
-from rethinkdc.labels import Coding, TopK
-from rethinkdc.labels.storing import StoredLabeler
-from rethinkdc.method import Method
+from rethinkdc.contracts import Context, Method, hookimpl
+from rethinkdc.labels import Coding, StoredLabeler, TopK
 
 
 class SoftTopK(StoredLabeler):
@@ -19,7 +16,9 @@ class SoftTopK(StoredLabeler):
     name: ClassVar[str] = "soft-topk"
     paper: ClassVar[str] = "arXiv 2112.01528"
 
-    k: int = Field(5, ge=1, description="Probabilities kept of each view; at most one less than there are classes.")
+    k: int = Field(
+        default=5, ge=1, description="Probabilities kept of each view; at most one less than there are classes."
+    )
 
     def coding(self, classes: int, context: Context) -> Coding:
         return TopK(self.k, self.softness(context).temperature, classes)

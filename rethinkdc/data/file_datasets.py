@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from rethinkdc.data.backing import Backing, cached_pixels
+from rethinkdc.data.backing import Backing, find_cached_pixels
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.fingerprint import KnownSplits, stat_signature
-from rethinkdc.data.image_folder import files_below
+from rethinkdc.data.image_tree import list_files
 from rethinkdc.data.splits import Schema, Splits
 
 
@@ -21,10 +21,10 @@ class FileDataset(Dataset):
     def load(self, cache_folder: Path | None = None, backing: Backing = "auto") -> Splits:
         known = self.known(cache_folder)
         if known and backing != "encoded":
-            train, test = (cached_pixels(part, cache_folder) for part in (known.train, known.test))
+            train, test = (find_cached_pixels(part, cache_folder) for part in (known.train, known.test))
             if train and test:
                 return Splits(train=train, test=test)
-        before = self._signed()
+        before = self._sign()
         splits = self._read(cache_folder, backing, known)
         if known is None:
             self.remember(splits, cache_folder, before)
@@ -44,7 +44,7 @@ class FolderDataset(FileDataset):
         folder = Path(self.path).expanduser()
         if not folder.is_dir():
             return None
-        return _signature_of(folder)
+        return _sign_folder(folder)
 
     def _read(self, cache_folder: Path | None, backing: Backing, known: KnownSplits | None) -> Splits:
         from rethinkdc.data.hub import load_path
@@ -65,8 +65,8 @@ class HubFileDataset(FileDataset):
 
     def signature(self) -> str | None:
         """That of the one downloaded copy; None when there is none, or several to choose from."""
-        copies = _downloaded(self.repository)
-        return _signature_of(copies[0]) if len(copies) == 1 else None
+        copies = _list_downloads(self.repository)
+        return _sign_folder(copies[0]) if len(copies) == 1 else None
 
     def _read(self, cache_folder: Path | None, backing: Backing, known: KnownSplits | None) -> Splits:
         from rethinkdc.data.hub import load_hub
@@ -85,20 +85,20 @@ class HubDataset(HubFileDataset):
         return self.repo
 
 
-def _signature_of(folder: Path) -> str | None:
+def _sign_folder(folder: Path) -> str | None:
     try:
-        return stat_signature(files_below(folder), folder)
+        return stat_signature(list_files(folder), folder)
     except OSError:  # a dangling link, or a file removed meanwhile: reading the data will name it
         return None
 
 
-def _downloaded(repository: str) -> list[Path]:
-    """Folders ``OWNER___NAME/CONFIG/VERSION/HASH`` of Hugging Face's Arrow cache, found without importing it."""
-    root = _arrow_cache() / repository.replace("/", "___")
+def _list_downloads(repository: str) -> list[Path]:
+    """Lists the folders ``OWNER___NAME/CONFIG/VERSION/HASH`` of Hugging Face's Arrow cache without importing it."""
+    root = _find_arrow_cache() / repository.replace("/", "___")
     return sorted(path.parent for path in root.glob("*/*/*/dataset_info.json"))
 
 
-def _arrow_cache() -> Path:
+def _find_arrow_cache() -> Path:
     given = os.environ.get("HF_DATASETS_CACHE")
     if given:
         return Path(given).expanduser()

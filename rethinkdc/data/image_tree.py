@@ -21,16 +21,16 @@ from rethinkdc.errors import DataError
 TRAIN_NAMES = ("train", "training")
 
 
-def folder_splits(root: Path) -> tuple[Path, Path] | None:
-    """The train and test folders of a tree; None when it is not laid out as one.
+def find_split_folders(root: Path) -> tuple[Path, Path] | None:
+    """Finds the train and test folders of a tree; None when it is not laid out as one.
 
     Raises:
         DataError: the folder cannot be listed.
     """
-    found = {path.name: path for path in _subfolders(root)}
-    train = next((found[name] for name in TRAIN_NAMES if name in found), None)
-    test = next((found[name] for name in TEST_NAMES if name in found and _subfolders(found[name])), None)
-    return (train, test) if train and test and _subfolders(train) else None
+    folders = {path.name: path for path in _list_subfolders(root)}
+    train = next((folders[name] for name in TRAIN_NAMES if name in folders), None)
+    test = next((folders[name] for name in TEST_NAMES if name in folders and _list_subfolders(folders[name])), None)
+    return (train, test) if train and test and _list_subfolders(train) else None
 
 
 def scan(split: Path) -> Labelled:
@@ -41,8 +41,8 @@ def scan(split: Path) -> Labelled:
     Raises:
         DataError: a folder cannot be listed.
     """
-    classes = _subfolders(split)
-    blobs = PathBlobs((folder, list(_image_names(folder))) for folder in classes)
+    classes = _list_subfolders(split)
+    blobs = PathBlobs((folder, list(_list_images(folder))) for folder in classes)
     counts = torch.tensor(blobs.counts, dtype=torch.int64)
     return Labelled(
         blobs=blobs,
@@ -52,34 +52,34 @@ def scan(split: Path) -> Labelled:
     )
 
 
-def files_below(root: Path) -> Iterator[Path]:
-    """Every file below ``root`` that is not hidden, sorted within each folder.
+def list_files(root: Path) -> Iterator[Path]:
+    """Lists every file below ``root`` that is not hidden, sorted within each folder.
 
     Raises:
         DataError: a folder cannot be listed.
     """
-    for folder, subfolders, names in os.walk(root, onerror=_unreadable, followlinks=True):
+    for folder, subfolders, names in os.walk(root, onerror=_refuse, followlinks=True):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith("."):
                 yield Path(folder, name)
 
 
-def _image_names(folder: Path) -> Iterator[str]:
+def _list_images(folder: Path) -> Iterator[str]:
     endings = Image.registered_extensions()
-    for path in files_below(folder):
+    for path in list_files(folder):
         if path.suffix.lower() in endings:
             yield str(path.relative_to(folder))
 
 
-def _subfolders(folder: Path) -> list[Path]:
+def _list_subfolders(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     except OSError as error:
-        _unreadable(error)
+        _refuse(error)
 
 
-def _unreadable(error: OSError) -> NoReturn:
+def _refuse(error: OSError) -> NoReturn:
     raise DataError(
         f"Cannot read the folder {error.filename}: {error.strerror}. Check that it exists and its permissions."
     )

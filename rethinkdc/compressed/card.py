@@ -1,0 +1,32 @@
+"""The card of a compressed set: where it comes from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Card(BaseModel):
+    """Where a compressed set comes from: enough to make it again.
+
+    ``seconds``: what its making took, of each artefact by ``stage:key`` (proxy, teacher, selection, synthesis), so that
+    what others share is not counted twice. ``clamp_error``, ``rounding_error``: the
+    largest change of a pixel, in 0..1, when the images were stored. ``external_data``: data beyond the training set.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: str = ""
+    definition: dict[str, Any] = {}
+    ipc: int | None = None
+    seeds: dict[str, int] = {}
+    dataset_fingerprint: str = ""
+    protocol: str = ""
+    protocol_digest: str = ""
+    versions: dict[str, str] = {}
+    seconds: dict[str, float] = {}
+    external_data: list[str] = []
+    clamp_error: float = 0.0
+    rounding_error: float = 0.0
+    notes: dict[str, Any] = {}

@@ -1,0 +1,74 @@
+"""Networks that a method trains for itself, or a teacher is: keyed, seeded, resumed, timed, shared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rethinkdc.contracts.context import Context
+from rethinkdc.models.model import Model
+from rethinkdc.protocol.full_training import WEIGHTS, Place, TrainedNetwork, train_full, weights_name
+from rethinkdc.protocol.protocol import FullTraining
+from rethinkdc.protocol.teachers import TEACHER_SEMANTICS
+from rethinkdc.seeds import Axis
+from rethinkdc.training.loop import LOOP_REVISION
+from rethinkdc.views import VIEWS_REVISION
+
+_KINDS = {"teacher": "teachers"}
+
+
+def trained_network(
+    context: Context,
+    recipe: FullTraining,
+    names: Sequence[str | int],
+    model: Model | None,
+    axis: Axis,
+    stage: str,
+    keep_epochs: Sequence[int],
+) -> TrainedNetwork:
+    """The network of a recipe, trained on the training set; see :meth:`rethinkdc.contracts.Context.train`."""
+    data, protocol = context.data, context.protocol
+    architecture = model or context.method(Model, recipe.model)
+    epochs = _checked(keep_epochs, recipe.training.length(len(data)).epochs)
+    key: dict[str, Any] = {
+        "semantics": [TEACHER_SEMANTICS, LOOP_REVISION, VIEWS_REVISION],
+        "model": context.define(architecture),
+        "recipe": recipe.model_dump(mode="json"),
+        "store": protocol.store.model_dump(mode="json"),
+        "data": data.fingerprint,
+        "seed": getattr(context.seeds, axis),
+    }
+    # Named only where there are any, so that teachers of before are found.
+    if names or axis != "teacher":
+        key["use"] = [axis, *names]
+    if epochs:
+        key["keep_epochs"] = epochs
+
+    def build(inner: Context, out: Path) -> float:
+        return train_full(
+            data,
+            protocol,
+            recipe,
+            architecture,
+            lambda use: inner.seeds.of(axis, *names, use),
+            Place(inner.device, inner.workers, inner.progress, work=inner.folder, out=out),
+            description=" ".join(map(str, names)) or axis,
+            keep_epochs=epochs,
+        )
+
+    files = [WEIGHTS, *map(weights_name, epochs)]
+    folder = context.artefact(_KINDS.get(axis, "networks"), key, stage, build, files=files)
+    return TrainedNetwork(folder, architecture, recipe, len(data.class_names), protocol.store.size, tuple(epochs))
+
+
+def _checked(keep_epochs: Sequence[int], epochs: int) -> list[int]:
+    """The epochs in order, each once.
+
+    Raises:
+        ValueError: one lies outside the training.
+    """
+    wanted = sorted(set(keep_epochs))
+    if wanted and not 0 <= wanted[0] <= wanted[-1] <= epochs:
+        raise ValueError(f"keep_epochs must lie in 0..{epochs}, the epochs of this recipe; found {wanted}.")
+    return wanted

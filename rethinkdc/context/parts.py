@@ -1,0 +1,75 @@
+"""Parts of a set: each whole on disk or not at all, made once, shared by ranks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from safetensors.torch import save
+from torch import Tensor
+
+from rethinkdc.compressed.working import load_tensors
+from rethinkdc.context import ranks
+from rethinkdc.context.work import Work
+from rethinkdc.storage import keep_part, kept_part
+from rethinkdc.types import PartsMaker, Progress
+
+
+def make_parts(
+    count: int, make: PartsMaker, *, folder: Path, work: Work, home: Path, progress: Progress
+) -> list[dict[str, Tensor]]:
+    """Makes the parts of a set; see :meth:`rethinkdc.contracts.Context.parts`.
+
+    Args:
+        count: number of parts.
+        make: makes part ``index`` as named tensors, from the index alone.
+        folder: of the work.
+        work: that needs them.
+        home: the cache folder that all ranks share.
+        progress: where finished parts are reported.
+
+    Raises:
+        RankError: another rank ended before its share was done; what is done is kept.
+    """
+    # A method that makes two kinds of parts must not find the first ones in place of the second.
+    work.part_calls += 1
+    place = folder / ("parts" if work.part_calls == 1 else f"parts-{work.part_calls}")
+    paths = [place / f"part-{index:05d}.safetensors" for index in range(count)]
+    mine = range(count) if work.finished is None else ranks.own_parts(count)
+    with progress.task("parts", count) as done:
+        with work.alone():
+            for index in mine:
+                earlier = keep_part(paths[index], lambda: save(_contiguous(make(index))))  # noqa: B023 - called at once
+                work.books.earlier += earlier or 0.0
+                done(1)
+        if len(mine) < count:
+            _wait_for_parts(paths, mine, work, home, done)
+    return [load_tensors(path) for path in paths]
+
+
+def _wait_for_parts(paths: Sequence[Path], mine: range, work: Work, home: Path, done: Callable[[int], None]) -> None:
+    """Waits for the parts of other ranks; what they spent counts as ours, the waiting does not."""
+    pending = set(range(len(paths))) - set(mine)
+    begun = time.perf_counter()
+
+    def complete() -> bool | None:
+        for index in sorted(pending):
+            seconds = kept_part(paths[index])
+            if seconds is not None:
+                pending.discard(index)
+                work.books.earlier += seconds
+                done(1)
+        if pending and work.finished and not ranks.leads() and work.finished():
+            raise ranks.PartsDoneError
+        return None if pending else True
+
+    def owners() -> set[int]:
+        return {index % ranks.world() for index in pending}
+
+    ranks.wait_for(complete, home, owners, "a part of the set")
+    work.books.earlier -= time.perf_counter() - begun
+
+
+def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.contiguous() for name, tensor in tensors.items()}

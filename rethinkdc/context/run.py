@@ -1,0 +1,223 @@
+"""The context of a run: what stands behind the page that authors read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, overload
+
+import torch
+from torch import Tensor, nn
+
+from rethinkdc.compressed import CompressedSet
+from rethinkdc.context import ranks
+from rethinkdc.context.artefacts import make_artefact
+from rethinkdc.context.asking import ask_teacher, untrained_network
+from rethinkdc.context.books import Books
+from rethinkdc.context.cache import Cache
+from rethinkdc.context.networks import trained_network
+from rethinkdc.context.parts import make_parts
+from rethinkdc.context.proxies import frozen_proxy, proxy_folder, proxy_predictions
+from rethinkdc.context.sets import (
+    SCORE_FILES,
+    SET_FILES,
+    read_scores,
+    read_set,
+    shared_key,
+    write_scores,
+    write_set,
+)
+from rethinkdc.context.work import Purpose, Work
+from rethinkdc.contracts.context import Context
+from rethinkdc.contracts.kinds import Compressor, Score
+from rethinkdc.errors import RequestError
+from rethinkdc.method import Method, named_methods
+from rethinkdc.models.model import Model
+from rethinkdc.protocol.full_training import TrainedNetwork
+from rethinkdc.protocol.protocol import FullTraining
+from rethinkdc.protocol.proxy import FrozenProxy
+from rethinkdc.protocol.teachers import teachers_definition
+from rethinkdc.reference import Reference
+from rethinkdc.seeds import Axis
+from rethinkdc.storage import digest
+from rethinkdc.training.checkpoint import Resumable
+from rethinkdc.training.teacher import Teacher
+from rethinkdc.training.trace import Trace
+from rethinkdc.types import Budget, Images, PartsMaker, Predictions
+
+M = TypeVar("M", bound=Method)
+
+
+class Methods(Protocol):
+    """What finds methods and defines them: the registry."""
+
+    @overload
+    def build(self, kind: type[M], reference: Reference | str) -> M: ...
+    @overload
+    def build(self, kind: str, reference: Reference | str) -> Method: ...
+
+    def definition(self, method: Method) -> dict[str, Any]:
+        """All that a method's result depends on, as JSON data."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunContext(Context):
+    """A context with its engine.
+
+    Attributes:
+        methods: finds and defines methods.
+        cache: where shared artefacts lie.
+        test: the run's test images: only to tell how good a teacher is, never to choose by.
+        tuning: whether both parts of the data are splits of a training set that others may have seen whole.
+        on_epoch: is told of each epoch of the student.
+        work: what goes on.
+    """
+
+    methods: Methods
+    cache: Cache
+    test: Images | None = None
+    tuning: bool = False
+    on_epoch: Callable[[int, float], None] | None = None
+    work: Work = field(default_factory=Work)
+
+    @property
+    def books(self) -> Books:
+        """What the work told and cost so far."""
+        return self.work.books
+
+    @property
+    def folder(self) -> Path:
+        if self.work.folder is None:
+            raise RequestError("There is no working folder here: only an artefact and a student in training have one.")
+        return self.work.folder
+
+    def alone(self) -> RunContext:
+        """The same context for what the first rank does without the others; the books are shared."""
+        return replace(self, work=replace(self.work, together=False))
+
+    def note(self, **facts: Any) -> None:
+        self.books.note(**facts)
+
+    def method(self, kind: type[M], reference: Reference | str) -> M:
+        return self.methods.build(kind, reference)
+
+    def define(self, method: Method) -> dict[str, Any]:
+        return self.methods.definition(method)
+
+    def parts(self, count: int, make: PartsMaker) -> Sequence[dict[str, Tensor]]:
+        return make_parts(count, make, folder=self.folder, work=self.work, home=self.cache.home, progress=self.progress)
+
+    def resumable(self, name: str, *, every: float = 60.0) -> Resumable:
+        # Bits depend on the device and the threads: a run resumed under others begins anew, instead of mixing two.
+        definition = digest([name, self.device.type, torch.get_num_threads()])
+
+        def count(seconds: float) -> None:
+            self.books.earlier += seconds
+
+        return Resumable(self.folder / name, definition, every, count)
+
+    def train(
+        self,
+        recipe: FullTraining,
+        *names: str | int,
+        model: Model | None = None,
+        axis: Axis = "set",
+        stage: str = "synthesis",
+        keep_epochs: Sequence[int] = (),
+    ) -> TrainedNetwork:
+        return trained_network(self, recipe, names, model, axis, stage, keep_epochs)
+
+    def artefact(
+        self, kind: str, key: Any, stage: str, build: Callable[[Context, Path], float | None], *, files: Sequence[str]
+    ) -> Path:
+        return self.kept(kind, key, stage, build, files=files, purpose=self.work.purpose)
+
+    def kept(
+        self,
+        kind: str,
+        key: Any,
+        stage: str,
+        build: Callable[[RunContext, Path], float | None],
+        *,
+        files: Sequence[str],
+        purpose: Purpose | None,
+        shared: bool = False,
+    ) -> Path:
+        """As :meth:`artefact`; ``shared``: all ranks that do this work build it together; ``purpose`` of teachers."""
+
+        def fill(work: Work, out: Path) -> float | None:
+            # The student, the ipc and the test images are no part of a key, so what is made must not see them.
+            return build(replace(self, work=work, student=None, ipc=None, test=None), out)
+
+        return make_artefact(self.cache, self.work, kind, key, stage, fill, files=files, purpose=purpose, shared=shared)
+
+    def trace(self, repeat: int = 0) -> Trace:
+        return Trace(proxy_folder(self, repeat))
+
+    def predictions(self) -> Predictions:
+        return proxy_predictions(self)
+
+    def proxy_network(self) -> FrozenProxy:
+        return frozen_proxy(self)
+
+    def score(self, reference: Reference | str) -> Tensor:
+        method = self.method(Score, reference)
+        teachers = self._teachers_of(method)
+        key = {"score": self.define(method), **shared_key(self, self.data), **self._teachers_key(teachers)}
+
+        def build(inner: RunContext, out: Path) -> None:
+            write_scores(method.score(inner.data, inner), method, len(inner.data), out)
+
+        folder = self.kept("scores", key, "selection", build, files=SCORE_FILES, purpose="set" if teachers else None)
+        return read_scores(folder)
+
+    def teacher(self, reference: Reference | str | None = None) -> Teacher:
+        if self.work.purpose is None:
+            raise RequestError(
+                "A compressor or score that asks a teacher must say so, because its sets depend on it: give it a "
+                'parameter such as teacher: Annotated[Reference | None, OfKind("teacher")] = Field(None, ...).'
+            )
+        return ask_teacher(self, reference, self.work.purpose, test=self.test, tuning=self.tuning)
+
+    def untrained_teacher(self, reference: Reference | str | None = None) -> nn.Module | None:
+        return untrained_network(self, reference)
+
+    def compress(self, reference: Reference | str, data: Images, budget: Budget) -> CompressedSet:
+        method = self.method(Compressor, reference)
+        definition, teachers = self.define(method), self._teachers_of(method)
+        key = {
+            "compressor": definition,
+            "budget": budget.model_dump(),
+            **shared_key(self, data),
+            **self._teachers_key(teachers),
+        }
+
+        def build(inner: RunContext, out: Path) -> None:
+            compressed = method.compress(data, budget, inner)
+            if inner.work.finished and not ranks.leads():
+                raise ranks.PartsDoneError
+            write_set(compressed, method, definition, budget, inner, inner.books.notes, out)
+
+        stage = "selection" if method.rows_per_canvas() else "synthesis"
+        purpose: Purpose | None = "set" if teachers else None
+        folder = self.kept("sets", key, stage, build, files=SET_FILES, purpose=purpose, shared=True)
+        # Measured here: how good a teacher is on the test images is no part of a set.
+        for named in teachers:
+            ask_teacher(self, named, "set", test=self.test, tuning=self.tuning)
+        return read_set(folder, data, self)
+
+    def epoch_ended(self, epoch: int, loss: float) -> None:
+        if self.on_epoch is not None:
+            self.on_epoch(epoch, loss)
+
+    def _teachers_of(self, method: Method) -> list[Reference | None]:
+        """What a method's parameters name as teachers; None for the protocol's."""
+        return list(named_methods(method, "teacher", self.methods.build))
+
+    def _teachers_key(self, teachers: Sequence[Reference | None]) -> dict[str, Any]:
+        """What the key of a method's product holds where it asks teachers: all that they depend on."""
+        if not teachers:
+            return {}
+        return {"teachers": teachers_definition(self.protocol, self.methods.build, self.methods.definition)}

@@ -1,0 +1,122 @@
+"""Sets and scores as artefacts: what they depend on, how they are checked and written, and how they are read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from rethinkdc.compressed import Card, CompressedSet, check_budget, load_working, save_working
+from rethinkdc.compressed.working import SET_FILES, load_tensors
+from rethinkdc.context.books import read_books
+from rethinkdc.contracts.context import Context
+from rethinkdc.contracts.kinds import Compressor, Score
+from rethinkdc.errors import RequestError
+from rethinkdc.protocol.proxy import TRACE_SEMANTICS
+from rethinkdc.training.loop import LOOP_REVISION
+from rethinkdc.types import Budget, Images
+from rethinkdc.views import VIEWS_REVISION
+
+SET_SEMANTICS = 1
+"""Raised whenever the core would store another set for the same method."""
+SCORE_FILES = ("scores.safetensors",)
+
+
+def shared_key(context: Context, data: Images) -> dict[str, Any]:
+    """What every score and set of ``data`` depends on beside its method."""
+    return {
+        "semantics": [SET_SEMANTICS, TRACE_SEMANTICS, LOOP_REVISION, VIEWS_REVISION],
+        "making": context.protocol.making_digest,
+        "data": [context.data.fingerprint, data.fingerprint],
+        "seeds": context.seeds.model_dump(exclude={"student"}),
+    }
+
+
+def write_scores(scores: Tensor, method: Score, rows: int, out: Path) -> None:
+    """Writes scores float [N] where they are one number per row of the method's pool.
+
+    Raises:
+        RequestError: another shape, or another number of NaN.
+    """
+    scores = scores.to(torch.float32)
+    missing = int(torch.isnan(scores).sum())
+    if scores.shape != (rows,) or missing != rows - method.pooled(rows):
+        raise RequestError(
+            f"The score {method.name} must give {method.pooled(rows):,} numbers for {rows:,} rows; found shape "
+            f"{list(scores.shape)} with {missing:,} NaN."
+        )
+    save_file({"scores": scores.contiguous()}, out / SCORE_FILES[0])
+
+
+def read_scores(folder: Path) -> Tensor:
+    """Scores float32 [N], a tensor of its own."""
+    return load_tensors(folder / SCORE_FILES[0])["scores"].clone()
+
+
+def write_set(
+    compressed: CompressedSet,
+    method: Compressor,
+    definition: Mapping[str, Any],
+    budget: Budget,
+    context: Context,
+    notes: Mapping[str, Any],
+    out: Path,
+) -> None:
+    """Writes a set that keeps the budget, with its card.
+
+    Args:
+        compressed: what the method returned; its card's own entries stay.
+        method: that made it.
+        definition: of the method.
+        budget: that was asked for.
+        context: of the making.
+        notes: facts that were noted meanwhile.
+        out: folder of the artefact.
+
+    Raises:
+        RequestError: another number of canvases, another size, or wrong targets.
+    """
+    check_budget(compressed, method.name, budget, budgeted=method.budgeted, balanced=method.balanced)
+    known = {
+        "method": method.name,
+        "definition": dict(definition),
+        "ipc": budget.ipc if method.budgeted else None,
+        "seeds": context.seeds.model_dump(),
+        "dataset_fingerprint": context.data.fingerprint,
+        "versions": {name: version(name) for name in ("rethinkdc", "torch", "pillow")},
+        "notes": dict(notes),
+        "external_data": notes.get("external_data", []),
+    }
+    card = Card(**{**known, **compressed.card.model_dump(exclude_defaults=True)})
+    save_working(compressed.with_card(card), out)
+
+
+def read_set(folder: Path, data: Images, context: Context) -> CompressedSet:
+    """A set from its artefact.
+
+    The same set serves every protocol with this store and proxy: its card names the one that asks now.
+    """
+    compressed = load_working(folder, data)
+    asked = {
+        "protocol": context.protocol.id,
+        "protocol_digest": context.protocol.digest,
+        "seconds": read_books(folder).seconds,
+    }
+    return compressed.with_card(compressed.card.model_copy(update=asked))
+
+
+__all__ = [
+    "SCORE_FILES",
+    "SET_FILES",
+    "SET_SEMANTICS",
+    "read_scores",
+    "read_set",
+    "shared_key",
+    "write_scores",
+    "write_set",
+]

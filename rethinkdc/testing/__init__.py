@@ -1,0 +1,16 @@
+"""For the tests of plugins: small images, a context without a command line, and what every method must hold.
+
+A plugin's whole conformance test::
+
+    from rethinkdc.testing import check_method
+
+    def test_every_nth_keeps_the_contract(tmp_path):
+        check_method("every-nth:n=3", tmp_path)
+
+The framework holds its own methods to the same checks.
+"""
+
+from rethinkdc.testing.contract import check_method, check_words
+from rethinkdc.testing.surroundings import context, encoded, images, registry_with, shortened
+
+__all__ = ["check_method", "check_words", "context", "encoded", "images", "registry_with", "shortened"]
