@@ -17,6 +17,7 @@ FIXTURES = sorted((ROOT / "tests" / "packaging" / "third_party").rglob("*.py"))
 
 ROOMS = (
     "errors",
+    "choices",
     "storage",
     "reference",
     "seeds",

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 import rethinkdc as rdc
-from rethinkdc.api import parse_seeds
 from rethinkdc.cli.main import main
 from rethinkdc.errors import DivergedError, RequestError
 from rethinkdc.plugins.datasets.digits import Digits
+from rethinkdc.runs.request import parse_seeds
 
 SHORT = {"training.steps": 5}
 

@@ -200,7 +200,10 @@ def test_show_tells_what_a_method_would_use_on_a_dataset_and_why(cli: Callable[.
     assert text.code == 0, text.err
     assert "recover_tiny.sh" in text.out
     shown = json.loads(cli("show", "sre2l:lr=0.5", "--dataset", "imagenet-1k", "--json").out)
-    assert shown["protocol"] == "imagenet1k-soft"
+    assert (shown["protocol"], shown["ipc"]) == ("imagenet1k-soft", 10)
+    at_fifty = json.loads(cli("show", "sre2l", "--dataset", "imagenet-1k", "--ipc", "50", "--json").out)
+    assert at_fifty["ipc"] == 50
+    assert "Add --dataset" in cli("show", "sre2l", "--ipc", "50").err
     assert shown["settings"]["lr"] == {"value": 0.5, "source": "given"}
     assert shown["settings"]["iterations"]["value"] == 4000
     assert shown["settings"]["roll"]["value"] == [0, 32]
@@ -209,9 +212,11 @@ def test_show_tells_what_a_method_would_use_on_a_dataset_and_why(cli: Callable[.
     assert "recover.sh for CIFAR-10" in " ".join(text.split())
     several = cli("show", "edc:teachers=[trained,trained:model=convnet]", "--dataset", "cifar10", "--json").out
     assert json.loads(several)["settings"]["teachers"]["value"] == ["trained", "trained:model=convnet"]
-    refused = cli("show", "pca", "--dataset", "digits")
-    assert refused.code == 2
-    assert "No parameter of pca depends on the dataset" in refused.err
+    plain = json.loads(cli("show", "pca:grid=3", "--dataset", "digits", "--json").out)
+    assert plain["settings"]["grid"] == {"value": 3, "source": "given"}
+    assert {one["source"] for key, one in plain["settings"].items() if key != "grid"} == {"default"}
+    whole = cli("show", "full", "--dataset", "digits", "--ipc", "5")
+    assert (whole.code, "leave --ipc out" in whole.err) == (2, True)
 
 
 def test_list_plugins_names_every_method_and_none_is_broken(cli: Callable[..., Any]) -> None:

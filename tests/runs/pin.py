@@ -32,9 +32,10 @@ def read_pins() -> list[dict[str, Any]]:
 
 def resolve_pin(pin: dict[str, Any], registry: Registry, cache: Cache) -> Run:
     """The run that a pin asks for."""
-    asked = {**pin["request"], "seeds": Seeds(**pin["request"].get("seeds", {}))}
+    asked = {key: value for key, value in pin["request"].items() if key != "seeds"}
+    seeds = Seeds(**pin["request"].get("seeds", {}))
     finished = SetDefinition(**pin["finished"]) if "finished" in pin else None
-    return resolve_run(Request(**asked), registry, cache, finished=finished)
+    return resolve_run(Request(**asked, seed=seeds), registry, cache, finished=finished)
 
 
 def pin(*, replace: bool) -> list[str]:
