@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
 from rethinkdc.errors import RequestError
-from rethinkdc.method import Method
+from rethinkdc.method import Method, OfKind, named_methods
 from rethinkdc.reference import Reference, parse_reference, print_reference, print_value
 
 KEYS = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)
@@ -179,3 +179,41 @@ def test_a_method_goes_through_json_unchanged() -> None:
 
 def test_the_summary_is_the_first_line() -> None:
     assert Sample.summary() == "Something with parameters."
+
+
+class Naming(Method):
+    """Names others."""
+
+    kind: ClassVar[str] = "compressor"
+    name: ClassVar[str] = "naming"
+
+    size: int = 3
+    score: Annotated[Reference, OfKind("score")] = Reference(name="el2n")
+    teachers: Annotated[tuple[Reference, ...] | None, OfKind("teacher")] = None
+
+
+def test_a_method_tells_what_its_fields_name() -> None:
+    el2n, pair = Reference(name="el2n"), (Reference(name="trained"), Reference(name="timm", values={"id": "resnet18"}))
+    assert list(Naming().references()) == [("score", "score", el2n), ("teachers", "teacher", None)]
+    assert list(Naming(teachers=pair).references()) == [
+        ("score", "score", el2n),
+        ("teachers", "teacher", pair[0]),
+        ("teachers", "teacher", pair[1]),
+    ]
+    assert list(Naming(teachers=()).references()) == [("score", "score", el2n)]
+    assert Naming.naming_fields() == {"score": "score", "teachers": "teacher"}
+
+
+def test_what_is_named_inside_what_is_named_is_found() -> None:
+    inner = Naming(teachers=(Reference(name="trained"),))
+    built = {"naming": inner, "el2n": Plain(), "trained": Plain()}
+    outer = Naming(score=Reference(name="naming"))
+    found = list(named_methods(outer, "teacher", lambda _, reference: built[reference.name]))
+    assert found == [Reference(name="trained"), None]
+
+
+class Plain(Method):
+    """Names nothing."""
+
+    kind: ClassVar[str] = "score"
+    name: ClassVar[str] = "plain"

@@ -8,8 +8,6 @@ from rethinkdc.errors import RequestError
 
 OTHER_FILES = ("dc_config", "imagenet_ipc.py", "train_KD.py", "utils_fkd.py")
 """What rethinkdc 0.3.2 of the package index, the evaluator of the paper's authors, has and this framework has not."""
-
-
 PACKAGE = Path(__file__).resolve().parent.parent
 """The folder of this package."""
 
@@ -26,7 +24,7 @@ def check_installation(folder: Path = PACKAGE) -> None:
     others = [name for name in OTHER_FILES if (folder / name).exists()]
     if others:
         raise RequestError(
-            f"Another tool named rethinkdc (versions below 1.0 in the package index) lies in the same folder, "
+            "Another tool named rethinkdc (versions below 1.0 in the package index) lies in the same folder, "
             f"{folder}: found {', '.join(others)}. One was installed over the other, and the two "
             "cannot work together. Run `python -m pip uninstall --yes rethinkdc` twice, once for each, "
             "delete what is left of the folder, and install rethinkdc>=1.0 again."

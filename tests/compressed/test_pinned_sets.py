@@ -1,7 +1,7 @@
 """Sets that were made before are made again to the bit: their fingerprints are pinned.
 
 These sets depend on the images and the draws alone, on no trained network: they are the same on every machine.
-They were pinned with version 0.1.0 on the digits at 8 px under ``digits-hard``. A pin changes only with a raised
+They were pinned with version 0.1.0 on the digits at 8 px, under ``digits-hard``. A pin changes only with a raised
 revision of what it names.
 """
 

@@ -288,35 +288,31 @@ def other_tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("order", ["over", "under"])
 def test_the_other_tool_in_the_same_folder_is_refused_until_both_are_removed(
-    order: str, wheel: Path, other_tool: Path, tmp_path: Path
+    wheel: Path, other_tool: Path, tmp_path: Path
 ) -> None:
     """Without ``--ignore-installed`` pip removes one before it installs the other, and there is nothing to see."""
     mixed = make_environment(tmp_path / "mixed", wheel)
-    again = [other_tool] if order == "over" else [other_tool, wheel]
-    for path in again:
-        pip("--python", mixed.python, "install", "--no-deps", "--no-index", "--ignore-installed", path)
-    # Installed over this one, the other tool has the command too; the module can still speak.
-    done = mixed.call("python", "-m", "rethinkdc", "list-protocols")
-    assert done.returncode == 2
-    assert "Another tool named rethinkdc" in done.stderr
-    assert "train_KD.py" in done.stderr
-    (command,) = re.findall(r"`python -m pip (uninstall --yes rethinkdc)` twice", done.stderr.replace("\n", " "))
-    for _ in range(2):
-        pip("--python", mixed.python, *command.split())
-    pip("--python", mixed.python, "install", "--no-deps", "--no-index", wheel)
+    install = ("--python", mixed.python, "install", "--no-deps", "--no-index", "--ignore-installed")
+    for order in ([other_tool], [other_tool, wheel]):
+        for path in order:
+            pip(*install, path)
+        # Installed over this one, the other tool has the command too; the module can still speak.
+        done = mixed.call("python", "-m", "rethinkdc", "list-protocols")
+        assert done.returncode == 2
+        assert "Another tool named rethinkdc" in done.stderr
+        assert "train_KD.py" in done.stderr
+        (command,) = re.findall(r"`python -m pip (uninstall --yes rethinkdc)` twice", done.stderr.replace("\n", " "))
+        for _ in range(2):
+            pip("--python", mixed.python, *command.split())
+        pip(*install, wheel)
     assert "digits-hard" in mixed.ok("rethinkdc", "list-protocols").stdout
 
 
 def test_every_project_here_and_in_the_texts_asks_for_this_tool() -> None:
     """A dependency without a version would be met by the other tool of the package index."""
-    files = [
-        *ROOT.rglob("pyproject.toml"),
-        *ROOT.glob("*.md"),
-        *(ROOT / "docs").glob("*.md"),
-        *(ROOT / "tests").rglob("*.py"),
-    ]
+    texts = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    files = [ROOT / "pyproject.toml", *PROJECTS.rglob("pyproject.toml"), *(ROOT / "tests").rglob("*.py"), *texts]
     stated = [
         requirement
         for path in files

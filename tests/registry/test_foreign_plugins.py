@@ -51,8 +51,17 @@ def protocol(identity: str) -> str:
 def test_two_entry_points_may_name_one_module() -> None:
     found = registry(first="foreign_method", second="foreign_method")
     assert found.build("compressor", "every-nth:n=3").name == "every-nth"
+    assert found.build("compressor", "unknown/every-nth:n=3") == found.build("compressor", "every-nth:n=3")
     rows = [row for row in found.listing() if row.provider.distribution == "unknown"]
     assert [(row.name, row.status) for row in rows] == [("every-nth", "ok")]
+
+
+@pytest.mark.usefixtures("folder")
+def test_each_of_two_entry_points_of_one_module_finds_its_methods() -> None:
+    for first, second in (("every-nth", "other"), ("other", "every-nth")):
+        found = registry(**{first: "foreign_method", second: "foreign_method"})
+        found.plugins.load_named("other")
+        assert found.label(found.build("compressor", "every-nth:n=3")) == "every-nth:n=3"
 
 
 def test_a_third_partys_protocol_stands_beside_the_shipped_ones(folder: Path) -> None:

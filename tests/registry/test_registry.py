@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from rethinkdc.contracts import Labeler, Score
 from rethinkdc.contracts.hooks import GROUP
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.file_datasets import FolderDataset, HubDataset
 from rethinkdc.data.splits import Schema
 from rethinkdc.errors import PluginError, RequestError
+from rethinkdc.pruning.selector import Selector
 from rethinkdc.reference import Reference, parse_reference
 from rethinkdc.registry.registry import Registry
 
@@ -320,12 +322,34 @@ def test_a_clashing_score_is_selected_with_its_distribution(install: Install) ->
         ("x = 1", "implements no hook"),
         (compressor("third").replace("[Mine]", "[int]"), "not a subclass of rethinkdc's Method"),
         (compressor("third", "n: int = 3"), "the fields n have no description"),
+        (compressor("third").replace("[Mine]", "Mine"), "register_methods must return a list, found <class"),
+        (
+            compressor("third").replace("register_methods", "register_datasets"),
+            "'register_datasets', which nobody calls",
+        ),
+        (
+            compressor("third") + "@hookimpl\ndef run_ended(record):\n    pass",
+            "Known: epoch_ended, register_methods, register_protocols, run_finished, run_started.",
+        ),
         (compressor("a b"), "must be a plain name"),
         (compressor("3"), "must be a plain name"),
         (compressor("owner/third"), "must be a plain name"),
         (compressor("third", 'n: Literal["none"] = Field(description="d")'), "reads as a word of the grammar"),
     ],
-    ids=["import", "raises", "no-hook", "no-method", "no-description", "space", "number", "slash", "word"],
+    ids=[
+        "import",
+        "raises",
+        "no-hook",
+        "no-method",
+        "no-description",
+        "no-list",
+        "former-hook",
+        "unknown-hook",
+        "space",
+        "number",
+        "slash",
+        "word",
+    ],
 )
 def test_a_broken_plugin_is_listed_with_the_reason_and_breaks_nothing_else(
     install: Install, source: str, reason: str
@@ -339,10 +363,37 @@ def test_a_broken_plugin_is_listed_with_the_reason_and_breaks_nothing_else(
     assert found.build("compressor", "pca").name == "pca"
 
 
-def test_a_name_that_is_asked_for_loads_one_plugin_only(registry: Registry) -> None:
-    fresh = Registry()
-    fresh.build("compressor", "random")
-    assert {plugin.entry_point.name for plugin in fresh.plugins.installed if plugin.loaded} == {"random"}
+def test_a_hook_that_only_another_version_calls_may_be_marked_optional(install: Install) -> None:
+    source = compressor("third") + "@hookimpl(optionalhook=True)\ndef run_paused():\n    pass"
+    assert rows(install(their_own=("third", source)), "third") == [("compressor", "ok", "their-own")]
+
+
+def test_a_method_whose_name_is_anothers_entry_point_is_found_with_its_distribution(install: Install) -> None:
+    """A compressor of a score's name: the bare name means the score, and a listing says so."""
+    found = install(rival=("bundle", compressor("el2n")))
+    assert found.label(found.build("compressor", "el2n:direction=easy")) == "el2n:direction=easy"
+    theirs = found.build("compressor", "rival/el2n")
+    assert found.label(theirs) == "rival/el2n"
+    assert found.build("compressor", found.label(theirs)) == theirs
+    assert found.definition(theirs)["distribution"] == "rival"
+    assert found.used([theirs]) == {"rival": "2.5"}
+    (row,) = [row for row in found.listing() if row.name == "el2n" and row.provider.distribution == "rival"]
+    assert (row.status, row.reason) == ("clash", "another plugin's entry point has the name; ask for rival/el2n")
+
+
+def test_a_method_of_a_module_with_another_entry_point_is_found_by_its_name(install: Install) -> None:
+    found = install(rival=("bundle", compressor("third")))
+    assert found.label(found.build("compressor", "third")) == "third"
+    assert rows(found, "third") == [("compressor", "ok", "rival")]
+
+
+def test_a_method_is_built_as_the_kind_that_is_asked_for(registry: Registry) -> None:
+    assert registry.build(Score, "el2n") == registry.build("score", "el2n")
+    assert registry.build(Selector, "herding").kind == "compressor"
+    with pytest.raises(PluginError, match="pca is a compressor, but no Selector"):
+        registry.build(Selector, "pca")
+    with pytest.raises(PluginError, match="Unknown labeler 'el2n'"):
+        registry.build(Labeler, "el2n")
 
 
 def test_a_parameter_keeps_its_value_through_a_nested_reference(registry: Registry) -> None:
