@@ -95,10 +95,11 @@ def class_places(class_names: tuple[str, ...], known: tuple[str, ...], dataset: 
 
 def _check_numbers_agree(class_names: tuple[str, ...], places: list[int], known: tuple[str, ...], dataset: str) -> None:
     """Refuses numbers that may be a place or a name: sorted as text, the class named 10 stands third."""
-    named = {int(match.group(1)): index for index, name in enumerate(known) if (match := _NUMBERED.fullmatch(name))}
+    named = {int(name): index for index, name in enumerate(known) if name.isdecimal()}
     for name, place in zip(class_names, places, strict=True):
         other = named.get(place, place)
-        if other != place:
+        # "class 10" says that it is a place.
+        if name.isdecimal() and other != place:
             raise RequestError(
                 f"The set's class {name!r} may be the class {known[other]!r} of {dataset}, or its number {place}, "
                 f"which is {known[place]!r}: the dataset's names are numbers, and not in their order. Name the set's "
