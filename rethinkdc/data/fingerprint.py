@@ -64,7 +64,7 @@ def stat_signature(paths: Iterable[Path | str], root: Path) -> str:
     """
     total = hashlib.sha256(str(root.resolve()).encode("utf-8", "surrogateescape"))
     start = os.path.join(root, "")  # noqa: PTH118  # texts: with Path objects, the time goes into making them
-    for path in map(os.fspath, paths):
+    for path in (os.fspath(each) for each in paths):
         status = os.stat(path)  # noqa: PTH116
         name = path.removeprefix(start).replace(os.sep, "/").encode("utf-8", "surrogateescape")
         total.update(b"\0%d\0%d\0%d\0" % (len(name), status.st_size, status.st_mtime_ns) + name)

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
 
 from rethinkdc.data import FolderDataset
 from rethinkdc.data.hub import load_path
 from rethinkdc.data.labels import is_unlabelled, plain_labels, read_targets
 from rethinkdc.errors import DataError
-from tests.data.conftest import png
 
 STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 TEXTS = ["cat", "ant", "cat", "bee"]
 NUMBERS = [2, 0, 2, 1]
+
+
+def png(value: int) -> bytes:
+    """A noisy image that differs for every value."""
+    file = io.BytesIO()
+    pixels = np.random.default_rng(value).integers(0, 256, (6, 5, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
 
 
 @pytest.fixture(autouse=True)

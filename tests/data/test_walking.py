@@ -104,7 +104,7 @@ def test_other_files_are_passed_over_by_ending_or_first_bytes_and_said_once(plan
     expected |= {"page of HTML": 1, "file without an ending": 1}
     for backing in ("encoded", "auto", "encoded", "auto"):  # read, from the cached pixels, from the book
         with pytest.warns(UserWarning, match=r"Passed over: 1 x \.h5 file, .* 1 x file without an ending"):
-            found = dataset.load(cache, backing)  # type: ignore[arg-type]
+            found = dataset.load(cache, backing)
         assert found.fingerprint == plain
         assert found.facts.passed_over == expected
     with warnings.catch_warnings(record=True) as caught:
