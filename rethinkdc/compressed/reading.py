@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 from rethinkdc.compressed.card import Card
@@ -10,6 +11,7 @@ from rethinkdc.compressed.published import CARD, import_folder, import_hub, set_
 from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.compressed.tensor_files import SUFFIXES, UNKNOWN, FileFacts, import_tensors
 from rethinkdc.compressed.tensors import images_per_class
+from rethinkdc.data.facts import Facts
 from rethinkdc.data.image_tree import TRAIN_NAMES, scan
 from rethinkdc.data.labelled import Labelled
 from rethinkdc.data.walking import list_files
@@ -60,6 +62,8 @@ def _scan_tree(folder: Path) -> Labelled | None:
             except DataError:
                 return None
             if len(tree.blobs) and len(tree.class_names) > 1:
+                if told := Facts.of([tree.passed_over]).tell():
+                    warnings.warn(f"The set as it was read: {told}", stacklevel=2)
                 return tree
     return None
 

@@ -29,12 +29,18 @@ def read_tree(root: Path, *, sniff: bool = True) -> tuple[Labelled, Labelled] | 
     """
     for inner in _INNER:
         home = root / inner
-        folders = {path.name: path for path in list_subfolders(home)} if home.is_dir() else {}
+        folders = _list_by_name(home) if home.is_dir() else {}
         train = next((folders[name] for name in TRAIN_NAMES if name in folders), None)
         tests = [folders[name] for name in TEST_NAMES if name in folders]
         if train and tests and list_subfolders(train):
             return _read_splits(root, train, tests, sniff=sniff)
     return None
+
+
+def _list_by_name(home: Path) -> dict[str, Path]:
+    """Folders by their names; those with capitals also in small letters, where no other folder is named so."""
+    folders = list_subfolders(home)
+    return {path.name.lower(): path for path in folders} | {path.name: path for path in folders}
 
 
 def _read_splits(root: Path, train: Path, tests: list[Path], *, sniff: bool) -> tuple[Labelled, Labelled] | None:

@@ -144,7 +144,8 @@ def test_labels_from_1_are_refused_with_their_cause(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [pa.int64(), pa.float64(), pa.string(), pa.null()])
 def test_missing_labels_are_known_in_every_type(kind: pa.DataType) -> None:
     assert is_unlabelled(plain_labels(pa.chunked_array([pa.nulls(3, kind)]), "the split"))
-    assert is_unlabelled(plain_labels(pa.chunked_array([pa.array([-1, -1])]), "the split"))
+    for missing in ([-1, -1], ["", ""], [-1, None]):
+        assert is_unlabelled(plain_labels(pa.chunked_array([pa.array(missing)]), "the split"))
     assert not is_unlabelled(plain_labels(pa.chunked_array([pa.array([-1, 0, None])]), "the split"))
 
 

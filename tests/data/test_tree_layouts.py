@@ -197,3 +197,15 @@ def test_a_file_of_noisy_labels_beside_a_tree_is_not_used(plant: Plant) -> None:
     plain = load_path(root).fingerprint
     (root / "noisy_imagenette.csv").write_text("path,noisy_labels_0,noisy_labels_50\ntrain/a/0.png,a,b\n")
     assert load_path(root).fingerprint == plain
+
+
+def test_splits_may_be_named_with_capitals(plant: Plant) -> None:
+    splits = {"train": {"a": 2, "b": 2}, "test": {"a": 1, "b": 1}}
+    root = plant({split.capitalize(): classes for split, classes in splits.items()}, name="capitals")
+    assert load_path(root).fingerprint == load_path(plant(splits)).fingerprint
+
+
+def test_an_archive_beside_nothing_is_to_be_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"")
+    with pytest.raises(DataError, match=r"Unpack cifar-10-python\.tar\.gz first"):
+        load_path(tmp_path)
