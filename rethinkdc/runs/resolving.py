@@ -15,6 +15,7 @@ from rethinkdc.data.stratified import stratified_split
 from rethinkdc.errors import DataError, RequestError, UnsupportedError
 from rethinkdc.labels.asking import LABEL_SEMANTICS
 from rethinkdc.method import Method, named_methods
+from rethinkdc.models.model import Model
 from rethinkdc.protocol.protocol import Network, Protocol
 from rethinkdc.protocol.proxy import TRACE_SEMANTICS
 from rethinkdc.protocol.teachers import teachers_definition
@@ -91,7 +92,7 @@ def resolve_run(
     for score, values in protocol.proxy.scores.items():
         registry.build(Score, Reference(name=score, values=values))
     student = _student(request, registry, protocol)
-    model = registry.build("model", student.model)
+    model = registry.build(Model, student.model)
     ipc = made["ipc"] if made else _ipc(request, compressor, protocol)
     asking = {
         name: teachers_definition(protocol, registry.build, registry.definition)
@@ -261,7 +262,7 @@ def _ipc(request: Request, compressor: Compressor | None, protocol: Protocol) ->
 
 def _student(request: Request, registry: Registry, protocol: Protocol) -> Network:
     wanted = parse_reference(request.student) if request.student else protocol.student.model
-    model = registry.build("model", wanted)
+    model = registry.build(Model, wanted)
     canonical = Reference(name=wanted.name, values=wanted.values and method_values(model))
     return Network(model=canonical, mean=protocol.student.mean, std=protocol.student.std)
 
