@@ -12,9 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rethinkdc.api import compress, evaluate, leaderboard, run, sweep
+    from rethinkdc.api import compress, evaluate, leaderboard, rows, run, score, sweep, trace
     from rethinkdc.contracts.hooks import hookimpl
-    from rethinkdc.runs.exports import rows, score, trace
     from rethinkdc.runs.records import Record
     from rethinkdc.seeds import Seeds
 
@@ -25,11 +24,11 @@ _HOMES = {
     "evaluate": "api",
     "hookimpl": "contracts.hooks",
     "leaderboard": "api",
-    "rows": "runs.exports",
+    "rows": "api",
     "run": "api",
-    "score": "runs.exports",
+    "score": "api",
     "sweep": "api",
-    "trace": "runs.exports",
+    "trace": "api",
 }
 
 __all__ = [

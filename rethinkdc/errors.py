@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class RethinkError(Exception):
@@ -18,6 +19,10 @@ class RethinkError(Exception):
 
     exit_code = 1
     keeps_work = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Workers send their errors to the process that started them; not every kind is made of its message alone.
+        return _restore, (type(self), self.args), self.__dict__
 
 
 class RequestError(RethinkError):
@@ -73,3 +78,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"Did you mean {' or '.join(repr(item) for item in close)}? Known: {', '.join(names)}."
     return f"Known: {', '.join(names)}."
+
+
+def _restore(kind: type[RethinkError], args: tuple[Any, ...]) -> RethinkError:
+    return kind.__new__(kind, *args)

@@ -169,6 +169,24 @@ def lock(path: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def try_lock(path: Path) -> Iterator[bool]:
+    """Holds the lock of :func:`lock` if nobody does, without waiting; gives whether it holds it."""
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    held = FileLock(str(path))
+    try:
+        held.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        held.release()
+
+
 def writable(folder: Path) -> bool:
     """Whether files can be made in ``folder`` (created if missing); tried, because permissions do not bind root."""
     try:

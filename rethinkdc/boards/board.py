@@ -11,19 +11,39 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from rethinkdc.boards.row import Row, make_row, metrics_of
+from rethinkdc.boards.choosing import choose_records, explain_nothing
+from rethinkdc.boards.row import Row, make_row
+from rethinkdc.contracts.evaluation import Metric
 from rethinkdc.errors import RequestError, nearest
-from rethinkdc.runs.records import Record, Records
-from rethinkdc.storage import canonical_json, digest
+from rethinkdc.runs.definition import MethodDefinition
+from rethinkdc.runs.record import Record
+from rethinkdc.runs.records import Records
+from rethinkdc.storage import canonical_json
 
-_LOWER = {"loss"}
-_LEAST_PREFIX = 6
-"""Hex digits from which a digest or a fingerprint may be abbreviated."""
+_MARK = 6
+"""Hex digits of a definition's digest that tell methods of one printed form apart."""
 
 
 @dataclass(frozen=True)
 class Board:
-    """Rows that may be compared, and the conditions that they share; ``ipc`` None = only full sets."""
+    """Rows that may be compared, and the conditions that they share.
+
+    Attributes:
+        protocol: id and version.
+        protocol_digest: what the protocol says.
+        dataset: its name.
+        dataset_fingerprint: its content.
+        track: of the labels.
+        evaluator: printed form.
+        student: printed form.
+        ipc: None = only full sets.
+        modified: whether an override changes the protocol.
+        semantics: versions of what the core does.
+        metric: what ranks.
+        better: which end of it is good.
+        unit: whether it is a fraction or another number.
+        rows: best first; then full sets, then what has no result.
+    """
 
     protocol: str
     protocol_digest: str
@@ -37,13 +57,14 @@ class Board:
     semantics: dict[str, int]
     metric: str
     better: Literal["higher", "lower"]
+    unit: Literal["fraction", "number"]
     rows: tuple[Row, ...]
 
 
 def leaderboard(
     records: Records,
     *,
-    metric: str = "top1",
+    metric: str | None = None,
     ipc: int | None = None,
     protocol: str | None = None,
     dataset: str | None = None,
@@ -52,34 +73,29 @@ def leaderboard(
 
     Args:
         records: where they lie.
-        metric: what ranks.
+        metric: what ranks; only boards of evaluators that have it. None = the main one of each evaluator.
         ipc: only boards of this number of images per class.
         protocol: only boards of this protocol: its id, its id and version, or the beginning of its digest.
-        dataset: only boards of this dataset: its label, or the beginning of its fingerprint.
+        dataset: only boards of this dataset: its name, or the beginning of its fingerprint.
 
     Raises:
         RequestError: there is no record, or none that was asked for.
     """
-    found = list(records.readable())
-    if not found:
+    known = list(records.readable())
+    if not known:
         raise RequestError(
             f"There is no record below {records.folder}. Make one with `rethinkdc run --compressor random`, or name "
             "the folder of records with --records."
         )
-    shown = [
-        record
-        for record in found
-        if not record.tune
-        and (not protocol or _is_protocol(record, protocol))
-        and (not dataset or _matches(dataset, record.labels["dataset"], record.dataset_fingerprint))
-    ]
-    groups = {place: group for place, group in _grouped(shown).items() if ipc in (None, place.ipc)}
+    chosen = choose_records(known, protocol=protocol, dataset=dataset)
+    groups = {place: group for place, group in _group(chosen).items() if ipc in (None, place.ipc)}
     if not groups:
-        raise RequestError(_nothing(found))
-    known = {name for group in groups.values() for record in group for name in metrics_of(record)}
-    if known and metric not in known:
-        raise RequestError(f"No record has the metric {metric!r}. {nearest(metric, known)}")
-    boards = [_board(place, group, metric) for place, group in groups.items()]
+        raise RequestError(explain_nothing(known))
+    ranked = [(place, group, _ranking_metric(group, metric)) for place, group in groups.items()]
+    if not any(ranks for *_, ranks in ranked):
+        declared = {one.name for group in groups.values() for record in group for one in record.metrics}
+        raise RequestError(f"No record has the metric {metric!r}. {nearest(str(metric), declared)}")
+    boards = [_make_board(place, group, ranks) for place, group, ranks in ranked if ranks]
     return sorted(boards, key=_order)
 
 
@@ -97,27 +113,26 @@ class _Place:
     ipc: int | None
 
     @classmethod
-    def of(cls, record: Record, ipc: int | None) -> _Place:
+    def of(cls, record: Record) -> _Place:
         definition = record.definition
         return cls(
             protocol_digest=record.protocol_digest,
             dataset_fingerprint=record.dataset_fingerprint,
             track=record.track,
             modified=record.modified,
-            evaluator=canonical_json(definition["evaluator"]),
-            student=canonical_json(definition["student"]),
-            semantics=canonical_json(definition["semantics"]),
-            ipc=ipc,
+            evaluator=canonical_json(definition.evaluator.model_dump(mode="json")),
+            student=canonical_json(definition.student.model_dump(mode="json")),
+            semantics=canonical_json(definition.semantics),
+            ipc=definition.ipc,
         )
 
 
-def _grouped(records: list[Record]) -> dict[_Place, list[Record]]:
+def _group(records: list[Record]) -> dict[_Place, list[Record]]:
     """Records by board. Full sets, which have no ipc, stand on every board of otherwise equal conditions."""
     groups: dict[_Place, list[Record]] = defaultdict(list)
     whole: dict[_Place, list[Record]] = defaultdict(list)
     for record in records:
-        ipc = record.definition["ipc"]
-        (whole if ipc is None else groups)[_Place.of(record, ipc)].append(record)
+        (whole if record.definition.ipc is None else groups)[_Place.of(record)].append(record)
     boards = dict(groups)
     for place, full in whole.items():
         beside = [other for other in groups if replace(other, ipc=None) == place]
@@ -126,92 +141,70 @@ def _grouped(records: list[Record]) -> dict[_Place, list[Record]]:
     return boards
 
 
-def _board(place: _Place, records: list[Record], metric: str) -> Board:
+def _ranking_metric(records: list[Record], name: str | None) -> Metric | None:
+    """The metric of this name, or the main one, as the newest record declares it; None where none has it."""
+    for record in sorted(records, key=lambda record: record.created, reverse=True):
+        for metric in record.metrics:
+            if name in (None, metric.name):
+                return metric
+    return None
+
+
+def _make_board(place: _Place, records: list[Record], metric: Metric) -> Board:
     first = records[0]
-    better: Literal["higher", "lower"] = "lower" if metric in _LOWER else "higher"
     methods: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        methods[_method(record)].append(record)
-    rows = []
-    for key, group in methods.items():
-        rows.append(make_row(group, _random_beside(group[0], methods), _spelled(key, methods), metric))
+        methods[record.definition.method].append(record)
+    rows = [
+        make_row(group, _random_beside(group[0], methods), _spell(key, methods), metric.name)
+        for key, group in methods.items()
+    ]
     return Board(
-        protocol=first.labels["protocol"],
+        protocol=first.names.protocol,
         protocol_digest=place.protocol_digest,
-        dataset=first.labels["dataset"],
+        dataset=first.names.dataset,
         dataset_fingerprint=place.dataset_fingerprint,
         track=place.track,
-        evaluator=first.labels["evaluator"],
-        student=first.labels["student"],
+        evaluator=first.names.evaluator,
+        student=first.names.student,
         ipc=place.ipc,
         modified=place.modified,
-        semantics=first.definition["semantics"],
-        metric=metric,
-        better=better,
-        rows=_ranked(rows, better),
+        semantics=first.definition.semantics,
+        metric=metric.name,
+        better=metric.better,
+        unit=metric.unit,
+        rows=_rank(rows, metric),
     )
 
 
-def _ranked(rows: list[Row], better: str) -> tuple[Row, ...]:
+def _rank(rows: list[Row], metric: Metric) -> tuple[Row, ...]:
     """By the metric; then the full sets, then what has no result."""
-    sign = -1 if better == "higher" else 1
     placed = [row for row in rows if row.result and not row.full]
-    placed.sort(key=lambda row: sign * row.result.mean if row.result else 0.0)
+    placed.sort(key=lambda row: metric.gain(row.result.mean, 0.0) if row.result else 0.0, reverse=True)
     others = sorted((row for row in rows if row not in placed), key=lambda row: (row.result is None, row.compressor))
     return (*(replace(row, rank=rank) for rank, row in enumerate(placed, start=1)), *others)
 
 
-def _method(record: Record) -> str:
-    # What asks a teacher is also defined by the protocol's teachers, which hard protocols leave out of their digest.
-    teachers = [record.definition.get(name) for name in ("compressor_teachers", "labeler_teachers")]
-    return digest([record.definition["compressor"], record.definition["labeler"], teachers])
-
-
-def _spelled(key: str, methods: dict[str, list[Record]]) -> str:
+def _spell(key: str, methods: dict[str, list[Record]]) -> str:
     """The printed form; with the beginning of the definition's digest where several definitions share it."""
     first = methods[key][0]
-    names = ("compressor", "labeler")
-    alike = [group for group in methods.values() if all(group[0].labels[name] == first.labels[name] for name in names)]
-    mark = f" #{key[:_LEAST_PREFIX]}" if len(alike) > 1 else ""
-    return first.labels["compressor"] + mark
+    alike = [group for group in methods.values() if group[0].names.methods == first.names.methods]
+    mark = f" #{key[:_MARK]}" if len(alike) > 1 else ""
+    return first.names.compressor + mark
 
 
 def _random_beside(record: Record, methods: dict[str, list[Record]]) -> list[Record]:
     """The records of plain ``random`` under the same labels, of its newest revision; none for itself and full sets."""
-    if record.definition["ipc"] is None or _is_random(record):
+    definition = record.definition
+    if definition.ipc is None or definition.compressor.is_random:
         return []
-    labels = ("labeler", "labeler_teachers")
-    found = [
-        group
-        for group in methods.values()
-        if _is_random(group[0]) and all(group[0].definition.get(name) == record.definition.get(name) for name in labels)
-    ]
-    return max(found, key=lambda group: group[0].definition["compressor"]["revision"], default=[])
-
-
-def _is_random(record: Record) -> bool:
-    """Whether it is the framework's own ``random``: one of another distribution carries its name."""
-    definition = record.definition["compressor"]
-    revision = definition.get("revision")
-    return bool(definition == {"kind": "compressor", "name": "random", "revision": revision, "parameters": {}})
-
-
-def _matches(wanted: str, label: str, sha: str) -> bool:
-    return wanted == label or (len(wanted) >= _LEAST_PREFIX and sha.startswith(wanted))
-
-
-def _is_protocol(record: Record, wanted: str) -> bool:
-    label = record.labels["protocol"]
-    return wanted == label.rpartition(" v")[0] or _matches(wanted, label, record.protocol_digest)
-
-
-def _nothing(records: list[Record]) -> str:
-    """Why no board is left, and what there is."""
-    entering = [record for record in records if not record.tune]
-    if not entering:
-        return "All records are of a tuning split; these enter no board. Run again without --tune."
-    there = sorted({f"{r.labels['protocol']} on {r.labels['dataset']}, ipc {r.labels['ipc']}" for r in entering})
-    return f"No record is of this protocol, dataset and ipc. On record: {'; '.join(there)}."
+    alike: list[tuple[int, list[Record]]] = []
+    for group in methods.values():
+        other = group[0].definition
+        labels_alike = (other.labeler, other.labeler_teachers) == (definition.labeler, definition.labeler_teachers)
+        if isinstance(other.compressor, MethodDefinition) and other.compressor.is_random and labels_alike:
+            alike.append((other.compressor.revision, group))
+    return max(alike, key=lambda one: one[0], default=(0, []))[1]
 
 
 def _order(board: Board) -> tuple[Any, ...]:

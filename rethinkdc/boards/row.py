@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rethinkdc.boards.spread import Difference, Spread, difference, spread
-from rethinkdc.runs.records import Record, Status
-
-_Seeds = tuple[tuple[str, int], ...]
+from rethinkdc.runs.cost import Cost, order_stages
+from rethinkdc.runs.record import Record, Status
+from rethinkdc.seeds import Axis, Seeds
 
 
 @dataclass(frozen=True)
 class Missing:
     """A run without an ok attempt: its last one's end."""
 
-    seeds: dict[str, int]
+    seeds: Seeds
     status: Status
     reason: str
 
@@ -37,12 +37,11 @@ class Row:
         values: seed -> metric, of the n.
         runs: number of runs that are ok.
         attempts: number of records: of every run the first ok one counts, the others are only told of.
-        seconds: of each stage.
+        seconds: of each stage that any of the runs had.
+        memory: bytes of each stage, the largest of the runs.
         teacher_top1: on the test images, of those that gave labels, or else of those that
             made the sets; mean over runs and teachers, None without any.
         external: data beyond the training set that a run has used.
-        selection_memory: bytes, the largest of the runs.
-        synthesis_memory: bytes, the largest of the runs.
         label_bytes: of a set's labels.
         teacher_bytes: of the teacher that the receiver needs.
         image_bytes: ``stored``, ``lossy`` and ``recipe``; None where a run has no such number.
@@ -62,10 +61,9 @@ class Row:
     runs: int
     attempts: int
     seconds: dict[str, float]
+    memory: dict[str, int]
     teacher_top1: float | None
     external: tuple[str, ...]
-    selection_memory: int
-    synthesis_memory: int
     label_bytes: float
     teacher_bytes: float
     image_bytes: dict[str, float | None]
@@ -84,38 +82,29 @@ def make_row(records: list[Record], baseline: list[Record], compressor: str, met
         metric: what ranks.
     """
     definition = records[0].definition
-    full = definition["ipc"] is None
+    full = definition.ipc is None
     # A full or a finished set is one set whatever the seeds: only its students differ.
-    fixed = full or definition["compressor"]["kind"] == "set"
-    axis = "student" if fixed else "set"
+    fixed = full or definition.compressor.kind == "set"
+    axis: Axis = "student" if fixed else "set"
     ok = _first_ok(records)
-    ours, random = _results(ok, metric), _results(_first_ok(baseline), metric)
-    values = _per_seed(ours, axis)
-    differences = _per_seed({seeds: value - random[seeds] for seeds, value in ours.items() if seeds in random}, axis)
+    values = _per_seed([(_seed(record, axis), value) for record, value in _results(ok, metric)])
+    differences = _per_seed(_pairs(ok, _first_ok(baseline), metric, axis))
     costs = [record.cost for record in ok if record.cost]
     return Row(
         rank=None,
         full=full,
         compressor=compressor,
-        labeler=records[0].labels["labeler"],
+        labeler=records[0].names.labeler,
         n_counts="students" if fixed else "sets",
         result=spread(list(values.values())) if values else None,
         difference=difference(list(differences.values())) if differences else None,
         values=values,
         runs=len(ok),
         attempts=len(records),
-        seconds={
-            "proxy": _mean([cost.proxy_seconds for cost in costs]),
-            "teacher": _mean([cost.teacher_seconds for cost in costs]),
-            "selection": _mean([cost.selection_seconds for cost in costs]),
-            "synthesis": _mean([cost.synthesis_seconds for cost in costs]),
-            "labels": _mean([cost.label_seconds for cost in costs]),
-            "training": _mean([cost.training_seconds for cost in costs]),
-        },
+        seconds=_mean_seconds(costs),
+        memory=_largest_memory(costs),
         teacher_top1=_teacher_top1(ok),
         external=tuple(sorted({name for record in ok for name in record.notes.get("external_data", ())})),
-        selection_memory=max((cost.selection_memory for cost in costs), default=0),
-        synthesis_memory=max((cost.synthesis_memory for cost in costs), default=0),
         label_bytes=_mean([cost.label_bytes for cost in costs]),
         teacher_bytes=_mean([cost.teacher_bytes for cost in costs]),
         image_bytes={
@@ -129,42 +118,56 @@ def make_row(records: list[Record], baseline: list[Record], compressor: str, met
 
 def _first_ok(records: list[Record]) -> list[Record]:
     """The first ok attempt of each run."""
-    found: dict[str, Record] = {}
+    firsts: dict[str, Record] = {}
     for record in sorted(records, key=lambda record: record.attempt):
         if record.status == "ok":
-            found.setdefault(record.key, record)
-    return list(found.values())
+            firsts.setdefault(record.key, record)
+    return list(firsts.values())
 
 
 def _missing(records: list[Record], ok: set[str]) -> tuple[Missing, ...]:
     last = {record.key: record for record in sorted(records, key=lambda record: record.attempt)}
     missing = [
-        Missing(record.definition["seeds"], record.status, record.reason)
-        for key, record in last.items()
-        if key not in ok
+        Missing(record.definition.seeds, record.status, record.reason) for key, record in last.items() if key not in ok
     ]
-    return tuple(sorted(missing, key=lambda run: sorted(run.seeds.items())))
+    return tuple(sorted(missing, key=lambda run: sorted(run.seeds.model_dump().items())))
 
 
-def _results(records: list[Record], metric: str) -> dict[_Seeds, float]:
-    return {
-        tuple(sorted(record.definition["seeds"].items())): metrics_of(record)[metric]
-        for record in records
-        if metric in metrics_of(record)
-    }
+def _results(records: list[Record], metric: str) -> list[tuple[Record, float]]:
+    return [(record, record.results[metric]) for record in records if metric in record.results]
 
 
-def _per_seed(results: dict[_Seeds, float], axis: str) -> dict[int, float]:
-    """Means over the runs that share the seed of an axis."""
-    found: dict[int, list[float]] = defaultdict(list)
-    for seeds, value in results.items():
-        found[dict(seeds)[axis]].append(value)
-    return {seed: _mean(values) for seed, values in sorted(found.items())}
+def _pairs(ours: list[Record], baseline: list[Record], metric: str, axis: Axis) -> list[tuple[int, float]]:
+    """Our results minus those of the baseline's runs of the same condition, with the seed of an axis."""
+    random = {record.definition.condition: value for record, value in _results(baseline, metric)}
+    pairs = []
+    for record, value in _results(ours, metric) if random else []:
+        condition = record.definition.condition
+        if condition in random:
+            pairs.append((_seed(record, axis), value - random[condition]))
+    return pairs
 
 
-def metrics_of(record: Record) -> dict[str, float]:
-    """What was measured; empty for a run that is not ok."""
-    return record.evaluation.metrics if record.evaluation and record.status == "ok" else {}
+def _seed(record: Record, axis: Axis) -> int:
+    return int(getattr(record.definition.seeds, axis))
+
+
+def _per_seed(results: list[tuple[int, float]]) -> dict[int, float]:
+    """Means over the results that share a seed."""
+    by_seed: dict[int, list[float]] = defaultdict(list)
+    for seed, value in results:
+        by_seed[seed].append(value)
+    return {seed: _mean(values) for seed, values in sorted(by_seed.items())}
+
+
+def _mean_seconds(costs: list[Cost]) -> dict[str, float]:
+    stages = order_stages(stage for cost in costs for stage in cost.seconds)
+    return {stage: _mean([cost.seconds.get(stage, 0.0) for cost in costs]) for stage in stages}
+
+
+def _largest_memory(costs: list[Cost]) -> dict[str, int]:
+    stages = order_stages(stage for cost in costs for stage in cost.memory)
+    return {stage: max(cost.memory.get(stage, 0) for cost in costs) for stage in stages}
 
 
 def _teacher_top1(records: list[Record]) -> float | None:

@@ -34,10 +34,10 @@ def spread(values: Sequence[float]) -> Spread:
 
 def difference(values: Sequence[float]) -> Difference:
     """Mean, standard deviation and t interval of at least one paired difference."""
-    found = spread(values)
+    paired = spread(values)
     half = None
-    if found.deviation is not None:
+    if paired.deviation is not None:
         from scipy.stats import t
 
-        half = float(t.ppf((1 + CONFIDENCE) / 2, found.n - 1)) * found.deviation / math.sqrt(found.n)
-    return Difference(found.mean, found.deviation, found.n, half)
+        half = float(t.ppf((1 + CONFIDENCE) / 2, paired.n - 1)) * paired.deviation / math.sqrt(paired.n)
+    return Difference(paired.mean, paired.deviation, paired.n, half)

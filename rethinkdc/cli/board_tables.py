@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from pydantic import TypeAdapter
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.filesize import decimal
@@ -18,22 +18,21 @@ from rich.table import Table
 
 from rethinkdc.boards import Board, Row
 from rethinkdc.cli import tables
+from rethinkdc.runs.cost import order_stages
 
 _WIDE = 400
 """Columns where nobody's window is: a file or a pipe gets whole lines."""
-_FRACTION = re.compile(r"top\d+")
 _NO_CLAIM = 5
 _WORTH_A_RATIO = 0.01
 """Class indices take less than this share of the images' bytes, and nobody asks for it."""
 _NOTHING = "-"
-_STAGES = ("proxy", "teacher", "selection", "synthesis", "labels", "training")
 _Columns = dict[str, Callable[[Row], str]]
 
 
 def print_boards(boards: list[Board], form: str) -> None:
     """Prints boards as ``rich``, ``md``, ``csv`` or ``json``."""
     if form == "json":
-        tables.print_json([asdict(board) for board in boards])
+        tables.print_json([_plain(board) for board in boards])
     elif form == "csv":
         _print_csv(boards)
     elif form == "md":
@@ -42,11 +41,17 @@ def print_boards(boards: list[Board], form: str) -> None:
         _print_rich(boards)
 
 
+def _plain(board: Board) -> dict[str, Any]:
+    """A board as JSON data."""
+    content: dict[str, Any] = TypeAdapter(Board).dump_python(board, mode="json")
+    return content
+
+
 def markdown(board: Board) -> str:
     """A GitHub table below its caption, and above what it leaves out."""
-    names, lines = _cells(board, {**_results(board), **_costs()})
+    names, lines = _fields(board, {**_results(board), **_costs(board)})
     rule = ["---", *["--:" if name != "method" else "---" for name in names[1:]]]
-    rows = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in [names, rule, *lines]]
+    rows = [f"| {' | '.join(text.replace('|', chr(92) + '|') for text in line)} |" for line in [names, rule, *lines]]
     notes = "".join(f"\n- {note}" for note in notes_on(board))
     return f"**{caption(board)}**\n\n" + "\n".join(rows) + (f"\n{notes}" if notes else "")
 
@@ -77,7 +82,7 @@ def notes_on(board: Board) -> list[str]:
     for row in board.rows:
         alike: dict[str, list[str]] = defaultdict(list)
         for run in row.missing:
-            alike[f"{run.status}: {run.reason}"].append(tables.seeds_text(run.seeds))
+            alike[f"{run.status}: {run.reason}"].append(tables.write_seeds(run.seeds))
         notes += [f"{_method(row, board)}, seed {'; '.join(seeds)}: {reason}" for reason, seeds in alike.items()]
     return notes
 
@@ -88,7 +93,7 @@ def _print_rich(boards: list[Board]) -> None:
         console = Console(width=_WIDE, highlight=False)
     for board in boards:
         console.print(escape(caption(board)), style="bold")
-        results, costs = _results(board), _costs()
+        results, costs = _results(board), _costs(board)
         whole = _table(board, {**results, **costs})
         if console.measure(whole, options=console.options.update(max_width=_WIDE)).maximum <= console.width:
             console.print(whole)
@@ -101,7 +106,7 @@ def _print_rich(boards: list[Board]) -> None:
 
 
 def _table(board: Board, columns: _Columns) -> Table:
-    names, lines = _cells(board, columns)
+    names, lines = _fields(board, columns)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in names:
         if name == "method":
@@ -113,18 +118,18 @@ def _table(board: Board, columns: _Columns) -> Table:
     return table
 
 
-def _cells(board: Board, columns: _Columns) -> tuple[list[str], list[list[str]]]:
+def _fields(board: Board, columns: _Columns) -> tuple[list[str], list[list[str]]]:
     """Heads and rows of a table; a column that says nothing is left out."""
     shown = [(name, [show(row) for row in board.rows]) for name, show in columns.items()]
-    idle = {name for name, cells in shown if set(cells) == {_NOTHING} and name not in ("rank", "method")}
+    idle = {name for name, fields in shown if set(fields) == {_NOTHING} and name not in ("rank", "method")}
     if all(row.difference is None or row.difference.n == row.result.n for row in board.rows if row.result):
         idle.add("pairs")
-    kept = [(name, cells) for name, cells in shown if name not in idle]
-    return [name for name, _ in kept], [list(line) for line in zip(*(cells for _, cells in kept), strict=True)]
+    kept = [(name, fields) for name, fields in shown if name not in idle]
+    return [name for name, _ in kept], [list(line) for line in zip(*(fields for _, fields in kept), strict=True)]
 
 
 def _results(board: Board) -> _Columns:
-    percent = bool(_FRACTION.fullmatch(board.metric))
+    percent = board.unit == "fraction"
     scale, digits = (100, 2) if percent else (1, 4)
     unit = " %" if percent else ""
 
@@ -145,18 +150,20 @@ def _results(board: Board) -> _Columns:
     }
 
 
-def _costs() -> _Columns:
+def _costs(board: Board) -> _Columns:
     def seconds(stage: str) -> Callable[[Row], str]:
-        return lambda row: f"{row.seconds[stage]:.1f}" if row.seconds[stage] >= 0.05 else _NOTHING
+        return lambda row: f"{row.seconds[stage]:.1f}" if row.seconds.get(stage, 0.0) >= 0.05 else _NOTHING
+
+    def memory(stage: str) -> Callable[[Row], str]:
+        return lambda row: _bytes(row.memory.get(stage))
 
     def image_bytes(form: str) -> Callable[[Row], str]:
         return lambda row: _bytes(row.image_bytes[form])
 
     return {
-        **{f"{stage} s": seconds(stage) for stage in _STAGES},
+        **{f"{stage} s": seconds(stage) for stage in _stages(row.seconds for row in board.rows)},
         "teacher top1 %": lambda row: _NOTHING if row.teacher_top1 is None else f"{100 * row.teacher_top1:.2f}",
-        "selection memory": lambda row: _bytes(row.selection_memory),
-        "synthesis memory": lambda row: _bytes(row.synthesis_memory),
+        **{f"{stage} memory": memory(stage) for stage in _stages(row.memory for row in board.rows)},
         "label bytes": lambda row: _bytes(row.label_bytes),
         "teacher bytes": lambda row: _bytes(row.teacher_bytes),
         "PNG": image_bytes("stored"),
@@ -165,6 +172,11 @@ def _costs() -> _Columns:
         "labels / JPEG": lambda row: f"{row.label_ratio:.3g}" if (row.label_ratio or 0) >= _WORTH_A_RATIO else _NOTHING,
         "receiver": lambda row: _bytes(row.receiver_bytes),
     }
+
+
+def _stages(by_stage: Iterable[Mapping[str, float]]) -> list[str]:
+    """Every stage that a row has, in the order of a run."""
+    return order_stages(stage for values in by_stage for stage in values)
 
 
 def _method(row: Row, board: Board) -> str:
@@ -179,13 +191,17 @@ def _bytes(value: float | None) -> str:
 
 def _print_csv(boards: list[Board]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    for number, row in enumerate(_flat(board, row) for board in boards for row in board.rows):
+    rows = [row for board in boards for row in board.rows]
+    # The same columns on every line, whatever stages a row has.
+    seconds, memory = _stages(row.seconds for row in rows), _stages(row.memory for row in rows)
+    lines = (_flat(board, row, seconds, memory) for board in boards for row in board.rows)
+    for number, line in enumerate(lines):
         if not number:
-            writer.writerow(row)
-        writer.writerow(row.values())
+            writer.writerow(line)
+        writer.writerow(line.values())
 
 
-def _flat(board: Board, row: Row) -> dict[str, Any]:
+def _flat(board: Board, row: Row, seconds: list[str], memory: list[str]) -> dict[str, Any]:
     """One line of CSV; None becomes an empty field."""
     result, random = row.result, row.difference
     conditions = asdict(board)
@@ -209,13 +225,14 @@ def _flat(board: Board, row: Row) -> dict[str, Any]:
         "pairs": random.n if random else 0,
         "teacher_top1": row.teacher_top1,
         "external": ";".join(row.external),
-        **{f"{stage}_seconds": value for stage, value in row.seconds.items()},
-        "selection_memory": row.selection_memory,
-        "synthesis_memory": row.synthesis_memory,
+        **{f"{stage}_seconds": row.seconds.get(stage, 0.0) for stage in seconds},
+        **{f"{stage}_memory": row.memory.get(stage, 0) for stage in memory},
         "label_bytes": row.label_bytes,
         "teacher_bytes": row.teacher_bytes,
         "receiver_bytes": row.receiver_bytes,
         "label_ratio": row.label_ratio,
         **{f"image_bytes_{form}": value for form, value in row.image_bytes.items()},
-        "missing": "; ".join(f"seed {tables.seeds_text(run.seeds)}: {run.status}: {run.reason}" for run in row.missing),
+        "missing": "; ".join(
+            f"seed {tables.write_seeds(run.seeds)}: {run.status}: {run.reason}" for run in row.missing
+        ),
     }

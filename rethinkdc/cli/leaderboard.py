@@ -1,13 +1,12 @@
 """``rethinkdc leaderboard``: boards of the records in a folder. Imports nothing heavy before the command is called."""
 
-from __future__ import annotations
-
+from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Optional
+from typing import Annotated
 
-import typer
-
-from rethinkdc.cli.options import JsonOption, RecordsOption
+from rethinkdc.cli.options import Printed, takes_options
+from rethinkdc.runs.calls import LeaderboardCall
+from rethinkdc.runs.options import Option
 
 
 class Format(str, Enum):
@@ -19,29 +18,22 @@ class Format(str, Enum):
     json = "json"
 
 
-def leaderboard(
-    records: RecordsOption = None,
+@dataclass(frozen=True, kw_only=True)
+class LeaderboardCommand(Printed, LeaderboardCall):
+    """What the command takes beside what the function does."""
+
     form: Annotated[
-        Format, typer.Option("--format", "-f", help="Tables for people; csv and json hold all numbers, as fractions.")
-    ] = Format.rich,
-    metric: Annotated[str, typer.Option("--metric", "-m", help="What ranks: top1, top5, loss.")] = "top1",
-    ipc: Annotated[Optional[int], typer.Option("--ipc", min=1, help="Only boards of this ipc.")] = None,  # noqa: UP045 - typer reads annotations on Python 3.10 too
-    protocol: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--protocol", "-p", help="Only boards of this protocol: id, or beginning of a digest."),
-    ] = None,
-    dataset: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--dataset", "-d", help="Only boards of this dataset: label, or beginning of a fingerprint."),
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
+        Format, Option("Tables for people; csv and json hold all numbers, as fractions.", flag="--format", short="-f")
+    ] = Format.rich
+
+
+@takes_options(LeaderboardCommand)
+def leaderboard(command: LeaderboardCommand) -> None:
     """Rank the methods on record, one board for each set of equal conditions.
 
     Example: rethinkdc leaderboard --ipc 10 --format md
     """
-    from rethinkdc import api
+    from rethinkdc.api import rank_records
     from rethinkdc.cli import board_tables
 
-    boards = api.leaderboard(records, metric=metric, ipc=ipc, protocol=protocol, dataset=dataset)
-    board_tables.print_boards(boards, "json" if as_json else form.value)
+    board_tables.print_boards(rank_records(command), "json" if command.as_json else command.form.value)

@@ -1,122 +1,107 @@
-"""Options that several commands have, and what they stand for. Imports nothing heavy."""
+"""Commands whose options are the fields of a dataclass. Imports nothing heavy."""
 
-from __future__ import annotations
-
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional, TypeVar
 
 import typer
 
-from rethinkdc.errors import RequestError
+from rethinkdc.context import ranks
+from rethinkdc.runs.calls import Machine
+from rethinkdc.runs.options import Option, OptionField, Options, option_fields
+from rethinkdc.runs.request import Seeded, parse_seeds
 
-CompressorOption = Annotated[
-    str, typer.Option("--compressor", "-c", help="Compressor, e.g. pca, random, el2n:direction=easy, pca:grid=3.")
-]
-DatasetOption = Annotated[
-    Optional[str],  # noqa: UP045 - typer reads annotations on Python 3.10 too
-    typer.Option("--dataset", "-d", help="Name, folder or hub id; default: the protocol's, or digits."),
-]
-ProtocolOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--protocol", "-p", help="Protocol id or TOML file; default: the one for the dataset and labels."),
-]
-IpcOption = Annotated[Optional[int], typer.Option("--ipc", help="Images per class; default: the protocol's.")]  # noqa: UP045
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="One seed for every axis of randomness.")]
-SeedsOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--seeds", help="Several runs: 0,1,2 moves all axes, student=0,1,2 one of them."),
-]
-LabelerOption = Annotated[str, typer.Option("--labeler", "-l", help="Labeler, e.g. hard.")]
-EvaluatorOption = Annotated[str, typer.Option("--evaluator", "-e", help="Evaluator.")]
-StudentOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--student", help="Model in place of the protocol's student, e.g. timm/resnet18."),
-]
-RecordsOption = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option("--records", help="Folder of records; default: RETHINKDC_RECORDS or ./records."),
-]
-CacheOption = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option("--cache-dir", help="Folder of the cache; default: RETHINKDC_CACHE or the platform's."),
-]
-DeviceOption = Annotated[Optional[str], typer.Option("--device", help="cpu, cuda or cuda:N.")]  # noqa: UP045
-WorkersOption = Annotated[
-    Optional[int],  # noqa: UP045
-    typer.Option("--workers", min=0, help="Threads that render views ahead; results do not depend on it."),
-]
-ThreadsOption = Annotated[
-    int, typer.Option("--threads", min=1, help="Threads that compute on a CPU; the bits of a result depend on it.")
-]
-BackingOption = Annotated[
-    str, typer.Option("--backing", help="How images are held: auto, decoded or encoded; results do not depend on it.")
-]
-PreviewOption = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option("--preview", help="Picture of the set to write, e.g. grid.png: its first images by class."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Run again although an ok record exists.")]
+if TYPE_CHECKING:
+    from rethinkdc.seeds import Seeds
+
+C = TypeVar("C", bound=Options)
+M = TypeVar("M", bound=Machine)
 
 
-def machine(
-    records: Path | None, cache_dir: Path | None, device: str | None, workers: int | None, threads: int
-) -> dict[str, Any]:
-    """Keyword arguments of ``rethinkdc.runs.machine.make_runner``."""
+@dataclass(frozen=True, kw_only=True)
+class Printed(Options):
+    """How a command prints."""
+
+    as_json: Annotated[bool, Option("Print JSON instead of tables.", flag="--json")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewFiles(Options):
+    """Where a command writes what the Python function returns."""
+
+    out: Annotated[Path, Option("File to write: FILE.safetensors and FILE.json.", short="-o")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeveralSeeds(Seeded):
+    """One seed, or several runs that differ in it."""
+
+    seeds_text: Annotated[
+        str | None,
+        Option("Several runs: 0,1,2 moves all axes, student=0,1,2 one of them.", flag="--seeds"),
+    ] = None
+
+    @property
+    def all_seeds(self) -> "list[Seeds]":
+        """The seeds of each run.
+
+        Raises:
+            RequestError: they are no list of seeds.
+        """
+        assert isinstance(self.seed, int)
+        return parse_seeds(self.seeds_text, self.seed)
+
+
+def takes_options(command: type[C]) -> Callable[[Callable[[C], None]], Callable[..., None]]:
+    """Makes a function of a dataclass of options a command, which typer reads as if each were a parameter.
+
+    Args:
+        command: the dataclass; fields that the command line does not have keep their defaults.
+    """
+    listed = [one for one in option_fields(command) if not one.option.python_only]
+    parameters = [_parameter(one) for one in listed]
+
+    def decorate(function: Callable[[C], None]) -> Callable[..., None]:
+        def invoked(**words: Any) -> None:
+            function(
+                command(**{one.name: _read(one, words[one.name]) for one in listed if words[one.name] is not None})
+            )
+
+        invoked.__name__, invoked.__doc__ = function.__name__, function.__doc__
+        invoked.__annotations__ = {one.name: one.annotation for one in parameters}
+        invoked.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
+        return invoked
+
+    return decorate
+
+
+def with_bars(command: M) -> M:
+    """The command with bars that show how long work goes on; of several ranks the first shows them."""
     from rethinkdc.cli.progress import Bars
-    from rethinkdc.context.ranks import leads
 
-    return {
-        "records": records,
-        "cache_dir": cache_dir,
-        "device": device,
-        "workers": workers,
-        "threads": threads,
-        "progress": Bars() if leads() else None,
-    }
+    return replace(command, progress=Bars() if ranks.leads() else None)
 
 
-def numbers(text: str | None, option: str) -> tuple[float, ...] | None:
-    """One number for each channel, or one for all: ``0.49,0.48,0.45``.
-
-    Raises:
-        RequestError: the text is no list of numbers.
-    """
-    if text is None:
-        return None
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise RequestError(f"{option} {text}: expected three numbers, such as 0.49,0.48,0.45, or one.") from None
-
-
-def rate_or_file(text: str | None) -> float | Path | None:
-    """Reads a learned student rate: the number itself, or the file that holds it."""
-    if text is None:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        return Path(text)
+def _parameter(one: OptionField) -> inspect.Parameter:
+    """The field as typer wants to read it."""
+    option, required = one.option, one.default is inspect.Parameter.empty
+    bounds: dict[str, Any] = {} if option.minimum is None else {"min": option.minimum}
+    if option.argument:
+        info = typer.Argument(metavar=option.argument, help=option.help, **bounds)
+    else:
+        info = typer.Option(*filter(None, (one.flag, option.short)), help=option.help, **bounds)
+    # What is no word of the command line, such as an empty table, has nothing to show in help.
+    default = one.default if isinstance(one.default, str | int) or required else None
+    kind = one.typed if required or default is not None else Optional[one.typed]  # noqa: UP045 - for Python 3.10
+    return inspect.Parameter(
+        one.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info]
+    )
 
 
-def checked_backing(name: str) -> Any:
-    """The name of a backing.
-
-    Raises:
-        RequestError: there is none of this name.
-    """
-    if name not in ("auto", "decoded", "encoded"):
-        raise RequestError(f"--backing {name}: choose auto, decoded or encoded.")
-    return name
+def _read(one: OptionField, word: Any) -> Any:
+    return one.option.read(word) if one.option.read else word
 
 
-def checked_form(name: str | None) -> Any:
-    """What soft labels are.
-
-    Raises:
-        RequestError: there is no such form.
-    """
-    if name not in (None, "logits", "probabilities"):
-        raise RequestError(f"--soft-labels {name}: choose logits or probabilities.")
-    return name
+__all__ = ["NewFiles", "Printed", "SeveralSeeds", "takes_options", "with_bars"]

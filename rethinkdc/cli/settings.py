@@ -17,37 +17,40 @@ from rethinkdc.errors import RequestError
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.reference import print_value
 from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.request import DEFAULT_IPC
 
 _console = Console()
 
 
 def print_settings(
-    registry: Registry, name: str, dataset: str, *, as_json: bool, cache_dir: Path | None = None
+    registry: Registry, name: str, dataset: str, ipc: int | None, *, as_json: bool, cache_dir: Path | None = None
 ) -> None:
-    """Every parameter of a compressor as a run on a dataset would have it.
+    """Prints every parameter of a compressor as a run on a dataset would have it.
 
     Args:
         registry: finds the method, the dataset and its protocol.
         name: reference of the compressor; what it gives is kept.
         dataset: name, folder or hub id.
+        ipc: images per class; None = the protocol's.
         as_json: print JSON instead of a table.
         cache_dir: knows the layout of folders seen before; None = the default one.
 
     Raises:
-        RequestError: no such compressor or dataset, or no parameter depends on the dataset.
+        RequestError: no such compressor or dataset, or an ipc for what has no budget.
     """
-    method: Any = registry.build(Compressor, name)
-    if not hasattr(method, "settings"):
-        raise RequestError(
-            f"No parameter of {method.name} depends on the dataset: `rethinkdc show {method.name}` shows its defaults."
-        )
+    method = registry.build(Compressor, name)
+    if ipc is not None and not method.budgeted:
+        raise RequestError(f"{method.name} uses the whole training set: leave --ipc out.")
     protocol = _protocol(registry, dataset, cache_dir)
-    settings = method.settings(protocol, None)
+    if method.budgeted:
+        ipc = ipc or protocol.default_ipc or DEFAULT_IPC
+    settings = method.settings(protocol, ipc)
     if as_json:
         values = {key: {"value": _plain(one.value), "source": one.source} for key, one in settings.items()}
-        print_json({"name": registry.label(method), "protocol": protocol.id, "settings": values})
+        print_json({"name": registry.label(method), "protocol": protocol.id, "ipc": ipc, "settings": values})
         return
-    title = f"{registry.label(method)} on {dataset} ({protocol.id}: {protocol.store.size} px)"
+    budget = f" at ipc {ipc}" if ipc else ""
+    title = f"{registry.label(method)} on {dataset}{budget} ({protocol.id}: {protocol.store.size} px)"
     table = Table("parameter", "value", "source", title=escape(title), title_justify="left")
     for key, one in settings.items():
         table.add_row(key, escape(print_value(one.value)), escape(one.source))

@@ -10,7 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from rethinkdc.cli import tables
-from rethinkdc.runs.records import Record, Records, default_records_folder
+from rethinkdc.cli.metric_text import name_metric, write_value
+from rethinkdc.runs.record import Record
+from rethinkdc.runs.records import Records, default_records_folder
 from rethinkdc.runs.sweep import Ended, Standing
 
 _console = Console()
@@ -23,12 +25,12 @@ def print_plan(rows: list[tuple[Standing, bool]], title: str, *, as_json: bool) 
         return
     table = Table("method", "ipc", "seed", "on record", "to do", title=escape(title), title_justify="left", box=None)
     for standing, remains in rows:
-        labels = standing.run.labels
+        names = standing.run.names
         table.add_row(
-            escape(f"{labels['compressor']} + {labels['labeler']}"),
-            labels["ipc"],
-            tables.seeds_text(standing.run.definition["seeds"]),
-            escape(_standing(standing.found)),
+            escape(names.methods),
+            names.ipc,
+            tables.write_seeds(standing.run.seeds),
+            escape(_write_standing(standing.record)),
             "run" if remains else "",
         )
     _console.print(table)
@@ -45,10 +47,9 @@ def counted(standings: list[Standing], remaining: list[Standing]) -> str:
 
 def ending(ended: Ended) -> str:
     """One line: how a run ended, which it was, the seconds that it took, and the reason when it has no result."""
-    record, labels = ended.record, ended.record.labels
-    result = f" {_percent(record)}" if record.status == "ok" else ""
-    methods = f"{labels['compressor']} + {labels['labeler']}"
-    which = f"{methods}, ipc {labels['ipc']}, seed {tables.seeds_text(record.definition['seeds'])}"
+    record, names = ended.record, ended.record.names
+    result = f" {_write_result(record)}" if record.results else ""
+    which = f"{names.methods}, ipc {names.ipc}, seed {tables.write_seeds(record.definition.seeds)}"
     reason = f": {record.reason}" if record.reason else ""
     return f"{record.status}{result} {which} ({ended.seconds:.0f} s){reason}"
 
@@ -65,31 +66,27 @@ def summary(records: list[Record], kept: Records) -> str:
 
 
 def _planned(standing: Standing, remains: bool) -> dict[str, Any]:
-    found = standing.found
+    run, record = standing.run, standing.record
     return {
-        "key": standing.run.key,
-        **standing.run.labels,
-        "seeds": standing.run.definition["seeds"],
-        "tune": standing.run.request.tune,
-        "modified": standing.run.modified,
+        "key": run.key,
+        **run.names.model_dump(),
+        "seeds": run.seeds.model_dump(),
+        "tune": run.tune,
+        "modified": run.modified,
         "status": standing.state,
-        "reason": found.reason if found else "",
+        "reason": record.reason if record else "",
         "to_run": remains,
     }
 
 
-def _standing(found: Record | None) -> str:
-    if found is None:
+def _write_standing(record: Record | None) -> str:
+    if record is None:
         return ""
-    if found.status == "ok":
-        return f"ok {_percent(found)}"
-    return f"{found.status}: {found.reason}"
+    return f"{record.status} {_write_result(record)}" if record.results else f"{record.status}: {record.reason}"
 
 
-def _percent(record: Record) -> str:
-    """The top-1, or where an evaluator has none its first metric."""
-    assert record.evaluation is not None
-    metrics = record.evaluation.metrics
-    if "top1" in metrics:
-        return f"{metrics['top1']:.1%}"
-    return ", ".join(f"{name} {value:.4g}" for name, value in list(metrics.items())[:1])
+def _write_result(record: Record) -> str:
+    """The main metric; with its name where it is not the top-1 that everybody expects."""
+    metric = record.main_metric
+    value = write_value(record.results[metric.name], metric.unit, digits=1 if metric.unit == "fraction" else 2)
+    return value if metric.name == "top1" else f"{name_metric(metric.name)} {value}"

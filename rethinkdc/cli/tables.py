@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import warnings
 from typing import Any
 
 from pydantic import BaseModel
@@ -12,13 +11,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rethinkdc.contracts.kinds import Compressor
-from rethinkdc.errors import RequestError, RethinkError, nearest
+from rethinkdc.cli.metric_text import name_metric, write_difference, write_value
+from rethinkdc.errors import RequestError, nearest
 from rethinkdc.reference import print_value
 from rethinkdc.registry import Listed, Registry
-from rethinkdc.runs.records import Record, Records
-from rethinkdc.runs.resolving import KEY_LENGTH
-from rethinkdc.storage import digest
+from rethinkdc.runs.comparison import difference_to_random
+from rethinkdc.runs.cost import Cost, order_stages
+from rethinkdc.runs.record import Record
+from rethinkdc.runs.records import Records
+from rethinkdc.seeds import Seeds
 
 _console = Console()
 
@@ -29,23 +30,21 @@ def print_json(value: Any) -> None:
 
 
 def print_run(record: Record, records: Records, *, existed: bool) -> None:
-    """The result of one run: accuracies, seconds of each stage, bytes, where the record is."""
-    evaluation, cost, labels = record.evaluation, record.cost, record.labels
-    if evaluation is None or cost is None:
+    """The result of one run: its metrics, seconds of each stage, bytes, where the record is."""
+    cost, names = record.cost, record.names
+    if not record.results or cost is None:
         return
-    methods, under = f"{labels['compressor']} + {labels['labeler']}", f"{labels['protocol']}, ipc {labels['ipc']}"
-    title = f"{methods} on {labels['dataset']} ({under})"
+    title = f"{names.methods} on {names.dataset} ({names.protocol}, ipc {names.ipc})"
     table = Table(title=escape(title), title_justify="left", show_header=False)
     marks = [mark for mark, on in (("modified protocol", record.modified), ("tuning split", record.tune)) if on]
     for name, value in [
-        ("top-1", f"{evaluation.metrics['top1']:.2%}"),
-        ("top-5", f"{evaluation.metrics['top5']:.2%}"),
-        ("seeds", seeds_text(record.definition["seeds"])),
-        ("seconds", _seconds(record)),
-        ("image bytes", _image_bytes(record)),
-        ("label bytes", _label_bytes(record)),
-        ("teacher", _teacher(record)),
-        ("receiver bytes", _receiver_bytes(record)),
+        *((name_metric(one.name), write_value(record.results[one.name], one.unit)) for one in record.metrics),
+        ("seeds", write_seeds(record.definition.seeds)),
+        ("seconds", _seconds(cost)),
+        ("image bytes", _image_bytes(cost)),
+        ("label bytes", _label_bytes(cost, record.track)),
+        ("teacher", _teacher(cost, record.notes)),
+        ("receiver bytes", _receiver_bytes(cost)),
         ("external data", ", ".join(record.notes.get("external_data", ()))),
         ("marks", ", ".join(marks)),
     ]:
@@ -56,47 +55,28 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
     print(f"{'existing record' if existed else 'record'}: {records.path(record.key, record.attempt)}")
 
 
-def print_summary(found: list[Record], records: Records, registry: Registry) -> None:
-    """Mean and standard deviation over several runs, and the difference to random under the same conditions."""
-    values = [record.evaluation.metrics["top1"] for record in found if record.evaluation]
+def print_summary(runs: list[Record], records: Records, registry: Registry) -> None:
+    """Mean and standard deviation of the main metric over several runs, and how much better than random they are."""
+    measured = [record for record in runs if record.results]
+    if not measured:
+        return
+    metric = measured[0].main_metric
+    values = [record.results[metric.name] for record in measured]
     if len(values) > 1:
-        spread = statistics.stdev(values)
-        _console.print(
-            f"top-1 over {len(values)} seeds: {statistics.mean(values):.2%} ± {spread:.2%} (mean, standard deviation)"
+        mean, spread = (
+            write_value(value, metric.unit) for value in (statistics.mean(values), statistics.stdev(values))
         )
-    differences = [
-        difference for record in found if (difference := difference_to_random(record, records, registry)) is not None
-    ]
+        _console.print(
+            f"{name_metric(metric.name)} over {len(values)} seeds: {mean} ± {spread} (mean, standard deviation)"
+        )
+    compared = (difference_to_random(record, records, registry) for record in measured)
+    differences = [difference for difference in compared if difference is not None]
     if not differences:
         return
-    mean = statistics.mean(differences)
-    where = "above" if mean >= 0 else "below"
-    spread_text = (
-        f" ± {100 * statistics.stdev(differences):.2f} over {len(differences)} paired seeds"
-        if len(differences) > 1
-        else ""
-    )
-    _console.print(f"{abs(100 * mean):.2f} points {where} random under the same conditions{spread_text}")
-
-
-def difference_to_random(record: Record, records: Records, registry: Registry) -> float | None:
-    """Top-1 minus that of ``random`` with equal dataset, protocol, labels, ipc and seeds; None when not on record."""
-    if record.evaluation is None:
-        return None
-    random = registry.definition(registry.build(Compressor, "random"))
-    # It asks no teacher, whatever this run's compressor does.
-    others = {key: value for key, value in record.definition.items() if key != "compressor_teachers"}
-    key = digest({**others, "compressor": random})[:KEY_LENGTH]
-    if key == record.key:
-        return None
-    try:
-        baseline = records.find(key)
-    except RethinkError as error:
-        warnings.warn(f"No comparison with random: {error}", stacklevel=2)
-        return None
-    if baseline is None or baseline.evaluation is None:
-        return None
-    return record.evaluation.metrics["top1"] - baseline.evaluation.metrics["top1"]
+    several = len(differences) > 1
+    gap = write_difference(statistics.mean(differences), metric, statistics.stdev(differences) if several else None)
+    over = f", over {len(differences)} paired seeds" if several else ""
+    _console.print(f"{gap} than random under the same conditions{over}")
 
 
 def print_plugins(registry: Registry, *, as_json: bool) -> None:
@@ -270,56 +250,40 @@ _TITLES = {
 _LIMITS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 
 
-def seeds_text(seeds: dict[str, int]) -> str:
+def write_seeds(seeds: Seeds) -> str:
     """The set's seed, then the axes that have another one: ``0, student=1``."""
-    others = (f"{axis}={seed}" for axis, seed in seeds.items() if seed != seeds["set"])
-    return ", ".join([str(seeds["set"]), *others])
+    others = (f"{axis}={seed}" for axis, seed in seeds.model_dump().items() if seed != seeds.set)
+    return ", ".join([str(seeds.set), *others])
 
 
-def _seconds(record: Record) -> str:
-    cost = record.cost
-    assert cost is not None
-    stages = {
-        "proxy": cost.proxy_seconds,
-        "teacher": cost.teacher_seconds,
-        "selection": cost.selection_seconds,
-        "synthesis": cost.synthesis_seconds,
-        "labels": cost.label_seconds,
-        "training": cost.training_seconds,
-    }
-    return ", ".join(f"{name} {value:.1f}" for name, value in stages.items() if value >= 0.05)
+def _seconds(cost: Cost) -> str:
+    return ", ".join(
+        f"{stage} {cost.seconds[stage]:.1f}" for stage in order_stages(cost.seconds) if cost.seconds[stage] >= 0.05
+    )
 
 
-def _image_bytes(record: Record) -> str:
-    cost = record.cost
-    assert cost is not None
+def _image_bytes(cost: Cost) -> str:
     names = {"stored": "PNG", "lossy": "JPEG q75", "recipe": "as a recipe"}
     return ", ".join(f"{names[key]} {value:,}" for key, value in cost.image_bytes.items() if value is not None)
 
 
-def _label_bytes(record: Record) -> str:
-    cost = record.cost
-    assert cost is not None
+def _label_bytes(cost: Cost, track: str) -> str:
     ratio = cost.label_ratio
-    told = f" ({ratio:.3g} times the JPEG images)" if ratio and record.track != "hard" else ""
-    return f"{cost.label_bytes:,}{told}"
+    beside = f" ({ratio:.3g} times the JPEG images)" if ratio and track != "hard" else ""
+    return f"{cost.label_bytes:,}{beside}"
 
 
-def _teacher(record: Record) -> str:
+def _teacher(cost: Cost, notes: dict[str, Any]) -> str:
     """Every teacher that was asked, how good it is, and whether the receiver needs it."""
-    cost = record.cost
-    assert cost is not None
-    known: dict[str, dict[str, Any]] = record.notes.get("teachers", {})
-    told = [
+    known: dict[str, dict[str, Any]] = notes.get("teachers", {})
+    facts = [
         f"{name}, top-1 {about['top1']:.2%}" if about["top1"] is not None else name for name, about in known.items()
     ]
     if cost.teacher_at_training:
-        told.append(f"asked while training: {cost.teacher_bytes:,} bytes")
-    return "; ".join(told)
+        facts.append(f"asked while training: {cost.teacher_bytes:,} bytes")
+    return "; ".join(facts)
 
 
-def _receiver_bytes(record: Record) -> str:
-    cost = record.cost
-    assert cost is not None
+def _receiver_bytes(cost: Cost) -> str:
     parts = "JPEG, labels and teacher" if cost.teacher_bytes else "JPEG and labels"
     return "" if cost.receiver_bytes is None else f"{cost.receiver_bytes:,} ({parts})"

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from rethinkdc.choices import LabelForm as LabelForm
 from rethinkdc.compressed.card import Card
 from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.errors import RequestError
-
-LabelForm = Literal["logits", "probabilities"]
 
 _FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 _IMAGES = 256

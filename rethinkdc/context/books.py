@@ -49,10 +49,6 @@ class Books:
         """Seconds of each stage."""
         return by_stage(self.seconds)
 
-    def peak(self, stage: str) -> int:
-        """The largest peak in bytes among what a stage made."""
-        return max((used for key, used in self.memory.items() if key.startswith(f"{stage}:")), default=0)
-
 
 def read_books(folder: Path) -> Books:
     """The books that :meth:`Books.write` wrote beside an artefact."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rethinkdc.context import ranks
 from rethinkdc.errors import DamagedError, RequestError, RethinkError
-from rethinkdc.storage import commit_folder, lock, verify_folder, writable
+from rethinkdc.storage import commit_folder, lock, try_lock, verify_folder, writable
 
 ENVIRONMENT = "RETHINKDC_CACHE"
 
@@ -89,13 +89,12 @@ class Cache:
             shared: whether all ranks build it together: each calls ``build``, and the first keeps the artefact.
         """
         if found := self.find(kind, key):
-            # Left by a process that was killed between keeping the artefact and clearing its working folder.
-            shutil.rmtree(self.home / "work" / f"{kind}-{key}", ignore_errors=True)
+            self._clear_leftover(kind, key)
             return found
         if shared and not ranks.leads():
             return self._taken_part(kind, key, build)
         final = self.home / kind / key
-        with lock(self.home / "locks" / f"{kind}-{key}.lock"):
+        with lock(self._lock_path(kind, key)):
             if found := self.find(kind, key):
                 return found
             work = self.work(kind, key)
@@ -117,6 +116,18 @@ class Cache:
             shutil.rmtree(work, ignore_errors=True)
         self._verified.add(final)
         return final
+
+    def _clear_leftover(self, kind: str, key: str) -> None:
+        """Removes the work of a process that was killed after it kept the artefact, unless somebody is at it."""
+        work = self.home / "work" / f"{kind}-{key}"
+        if not work.exists():
+            return
+        with try_lock(self._lock_path(kind, key)) as held:
+            if held:
+                shutil.rmtree(work, ignore_errors=True)
+
+    def _lock_path(self, kind: str, key: str) -> Path:
+        return self.home / "locks" / f"{kind}-{key}.lock"
 
     def _taken_part(self, kind: str, key: str, build: Callable[[Path, Path], None]) -> Path:
         """What a rank other than the first does: its share, outside the lock; then it waits for the artefact."""

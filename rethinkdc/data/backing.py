@@ -11,10 +11,10 @@ import shutil
 import uuid
 import warnings
 from pathlib import Path
-from typing import Literal
 
 import PIL
 
+from rethinkdc.choices import Backing as Backing
 from rethinkdc.data.chunks import in_chunks
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.encoded import EncodedImages
@@ -22,8 +22,6 @@ from rethinkdc.data.resize import empty_canvases
 from rethinkdc.errors import DamagedError, DataError
 from rethinkdc.storage import commit_folder, digest, verify_folder, writable
 from rethinkdc.types import Images
-
-Backing = Literal["auto", "decoded", "encoded"]
 
 DECODED_LIMIT = 1 << 30
 """Bytes of decoded pixels, for each split, above which images stay encoded."""

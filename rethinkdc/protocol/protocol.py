@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -179,7 +180,7 @@ class Protocol(_Frozen):
         store = self.store
         return TestView(resize=store.size, size=store.size, fit=store.fit, interpolation=store.interpolation)
 
-    def override(self, values: dict[str, Any]) -> Protocol:
+    def override(self, values: Mapping[str, Any]) -> Protocol:
         """The protocol with dotted keys (``training.batch``) replaced, marked modified.
 
         Raises:

@@ -15,7 +15,7 @@ import torch
 _PACKAGES = ("rethinkdc", "torch", "torchvision", "timm", "numpy", "pillow", "datasets", "safetensors", "pydantic")
 
 
-def environment(device: torch.device) -> dict[str, Any]:
+def describe_environment(device: torch.device) -> dict[str, Any]:
     """Device, threads, versions and the state of the framework's checkout, if it is one; no paths, no user names."""
     return {
         "device": device.type,
@@ -26,7 +26,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "python": platform.python_version(),
         "platform": f"{sys.platform} {platform.machine()}",
-        "versions": {name: found for name in _PACKAGES if (found := _version(name))},
+        "versions": {name: known for name in _PACKAGES if (known := _version(name))},
         "git": _git(),
     }
 

@@ -1,51 +1,47 @@
-"""What people share of a selection: scores, lists of rows and traces, with what they were made of."""
+"""What people share: compressed sets, scores, lists of rows and traces, with what they were made of."""
 
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from rethinkdc.compressed import CompressedSet
+from rethinkdc.compressed import CompressedSet, export_folder
 from rethinkdc.compressed.preview import check_preview, write_preview
+from rethinkdc.context import ranks
 from rethinkdc.context.books import by_stage
 from rethinkdc.context.run import RunContext
 from rethinkdc.contracts.kinds import Score
-from rethinkdc.data.backing import Backing
 from rethinkdc.errors import RequestError
 from rethinkdc.reference import parse_reference
+from rethinkdc.runs.calls import CompressCall, RowsCall, ScoreCall, TraceCall
+from rethinkdc.runs.ground import load_splits, resolve_ground
 from rethinkdc.runs.machine import make_runner
-from rethinkdc.runs.request import Request
-from rethinkdc.runs.resolving import Run, load_splits, resolve_run
-from rethinkdc.runs.runner import Runner, deterministic
-from rethinkdc.seeds import Seeds
+from rethinkdc.runs.options import part_of
+from rethinkdc.runs.request import Request, Seeded
+from rethinkdc.runs.resolving import Run
+from rethinkdc.runs.runner import Runner
 from rethinkdc.training.trace_folder import export_trace
 
 
-def score(
-    name: str,
-    *,
-    dataset: str | None = None,
-    protocol: str | None = None,
-    seed: int | Seeds = 0,
-    backing: Backing = "auto",
-    **machine: Any,
-) -> tuple[Tensor, dict[str, Any]]:
-    """Scores of the training rows, float32 [N] (larger = harder), and what they were made of, as JSON data.
+def score_rows(call: ScoreCall) -> tuple[Tensor, dict[str, Any]]:
+    """Scores the training rows.
+
+    Returns:
+        The scores, float32 [N] (larger = harder), and what they were made of, as JSON data.
 
     Raises:
         RequestError: an unknown score or a wrong value.
     """
-    runner = make_runner(**machine)
-    reference = parse_reference(name)
+    runner = make_runner(call)
+    reference = parse_reference(call.score)
     runner.registry.check_unambiguous("score", reference)
     method = runner.registry.build(Score, reference)
-    with _surroundings(runner, dataset, protocol, seed, backing) as (context, source):
+    with _surroundings(runner, call) as (context, source):
         scores = context.score(runner.registry.reference(method))
     about = {
         "score": runner.registry.label(method),
@@ -57,55 +53,60 @@ def score(
     return scores, about
 
 
-def rows(
-    compressor: str,
-    *,
-    dataset: str | None = None,
-    protocol: str | None = None,
-    ipc: int | None = None,
-    seed: int | Seeds = 0,
-    backing: Backing = "auto",
-    **machine: Any,
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The training rows that a selector picks, and what they were made of, as JSON data.
+def pick_rows(call: RowsCall) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Picks the training rows that a selector takes.
 
     Returns:
-        ``rows`` int64 [k] in pick order and, for weighted selectors, ``weights`` float32 [k]; and about them.
+        ``rows`` int64 [k] in pick order and, for weighted selectors, ``weights`` float32 [k]; and what they were made
+        of, as JSON data.
 
     Raises:
         RequestError: the request is wrong, or the compressor makes images of its own.
     """
-    made, run = compressed_by(compressor, dataset, protocol, ipc, seed, backing, machine)
-    if made.rows is None:
-        raise RequestError(f"{compressor} makes images of its own, no list of rows: use `rethinkdc compress`.")
-    tensors = {"rows": made.rows} | ({} if made.weights is None else {"weights": made.weights})
-    card = made.card.model_dump(mode="json")
-    card["seconds"] = by_stage(made.card.seconds)
-    about = {"compressor": run.labels["compressor"], "fingerprint": card.pop("dataset_fingerprint"), **card}
+    compressed, run = make_runner(call).compress(part_of(call, Request))
+    if compressed.rows is None:
+        raise RequestError(f"{call.compressor} makes images of its own, no list of rows: use `rethinkdc compress`.")
+    tensors = {"rows": compressed.rows} | ({} if compressed.weights is None else {"weights": compressed.weights})
+    card = compressed.card.model_dump(mode="json")
+    card["seconds"] = by_stage(compressed.card.seconds)
+    about = {"compressor": run.names.compressor, "fingerprint": card.pop("dataset_fingerprint"), **card}
     return tensors, about
 
 
-def trace(
-    out: str | Path,
-    *,
-    dataset: str | None = None,
-    protocol: str | None = None,
-    seed: int | Seeds = 0,
-    backing: Backing = "auto",
-    **machine: Any,
-) -> dict[str, Any]:
-    """Writes the trace of the protocol's proxy to the folder ``out``; returns what it was made of, as JSON data.
+def write_trace(call: TraceCall) -> dict[str, Any]:
+    """Writes the trace of the protocol's proxy to a folder; returns what it was made of, as JSON data.
 
     Raises:
         RequestError: the request is wrong, or the folder exists.
     """
-    check_new(Path(out))
-    runner = make_runner(**machine)
-    with _surroundings(runner, dataset, protocol, seed, backing) as (context, source):
-        found = context.trace()
-        about = {**source(), "rows": found.rows, "epochs": found.epochs, "clean_epochs": list(found.clean_epochs)}
-        export_trace(found, about, Path(out))
+    out = Path(call.out)
+    check_new(out)
+    with _surroundings(make_runner(call), call) as (context, source):
+        trace = context.trace()
+        about = {**source(), "rows": trace.rows, "epochs": trace.epochs, "clean_epochs": list(trace.clean_epochs)}
+        export_trace(trace, about, out)
     return about
+
+
+def write_set(call: CompressCall) -> CompressedSet:
+    """Makes a compressed set and writes it to a folder, and its picture where one is asked for.
+
+    Of several ranks the first writes.
+
+    Raises:
+        RequestError: the request is wrong, or the folder exists.
+    """
+    out = Path(call.out)
+    if ranks.leads():
+        check_new(out)
+    write_picture = preview_to(call.preview) if call.preview else None
+    compressed, run = make_runner(call).compress(part_of(call, Request))
+    if ranks.leads():
+        store = run.protocol.store
+        export_folder(compressed, out, size=store.size, fit=store.fit, interpolation=store.interpolation)
+        if write_picture:
+            write_picture(compressed, run)
+    return compressed
 
 
 def preview_to(path: str | Path) -> Callable[[CompressedSet, Run], None]:
@@ -116,11 +117,16 @@ def preview_to(path: str | Path) -> Callable[[CompressedSet, Run], None]:
     """
     check_preview(path)
 
-    def write(made: CompressedSet, run: Run) -> None:
-        store, labels = run.protocol.store, run.labels
-        known = [labels["compressor"], f"ipc {labels['ipc']}", labels["protocol"], f"seed {run.request.seeds.set}"]
+    def write(compressed: CompressedSet, run: Run) -> None:
+        store, names = run.protocol.store, run.names
+        parts = [names.compressor, f"ipc {names.ipc}", names.protocol, f"seed {run.seeds.set}"]
         write_preview(
-            made, path, size=store.size, fit=store.fit, interpolation=store.interpolation, caption=", ".join(known)
+            compressed,
+            path,
+            size=store.size,
+            fit=store.fit,
+            interpolation=store.interpolation,
+            caption=", ".join(parts),
         )
 
     return write
@@ -149,54 +155,29 @@ def check_new(out: Path) -> None:
     check_out(out)
 
 
-def compressed_by(
-    compressor: str,
-    dataset: str | None,
-    protocol: str | None,
-    ipc: int | None,
-    seed: int | Seeds,
-    backing: Backing,
-    machine: Mapping[str, Any],
-) -> tuple[CompressedSet, Run]:
-    """The set that a compressor makes, and the run of its making; ``machine`` is of :func:`make_runner`."""
-    request = Request(
-        compressor=compressor,
-        dataset=dataset,
-        protocol=protocol,
-        ipc=ipc,
-        seeds=seed if isinstance(seed, Seeds) else Seeds.all(seed),
-        backing=backing,
-    )
-    return make_runner(**machine).compress(request)
-
-
 @contextmanager
-def _surroundings(
-    runner: Runner, dataset: str | None, protocol: str | None, seed: int | Seeds, backing: Backing
-) -> Iterator[tuple[RunContext, Callable[[], dict[str, Any]]]]:
-    """A context without a compressor, and what says where things made in it come from."""
-    request = Request(
-        compressor="full",
-        dataset=dataset,
-        protocol=protocol,
-        seeds=seed if isinstance(seed, Seeds) else Seeds.all(seed),
-        backing=backing,
+def _surroundings(runner: Runner, wanted: Seeded) -> Iterator[tuple[RunContext, Callable[[], dict[str, Any]]]]:
+    """A context without a run, and what says where things made in it come from."""
+    ground = resolve_ground(
+        runner.registry,
+        runner.cache,
+        dataset=wanted.dataset,
+        protocol=wanted.protocol,
+        seeds=wanted.seeds,
+        backing=wanted.backing,
     )
-    run = resolve_run(request, runner.registry, runner.cache, trains=False)
-    splits = load_splits(run, runner.cache)
-    context = runner.context(run, splits)
+    splits = load_splits(ground, runner.cache)
+    with runner.surroundings(ground, splits) as context:
 
-    def source() -> dict[str, Any]:
-        return {
-            "protocol": run.protocol.id,
-            "protocol_digest": run.protocol.digest,
-            "dataset": run.labels["dataset"],
-            "fingerprint": splits.train.fingerprint,
-            "seeds": request.seeds.model_dump(),
-            "notes": context.books.notes,
-            "seconds": context.books.by_stage(),
-        }
+        def source() -> dict[str, Any]:
+            return {
+                "protocol": ground.protocol.id,
+                "protocol_digest": ground.protocol.digest,
+                "dataset": ground.dataset_name,
+                "fingerprint": splits.train.fingerprint,
+                "seeds": ground.seeds.model_dump(),
+                "notes": context.books.notes,
+                "seconds": context.books.by_stage(),
+            }
 
-    with deterministic(runner.device, runner.threads):
         yield context, source
-    shutil.rmtree(context.folder, ignore_errors=True)

@@ -7,37 +7,29 @@ from pathlib import Path
 from rethinkdc.context.cache import Cache
 from rethinkdc.contracts.context import Silent
 from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.calls import Machine
+from rethinkdc.runs.device import choose_device
 from rethinkdc.runs.records import Records
-from rethinkdc.runs.runner import Runner, choose_device
-from rethinkdc.types import Progress
+from rethinkdc.runs.runner import Runner
 
 
-def make_runner(
-    *,
-    records: str | Path | None = None,
-    cache_dir: str | Path | None = None,
-    device: str | None = None,
-    workers: int | None = None,
-    threads: int = 1,
-    progress: Progress | None = None,
-) -> Runner:
+def make_runner(machine: Machine, records: str | Path | None = None) -> Runner:
     """A runner for this machine.
 
     Args:
+        machine: what computes. Without ``workers``: 4 beside CUDA, else 0.
         records: folder of records; None = ``RETHINKDC_RECORDS`` or ``./records``.
-        cache_dir: folder of the cache; None = ``RETHINKDC_CACHE`` or the platform's.
-        device: ``cpu``, ``cuda`` or ``cuda:N``; None = CUDA where there is one.
-        workers: threads that render views ahead; None = 4 beside CUDA, else 0.
-        threads: that compute on a CPU; the bits of a result depend on it.
-        progress: where long work reports to.
+
+    Raises:
+        RequestError: there is no such device.
     """
-    chosen = choose_device(device)
+    device = choose_device(machine.device)
     return Runner(
         registry=Registry(),
-        cache=Cache(Path(cache_dir) if cache_dir else None),
+        cache=Cache(Path(machine.cache_dir) if machine.cache_dir else None),
         records=Records(Path(records) if records else None),
-        device=chosen,
-        workers=workers if workers is not None else 4 if chosen.type == "cuda" else 0,
-        threads=threads,
-        progress=progress or Silent(),
+        device=device,
+        workers=machine.workers if machine.workers is not None else 4 if device.type == "cuda" else 0,
+        threads=machine.threads,
+        progress=machine.progress or Silent(),
     )

@@ -1,96 +1,21 @@
-"""Records: one JSON file per run and attempt, append-only."""
+"""The folder of records: one JSON file per run and attempt, append-only."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from rethinkdc.contracts.evaluation import Evaluation
 from rethinkdc.errors import RequestError, RethinkError
-from rethinkdc.storage import digest, writable
+from rethinkdc.runs.record import SCHEMA_VERSION, Record, Status
+from rethinkdc.storage import writable
 
 ENVIRONMENT = "RETHINKDC_RECORDS"
-SCHEMA_VERSION = 1
-Status = Literal["ok", "failed", "unsupported"]
-
-
-class Cost(BaseModel):
-    """What a run cost, in seconds and bytes; seconds of shared artefacts are those of their making.
-
-    ``selection_memory``: bytes of resident memory that choosing the rows took at its peak, with scores and features,
-    without the proxy's training; ``synthesis_memory``: the same of optimising images, with the statistics of real ones,
-    without the teacher's training. ``image_bytes``: ``stored`` (lossless PNG), ``lossy`` (JPEG, quality 75) and
-    ``recipe`` (rows and boxes to make the set again from the training set); None where that form does not exist or was
-    not measured.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    proxy_seconds: float = 0.0
-    teacher_seconds: float = 0.0
-    selection_seconds: float = 0.0
-    synthesis_seconds: float = 0.0
-    label_seconds: float = 0.0
-    training_seconds: float = 0.0
-    selection_memory: int = 0
-    synthesis_memory: int = 0
-    image_bytes: dict[str, int | None] = {}
-    label_bytes: int = 0
-    teacher_bytes: int = 0
-    teacher_at_training: bool = False
-
-    @property
-    def receiver_bytes(self) -> int | None:
-        """What a receiver stores: images in the fixed lossy codec, labels, and the teacher where it is needed."""
-        lossy = self.image_bytes.get("lossy")
-        return None if lossy is None else lossy + self.label_bytes + self.teacher_bytes
-
-    @property
-    def label_ratio(self) -> float | None:
-        """Bytes of labels over bytes of images in the fixed lossy codec."""
-        lossy = self.image_bytes.get("lossy")
-        return self.label_bytes / lossy if lossy else None
-
-
-class Record(BaseModel):
-    """Everything about one run: its definition, how it ended, what it measured and what it cost."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
-    key: str
-    attempt: int = 0
-    status: Status
-    reason: str = ""
-    created: str
-    labels: dict[str, str]
-    definition: dict[str, Any]
-    protocol_digest: str
-    dataset_fingerprint: str
-    modified: bool
-    tune: bool
-    track: str
-    evaluation: Evaluation | None = None
-    result_digest: str | None = None
-    cost: Cost | None = None
-    histogram: list[int] = []
-    sources_per_class: list[int] = []
-    notes: dict[str, Any] = {}
-    environment: dict[str, Any] = {}
-    plugins: dict[str, str] = {}
-
-    @property
-    def condition(self) -> str:
-        """Digest of the run without its compressor: records of equal condition may be compared."""
-        return digest({key: value for key, value in self.definition.items() if key != "compressor"})
 
 
 def default_records_folder() -> Path:
@@ -152,12 +77,12 @@ class Records:
             RequestError: the folder cannot be written.
         """
         try:
-            return self._added(record)
+            return self._write(record)
         except OSError as error:
             raise RequestError(f"Cannot write a record into {self.folder}: {error.strerror}.") from error
 
     def read(self, path: Path) -> Record:
-        """Reads one record file.
+        """Reads one record file, of this schema or of an earlier one.
 
         Raises:
             RethinkError: the file is no record of a schema that this version reads.
@@ -172,11 +97,10 @@ class Records:
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("*/[0-9]*.json"))
 
-    def _added(self, record: Record) -> Record:
+    def _write(self, record: Record) -> Record:
         place = self.folder / record.key
         place.mkdir(parents=True, exist_ok=True)
-        taken = [int(path.stem) for path in place.glob("[0-9]*.json")]
-        attempt = max(taken, default=0) + 1
+        attempt = max((int(path.stem) for path in place.glob("[0-9]*.json")), default=0) + 1
         while True:
             numbered = record.model_copy(update={"attempt": attempt})
             handle, temporary = tempfile.mkstemp(dir=place, suffix=".tmp")
@@ -185,17 +109,16 @@ class Records:
                     file.write(numbered.model_dump_json(indent=1))
                     file.flush()
                     os.fsync(file.fileno())
-                # A link fails when the name exists: two processes never share an attempt.
-                _placed(Path(temporary), self.path(record.key, attempt))
+                _place(Path(temporary), self.path(record.key, attempt))
                 return numbered
             except FileExistsError:
                 attempt += 1
             finally:
-                Path(temporary).unlink()
+                Path(temporary).unlink(missing_ok=True)
 
 
-def _placed(temporary: Path, final: Path) -> None:
-    """Gives a written file its name, unless the name is taken.
+def _place(temporary: Path, final: Path) -> None:
+    """Gives a whole file its name, unless the name is taken: two processes never share an attempt.
 
     Raises:
         FileExistsError: it is.
@@ -205,7 +128,25 @@ def _placed(temporary: Path, final: Path) -> None:
     except FileExistsError:
         raise
     except OSError:
-        # No hard links here (exFAT, some network mounts): take the name first, then move the content over it.
-        with final.open("x"):
-            pass
-        shutil.copyfile(temporary, final)
+        _place_by_claim(temporary, final)
+
+
+def _place_by_claim(temporary: Path, final: Path) -> None:
+    """The same without hard links (exFAT, some network mounts), where a rename alone would replace another's file.
+
+    A file beside it claims the name, so that the name itself never shows a file that is not whole. A claim that a
+    killed process left behind costs one attempt number.
+    """
+    claim = final.with_suffix(".claim")
+    with claim.open("x"):
+        pass
+    try:
+        # Whoever had the claim before may have given it back after taking the name.
+        if final.exists():
+            raise FileExistsError(final)
+        temporary.rename(final)
+    finally:
+        claim.unlink()
+
+
+__all__ = ["ENVIRONMENT", "SCHEMA_VERSION", "Record", "Records", "Status", "default_records_folder", "now"]

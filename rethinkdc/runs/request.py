@@ -1,47 +1,130 @@
-"""What a user asks for. Imports nothing heavy: the command line's help is made of it."""
+"""What a user asks for. Imports nothing heavy: the command line's help is made of it.
 
-from __future__ import annotations
+The request of a run is put together of what smaller requests need: a score has a dataset, a protocol and a seed, a set
+has a compressor too. Studies and commands take the same pieces.
+"""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rethinkdc.data.backing import Backing
+from rethinkdc.choices import Backing
 from rethinkdc.errors import RequestError
-from rethinkdc.seeds import AXES, Seeds
+from rethinkdc.runs.options import Option, Options
+
+if TYPE_CHECKING:
+    from rethinkdc.seeds import Seeds
 
 DEFAULT_DATASET = "digits"
-
-
 DEFAULT_IPC = 10
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a user asks for; every field is optional but the compressor.
+def read_overrides(pairs: list[str]) -> dict[str, Any]:
+    """Reads ``training.batch=32`` and the like.
 
-    ``tune``: train and test on a stratified split of the training set, for choosing a protocol's values.
-    ``overrides``: dotted protocol keys to replace; the record is then marked modified.
+    Raises:
+        RequestError: one is no KEY=VALUE.
     """
+    from rethinkdc.reference import parse_reference
 
-    compressor: str
-    labeler: str = "hard"
-    evaluator: str = "standard"
-    dataset: str | None = None
-    protocol: str | None = None
-    student: str | None = None
-    ipc: int | None = None
-    seeds: Seeds = field(default_factory=Seeds)
-    tune: bool = False
-    overrides: dict[str, Any] = field(default_factory=dict)
-    backing: Backing = "auto"
+    overrides: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, _ = pair.partition("=")
+        if not equals or not key:
+            raise RequestError(f"--set {pair}: expected KEY=VALUE, for example training.batch=32.")
+        overrides |= parse_reference(f"set:{pair}").values
+    return overrides
 
 
-def parse_seeds(text: str | None, seed: int = 0) -> list[Seeds]:
+@dataclass(frozen=True, kw_only=True)
+class Basis(Options):
+    """What everything is made from and under."""
+
+    dataset: Annotated[
+        str | None, Option("Name, folder or hub id; default: the protocol's, or digits.", short="-d")
+    ] = None
+    protocol: Annotated[
+        str | None, Option("Protocol id or TOML file; default: the one for the dataset and labels.", short="-p")
+    ] = None
+    backing: Annotated[
+        Backing, Option("How images are held: auto, decoded or encoded; results do not depend on it.")
+    ] = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seeded(Basis):
+    """What is made with draws."""
+
+    seed: Annotated["int | Seeds", Option("One seed for every axis of randomness.", minimum=0, typed=int)] = 0
+
+    @property
+    def seeds(self) -> "Seeds":
+        """The seed of each axis."""
+        # Not imported above: it imports pydantic, which help needs nowhere.
+        from rethinkdc.seeds import Seeds
+
+        return self.seed if isinstance(self.seed, Seeds) else Seeds.all(self.seed)
+
+
+@dataclass(frozen=True)
+class SetRequest(Seeded):
+    """A compressed set."""
+
+    compressor: Annotated[str, Option("Compressor, e.g. pca, random, el2n:direction=easy, pca:grid=3.", short="-c")]
+    ipc: Annotated[int | None, Option("Images per class; default: the protocol's.")] = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Labelling(Options):
+    """Which labels a set gets."""
+
+    labeler: Annotated[str, Option("Labeler, e.g. hard.", short="-l")] = "hard"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judging(Options):
+    """Who says how good a labelled set is."""
+
+    evaluator: Annotated[str, Option("Evaluator.", short="-e")] = "standard"
+    student: Annotated[str | None, Option("Model in place of the protocol's student, e.g. timm/resnet18.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Departures(Options):
+    """What departs from the protocol as it is written; none of it stands in a table with what does not."""
+
+    tune: Annotated[bool, Option("Train and test on a split of the training set.")] = False
+    overrides: Annotated[
+        Mapping[str, Any],
+        Option(
+            "Override a protocol value, e.g. training.batch=32; marks the record modified.",
+            flag="--set",
+            typed=list[str],
+            read=read_overrides,
+        ),
+    ] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.overrides, Mapping):
+            raise RequestError(f"overrides = {self.overrides!r}: expected a table such as {{'training.batch': 32}}.")
+        # A copy: the caller's may change afterwards.
+        object.__setattr__(self, "overrides", dict(self.overrides))
+        super().__post_init__()
+
+
+@dataclass(frozen=True)
+class Request(Departures, Judging, Labelling, SetRequest):
+    """A run; every field is optional but the compressor."""
+
+
+def parse_seeds(text: str | None, seed: int = 0) -> "list[Seeds]":
     """Reads ``0,1,2`` (all axes together) or ``student=0,1,2`` (one axis; the others keep ``seed``).
 
     Raises:
         RequestError: no list of whole numbers, or an unknown axis.
     """
+    from rethinkdc.seeds import AXES, Seeds
+
     if text is None:
         return [Seeds.all(seed)]
     axis, _, values = text.rpartition("=")

@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import math
 import time
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from rethinkdc.compressed import CompressedSet, image_bytes
+from rethinkdc.compressed import CompressedSet
 from rethinkdc.compressed.fitting import fit_set
 from rethinkdc.context import ranks
-from rethinkdc.context.books import by_stage
 from rethinkdc.context.cache import Cache
 from rethinkdc.context.run import RunContext
 from rethinkdc.context.work import Work
 from rethinkdc.contracts.context import Silent
 from rethinkdc.contracts.evaluation import Evaluation
+from rethinkdc.contracts.kinds import Evaluator
 from rethinkdc.data.splits import Splits
-from rethinkdc.errors import DivergedError, RequestError, RethinkError, UnsupportedError
+from rethinkdc.errors import DivergedError, RethinkError, UnsupportedError
 from rethinkdc.registry.registry import Registry
-from rethinkdc.runs.environment import environment
-from rethinkdc.runs.records import Cost, Record, Records, Status, now
+from rethinkdc.runs.counting import count_cost
+from rethinkdc.runs.definition import SetDefinition
+from rethinkdc.runs.device import choose_device, deterministic
+from rethinkdc.runs.environment import describe_environment
+from rethinkdc.runs.ground import Ground, load_splits
+from rethinkdc.runs.record import Record, Status
+from rethinkdc.runs.records import Records, now
 from rethinkdc.runs.request import Request
-from rethinkdc.runs.resolving import Run, check_request, load_splits, resolve_run
-from rethinkdc.storage import lock
-from rethinkdc.types import LabelCost, Progress
-
-_CUDA = torch.device("cuda")
-
-_MEASURED_IMAGES = 200_000
-"""Compressed sets up to this many images have their bytes measured; encoding more would outlast the training."""
+from rethinkdc.runs.resolving import Run, check_request, resolve_run
+from rethinkdc.runs.working import RunFolder, clear_recorded, hold_run
+from rethinkdc.types import Progress
 
 
 @dataclass
@@ -86,10 +85,10 @@ class Runner:
             return self._of_first_rank(run, before, force), True
 
         def make(context: RunContext, splits: Splits) -> CompressedSet:
-            made = self._compressed(run, context, splits)
+            compressed = self._compressed(run, context, splits)
             if seen:
-                seen(made, run)
-            return made
+                seen(compressed, run)
+            return compressed
 
         record, existed = self._recorded(run, force, make)
         if existed and seen:
@@ -130,20 +129,20 @@ class Runner:
         return self.records.add(self._record(run, status=status, reason=reason))
 
     def evaluate(
-        self, made: CompressedSet, request: Request, *, name: str, ipc: int | None, force: bool = False
+        self, compressed: CompressedSet, request: Request, *, name: str, ipc: int | None, force: bool = False
     ) -> tuple[Record, bool]:
         """Evaluates a finished set under the request's protocol and labeler; as :meth:`run` otherwise."""
-        definition = {"kind": "set", "name": name, "fingerprint": made.fingerprint, "ipc": ipc}
-        run = resolve_run(request, self.registry, self.cache, made=definition)
+        finished = SetDefinition(name=name, fingerprint=compressed.fingerprint, ipc=ipc)
+        run = resolve_run(request, self.registry, self.cache, finished=finished)
         if not ranks.leads():
             return self._of_first_rank(run, len(self.records.attempts(run.key)), force), True
 
         def fitted(context: RunContext, splits: Splits) -> CompressedSet:
             # What its making used was not left behind because it was made before.
-            context.note(**made.card.notes)
+            context.note(**compressed.card.notes)
             return fit_set(
-                made,
-                dataset=run.labels["dataset"],
+                compressed,
+                dataset=run.dataset_name,
                 class_names=splits.train.class_names,
                 fingerprint=splits.train.fingerprint,
                 size=run.protocol.store.size,
@@ -159,28 +158,36 @@ class Runner:
         run = resolve_run(request, self.registry, self.cache, trains=False)
         splits = load_splits(run, self.cache)
         check_request(run, splits)
-        context = self.context(run, splits)
-        with deterministic(self.device, self.threads):
-            made = self._compressed(run, context, splits)
-        with suppress(OSError):
-            # Not what lies in it: a run of this set, whose student is being trained, has the same folder.
-            context.folder.rmdir()
-        return made, run
+        with self.surroundings(run, splits) as context:
+            return self._compressed(run, context, splits), run
 
-    def context(self, run: Run, splits: Splits) -> RunContext:
-        """The surroundings of a run's methods."""
+    @contextmanager
+    def surroundings(self, ground: Ground, splits: Splits) -> Iterator[RunContext]:
+        """Surroundings of work that is no run: it has no folder of its own, only those of its artefacts."""
+        with deterministic(self.device, self.threads):
+            yield self.context(ground, splits, None)
+
+    def context(self, ground: Ground, splits: Splits, folder: Path | None) -> RunContext:
+        """What methods are given beside the data.
+
+        Args:
+            ground: what they work on; a run's ipc and student count too.
+            splits: its images.
+            folder: the run's working folder; None for work that is no run.
+        """
+        run = ground if isinstance(ground, Run) else None
         return RunContext(
             data=splits.train,
-            protocol=run.protocol,
-            seeds=run.request.seeds,
+            protocol=ground.protocol,
+            seeds=ground.seeds,
             cache=self.cache,
             methods=self.registry,
             device=self.device,
             test=splits.test,
-            ipc=run.ipc,
-            student=run.student,
-            tuning=run.request.tune,
-            work=Work(folder=self.cache.work("runs", run.key)),
+            ipc=run.ipc if run else None,
+            student=run.student if run else None,
+            tuning=ground.tune,
+            work=Work(folder=folder),
             progress=self.progress,
             workers=self.workers,
             on_epoch=self.registry.trackers.epoch_ended,
@@ -192,27 +199,26 @@ class Runner:
         self, run: Run, force: bool, make: Callable[[RunContext, Splits], CompressedSet]
     ) -> tuple[Record, bool]:
         if not force and (known := self.records.find(run.key)):
-            # Left by a process that was killed after it wrote the record; a forced run must not go on from there.
-            shutil.rmtree(self.cache.home / "work" / f"runs-{run.key}", ignore_errors=True)
+            clear_recorded(self.cache, self.records, run.key)
             return known, True
         self.records.check_writable()
-        # Two processes asked for the same run would share its working folder: the second waits and finds the record.
-        with lock(self.cache.home / "locks" / f"runs-{run.key}.lock"):
+        with hold_run(self.cache, self.records, run.key) as folder:
+            # Another process may have made it while we waited.
             if not force and (known := self.records.find(run.key)):
                 return known, True
-            return self._carried_out(run, make), False
+            return self._carried_out(run, folder, make), False
 
-    def _carried_out(self, run: Run, make: Callable[[RunContext, Splits], CompressedSet]) -> Record:
+    def _carried_out(self, run: Run, folder: RunFolder, make: Callable[[RunContext, Splits], CompressedSet]) -> Record:
         splits = load_splits(run, self.cache)
         check_request(run, splits)
-        self.registry.trackers.run_started(run.definition)
-        context = self.context(run, splits)
+        self.registry.trackers.run_started(run.definition.model_dump(mode="json"))
+        context = self.context(run, splits, folder.begin())
         try:
             with deterministic(self.device, self.threads):
                 measured = self._measured(run, context, splits, make)
         except RethinkError as error:
             # Diverged or refused: the same work would end the same way, so nothing is kept for going on.
-            shutil.rmtree(context.folder, ignore_errors=True)
+            folder.clear()
             if isinstance(error, DivergedError):
                 failed = self._record(run, status="failed", reason=str(error), notes=context.books.notes)
                 failed = self.records.add(failed)
@@ -220,7 +226,7 @@ class Runner:
             raise
         # What is done stays resumable until its record is written.
         record = self.records.add(measured)
-        shutil.rmtree(context.folder, ignore_errors=True)
+        folder.clear()
         self.registry.trackers.run_finished(record.model_dump(mode="json"))
         return record
 
@@ -235,12 +241,19 @@ class Runner:
         # What was made now or long ago tells its own seconds.
         label_seconds = time.perf_counter() - before - (context.books.nested - nested)
         evaluation = run.evaluator.evaluate(compressed, supervision, splits.test, context)
+        check_evaluation(evaluation, run.evaluator)
         return self._record(
             run,
             status="ok",
             evaluation=evaluation,
             result_digest=evaluation.result_digest,
-            cost=_cost(run, context, compressed, supervision.cost, label_seconds, evaluation),
+            cost=count_cost(
+                context,
+                compressed,
+                supervision.cost,
+                label_seconds=label_seconds,
+                training_seconds=evaluation.seconds,
+            ),
             histogram=compressed.histogram(),
             sources_per_class=compressed.sources_per_class(),
             notes=context.books.notes,
@@ -268,98 +281,31 @@ class Runner:
         return Record(
             key=run.key,
             created=now(),
-            labels=run.labels,
+            names=run.names,
             definition=run.definition,
             protocol_digest=run.protocol.digest,
             dataset_fingerprint=run.dataset_fingerprint,
             modified=run.modified,
             tune=run.request.tune,
             track=run.labeler.track,
-            environment={**environment(self.device), "threads": self.threads},
+            metrics=run.evaluator.metrics,
+            environment={**describe_environment(self.device), "threads": self.threads},
             plugins=self.registry.used(run.methods),
             **values,
         )
 
 
-def choose_device(name: str | None) -> torch.device:
-    """The named device; without a name CUDA where there is one, else the CPU.
+def check_evaluation(evaluation: Evaluation, evaluator: Evaluator) -> None:
+    """Checks that what was measured is what the evaluator declares: boards and tables know no more of it.
 
     Raises:
-        RequestError: no such device here.
+        RethinkError: a metric is missing, not declared or no finite number.
     """
-    if name is None:
-        if torch.cuda.is_available():
-            # Ranks take a device each, as far as there are devices.
-            return torch.device("cuda", ranks.local_rank() % torch.cuda.device_count()) if ranks.world() > 1 else _CUDA
-        return torch.device("cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise RequestError(f"Unknown device {name!r}. Use cpu, cuda or cuda:N.") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise RequestError(f"There is no CUDA device here for --device {name}. Use --device cpu.")
-    return device
-
-
-@contextmanager
-def deterministic(device: torch.device, threads: int = 1) -> Iterator[None]:
-    """Deterministic kernels on ``threads`` CPU threads inside; the caller's settings come back afterwards."""
-    if device.type == "cuda":
-        # Read by cuBLAS when its first handle is made: without it some matrix products are not repeatable.
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    before = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-        torch.backends.cudnn.benchmark,
-        torch.get_num_threads(),
-    )
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.backends.cudnn.benchmark = False
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-        torch.backends.cudnn.benchmark = before[2]
-        torch.set_num_threads(before[3])
-
-
-def _cost(
-    run: Run,
-    context: RunContext,
-    compressed: CompressedSet,
-    labels: LabelCost,
-    label_seconds: float,
-    evaluation: Evaluation,
-) -> Cost:
-    store = run.protocol.store
-    if len(compressed) <= _MEASURED_IMAGES:
-        stored = image_bytes(compressed, store.size, store.fit, store.interpolation)
-    else:
-        warnings.warn(f"The bytes of {len(compressed):,} images are not measured.", stacklevel=2)
-        stored = dict.fromkeys(("stored", "lossy", "recipe"))
-
-    # A finished set brings what its making took on its card: it was not free because it was made before.
-    seconds = by_stage({**compressed.card.seconds, **context.books.seconds})
-    return Cost(
-        proxy_seconds=seconds.get("proxy", 0.0),
-        teacher_seconds=seconds.get("teacher", 0.0),
-        selection_seconds=seconds.get("selection", 0.0),
-        synthesis_seconds=seconds.get("synthesis", 0.0),
-        label_seconds=label_seconds + seconds.get("labels", 0.0),
-        training_seconds=evaluation.seconds,
-        selection_memory=_peak(context, "selection"),
-        synthesis_memory=_peak(context, "synthesis"),
-        image_bytes=stored,
-        label_bytes=labels.label_bytes,
-        teacher_bytes=labels.teacher_bytes,
-        teacher_at_training=labels.teacher_at_training,
-    )
-
-
-def _peak(context: RunContext, stage: str) -> int:
-    """The largest peak in bytes among what a stage made."""
-    return max((used for key, used in context.books.memory.items() if key.startswith(f"{stage}:")), default=0)
-
-
-__all__ = ["Request", "Run", "Runner", "choose_device", "deterministic"]
+    declared, measured = {metric.name for metric in evaluator.metrics}, evaluation.metrics
+    if declared != measured.keys():
+        raise RethinkError(
+            f"The evaluator {evaluator.name} declares the metrics {', '.join(sorted(declared))}; its evaluation has "
+            f"{', '.join(sorted(measured)) or 'none'}. Declare in `metrics` exactly what `evaluate` returns."
+        )
+    if odd := {name: value for name, value in measured.items() if not math.isfinite(value)}:
+        raise RethinkError(f"The evaluator {evaluator.name} measured no finite number: {odd}.")

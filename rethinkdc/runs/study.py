@@ -1,35 +1,35 @@
 """Studies: TOML files that say which runs a sweep makes."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from importlib import resources
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
+from rethinkdc.choices import Backing
 from rethinkdc.context.cache import Cache
 from rethinkdc.contracts.kinds import Compressor
-from rethinkdc.data.backing import Backing
 from rethinkdc.errors import RequestError, nearest
 from rethinkdc.protocol.reading import STUDIES, read_toml
 from rethinkdc.registry.registry import Registry
-from rethinkdc.runs.request import Request, parse_seeds
+from rethinkdc.runs.options import part_of
+from rethinkdc.runs.request import Basis, Departures, Judging, Request, parse_seeds
 from rethinkdc.runs.resolving import Run, resolve_run
 from rethinkdc.seeds import Seeds
 
 _Texts = Annotated[tuple[str, ...], Field(min_length=1)]
 _Ipc = Annotated[tuple[Annotated[int, Field(strict=True, ge=1)], ...], Field(min_length=1)]
 _Seeds = Annotated[tuple[Annotated[int, Field(strict=True, ge=0)], ...], Field(min_length=1)] | str
+_STRICT = ConfigDict(extra="forbid")
 
 
-class Block(BaseModel):
+@pydantic_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Block:
     """A block of runs: every compressor with every labeler, ipc and seed. What it leaves out is the study's."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     protocol: str | None = None
     compressors: _Texts | None = None
@@ -38,8 +38,9 @@ class Block(BaseModel):
     seeds: _Seeds | None = None
 
 
-class Study(Block):
-    """What a study file says.
+@pydantic_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Study(Departures, Judging, Basis, Block):
+    """What a study file says: lists of runs, and what all its runs share, by the fields of their requests.
 
     Without ``[[runs]]`` the lists at the top are its one block of runs; with them they are the blocks' defaults.
     Without ``ipc`` the protocol's holds, without ``seeds`` seed 0. Overrides replace dotted protocol keys and mark the
@@ -47,21 +48,22 @@ class Study(Block):
     """
 
     title: str = ""
-    dataset: str | None = None
-    student: str | None = None
-    evaluator: str = "standard"
     labelers: _Texts = ("hard",)
-    tune: bool = False
-    overrides: dict[str, Any] = {}
     runs: tuple[Block, ...] = ()
 
-    def replaced(self, *, dataset: str | None = None, protocol: str | None = None, seeds: str | None = None) -> Study:
-        """The study with another dataset, protocol or seeds, which then hold for all its runs; None changes nothing."""
-        given = {"dataset": dataset, "protocol": protocol, "seeds": seeds}
+    def replaced(
+        self,
+        *,
+        dataset: str | None = None,
+        protocol: str | None = None,
+        backing: Backing | None = None,
+        seeds: str | None = None,
+    ) -> "Study":
+        """The study with other values, which then hold for all its runs; None changes nothing."""
+        given = {"dataset": dataset, "protocol": protocol, "backing": backing, "seeds": seeds}
         changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         cleared: dict[str, Any] = {key: None for key in ("protocol", "seeds") if key in changes}
-        changes["runs"] = tuple(block.model_copy(update=cleared) for block in self.runs)
-        return self.model_copy(update=changes)
+        return replace(self, **changes, runs=tuple(replace(block, **cleared) for block in self.runs))
 
     def blocks(self) -> list[Block]:
         """The blocks of runs, each complete but for ``ipc`` and ``protocol``.
@@ -69,15 +71,15 @@ class Study(Block):
         Raises:
             RequestError: one names no compressor.
         """
-        own = {key: getattr(self, key) for key in Block.model_fields}
-        found = [
-            Block.model_construct(**{**own, **block.model_dump(exclude_none=True)}) for block in self.runs or (Block(),)
-        ]
-        for number, block in enumerate(found, start=1):
-            if not block.compressors:
+        keys = [field.name for field in fields(Block)]
+        whole = []
+        for number, block in enumerate(self.runs or (Block(),), start=1):
+            missing = {key: getattr(self, key) for key in keys if getattr(block, key) is None}
+            whole.append(replace(block, **missing))
+            if not whole[-1].compressors:
                 where = f"block {number} of [[runs]]" if self.runs else "the study"
                 raise RequestError(f'{where} names no compressor. Add a line such as compressors = ["random", "pca"].')
-        return found
+        return whole
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def load_study(name: str | Path) -> Study:
     path = _path(str(name))
     content = read_toml(path, "study", "Give the path of a .toml file, or the name of a shipped study.")
     try:
-        study = Study.model_validate(content)
+        study = TypeAdapter(Study).validate_python(content)
         study.blocks()
     except ValidationError as error:
         problems = "; ".join(_problems(error))
@@ -113,7 +115,7 @@ def shipped_studies() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
-def runs_of(study: Study, name: str | Path, registry: Registry, cache: Cache, backing: Backing = "auto") -> list[Run]:
+def runs_of(study: Study, name: str | Path, registry: Registry, cache: Cache) -> list[Run]:
     """Resolves every run of a study, each once, in the study's order; nothing is computed.
 
     Args:
@@ -121,13 +123,12 @@ def runs_of(study: Study, name: str | Path, registry: Registry, cache: Cache, ba
         name: what errors call the study.
         registry: finds the methods.
         cache: knows fingerprints of datasets seen before.
-        backing: how images are held.
 
     Raises:
         RequestError: an unknown name or a wrong value, with the study and the entry that holds it.
     """
     runs: dict[str, Run] = {}
-    for entry in _entries(study, str(name), registry, backing):
+    for entry in _entries(study, str(name), registry):
         try:
             run = resolve_run(entry.request, registry, cache)
         except RequestError as error:
@@ -136,7 +137,7 @@ def runs_of(study: Study, name: str | Path, registry: Registry, cache: Cache, ba
     return list(runs.values())
 
 
-def _entries(study: Study, name: str, registry: Registry, backing: Backing) -> Iterator[Entry]:
+def _entries(study: Study, name: str, registry: Registry) -> Iterator[Entry]:
     for number, block in enumerate(study.blocks(), start=1):
         where = f"{name}, block {number} of [[runs]]" if study.runs else name
         seeds = _seeds(block, where)
@@ -144,19 +145,16 @@ def _entries(study: Study, name: str, registry: Registry, backing: Backing) -> I
             entry = f"{where}, compressor {compressor!r}, labeler {labeler!r}" + (f", ipc {ipc}" if ipc else "")
             budgeted = _budgeted(compressor, registry, entry)
             for chosen in seeds:
-                request = Request(
+                request = part_of(
+                    study,
+                    Request,
                     compressor=compressor,
                     labeler=labeler,
-                    evaluator=study.evaluator,
-                    dataset=study.dataset,
                     protocol=block.protocol,
-                    student=study.student,
                     # The whole training set has no ipc: in a list beside budgets it is run once.
                     ipc=ipc if budgeted else None,
-                    seeds=chosen,
-                    tune=study.tune,
+                    seed=chosen,
                     overrides=dict(_dotted(study.overrides)),
-                    backing=backing,
                 )
                 yield Entry(entry, request)
 
@@ -176,7 +174,7 @@ def _budgeted(compressor: str, registry: Registry, where: str) -> bool:
         raise RequestError(f"{where}: {error}") from error
 
 
-def _dotted(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """TOML reads an unquoted ``training.steps = 5`` as a table within a table."""
     for key, value in values.items():
         if isinstance(value, dict):
@@ -202,5 +200,8 @@ def _problems(error: ValidationError) -> list[str]:
         # A place also names types, of which only "str" reads like a key.
         where = ".".join(str(part) for part in place if str(part).isalnum() and part != "str")
         message = item["msg"].replace("Tuple", "List").replace("tuple", "list")
+        if item["type"] == "unexpected_keyword_argument":
+            keys = [field.name for field in fields(Block if place[0] == "runs" else Study)]
+            message = f"Extra key. {nearest(str(place[-1]), keys)}"
         firsts.setdefault(place[:3] if place[0] == "runs" else place[:1], f"{where} = {item['input']!r}: {message}")
     return list(firsts.values())

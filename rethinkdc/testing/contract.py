@@ -17,7 +17,7 @@ from rethinkdc.method import Method
 from rethinkdc.models import Model
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.registry.registry import Registry
-from rethinkdc.runs.runner import deterministic
+from rethinkdc.runs.device import deterministic
 from rethinkdc.seeds import AXES, Axis, Seeds
 from rethinkdc.testing.bench import Bench
 from rethinkdc.testing.comparing import bystander, require, same, untouched

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 import rethinkdc as rdc
-from rethinkdc.api import parse_seeds
 from rethinkdc.cli.main import main
 from rethinkdc.errors import DivergedError, RequestError
 from rethinkdc.plugins.datasets.digits import Digits
+from rethinkdc.runs.request import parse_seeds
 
 SHORT = {"training.steps": 5}
 
@@ -129,7 +129,7 @@ def test_uint8_and_float_images_are_the_same_set(machine: dict[str, Any], images
     assert bytes_.key == floats.key
     assert bytes_.evaluation is not None
     assert bytes_.evaluation.metrics["top1"] > 0.3
-    assert (bytes_.labels["compressor"], bytes_.labels["ipc"]) == ("tensors", "2")
+    assert (bytes_.names.compressor, bytes_.names.ipc) == ("tensors", "2")
 
 
 def test_evaluating_the_rows_of_a_set_gives_the_result_of_the_run(
@@ -140,7 +140,7 @@ def test_evaluating_the_rows_of_a_set_gives_the_result_of_the_run(
     pixels = made.canvases(torch.arange(len(made)), 8)
     plain = rdc.evaluate(pixels, made.targets, protocol="digits-hard", name="mine", **machine)
     assert plain.result_digest == record.result_digest
-    assert plain.labels["compressor"] == "mine"
+    assert plain.names.compressor == "mine"
     whole = rdc.evaluate(made, **machine)
     assert whole.result_digest == record.result_digest
 

@@ -20,16 +20,18 @@ import json, sys, threading, time
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
+from rethinkdc.runs.calls import Machine
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.request import Request
-from rethinkdc.runs.resolving import load_splits, resolve_run
+from rethinkdc.runs.ground import load_splits
+from rethinkdc.runs.resolving import resolve_run
 
 def anonymous():
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))
 
 folder, cache, protocol, measured = sys.argv[1:]
-runner = make_runner(cache_dir=cache, records=cache + "/records", device="cpu", workers=0)
+runner = make_runner(Machine(cache_dir=cache, device="cpu", workers=0), cache + "/records")
 request = Request(compressor="full", dataset=folder, protocol=protocol, backing="encoded")
 plan = resolve_run(request, runner.registry, runner.cache)
 peak, stop = [0], threading.Event()
@@ -44,7 +46,8 @@ if measured == "yes":
     watcher.start()
 splits = load_splits(plan, runner.cache)
 if measured == "yes":
-    scores = runner.context(plan, splits).score("el2n:observe=clean")
+    with runner.surroundings(plan, splits) as context:
+        scores = context.score("el2n:observe=clean")
     assert len(scores) == len(splits.train)
     stop.set()
     watcher.join()

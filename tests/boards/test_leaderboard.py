@@ -13,9 +13,11 @@ import pytest
 from rethinkdc.boards import Board, Row, leaderboard
 from rethinkdc.boards.spread import difference, spread
 from rethinkdc.cli.board_tables import notes_on
-from rethinkdc.contracts.evaluation import Evaluation
+from rethinkdc.contracts.evaluation import Evaluation, Metric
 from rethinkdc.errors import RequestError
-from rethinkdc.runs.records import Cost, Record, Records
+from rethinkdc.runs.cost import Cost
+from rethinkdc.runs.record import Record
+from rethinkdc.runs.records import Records
 from rethinkdc.seeds import AXES
 from rethinkdc.storage import digest
 
@@ -23,12 +25,19 @@ T_2 = 4.302653
 """The 97.5 % point of Student's t with two degrees of freedom, from a printed table."""
 
 
+METRICS = (
+    Metric("top1", "higher", "fraction"),
+    Metric("top5", "higher", "fraction"),
+    Metric("loss", "lower", "number"),
+)
+
+
 def compressor(name: str, **parameters: Any) -> dict[str, Any]:
     return {"kind": "compressor", "name": name, "revision": 1, "parameters": parameters}
 
 
 def record(name: str = "random", top1: float = 0.5, *, seed: int = 0, **changes: Any) -> Record:
-    """An ok record; ``definition`` and ``labels`` in the changes replace single keys."""
+    """An ok record; ``definition`` and ``names`` in the changes replace single keys."""
     definition = {
         "dataset": "d" * 64,
         "compressor": compressor(name),
@@ -42,7 +51,7 @@ def record(name: str = "random", top1: float = 0.5, *, seed: int = 0, **changes:
         "semantics": {"views": 1, "loop": 1, "trace": 1, "set": 1},
         **changes.pop("definition", {}),
     }
-    labels = {
+    names = {
         "compressor": name,
         "labeler": "hard",
         "evaluator": "standard",
@@ -50,7 +59,7 @@ def record(name: str = "random", top1: float = 0.5, *, seed: int = 0, **changes:
         "protocol": "digits-hard v1",
         "student": "convnet",
         "ipc": "10",
-        **changes.pop("labels", {}),
+        **changes.pop("names", {}),
     }
     evaluation = Evaluation(
         metrics={"top1": top1, "top5": 1.0, "loss": 1 - top1},
@@ -66,13 +75,14 @@ def record(name: str = "random", top1: float = 0.5, *, seed: int = 0, **changes:
         "key": digest(definition)[:24],
         "status": "ok",
         "created": "2025-01-01T00:00:00+00:00",
-        "labels": labels,
+        "names": names,
         "definition": definition,
         "protocol_digest": definition["protocol"],
         "dataset_fingerprint": definition["dataset"],
         "modified": False,
         "tune": definition["tune"],
         "track": "hard",
+        "metrics": METRICS,
         "evaluation": evaluation,
         "cost": Cost(),
         **changes,
@@ -206,12 +216,17 @@ def test_students_of_a_whole_or_a_finished_set_are_what_n_counts(records: Record
 def test_seconds_and_bytes_are_means_and_memory_is_the_largest(records: Records) -> None:
     for seed, (seconds, size, memory) in enumerate([(1.0, 100, 5), (3.0, 200, 9)]):
         images = {"stored": size, "lossy": size, "recipe": None if seed else size}
-        cost = Cost(proxy_seconds=seconds, training_seconds=2 * seconds, image_bytes=images, label_bytes=size)
-        peaks = {"selection_memory": memory, "synthesis_memory": 2 * memory}
-        add(records, record("pca", seed=seed, cost=cost.model_copy(update=peaks)))
+        cost = Cost(
+            seconds={"proxy": seconds, "training": 2 * seconds} | ({"experts": 8.0} if seed else {}),
+            memory={"selection": memory, "synthesis": 2 * memory},
+            image_bytes=images,
+            label_bytes=size,
+        )
+        add(records, record("pca", seed=seed, cost=cost))
     found = row(only(records), "pca")
-    assert (found.seconds["proxy"], found.seconds["training"], found.seconds["selection"]) == (2.0, 4.0, 0.0)
-    assert (found.label_bytes, found.selection_memory, found.synthesis_memory) == (150, 9, 18)
+    # In the order of a run; what an author named counts as nothing where a run did not have it.
+    assert list(found.seconds.items()) == [("proxy", 2.0), ("experts", 4.0), ("training", 4.0)]
+    assert (found.label_bytes, found.memory) == (150, {"selection": 9, "synthesis": 18})
     assert found.image_bytes == {"stored": 150, "lossy": 150, "recipe": None}
 
 
@@ -248,6 +263,30 @@ def test_rows_are_ranked_in_the_metrics_own_direction(records: Records, metric: 
     assert [(row.rank, row.compressor) for row in board.rows] == list(enumerate(order, start=1))
 
 
+def measured(name: str, metrics: tuple[Metric, ...], **values: float) -> Record:
+    """A record of an evaluator of somebody's."""
+    one = record(name, definition={"evaluator": {"kind": "evaluator", "name": "own", "revision": 1, "parameters": {}}})
+    assert one.evaluation is not None
+    return one.model_copy(
+        update={"metrics": metrics, "evaluation": one.evaluation.model_copy(update={"metrics": values})}
+    )
+
+
+def test_each_evaluators_main_metric_ranks_where_none_is_named(records: Records) -> None:
+    ece = (Metric("ece", "lower", "fraction"), Metric("size", "higher", "number"))
+    add(records, *(measured(name, ece, ece=value, size=value) for name, value in (("a", 0.3), ("b", 0.1), ("c", 0.2))))
+    add(records, record("a", 0.5), record("b", 0.7))
+    own, standard = leaderboard(records)
+    assert (own.metric, own.better, own.unit) == ("ece", "lower", "fraction")
+    assert [row.compressor for row in own.rows] == ["b", "c", "a"]
+    assert (standard.metric, standard.better) == ("top1", "higher")
+    # Only the boards that have it.
+    named = only(records, metric="size")
+    assert [row.compressor for row in named.rows] == ["a", "c", "b"]
+    with pytest.raises(RequestError, match=r"metric 'top2'.*'top1'.*ece"):
+        leaderboard(records, metric="top2")
+
+
 # -- what never meets ----------------------------------------------------------------------------------------------
 
 
@@ -280,7 +319,7 @@ def test_a_modified_protocol_is_marked_and_stands_behind_the_original(records: R
 
 def test_labels_of_one_track_share_a_board(records: Records) -> None:
     other = {"labeler": {"kind": "labeler", "name": "smooth", "revision": 1, "parameters": {}}}
-    add(records, record("random", 0.5), record("random", 0.6, definition=other, labels={"labeler": "smooth"}))
+    add(records, record("random", 0.5), record("random", 0.6, definition=other, names={"labeler": "smooth"}))
     assert [(row.compressor, row.labeler) for row in only(records).rows] == [("random", "smooth"), ("random", "hard")]
 
 
@@ -337,7 +376,7 @@ def test_a_failed_seed_makes_n_smaller_and_is_named(records: Records) -> None:
     found = row(only(records), "pca")
     assert found.result is not None
     assert (found.result.n, found.attempts) == (2, 4)
-    assert [(run.seeds["set"], run.reason) for run in found.missing] == [(2, "second")]
+    assert [(run.seeds.set, run.reason) for run in found.missing] == [(2, "second")]
 
 
 # -- choosing ------------------------------------------------------------------------------------------------------
@@ -364,8 +403,8 @@ def test_an_unreadable_file_is_warned_of_and_left_out(records: Records) -> None:
 )
 def test_boards_are_chosen_by_name_or_digest(records: Records, chosen: dict[str, Any]) -> None:
     other = {"ipc": 50, "protocol": "q" * 64, "dataset": "e" * 64}
-    labels = {"protocol": "cifar v2", "dataset": "cifar10", "ipc": "50"}
-    add(records, record("random"), record("pca", definition=other, labels=labels))
+    names = {"protocol": "cifar v2", "dataset": "cifar10", "ipc": "50"}
+    add(records, record("random"), record("pca", definition=other, names=names))
     assert [row.compressor for row in only(records, **chosen).rows] == ["pca"]
 
 

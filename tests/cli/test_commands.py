@@ -126,7 +126,7 @@ def test_the_difference_to_random_is_printed_only_under_the_same_conditions(cli:
     beside = cli("run", "-c", "pca")
     pca = json.loads(cli("run", "-c", "pca", "--json").out)[0]
     points = 100 * (pca["evaluation"]["metrics"]["top1"] - random["evaluation"]["metrics"]["top1"])
-    assert f"{abs(points):.2f} points {'above' if points >= 0 else 'below'} random" in beside.out
+    assert f"{abs(points):.2f} points {'better' if points >= 0 else 'worse'} than random" in beside.out
     other_seed = cli("run", "-c", "pca", "--seed", "1")
     assert "random under the same conditions" not in other_seed.out
 
@@ -149,7 +149,7 @@ def test_tune_never_shows_the_test_images(cli: Callable[..., Any]) -> None:
 def test_a_student_of_a_library_takes_the_protocols_place(cli: Callable[..., Any]) -> None:
     given = ("run", "-c", "random", "--student", "convnet:depth=1,width=8", "--set", "training.steps=5", "--json")
     record = json.loads(cli(*given).out)[0]
-    assert record["labels"]["student"] == "convnet:depth=1,width=8"
+    assert record["names"]["student"] == "convnet:depth=1,width=8"
 
 
 def test_compress_then_evaluate_gives_the_result_of_run(cli: Callable[..., Any], tmp_path: Path) -> None:
@@ -200,7 +200,10 @@ def test_show_tells_what_a_method_would_use_on_a_dataset_and_why(cli: Callable[.
     assert text.code == 0, text.err
     assert "recover_tiny.sh" in text.out
     shown = json.loads(cli("show", "sre2l:lr=0.5", "--dataset", "imagenet-1k", "--json").out)
-    assert shown["protocol"] == "imagenet1k-soft"
+    assert (shown["protocol"], shown["ipc"]) == ("imagenet1k-soft", 10)
+    at_fifty = json.loads(cli("show", "sre2l", "--dataset", "imagenet-1k", "--ipc", "50", "--json").out)
+    assert at_fifty["ipc"] == 50
+    assert "Add --dataset" in cli("show", "sre2l", "--ipc", "50").err
     assert shown["settings"]["lr"] == {"value": 0.5, "source": "given"}
     assert shown["settings"]["iterations"]["value"] == 4000
     assert shown["settings"]["roll"]["value"] == [0, 32]
@@ -209,9 +212,11 @@ def test_show_tells_what_a_method_would_use_on_a_dataset_and_why(cli: Callable[.
     assert "recover.sh for CIFAR-10" in " ".join(text.split())
     several = cli("show", "edc:teachers=[trained,trained:model=convnet]", "--dataset", "cifar10", "--json").out
     assert json.loads(several)["settings"]["teachers"]["value"] == ["trained", "trained:model=convnet"]
-    refused = cli("show", "pca", "--dataset", "digits")
-    assert refused.code == 2
-    assert "No parameter of pca depends on the dataset" in refused.err
+    plain = json.loads(cli("show", "pca:grid=3", "--dataset", "digits", "--json").out)
+    assert plain["settings"]["grid"] == {"value": 3, "source": "given"}
+    assert {one["source"] for key, one in plain["settings"].items() if key != "grid"} == {"default"}
+    whole = cli("show", "full", "--dataset", "digits", "--ipc", "5")
+    assert (whole.code, "leave --ipc out" in whole.err) == (2, True)
 
 
 def test_list_plugins_names_every_method_and_none_is_broken(cli: Callable[..., Any]) -> None:

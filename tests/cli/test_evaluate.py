@@ -47,6 +47,19 @@ def test_images_and_soft_labels_in_two_files_are_evaluated(cli: Callable[..., An
     assert "datm + soft-static:source=learned" in done.out
 
 
+@pytest.mark.parametrize("rate", ["0.25", "my_lr.pt"])
+def test_a_learned_rate_is_a_number_or_the_file_that_holds_it(
+    cli: Callable[..., Any], tmp_path: Path, rate: str
+) -> None:
+    images = torch.rand((10, 3, 8, 8), generator=generator(1))
+    torch.save({"images": images, "labels": TARGETS}, tmp_path / "mtt.pt")
+    torch.save(torch.tensor(0.25), tmp_path / "my_lr.pt")
+    given = ("evaluate", "mtt.pt", "-p", "digits-hard", "--json")
+    done = cli(*given, "--student-lr", rate)
+    assert done.code == 0, done.err
+    assert json.loads(done.out)[0]["key"] != json.loads(cli(*given).out)[0]["key"]
+
+
 WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "no mean": ((), "--mean 0.49,0.48,0.45 --std"),
     "words for a mean": (("--mean", "imagenet", "--std", STD), "--mean imagenet: expected three numbers"),

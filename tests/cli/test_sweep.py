@@ -50,6 +50,34 @@ def register_methods():
 """
 
 
+DAMAGED_IN_WORKERS = """
+import multiprocessing
+from typing import ClassVar
+
+from pydantic import model_validator
+
+from rethinkdc.contracts import Compressor, hookimpl
+from rethinkdc.errors import DamagedError
+
+
+class Brittle(Compressor):
+    '''Cannot be made in a worker process.'''
+
+    name: ClassVar[str] = "brittle"
+
+    @model_validator(mode="after")
+    def check(self):
+        if multiprocessing.parent_process():
+            raise DamagedError("what it reads is damaged")
+        return self
+
+
+@hookimpl
+def register_methods():
+    return [Brittle]
+"""
+
+
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[..., None]:
     """Writes study.toml with short training."""
@@ -123,7 +151,7 @@ def test_failures_are_recorded_with_their_reason_and_the_sweep_goes_on(
     write(*(f"fickle:how={way}" if way != "break" else "fickle" for way in ways), "random")
     done = cli("sweep", "study.toml", "--json")
     assert done.code == 1
-    ended = {record["labels"]["compressor"]: (record["status"], record["reason"]) for record in json.loads(done.out)}
+    ended = {record["names"]["compressor"]: (record["status"], record["reason"]) for record in json.loads(done.out)}
     assert ended == {
         "fickle": ("failed", "ZeroDivisionError: nothing to divide"),
         "fickle:how=refuse": ("failed", "not like this"),
@@ -153,9 +181,21 @@ def test_a_process_that_dies_fails_its_own_run_only(
     write("fickle:how=die", "random", more="ipc = [1, 2]")
     done = cli("sweep", "study.toml", "--jobs", "2", "--json")
     assert done.code == 1
-    ended = [(record["labels"]["compressor"], record["status"]) for record in json.loads(done.out)]
+    ended = [(record["names"]["compressor"], record["status"]) for record in json.loads(done.out)]
     assert ended == [("fickle:how=die", "failed"), ("random", "ok")] * 2
     assert "ended by signal 9" in json.loads(files(tmp_path)[0].read_text())["reason"] + done.err
+
+
+@pytest.mark.slow
+def test_an_error_of_a_worker_keeps_its_exit_code(
+    cli: Callable[..., Any], write: Callable[..., None], install: Callable[..., None], tmp_path: Path
+) -> None:
+    """Damage is no wrong request, whichever process meets it."""
+    install("some-brittle", {"brittle": DAMAGED_IN_WORKERS})
+    write("brittle", more="ipc = [1, 2]")
+    done = cli("sweep", "study.toml", "--jobs", "2")
+    assert (done.code, files(tmp_path)) == (1, [])
+    assert "what it reads is damaged" in done.err
 
 
 def test_an_interrupt_ends_the_sweep(

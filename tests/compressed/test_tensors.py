@@ -457,7 +457,7 @@ def test_a_file_evaluates_as_its_tensors_do(tmp_path: Path, machine: dict[str, A
     record = rdc.evaluate(path, protocol="digits-hard", mean=MEAN, std=STD, **machine)
     plain = rdc.evaluate(images, targets, protocol="digits-hard", **machine)
     assert record.result_digest == plain.result_digest
-    assert (record.labels["compressor"], record.labels["ipc"]) == ("dm", "1")
+    assert (record.names.compressor, record.names.ipc) == ("dm", "1")
     assert record.notes["external_data"] == ["unknown (made elsewhere)"]
     stated = rdc.evaluate(normalised(images), targets, protocol="digits-hard", mean=MEAN, std=STD, **machine)
     assert stated.key == plain.key

@@ -96,8 +96,8 @@ def pip(*words: str | Path) -> None:
 
 @pytest.fixture(scope="session")
 def stranger(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """The wheel, a good plugin and a broken one."""
-    return make_environment(tmp_path_factory.mktemp("stranger"), wheel, "every_nth", "broken")
+    """The wheel, two good plugins and a broken one."""
+    return make_environment(tmp_path_factory.mktemp("stranger"), wheel, "every_nth", "trajectories", "broken")
 
 
 @pytest.fixture(scope="session")
@@ -157,10 +157,29 @@ def test_a_third_partys_method_runs_under_the_same_protocol_as_a_builtin(strange
     assert theirs["status"] == random["status"] == "ok"
     assert theirs["protocol_digest"] == random["protocol_digest"]
     assert theirs["dataset_fingerprint"] == random["dataset_fingerprint"]
-    assert theirs["labels"]["compressor"] == "every-nth:n=3"
+    assert theirs["names"]["compressor"] == "every-nth:n=3"
     assert theirs["plugins"] == {"acme-every-nth": "2.3.4", "rethinkdc": random["environment"]["versions"]["rethinkdc"]}
     assert set(random["plugins"]) == {"rethinkdc"}
     assert random["environment"]["git"] is None
+
+
+TRAJECTORIES = "acme-trajectories:experts=1,epochs=1,steps=2,iterations=1"
+
+
+def test_a_third_partys_method_trains_networks_of_its_own_and_learns_labels_and_a_rate(
+    stranger: Environment, tmp_path: Path
+) -> None:
+    place = tmp_path / "set"
+    stranger.ok("rethinkdc", "compress", "--compressor", TRAJECTORIES, "--ipc", "1", "--out", place)
+    card = json.loads((place / "card.json").read_text())
+    assert card["student_lr"] > 0
+    assert sum(seconds for key, seconds in card["seconds"].items() if key.startswith("experts:")) > 0
+    labels = ("--labeler", "soft-static:source=learned", "--protocol", "digits-soft")
+    (record,) = stranger.json("evaluate", str(place), *labels)
+    assert record["status"] == "ok"
+    # The stage that the package named is counted, and told, like the framework's own.
+    assert record["cost"]["seconds"]["experts"] > 0
+    assert "experts" in stranger.ok("rethinkdc", "evaluate", place, *labels).stdout
 
 
 def test_a_parameter_of_a_third_partys_method_is_validated(stranger: Environment) -> None:
@@ -212,8 +231,8 @@ def test_a_name_with_its_distribution_means_one_of_the_two(contested: Environmen
     (theirs,) = contested.json("run", "--compressor", "acme-random/random", *SHORT)
     assert own["key"] != theirs["key"]
     assert own["result_digest"] != theirs["result_digest"]
-    assert own["labels"]["compressor"] == "rethinkdc/random"
-    assert theirs["labels"]["compressor"] == "acme-random/random"
+    assert own["names"]["compressor"] == "rethinkdc/random"
+    assert theirs["names"]["compressor"] == "acme-random/random"
     assert set(own["plugins"]) == {"rethinkdc"}
     assert set(theirs["plugins"]) == {"acme-random", "rethinkdc"}
 

@@ -10,10 +10,27 @@ from typing import Any
 
 import pytest
 
+from rethinkdc.contracts.evaluation import Metric
 from rethinkdc.errors import RequestError, RethinkError
-from rethinkdc.runs.records import SCHEMA_VERSION, Record, Records, default_records_folder, now
+from rethinkdc.runs.record import SCHEMA_VERSION, Record
+from rethinkdc.runs.records import Records, default_records_folder, now
 
 PROCESSES, EACH = 2, 12
+METHOD: dict[str, Any] = {"revision": 1, "parameters": {}}
+DEFINITION: dict[str, Any] = {
+    "dataset": "d",
+    "compressor": {"kind": "compressor", "name": "random", **METHOD},
+    "labeler": {"kind": "labeler", "name": "hard", **METHOD},
+    "evaluator": {"kind": "evaluator", "name": "standard", **METHOD},
+    "protocol": "p",
+    "student": {"kind": "model", "name": "convnet", **METHOD},
+    "ipc": 1,
+    "seeds": {},
+    "tune": False,
+    "semantics": {"views": 1},
+}
+FIRST_SCHEMA = Path(__file__).with_name("first_schema_record.json")
+NAMES = dict.fromkeys(("compressor", "labeler", "evaluator", "dataset", "protocol", "student", "ipc"), "some")
 
 
 def record(key: str = "abc", **values: Any) -> Record:
@@ -21,13 +38,14 @@ def record(key: str = "abc", **values: Any) -> Record:
         "key": key,
         "status": "ok",
         "created": now(),
-        "labels": {"compressor": "random"},
-        "definition": {"compressor": {"name": "random"}, "ipc": 1},
+        "names": NAMES,
+        "definition": DEFINITION,
         "protocol_digest": "p",
         "dataset_fingerprint": "d",
         "modified": False,
         "tune": False,
         "track": "hard",
+        "metrics": (Metric("top1", "higher", "fraction"),),
         **values,
     }
     return Record(**given)
@@ -154,11 +172,118 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_work(tmp_path: Pa
         records.add(record())
 
 
-def test_records_are_compared_when_all_but_the_compressor_agrees() -> None:
-    one = record()
-    other = record("x", definition={"compressor": {"name": "pca"}, "ipc": 1})
-    assert one.condition == other.condition
-    assert one.condition != record("y", definition={"compressor": {"name": "random"}, "ipc": 2}).condition
+def test_a_reader_never_sees_half_a_record_where_there_are_no_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader looks at every moment at which the writer touches the folder."""
+    records, seen = Records(tmp_path), list[list[str]]()
+
+    def look(call: Any) -> Any:
+        def watched(*words: Any, **more: Any) -> Any:
+            seen.append([found.reason for found in records.attempts("abc")])
+            try:
+                return call(*words, **more)
+            finally:
+                seen.append([found.reason for found in records.attempts("abc")])
+
+        return watched
+
+    def refuse(*_: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", look(refuse))
+        patch.setattr(os, "fsync", look(os.fsync))
+        for name in ("rename", "open", "exists", "unlink"):
+            patch.setattr(Path, name, look(getattr(Path, name)))
+        # The reader's own calls are not looked at.
+        patch.setattr(Records, "attempts", attempts_unwatched(tmp_path))
+        records.add(record(reason="one"))
+        records.add(record(reason="two"))
+    assert [] in seen
+    assert ["one"] in seen
+    assert ["one", "two"] in seen
+    assert len(seen) > 12
+
+
+def attempts_unwatched(folder: Path) -> Any:
+    """Reads the attempts by system calls alone, and fails on a file that is not whole."""
+
+    def attempts(_: Records, key: str) -> list[Record]:
+        place = os.path.join(folder, key)  # noqa: PTH118 - paths are watched
+        names = sorted(name for name in os.listdir(place) if name.endswith(".json"))  # noqa: PTH208
+        texts = []
+        for name in names:
+            handle = os.open(os.path.join(place, name), os.O_RDONLY)  # noqa: PTH118
+            texts.append(os.read(handle, 1 << 20))
+            os.close(handle)
+        return [Record.model_validate_json(text) for text in texts]
+
+    return attempts
+
+
+def test_processes_never_share_an_attempt_where_there_are_no_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    test_two_processes_never_share_an_attempt(tmp_path)
+    assert {path.suffix for path in (tmp_path / "abc").iterdir()} == {".json"}
+
+
+def test_a_claim_that_a_killed_process_left_costs_one_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    (tmp_path / "abc").mkdir()
+    (tmp_path / "abc" / "0001.claim").touch()
+    assert Records(tmp_path).add(record()).attempt == 2
+
+
+def test_a_record_of_the_first_schema_is_read(tmp_path: Path) -> None:
+    """As it was written: every stage that took time is there, and every metric with its direction."""
+    place = tmp_path / "da2f326d8622e62ee0ec151d" / "0001.json"
+    place.parent.mkdir()
+    place.write_text(FIRST_SCHEMA.read_text())
+    old = json.loads(place.read_text())
+    assert (old["schema_version"], len(old["cost"])) == (1, 12)
+    (found,) = Records(tmp_path).all()
+    assert found.key == found.definition.key == place.parent.name
+    assert found.names.compressor == "el2n:direction=easy"
+    assert found.results == old["evaluation"]["metrics"]
+    assert found.metrics == (
+        Metric("top1", "higher", "fraction"),
+        Metric("top5", "higher", "fraction"),
+        Metric("loss", "lower", "number"),
+    )
+    assert found.cost is not None
+    assert found.cost.seconds == {
+        "proxy": old["cost"]["proxy_seconds"],
+        "selection": old["cost"]["selection_seconds"],
+        "labels": old["cost"]["label_seconds"],
+        "training": old["cost"]["training_seconds"],
+    }
+    assert found.cost.memory == {"selection": old["cost"]["selection_memory"]}
+    assert found.cost.receiver_bytes == old["cost"]["image_bytes"]["lossy"] + old["cost"]["label_bytes"]
+    # Written again, it is of today's schema, and says the same.
+    again = Record.model_validate_json(found.model_dump_json())
+    assert again == found
+    assert again.schema_version == SCHEMA_VERSION
+
+
+def test_a_record_of_the_first_schema_without_a_result_is_read() -> None:
+    old = {**json.loads(FIRST_SCHEMA.read_text()), "status": "failed", "evaluation": None, "cost": None}
+    found = Record.model_validate(old)
+    assert (found.results, found.main_metric.name) == ({}, "top1")
+
+
+def test_numbers_of_the_first_schema_that_are_not_known_rank_as_they_did() -> None:
+    old = json.loads(FIRST_SCHEMA.read_text())
+    old["evaluation"]["metrics"] = {"ece": 0.1}
+    assert Record.model_validate(old).metrics == (Metric("ece", "higher", "number"),)
 
 
 def test_the_folder_is_the_environments_or_records_here(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ def test_the_full_set_evaluates_from_its_folder_as_it_ran(
     record = rdc.run("full", protocol=str(short), **machine)
     rdc.compress("full", tmp_path / "set", protocol=str(short), **place)
     found = rdc.evaluate(tmp_path / "set", protocol=str(short), **machine)
-    assert found.labels["ipc"] == record.labels["ipc"] == "full"
+    assert found.names.ipc == record.names.ipc == "full"
     assert found.result_digest == record.result_digest
 
 
@@ -57,7 +57,7 @@ def test_a_finished_set_brings_the_cost_of_its_making(
     found = rdc.evaluate(tmp_path / "set", **machine)
     assert record.cost is not None
     assert found.cost is not None
-    assert found.cost.proxy_seconds == record.cost.proxy_seconds > 0
+    assert found.cost.seconds["proxy"] == record.cost.seconds["proxy"] > 0
 
 
 def test_an_override_that_changes_nothing_marks_nothing(machine: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ import rethinkdc as rdc
 from rethinkdc.context.cache import Cache
 from rethinkdc.errors import RequestError
 from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.calls import Machine
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.resolving import Run
@@ -39,7 +40,7 @@ def planned(tmp_path: Path, text: str) -> list[Run]:
 
 
 def run_of(run: Run) -> tuple[str, str, int]:
-    return run.labels["compressor"], run.labels["ipc"], run.request.seeds.set
+    return run.names.compressor, run.names.ipc, run.request.seeds.set
 
 
 # -- studies -------------------------------------------------------------------------------------------------------
@@ -50,7 +51,7 @@ def test_a_study_is_the_product_of_its_lists(tmp_path: Path) -> None:
     assert [run_of(plan) for plan in runs] == [
         (name, ipc, seed) for ipc in ("1", "2") for name in ("random", "pca") for seed in (0, 1)
     ]
-    assert {plan.labels["labeler"] for plan in runs} == {"hard"}
+    assert {plan.names.labeler for plan in runs} == {"hard"}
 
 
 def test_blocks_take_from_the_top_what_they_do_not_say(tmp_path: Path) -> None:
@@ -75,7 +76,7 @@ compressors = ["random"]
 
 def test_a_run_that_is_named_twice_is_planned_once(tmp_path: Path) -> None:
     text = 'compressors = ["el2n:direction=easy", "select:score=el2n,direction=easy"]\n[[runs]]\n[[runs]]'
-    assert [plan.labels["compressor"] for plan in planned(tmp_path, text)] == ["el2n:direction=easy"]
+    assert [plan.names.compressor for plan in planned(tmp_path, text)] == ["el2n:direction=easy"]
 
 
 def test_the_full_set_beside_budgets_is_run_once(tmp_path: Path) -> None:
@@ -99,7 +100,7 @@ def test_what_replaces_the_studys_holds_for_all_its_blocks(tmp_path: Path) -> No
     found = study(tmp_path, 'compressors = ["random"]\ndataset = "cifar10"\n[[runs]]\nseeds = [0]\n[[runs]]\nipc = [2]')
     found = found.replaced(dataset="digits:fold=1", protocol="digits-hard", seeds="4,5")
     runs = runs_of(found, "study", Registry(), Cache(tmp_path / "cache"))
-    assert {plan.labels["dataset"] for plan in runs} == {"digits:fold=1"}
+    assert {plan.names.dataset for plan in runs} == {"digits:fold=1"}
     assert [run_of(plan)[1:] for plan in runs] == [("1", 4), ("1", 5), ("2", 4), ("2", 5)]
     assert found.replaced() == found
 
@@ -114,7 +115,7 @@ protocol = "digits-soft"
 labelers = ["soft", "soft-static"]
 """
     runs = planned(tmp_path, text)
-    assert [(plan.labels["protocol"], plan.labels["labeler"]) for plan in runs] == [
+    assert [(plan.names.protocol, plan.names.labeler) for plan in runs] == [
         ("digits-hard v1", "hard"),
         ("digits-soft v1", "soft"),
         ("digits-soft v1", "soft-static"),
@@ -175,7 +176,7 @@ def test_an_unknown_study_names_the_shipped_ones() -> None:
 def test_a_second_sweep_runs_nothing(machine: dict[str, Any]) -> None:
     chosen = Study(compressors=("random",), seeds=(0, 1), overrides={"training.steps": 5})
     first = rdc.sweep(chosen, **machine)
-    assert [(record.status, record.definition["seeds"]["set"]) for record in first] == [("ok", 0), ("ok", 1)]
+    assert [(record.status, record.definition.seeds.set) for record in first] == [("ok", 0), ("ok", 1)]
     assert rdc.sweep(chosen, **machine) == first
     assert len(list(Records(machine["records"]).all())) == 2
     more = rdc.sweep(chosen, seeds="0,1,2", **machine)
@@ -204,7 +205,7 @@ def test_two_processes_give_the_results_of_one(tmp_path: Path, machine: dict[str
 
 
 def test_an_interrupt_leaves_no_process_behind(machine: dict[str, Any]) -> None:
-    runner = make_runner(**machine)
+    runner = make_runner(Machine(cache_dir=machine["cache_dir"], device="cpu"), machine["records"])
     chosen = Study(compressors=("random",), ipc=(1000, 1001, 1002))
     standings = standings_of(runs_of(chosen, "study", runner.registry, runner.cache), runner.records)
 
@@ -221,7 +222,7 @@ def standing(name: str, proxy_seed: int) -> Standing:
         key=name,
         dataset_fingerprint="d",
         protocol=SimpleNamespace(proxy_digest="p"),
-        request=SimpleNamespace(seeds=Seeds.all(proxy_seed)),
+        seeds=Seeds.all(proxy_seed),
     )
     return Standing(plan, None)
 

@@ -1,0 +1,51 @@
+"""``rethinkdc run``. Imports nothing heavy before the command is called."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from rethinkdc.cli.options import Printed, SeveralSeeds, takes_options, with_bars
+from rethinkdc.context import ranks
+from rethinkdc.runs.calls import RunCall
+from rethinkdc.runs.options import Option, part_of
+from rethinkdc.runs.request import Request
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunCommand(Printed, RunCall, SeveralSeeds):
+    """What the command takes beside what the function does."""
+
+    tracker: Annotated[
+        tuple[str, ...], Option("Plugin that follows the run through its events.", typed=list[str], read=tuple)
+    ] = ()
+
+
+@takes_options(RunCommand)
+def run(command: RunCommand) -> None:
+    """Make a compressed set, label it, train and test a student, and write the record.
+
+    Example: rethinkdc run --compressor pca --labeler hard --seeds 0,1,2
+    """
+    from rethinkdc.cli import tables
+    from rethinkdc.runs.exports import preview_to
+    from rethinkdc.runs.machine import make_runner
+
+    runner = make_runner(with_bars(command), command.records)
+    for name in command.tracker:
+        runner.registry.trackers.add(name)
+    requests = [replace(part_of(command, Request), seed=seeds) for seeds in command.all_seeds]
+    if not ranks.leads():
+        for index, request in enumerate(requests):
+            runner.take_part(request, force=command.force or (command.preview is not None and not index))
+        return
+    # Of several seeds the picture is of the first.
+    write_picture = preview_to(command.preview) if command.preview else None
+    records = []
+    for index, request in enumerate(requests):
+        record, existed = runner.run(request, force=command.force, seen=None if index else write_picture)
+        records.append(record)
+        if not command.as_json:
+            tables.print_run(record, runner.records, existed=existed)
+    if command.as_json:
+        tables.print_json([record.model_dump(mode="json") for record in records])
+    else:
+        tables.print_summary(records, runner.records, runner.registry)

@@ -1,0 +1,44 @@
+"""``rethinkdc show``. Imports nothing heavy before the command is called."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from rethinkdc.cli.options import Printed, takes_options
+from rethinkdc.errors import RequestError
+from rethinkdc.runs.options import Option
+
+
+@dataclass(frozen=True)
+class ShowCommand(Printed):
+    """What the command takes."""
+
+    name: Annotated[str, Option("A method, a dataset, a model or a protocol.", argument="name")]
+    dataset: Annotated[
+        str | None, Option("Show the values that a compressor would have on this dataset.", short="-d")
+    ] = field(default=None, kw_only=True)
+    ipc: Annotated[
+        int | None,
+        Option("With --dataset: and at this number of images per class; default: the protocol's.", minimum=1),
+    ] = field(default=None, kw_only=True)
+
+
+@takes_options(ShowCommand)
+def show(command: ShowCommand) -> None:
+    """Show a method's parameters, or all values of a protocol with their sources.
+
+    Example: rethinkdc show pca
+    """
+    from rethinkdc.registry.registry import Registry
+
+    if command.dataset is not None:
+        from rethinkdc.cli.settings import print_settings
+
+        print_settings(Registry(), command.name, command.dataset, command.ipc, as_json=command.as_json)
+        return
+    if command.ipc is not None:
+        raise RequestError(
+            f"--ipc {command.ipc}: values at an ipc are those on a dataset. Add --dataset NAME, e.g. digits."
+        )
+    from rethinkdc.cli import tables
+
+    tables.print_one(Registry(), command.name, as_json=command.as_json)

@@ -1,0 +1,222 @@
+"""What each public function and command takes: a request, the machine, and what becomes of the result.
+
+Imports nothing heavy. Quoted types are of values that only Python hands over.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+from rethinkdc.choices import Backing, LabelForm
+from rethinkdc.errors import RequestError
+from rethinkdc.runs.options import Option, Options
+from rethinkdc.runs.request import Judging, Labelling, Request, Seeded, SetRequest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from rethinkdc.compressed import CompressedSet
+    from rethinkdc.runs.study import Study
+    from rethinkdc.types import Progress
+
+
+def read_numbers(flag: str, text: str) -> tuple[float, ...]:
+    """Reads one number for each channel, or one for all: ``0.49,0.48,0.45``.
+
+    Raises:
+        RequestError: the text is no list of numbers.
+    """
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise RequestError(f"{flag} {text}: expected three numbers, such as 0.49,0.48,0.45, or one.") from None
+
+
+def read_rate(text: str) -> float | Path:
+    """Reads a learned student rate: the number itself, or the file that holds it."""
+    try:
+        return float(text)
+    except ValueError:
+        return Path(text)
+
+
+RecordsFolder: TypeAlias = Annotated[
+    str | Path | None, Option("Folder of records; default: RETHINKDC_RECORDS or ./records.", typed=Path)
+]
+Picture: TypeAlias = Annotated[
+    str | Path | None,
+    Option("Picture of the set to write, e.g. grid.png: its first images by class.", typed=Path),
+]
+NewFolder: TypeAlias = Annotated[str | Path, Option("Folder to write; it must not exist.", short="-o", typed=Path)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine(Options):
+    """What computes, and where it keeps what it shares."""
+
+    cache_dir: Annotated[
+        str | Path | None, Option("Folder of the cache; default: RETHINKDC_CACHE or the platform's.", typed=Path)
+    ] = None
+    device: Annotated[str | None, Option("cpu, cuda or cuda:N.")] = None
+    workers: Annotated[
+        int | None, Option("Threads that render views ahead; results do not depend on it.", minimum=0)
+    ] = None
+    threads: Annotated[int, Option("Threads that compute on a CPU; the bits of a result depend on it.", minimum=1)] = 1
+    progress: Annotated[
+        "Progress | None", Option("Where long work reports to; default: nowhere.", python_only=True)
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording(Options):
+    """Where results go, and whether to one that is there another is added."""
+
+    records: RecordsFolder = None
+    force: Annotated[bool, Option("Run again although an ok record exists.")] = False
+
+
+@dataclass(frozen=True)
+class RunCall(Recording, Machine, Request):
+    """What ``run`` takes."""
+
+    preview: Picture = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class CompressCall(Machine, SetRequest):
+    """What ``compress`` takes."""
+
+    out: NewFolder
+    preview: Picture = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class RowsCall(Machine, SetRequest):
+    """What ``rows`` takes."""
+
+
+@dataclass(frozen=True)
+class ScoreCall(Machine, Seeded):
+    """What ``score`` takes."""
+
+    score: Annotated[str, Option("Score, e.g. el2n or el2n:observe=clean.", short="-s")]
+
+
+@dataclass(frozen=True)
+class TraceCall(Machine, Seeded):
+    """What ``trace`` takes."""
+
+    out: NewFolder
+
+
+@dataclass(frozen=True)
+class FinishedSet(Options):
+    """A finished set, made here or elsewhere, and what it does not say of itself."""
+
+    images: Annotated[
+        "Tensor | CompressedSet | str | Path",
+        Option(
+            "Folder of `compress --out`; Parquet folder or hub id with image and class_id; tree of image files; "
+            "or tensors (.safetensors, .pt).",
+            argument="SET",
+            typed=str,
+        ),
+    ]
+    targets: Annotated["Tensor | None", Option("With tensors: classes of the images, int64 [M].", python_only=True)] = (
+        None
+    )
+    weights: Annotated[
+        "Tensor | None", Option("With tensors: loss weights of the images, float [M].", python_only=True)
+    ] = field(default=None, kw_only=True)
+    soft_targets: Annotated[
+        "Tensor | None", Option("With tensors: learned labels as logits, float [M, C].", python_only=True)
+    ] = field(default=None, kw_only=True)
+    labels: Annotated[
+        str | Path | None,
+        Option("Of tensors: the file of the labels, where the images are alone in theirs.", typed=Path),
+    ] = field(default=None, kw_only=True)
+    soft_labels: Annotated[LabelForm | None, Option("Of tensors: what soft labels are, logits or probabilities.")] = (
+        field(default=None, kw_only=True)
+    )
+    mean: Annotated[
+        Sequence[float] | None,
+        Option(
+            "Of tensors: channel means of the normalisation, e.g. 0.49,0.48,0.45.",
+            typed=str,
+            read=partial(read_numbers, "--mean"),
+        ),
+    ] = field(default=None, kw_only=True)
+    std: Annotated[
+        Sequence[float] | None,
+        Option(
+            "Of tensors: channel standard deviations of the normalisation.",
+            typed=str,
+            read=partial(read_numbers, "--std"),
+        ),
+    ] = field(default=None, kw_only=True)
+    experiment: Annotated[int | None, Option("Of tensors of several experiments: which, from 0.", minimum=0)] = field(
+        default=None, kw_only=True
+    )
+    student_lr: Annotated[
+        float | str | Path | None,
+        Option("Of tensors: the learned student rate, or the file that holds it.", typed=str, read=read_rate),
+    ] = field(default=None, kw_only=True)
+    name: Annotated[str | None, Option("What tables call the set.")] = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class EvaluateCall(Recording, Machine, Judging, Labelling, Seeded, FinishedSet):
+    """What ``evaluate`` takes."""
+
+    preview: Picture = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class StudyRequest(Options):
+    """A study, and what takes the place of its own values."""
+
+    study: Annotated[
+        "str | Path | Study",
+        Option("A study file (.toml), or the name of a shipped study.", argument="study", typed=str),
+    ]
+    dataset: Annotated[str | None, Option("Name, folder or hub id in place of the study's.", short="-d")] = field(
+        default=None, kw_only=True
+    )
+    protocol: Annotated[str | None, Option("Protocol id or TOML file in place of the study's.", short="-p")] = field(
+        default=None, kw_only=True
+    )
+    backing: Annotated[
+        Backing | None, Option("How images are held, in place of the study's: auto, decoded or encoded.")
+    ] = field(default=None, kw_only=True)
+    seeds: Annotated[
+        str | None, Option("In place of the study's: 0,1,2 moves all axes, student=0,1,2 one of them.")
+    ] = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepCall(Machine, StudyRequest):
+    """What ``sweep`` takes."""
+
+    records: RecordsFolder = None
+    jobs: Annotated[int, Option("Processes side by side; results do not depend on it.", short="-j", minimum=1)] = 1
+    retry_unsupported: Annotated[bool, Option("Also try again what was unsupported.")] = False
+
+
+@dataclass(frozen=True)
+class LeaderboardCall(Options):
+    """What ``leaderboard`` takes."""
+
+    records: RecordsFolder = None
+    metric: Annotated[
+        str | None,
+        Option("What ranks, such as top5 or loss; without it each evaluator's main one.", short="-m"),
+    ] = field(default=None, kw_only=True)
+    ipc: Annotated[int | None, Option("Only boards of this ipc.", minimum=1)] = field(default=None, kw_only=True)
+    protocol: Annotated[
+        str | None, Option("Only boards of this protocol: id, or beginning of a digest.", short="-p")
+    ] = field(default=None, kw_only=True)
+    dataset: Annotated[
+        str | None, Option("Only boards of this dataset: label, or beginning of a fingerprint.", short="-d")
+    ] = field(default=None, kw_only=True)

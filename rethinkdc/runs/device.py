@@ -1,0 +1,60 @@
+"""The device that computes, and what makes its results repeatable."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from rethinkdc.context import ranks
+from rethinkdc.errors import RequestError
+
+_CUDA = torch.device("cuda")
+
+
+def choose_device(name: str | None) -> torch.device:
+    """The named device; without a name CUDA where there is one, else the CPU.
+
+    Raises:
+        RequestError: no such device here.
+    """
+    if name is None:
+        if torch.cuda.is_available():
+            # Ranks take a device each, as far as there are devices.
+            return torch.device("cuda", ranks.local_rank() % torch.cuda.device_count()) if ranks.world() > 1 else _CUDA
+        return torch.device("cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise RequestError(f"Unknown device {name!r}. Use cpu, cuda or cuda:N.") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise RequestError(f"There is no CUDA device here for --device {name}. Use --device cpu.")
+    return device
+
+
+@contextmanager
+def deterministic(device: torch.device, threads: int = 1) -> Iterator[None]:
+    """Deterministic kernels on ``threads`` CPU threads inside; the caller's settings come back afterwards."""
+    if device.type == "cuda":
+        # Read by cuBLAS when its first handle is made: without it some matrix products are not repeatable.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        torch.backends.cudnn.benchmark,
+        torch.get_num_threads(),
+    )
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.backends.cudnn.benchmark = before[2]
+        torch.set_num_threads(before[3])
+
+
+__all__ = ["choose_device", "deterministic"]

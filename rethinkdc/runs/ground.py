@@ -1,0 +1,148 @@
+"""What anything is made on: a dataset, a protocol that fits it, and seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rethinkdc.context.cache import Cache
+from rethinkdc.contracts.kinds import Labeler
+from rethinkdc.data.backing import Backing
+from rethinkdc.data.dataset import Dataset
+from rethinkdc.data.splits import Schema, Splits
+from rethinkdc.data.stratified import stratified_split
+from rethinkdc.errors import DataError, RequestError
+from rethinkdc.protocol.protocol import Protocol
+from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.request import DEFAULT_DATASET
+from rethinkdc.seeds import Seeds
+
+TUNE_FRACTION = 0.2
+TUNE_SEED = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What anything is made on. A score and a trace need no more; a run adds its methods.
+
+    Attributes:
+        dataset: where the images come from.
+        dataset_fingerprint: hash of their content.
+        dataset_name: what people call it; never a path.
+        protocol: the fixed experiment.
+        seeds: one on each axis.
+        tune: whether training and test images are both of the training set.
+        backing: how images are held.
+    """
+
+    dataset: Dataset
+    dataset_fingerprint: str
+    dataset_name: str
+    protocol: Protocol
+    seeds: Seeds
+    tune: bool
+    backing: Backing
+
+
+def resolve_ground(
+    registry: Registry,
+    cache: Cache,
+    *,
+    dataset: str | None,
+    protocol: str | None,
+    seeds: Seeds,
+    backing: Backing,
+    tune: bool = False,
+    labeler: Labeler | None = None,
+    trains: bool = True,
+) -> Ground:
+    """Resolves a dataset and the protocol to use it under, checked to go together.
+
+    Args:
+        registry: finds the dataset and the protocol.
+        cache: knows fingerprints of datasets seen before.
+        dataset: name, folder or hub id; None = the protocol's, or the default one.
+        protocol: id or TOML file; None = the default for the dataset and the labels.
+        seeds: one on each axis.
+        backing: how images are held.
+        tune: whether to train and test on a split of the training set.
+        labeler: whose labels the default protocol takes; None = hard ones.
+        trains: whether a student is trained, so that a named protocol must take these labels too.
+
+    Raises:
+        RequestError: an unknown name, or parts that do not go together.
+    """
+    if dataset:
+        registry.check_unambiguous("dataset", dataset)
+    chosen = registry.protocols.find(protocol) if protocol else None
+    source = registry.build(Dataset, dataset or (chosen and chosen.default_dataset) or DEFAULT_DATASET)
+    if labeler and trains and chosen and not chosen.admits(labeler.track):
+        raise _wrong_track(chosen, labeler, registry)
+    if chosen and source.schema and not chosen.fits(source.schema):
+        raise _misfit(chosen, source.name, source.schema)
+    fingerprint, schema = source.identify(cache.home)
+    fitting = chosen or registry.protocols.default(source, schema, labeler.track if labeler else "hard")
+    if not fitting.fits(schema):
+        raise _misfit(fitting, registry.label(source), schema)
+    return Ground(
+        dataset=source,
+        dataset_fingerprint=fingerprint,
+        dataset_name=_name_dataset(source, registry),
+        protocol=fitting,
+        seeds=seeds,
+        tune=tune,
+        backing=backing,
+    )
+
+
+def load_splits(ground: Ground, cache: Cache) -> Splits:
+    """Loads the dataset; when tuning, both parts come from the training set.
+
+    Raises:
+        DataError: the data cannot be read, or is not what it was when the names were resolved.
+    """
+    splits = ground.dataset.load(cache.home, ground.backing)
+    if splits.fingerprint != ground.dataset_fingerprint:
+        raise DataError(f"The dataset {ground.dataset_name} changed while it was read. Run again when it is complete.")
+    if not ground.tune:
+        return splits
+    kept, held_out = stratified_split(splits.train.targets, TUNE_FRACTION, TUNE_SEED)
+    return Splits(train=take_rows(splits.train, kept), test=take_rows(splits.train, held_out))
+
+
+def take_rows(images: Any, rows: Any) -> Any:
+    """Some rows of a set, held as its backing holds it."""
+    from rethinkdc.data.decoded import DecodedImages
+    from rethinkdc.data.rows import RowsOf
+
+    picked = RowsOf(images, rows)
+    if not isinstance(images, DecodedImages):
+        return picked
+    return DecodedImages(images.pixels[rows], images.targets[rows], images.class_names, picked.fingerprint)
+
+
+def _wrong_track(protocol: Protocol, labeler: Labeler, registry: Registry) -> RequestError:
+    others = registry.protocols.all().values()
+    alike = [f"--protocol {p.id}" for p in others if p.admits(labeler.track) and p.data == protocol.data]
+    return RequestError(
+        f"The protocol {protocol.id} takes {protocol.track} labels; the labeler {labeler.name} gives {labeler.track} "
+        f"ones. Choose another --labeler, or {' or '.join(alike) or 'a protocol for them'} "
+        "(`rethinkdc list-protocols`)."
+    )
+
+
+def _name_dataset(dataset: Dataset, registry: Registry) -> str:
+    if dataset.name == "folder":
+        # The folder's own name: a record must not carry the path of somebody's machine.
+        return Path(str(getattr(dataset, "path", ""))).expanduser().resolve().name
+    return str(getattr(dataset, "repo", "")) or registry.label(dataset)
+
+
+def _misfit(protocol: Protocol, name: str, schema: Schema) -> RequestError:
+    wanted = protocol.data
+    return RequestError(
+        f"The protocol {protocol.id} is for {wanted.classes} classes, {wanted.train or 'any number of'} training and "
+        f"{wanted.test or 'any number of'} test images; the dataset {name} has {schema.classes}, {schema.train} and "
+        f"{schema.test}. Choose a fitting --protocol (`rethinkdc list-protocols`) or --dataset."
+    )

@@ -1,0 +1,62 @@
+"""What a user hands over as a value or by its place: a study, a finished set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor
+
+from rethinkdc.compressed import CompressedSet, FileFacts, read_set, set_name, set_of_tensors
+from rethinkdc.errors import RequestError
+from rethinkdc.runs.calls import EvaluateCall, StudyRequest
+from rethinkdc.runs.study import Study, load_study
+
+
+def open_study(wanted: StudyRequest) -> tuple[Study, str]:
+    """Returns the study that is meant, with what replaces its own values, and what errors call it.
+
+    Raises:
+        RequestError: there is none, or it has unknown or wrong values.
+    """
+    given = wanted.study
+    study, name = (given, "the study") if isinstance(given, Study) else (load_study(given), str(given))
+    changed = study.replaced(
+        dataset=wanted.dataset, protocol=wanted.protocol, backing=wanted.backing, seeds=wanted.seeds
+    )
+    return changed, name
+
+
+def open_set(call: EvaluateCall, cache_folder: Path | None) -> tuple[CompressedSet, str]:
+    """Returns the set that is meant, and what tables call it.
+
+    Raises:
+        RequestError: it cannot be read.
+    """
+    facts = FileFacts(
+        labels=None if call.labels is None else Path(call.labels),
+        mean=None if call.mean is None else tuple(call.mean),
+        std=None if call.std is None else tuple(call.std),
+        soft_labels=call.soft_labels,
+        experiment=call.experiment,
+        student_lr=Path(call.student_lr) if isinstance(call.student_lr, str) else call.student_lr,
+    )
+    images = call.images
+    if isinstance(images, CompressedSet):
+        return images, call.name or images.card.method or "tensors"
+    if isinstance(images, Tensor):
+        return _set_of_tensors(images, call, facts), call.name or "tensors"
+    return read_set(images, facts, cache_folder), call.name or set_name(images)
+
+
+def _set_of_tensors(images: Tensor, call: EvaluateCall, facts: FileFacts) -> CompressedSet:
+    if isinstance(facts.student_lr, Path):
+        raise RequestError(f"student_lr of tensors is a number; found the file {facts.student_lr}.")
+    return set_of_tensors(
+        images,
+        call.targets,
+        mean=facts.mean,
+        std=facts.std,
+        weights=call.weights,
+        soft_targets=call.soft_targets,
+        student_lr=facts.student_lr,
+    )

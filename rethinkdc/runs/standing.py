@@ -1,0 +1,57 @@
+"""How the runs of a sweep stand, and how they end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rethinkdc.runs.record import Record
+from rethinkdc.runs.records import Records
+from rethinkdc.runs.resolving import Run
+
+State = Literal["ok", "failed", "unsupported", "new"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One run of a sweep and its record: of the first ok attempt, else of the last one; None when it is new."""
+
+    run: Run
+    record: Record | None
+
+    @property
+    def state(self) -> State:
+        """How the run stands."""
+        return self.record.status if self.record else "new"
+
+    def remains(self, *, retry_unsupported: bool = False) -> bool:
+        """Whether a sweep carries the run out: it tries again what failed, and what is unsupported only when asked."""
+        return self.state in ("new", "failed") or (retry_unsupported and self.state == "unsupported")
+
+    @property
+    def proxy(self) -> tuple[str, str, int]:
+        """What the run's proxy depends on: of runs that share a proxy, one trains it and the others wait."""
+        return self.run.dataset_fingerprint, self.run.protocol.proxy_digest, self.run.seeds.proxy
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended: its record, the seconds that this sweep spent on it, and the warnings that it gave."""
+
+    record: Record
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+
+def standings_of(runs: list[Run], records: Records) -> list[Standing]:
+    """Looks up the record of each run.
+
+    Raises:
+        RethinkError: a record of one of them is damaged.
+    """
+    standings = []
+    for run in runs:
+        attempts = records.attempts(run.key)
+        first_ok = next((record for record in attempts if record.status == "ok"), None)
+        standings.append(Standing(run, first_ok or (attempts[-1] if attempts else None)))
+    return standings

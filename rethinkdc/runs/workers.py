@@ -1,0 +1,119 @@
+"""Worker processes of a sweep: each carries out one run after another."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+import warnings
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import torch
+
+from rethinkdc.context.cache import Cache
+from rethinkdc.errors import RethinkError
+from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.records import Records
+from rethinkdc.runs.request import Request
+from rethinkdc.runs.runner import Runner
+from rethinkdc.runs.standing import Ended, Standing
+
+
+@dataclass(frozen=True)
+class _Machine:
+    """What a worker process makes its runner of."""
+
+    cache: Path
+    records: Path
+    device: torch.device
+    workers: int
+    threads: int
+
+    def runner(self) -> Runner:
+        return Runner(
+            registry=Registry(),
+            cache=Cache(self.cache),
+            records=Records(self.records),
+            device=self.device,
+            workers=self.workers,
+            threads=self.threads,
+        )
+
+
+class Worker:
+    """A process that carries out one run after another.
+
+    Started anew rather than forked: neither CUDA nor threads survive a fork. Pipes of its own, so that the end of a
+    process is seen, and whose run it was.
+    """
+
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+        self.standing: Standing | None = None
+        machine = _Machine(runner.cache.root, runner.records.folder, runner.device, runner.workers, runner.threads)
+        spawned = multiprocessing.get_context("spawn")
+        self.connection, theirs = spawned.Pipe()
+        self.process = spawned.Process(target=_serve, args=(theirs, machine))
+        self.process.start()
+        theirs.close()
+
+    def begin(self, standing: Standing) -> None:
+        self.standing, self.since = standing, time.perf_counter()
+        self.connection.send(standing.run.request)
+
+    def answer(self) -> Ended | None:
+        """How its run ended; None when the process has just started.
+
+        Raises:
+            RethinkError: the process could not start, or the error that ended its run without a record.
+        """
+        standing, self.standing = self.standing, None
+        try:
+            answer: Ended | RethinkError | None = self.connection.recv()
+        except EOFError:
+            self.process.join()
+            code = self.process.exitcode
+            if standing is None:
+                raise RethinkError(
+                    f"A worker process could not be started (exit code {code}). Run without --jobs; in a script, "
+                    'call the sweep below `if __name__ == "__main__":`.'
+                ) from None
+            reason = f"Its process was ended by signal {-code}" if code and code < 0 else f"Its process ended ({code})"
+            record = self.runner.record_end(standing.run, "failed", f"{reason}; was there enough memory?")
+            return Ended(record, time.perf_counter() - self.since)
+        if isinstance(answer, RethinkError):
+            raise answer
+        if answer:
+            for message in answer.warnings:
+                warnings.warn(message, stacklevel=4)
+        return answer
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.join()
+        self.connection.close()
+
+
+def _serve(connection: Connection, machine: _Machine) -> None:
+    """A worker process: receives requests and answers how each ended, until its parent ends it or is gone."""
+    # A keyboard interrupt reaches every process of the terminal; the parent decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    runner = machine.runner()
+    torch.set_num_threads(machine.threads)
+    connection.send(None)
+    while True:
+        try:
+            request: Request = connection.recv()
+        except EOFError:
+            return
+        started = time.perf_counter()
+        with warnings.catch_warnings(record=True) as caught:
+            try:
+                record, _ = runner.attempt(request)
+            except RethinkError as error:
+                connection.send(error)
+                continue
+        messages = tuple(str(item.message) for item in caught if issubclass(item.category, UserWarning))
+        connection.send(Ended(record, time.perf_counter() - started, messages))

@@ -1,0 +1,84 @@
+"""The working folder of a run: what lets a killed run go on, in the hands of whoever holds the run's lock.
+
+Nobody else makes, uses or removes it. Work that is no run (a score, a trace, a set alone) has no such folder: what is
+worth keeping of it lies in the folders of its artefacts, each under a lock of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rethinkdc.context.cache import Cache
+from rethinkdc.runs.records import Records
+from rethinkdc.storage import lock, try_lock
+
+_BEGUN = "begun.json"
+"""Says for which record the work in a folder is: the records' folder, and how many ok attempts it held before."""
+
+
+class RunFolder:
+    """The working folder of one run; only made by whoever holds its lock, see :func:`hold_run`."""
+
+    def __init__(self, cache: Cache, records: Records, key: str) -> None:
+        self.path = run_folder(cache, key)
+        self._records, self._key = records, key
+
+    def begin(self) -> Path:
+        """The folder, with what an earlier try left that never came to its record; else empty."""
+        if self.is_recorded():
+            self.clear()
+        self.path.mkdir(parents=True, exist_ok=True)
+        # Half a file counts as none: see is_recorded.
+        (self.path / _BEGUN).write_text(json.dumps(self._place()))
+        return self.path
+
+    def clear(self) -> None:
+        """Removes the folder."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def is_recorded(self) -> bool:
+        """Whether the work in the folder came to its record, but was killed before it removed the folder."""
+        try:
+            begun = json.loads((self.path / _BEGUN).read_text())
+        except (OSError, ValueError):
+            return False
+        here = self._place()
+        return bool(begun["records"] == here["records"] and begun["ok"] < here["ok"])
+
+    def _place(self) -> dict[str, str | int]:
+        attempts = self._records.attempts(self._key)
+        ok = sum(record.status == "ok" for record in attempts)
+        return {"records": str(self._records.folder.resolve()), "ok": ok}
+
+
+def run_folder(cache: Cache, key: str) -> Path:
+    """Where the work of a run lies while it lasts."""
+    return cache.home / "work" / f"runs-{key}"
+
+
+@contextmanager
+def hold_run(cache: Cache, records: Records, key: str) -> Iterator[RunFolder]:
+    """Holds a run's lock, waiting for whoever does; inside, the run's folder is ours."""
+    with lock(_lock_path(cache, key)):
+        yield RunFolder(cache, records, key)
+
+
+def clear_recorded(cache: Cache, records: Records, key: str) -> None:
+    """Removes what is left of a run whose record is written, unless somebody holds the run."""
+    if not run_folder(cache, key).exists():
+        return
+    with try_lock(_lock_path(cache, key)) as held:
+        folder = RunFolder(cache, records, key)
+        if held and folder.is_recorded():
+            folder.clear()
+
+
+def _lock_path(cache: Cache, key: str) -> Path:
+    return cache.home / "locks" / f"runs-{key}.lock"
+
+
+__all__ = ["RunFolder", "clear_recorded", "hold_run", "run_folder"]
