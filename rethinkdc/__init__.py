@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rethinkdc.api import compress, evaluate, leaderboard, rows, run, score, sweep, trace
+    from rethinkdc.compressed.preview import contact_sheet
     from rethinkdc.contracts.hooks import hookimpl
     from rethinkdc.runs.records import Record
     from rethinkdc.seeds import Seeds
@@ -21,6 +22,7 @@ _HOMES = {
     "Record": "runs.records",
     "Seeds": "seeds",
     "compress": "api",
+    "contact_sheet": "compressed.preview",
     "evaluate": "api",
     "hookimpl": "contracts.hooks",
     "leaderboard": "api",
@@ -35,6 +37,7 @@ __all__ = [
     "Record",
     "Seeds",
     "compress",
+    "contact_sheet",
     "evaluate",
     "hookimpl",
     "leaderboard",

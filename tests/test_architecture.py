@@ -151,6 +151,16 @@ def test_a_file_imports_only_from_its_own_room_and_those_before_it() -> None:
     assert not upward
 
 
+def test_families_know_the_contracts_and_not_what_stands_behind_them() -> None:
+    families = FACES - {"contracts", "data", "models"}
+    behind = [
+        found
+        for found in core_imports()
+        if found.file != "rethinkdc/__init__.py" and room_of(found.module) == "context"
+    ]
+    assert not [found for found in behind if room_of_file(found.file) in families]
+
+
 def test_no_two_files_import_each_other_however_far_around() -> None:
     graph: dict[str, set[str]] = {}
     for path in source_files("rethinkdc"):

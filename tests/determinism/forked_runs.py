@@ -50,7 +50,7 @@ def _run(request: dict[str, Any], out: Path) -> None:
             if request["every"] is not None:
                 # Otherwise a run as short as this one would only save its end.
                 loop = importlib.import_module("rethinkdc.training.loop")
-                loop.fit.__kwdefaults__["checkpoint_every"] = request["every"]
+                loop.train_network.__kwdefaults__["checkpoint_every"] = request["every"]
             # So that the labels of a run as short as this one take two shards.
             importlib.import_module("rethinkdc.labels.shards").SHARD_BYTES = 4000  # type: ignore[attr-defined]
             if request["stop"]:
