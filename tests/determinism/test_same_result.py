@@ -114,7 +114,7 @@ LABEL_KILLS = {
     "in the middle of the teacher": ("rethinkdc.training.loop", "_Training._train", 12, "after"),
     "between the teacher and the labels": ("rethinkdc.context.cache", "commit_folder", 1, "after"),
     "between a shard and its seal": ("rethinkdc.storage", "_seal", 2, "before"),
-    "when half of the shards have their names": ("rethinkdc.labels.shards", "_placed", 1, "after"),
+    "when half of the shards have their names": ("rethinkdc.labels.shards", "_give_second_name", 1, "after"),
     "while the labels are kept": ("rethinkdc.labels.storing", "write_labels", 1, "after"),
     "in the middle of the student's labelled steps": ("rethinkdc.training.loop", "_Training._train", 45, "after"),
 }
