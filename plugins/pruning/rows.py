@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from rethinkdc.contracts import Budget, CompressedSet, Content, Context, DataError, Images, Method, hookimpl
-from rethinkdc.pruning import Selector, read_rows
+from rethinkdc.pruning import ORDERS, Selector, read_rows
 
 
 class Rows(Selector):
@@ -16,10 +16,16 @@ class Rows(Selector):
 
     name: ClassVar[str] = "rows"
 
-    path: Annotated[str, Content()] = Field(description="FILE.safetensors of `compress --rows`, or a CSV file.")
+    path: Annotated[str, Content()] = Field(
+        description="What `rethinkdc rows` wrote, or .npy, .npz, .pt, .json, .csv, .tsv, .txt, .parquet, .safetensors."
+    )
+    column: str | None = Field(default=None, description="That lists the rows; none = row, or the only one.")
+    order: str | None = Field(default=None, description=f"Of the file's rows, if another copy's: {', '.join(ORDERS)}.")
 
-    def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:  # noqa: ARG002
-        rows, weights = read_rows(Path(self.path).expanduser(), data)
+    def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
+        read = read_rows(Path(self.path).expanduser(), data, self.column, self.order)
+        rows, weights = read.rows, read.weights
+        context.note(files_read=[read.reading.facts()])
         if len(rows) != budget.total:
             raise DataError(
                 f"{self.path} lists {len(rows):,} rows; {budget.ipc} per class of {budget.classes} classes are "

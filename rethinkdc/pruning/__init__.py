@@ -1,6 +1,7 @@
 """Pruning: rows of the training set chosen by scores, features and gradients; the bases and the maths."""
 
 from rethinkdc.data.row_files import read_rows, read_scores
+from rethinkdc.data.row_order import ORDERS
 from rethinkdc.pruning.ascent import pick_by_step
 from rethinkdc.pruning.boundary import boundary_distances
 from rethinkdc.pruning.classwise import Choice, Choose, random_ranks
@@ -34,6 +35,7 @@ from rethinkdc.pruning.ties import ascending, by_rank
 from rethinkdc.pruning.vectors import Points
 
 __all__ = [
+    "ORDERS",
     "Choice",
     "Choose",
     "Dynamics",
