@@ -100,6 +100,17 @@ def read_rows(path: Path, data: Images, column: str | None = None, order: str | 
     return ReadRows(rows, weights, Reading(path.name, tuple(taken), _say_order(proved, proofs), every))
 
 
+def count_rows(path: Path, rows: int, classes: int, column: str | None = None) -> int:
+    """Counts the rows that a file lists, before the training set of ``rows`` rows is loaded.
+
+    Raises:
+        DataError: as :func:`read_rows`.
+    """
+    with naming(path):
+        columns, _ = drop_header(columns_of(read_arrays(path))[0], path, classes)
+        return len(rows_of(tell_rows(columns, column, rows, classes), rows)[0])
+
+
 def name_row_file(out: Path, suffix: str) -> Path:
     """Appends a suffix to ``OUT``; one that it has already is not doubled, one like ``.5`` not replaced."""
     name = out.name

@@ -1,6 +1,6 @@
 """Pruning: rows of the training set chosen by scores, features and gradients; the bases and the maths."""
 
-from rethinkdc.data.row_files import read_rows, read_scores
+from rethinkdc.data.row_files import count_rows, read_rows, read_scores
 from rethinkdc.data.row_order import ORDERS
 from rethinkdc.pruning.ascent import pick_by_step
 from rethinkdc.pruning.boundary import boundary_distances
@@ -57,6 +57,7 @@ __all__ = [
     "by_rank",
     "contrast",
     "cosine_similarity",
+    "count_rows",
     "cover_strata",
     "cut_graph",
     "distance_similarity",
