@@ -11,6 +11,7 @@ from rethinkdc.data.splits import Splits
 from rethinkdc.errors import PluginError, UnsupportedError
 from rethinkdc.labels.asking import LABEL_SEMANTICS
 from rethinkdc.method import Method, named_methods
+from rethinkdc.models.model import Model
 from rethinkdc.protocol.protocol import Network, Protocol
 from rethinkdc.protocol.proxy import TRACE_SEMANTICS
 from rethinkdc.protocol.teachers import teachers_definition
@@ -115,7 +116,7 @@ def resolve_run(
     for score, values in protocol.proxy.scores.items():
         registry.build(Score, Reference(name=score, values=values))
     student = _student(request, registry, protocol)
-    model = registry.build("model", student.model)
+    model = registry.build(Model, student.model)
     layout = training_layout(original)
     if finished:
         size = SetSize(finished.ipc)
@@ -245,6 +246,6 @@ def _asked_teachers(method: Method, registry: Registry, protocol: Protocol) -> l
 
 def _student(request: Request, registry: Registry, protocol: Protocol) -> Network:
     wanted = parse_reference(request.student) if request.student else protocol.student.model
-    model = registry.build("model", wanted)
+    model = registry.build(Model, wanted)
     canonical = Reference(name=wanted.name, values=wanted.values and model.changed())
     return Network(model=canonical, mean=protocol.student.mean, std=protocol.student.std)
