@@ -106,8 +106,7 @@ def columns_of(content: Any) -> tuple[list[Named], list[str]]:
     Raises:
         DataError: no lists of numbers, or two columns of one name; it names no file.
     """
-    if isinstance(content, list | tuple) and content and all(isinstance(item, int | float) for item in content):
-        content = torch.tensor(content)
+    content = _join_numbers(content)
     if isinstance(content, Tensor):
         return _columns_of_tensor(content), []
     if isinstance(content, Table):
@@ -166,12 +165,10 @@ def _entries(content: Mapping[str, Any]) -> tuple[list[Named], list[str]]:
     """Lists as columns; single values are told of, and anything else is refused."""
     columns, beside = [], []
     for name, value in content.items():
-        if isinstance(value, list | tuple) and value and all(isinstance(item, int | float) for item in value):
-            value = torch.tensor(value)
-        elif isinstance(value, list | tuple) and value and all(isinstance(item, str) for item in value):
+        value = _join_numbers(value)
+        if isinstance(value, list | tuple) and value and all(isinstance(item, str) for item in value):
             columns.append(Named(str(name), _title(str(name)), tuple(value)))
-            continue
-        if isinstance(value, Tensor) and value.ndim:
+        elif isinstance(value, Tensor) and value.ndim:
             (column, *more) = _columns_of_tensor(value)
             if more:
                 raise DataError(f"{_title(str(name))} holds {describe(value)}, and a list of numbers is expected")
@@ -183,6 +180,17 @@ def _entries(content: Mapping[str, Any]) -> tuple[list[Named], list[str]]:
     if not columns:
         raise DataError(f"it holds {describe(content)}, and a list of numbers is expected")
     return columns, beside
+
+
+def _join_numbers(value: Any) -> Any:
+    """A list of numbers, also of tensors that hold one each, as a tensor; anything else as it is."""
+    if not isinstance(value, list | tuple) or not value:
+        return value
+    if all(isinstance(item, int | float) for item in value):
+        return torch.tensor(value, dtype=None if all(isinstance(item, int) for item in value) else torch.float64)
+    if all(isinstance(item, Tensor) and item.ndim == 0 for item in value):
+        return torch.stack(list(value))
+    return value
 
 
 def _require_dense(tensor: Tensor) -> None:

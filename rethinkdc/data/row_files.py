@@ -14,7 +14,7 @@ from rethinkdc.data.array_files import read_arrays
 from rethinkdc.data.pandas_header import drop_header, fit_length
 from rethinkdc.data.row_columns import Named, columns_of, naming
 from rethinkdc.data.row_meaning import rows_of, tell_rows
-from rethinkdc.data.row_order import find_order
+from rethinkdc.data.row_order import Foreign
 from rethinkdc.data.row_reading import UNPROVED, Reading, ReadRows, ReadScores, check_labels, check_numbers
 from rethinkdc.data.score_meaning import doubts, tell_scores
 from rethinkdc.errors import DataError, RequestError
@@ -22,7 +22,7 @@ from rethinkdc.storage import write_atomic
 from rethinkdc.types import Images
 
 
-def read_scores(path: Path, data: Images, column: str | None = None, order: str | None = None) -> ReadScores:
+def read_scores(path: Path, data: Images, column: str | None = None, foreign: Foreign | None = None) -> ReadScores:
     """Reads scores of the training rows from a file.
 
     Every column is used, known to be harmless, or refused by name. Row numbers are a column of such a name, or any
@@ -34,14 +34,15 @@ def read_scores(path: Path, data: Images, column: str | None = None, order: str 
             ``.json`` beside it.
         data: the training set; its fingerprint is checked where the file has one, its length always.
         column: that holds the scores; None = ``score``, or the only one that may. The others are then left out.
-        order: of the rows that the file speaks of, where it is another than the data's.
+        foreign: the rows that the file speaks of, where they are those of another copy.
 
     Raises:
         DataError: the file is missing, unreadable, of other data, or not clearly one number per row; names what was
             found.
     """
     proved = _check_source(path, data)
-    places = None if order is None else find_order(order, data)
+    places = None if foreign is None else foreign.places
+    order = None if foreign is None else foreign.name
     with naming(path):
         columns, beside = columns_of(read_arrays(path))
         columns, noted = fit_length(columns, path, len(data))
@@ -66,7 +67,7 @@ def read_scores(path: Path, data: Images, column: str | None = None, order: str 
     return ReadScores(scores, reading)
 
 
-def read_rows(path: Path, data: Images, column: str | None = None, order: str | None = None) -> ReadRows:
+def read_rows(path: Path, data: Images, column: str | None = None, foreign: Foreign | None = None) -> ReadRows:
     """Reads a list of training rows in pick order, or a mask with an entry for each row.
 
     Args:
@@ -74,14 +75,15 @@ def read_rows(path: Path, data: Images, column: str | None = None, order: str | 
             only one), and ``weight`` where there are weights.
         data: the training set; its fingerprint is checked where the file has one.
         column: that lists the rows; None = to be found. The others are then left out.
-        order: of the rows that the file speaks of, where it is another than the data's.
+        foreign: the rows that the file speaks of, where they are those of another copy.
 
     Raises:
         DataError: the file is missing, unreadable or of other data, lists a row twice or one that does not exist, or it
             is not clear what a column means.
     """
     proved = _check_source(path, data)
-    places = None if order is None else find_order(order, data)
+    places = None if foreign is None else foreign.places
+    order = None if foreign is None else foreign.name
     with naming(path):
         columns, beside = columns_of(read_arrays(path))
         columns, noted = drop_header(columns, path, len(data.class_names))

@@ -7,9 +7,13 @@ of image files, and some copies, are sorted by class.
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
+from rethinkdc.data.image_matching import match_images
 from rethinkdc.errors import DataError, RequestError, nearest
 from rethinkdc.types import Images
 
@@ -31,6 +35,34 @@ COPIES = {"torchvision": (0, 1, 2, 3, 4), "hub": (3, 2, 1, 4, 0)}
 BY_CLASS = "by-class"
 ORDERS = (*COPIES, BY_CLASS, *(f"{copy}-{BY_CLASS}" for copy in COPIES))
 """The names that ``order`` takes; ``by-class`` alone sorts this copy's own rows, each class in their order."""
+
+
+class Foreign(NamedTuple):
+    """Our row for each row that a file speaks of, int64 [N], and what the file's rows are, in words."""
+
+    places: Tensor
+    name: str
+
+
+def find_foreign(order: str | None, like: Path | None, data: Images) -> Foreign | None:
+    """The rows of another copy, named by their order or lying in a folder; None = the training set's own.
+
+    Raises:
+        RequestError: both are given, or no such order is known.
+        DataError: the rows of the copy cannot be told apart here.
+    """
+    if like is None:
+        return None if order is None else Foreign(find_order(order, data), order)
+    if order is not None:
+        raise RequestError(f"order={order} and like={like} both name another copy: leave one of them out.")
+    from rethinkdc.data.hub import load_path
+
+    theirs = load_path(like).train
+    try:
+        found = match_images(data, theirs)
+    except DataError as error:
+        raise DataError(f"like={like}: {error}.") from error
+    return Foreign(found.rows, f"of the images in {like.name}, {found.equal:,} of {len(data):,} equal to the pixel")
 
 
 def find_order(order: str, data: Images) -> Tensor:
@@ -62,8 +94,8 @@ def _places_in(copy: str, data: Images) -> Tensor:
         found = "its rows are sorted by class" if sorted_ else f"its first labels are {targets[:10].tolist()}"
         raise DataError(
             f"order={copy}: where the rows of that copy lie here cannot be told, since this training set is not made "
-            f"of CIFAR-10's batches, nor of CIFAR-100's file: {found}. Use the dataset that the file was made on, or "
-            "bring its rows to this order by comparing the images."
+            f"of CIFAR-10's batches, nor of CIFAR-100's file: {found}. Name the folder of the other copy with "
+            "like=FOLDER, or use that dataset."
         )
     blocks = [starts.index(CIFAR10_BATCHES[batch]) for batch in COPIES[copy]]
     return torch.cat([torch.arange(block * size, (block + 1) * size) for block in blocks])

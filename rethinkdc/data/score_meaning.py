@@ -74,7 +74,7 @@ def tell_scores(columns: Sequence[Named], chosen: str | None, rows: int, targets
             f"{others[0].title} has no meaning here: name the column of scores with column={scores.name or 'NAME'} to "
             "leave out what is not used"
         )
-    if bad := [c for c in others if c.key in ROW_NAMES - {""} and isinstance(c.values, Tensor)]:
+    if bad := [c for c in others if c.key in ROW_NAMES - {""} and isinstance(c.values, Tensor) and len(c) == rows]:
         raise DataError(
             f"{bad[0].title} should number the rows 0 to {rows - 1}, each once; it does not. Mend it, or leave it out "
             "where the lines are in the rows' order"

@@ -246,3 +246,43 @@ def test_numbers_that_are_hardly_scores_are_warned_of(tmp_path: Path, values: li
 def test_rows_that_do_not_exist_or_repeat_are_an_error(tmp_path: Path, content: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read_rows(text(tmp_path, content, "rows.csv"), DATA)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [3, 0],
+        [torch.tensor(3), torch.tensor(0)],
+        {"idx": torch.tensor([[3], [0]])},
+        {"indices": [3, 0], "seed": 1, "method": "el2n"},
+        torch.tensor([3.0, 0.0]),
+        torch.tensor([[3, 0]], dtype=torch.int16),
+    ],
+)
+def test_what_torch_saved_is_read_in_the_forms_that_people_save(tmp_path: Path, content: Any) -> None:
+    torch.save(content, tmp_path / "a.pt")
+    assert read_rows(tmp_path / "a.pt", DATA).rows.tolist() == [3, 0]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"0": [3], "1": [0]}, "a list for each of 2 classes"),
+        ([[3, 0], [1]], "a list of 2, and a list of numbers is expected"),
+        ({"train": {"idx": [3]}}, "column 'train' holds idx .*, and a list of numbers is expected"),
+        ({"ipc": 1}, "ipc .int., and a list of numbers is expected"),
+    ],
+)
+def test_mappings_and_lists_that_are_not_clear_are_refused(tmp_path: Path, content: Any, message: str) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match=message):
+        read_rows(tmp_path / "a.json", DATA)
+
+
+def test_lists_beside_scores_are_no_row_numbers_unless_they_number_each(tmp_path: Path) -> None:
+    torch.save({"el2n": SCORES, "aum": -SCORES, "picked": [3, 0]}, tmp_path / "a.pt")
+    with pytest.raises(DataError, match="may be the scores"):
+        read_scores(tmp_path / "a.pt", DATA)
+    read = read_scores(tmp_path / "a.pt", DATA, "aum")
+    assert torch.equal(read.scores, -SCORES)
+    assert read.reading.taken[2:] == ("column 'el2n': left out", "column 'picked': left out")
