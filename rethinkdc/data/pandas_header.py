@@ -30,7 +30,7 @@ def fit_length(columns: list[Named], path: Path, rows: int) -> tuple[list[Named]
     found = " or ".join(f"{length:,}" for length in sorted(lengths))
     raise DataError(
         f"it holds {found} scores; the training set has {rows:,} rows. Name the dataset that it belongs to with "
-        "--dataset"
+        "--dataset; under --tune the training set is a part of it"
     )
 
 

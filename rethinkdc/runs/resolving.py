@@ -202,17 +202,16 @@ def check_request(run: Run, splits: Splits) -> None:
     if compressor is None or run.ipc is None or not compressor.rows_per_canvas():
         return
     train, per_canvas = splits.train, compressor.rows_per_canvas()
-    if run.size.images is not None or compressor.listed:
-        images = run.size.images or run.ipc * len(train.class_names)
-        if images > len(train):
+    if run.size.images is not None:
+        if run.size.images > len(train):
             raise UnsupportedError(
-                f"{run.names.compressor}: {images:,} images are more than the {len(train):,} training images "
+                f"{run.names.compressor}: {run.size.images:,} images are more than the {len(train):,} training images "
                 f"of {run.dataset_name}."
             )
         return
     tiled = f" x {per_canvas} images per canvas (grid {round(per_canvas**0.5)})" if per_canvas > 1 else ""
     counts = train.targets.bincount(minlength=len(train.class_names))
-    if not compressor.balanced:
+    if not compressor.balanced or compressor.listed:
         # Only the total binds: the classes may give what they have.
         if run.ipc * per_canvas * len(counts) > len(train):
             raise UnsupportedError(
