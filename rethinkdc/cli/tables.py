@@ -44,6 +44,7 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
         ("image bytes", _image_bytes(cost)),
         ("label bytes", _label_bytes(cost, record.track)),
         ("teacher", _teacher(cost, record.notes)),
+        ("weights read", _teacher_weights(record.notes)),
         ("receiver bytes", _receiver_bytes(cost)),
         ("external data", ", ".join(record.notes.get("external_data", ()))),
         ("marks", ", ".join(marks)),
@@ -282,6 +283,14 @@ def _teacher(cost: Cost, notes: dict[str, Any]) -> str:
     if cost.teacher_at_training:
         facts.append(f"asked while training: {cost.teacher_bytes:,} bytes")
     return "; ".join(facts)
+
+
+def _teacher_weights(notes: dict[str, Any]) -> str:
+    """What was chosen, renamed and left out when weights were read from files."""
+    told = {name: about["weights"] for name, about in notes.get("teachers", {}).items() if about.get("weights")}
+    return "\n".join(
+        f"{name}: {'; '.join(lines)}" if len(told) > 1 else "; ".join(lines) for name, lines in told.items()
+    )
 
 
 def _receiver_bytes(cost: Cost) -> str:
