@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from rethinkdc.data.torch_files import load_torch
+from rethinkdc.data.torch_files import read_torch
 from rethinkdc.errors import RequestError
 
 _ANEW = "torch.save(model.state_dict(), FILE), or safetensors.torch.save_file."
@@ -70,7 +70,7 @@ def read_weights(path: Path, entry: str | None = None) -> Weights:
 
 def _load(path: Path) -> Any:
     if path.suffix != ".safetensors":
-        return load_torch(path, _ANEW)
+        return read_torch(path, _ANEW)
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
