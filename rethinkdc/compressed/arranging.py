@@ -116,6 +116,7 @@ def arrange_labels(labels: Sequence[Tensor], count: int, form: LabelForm | None)
         raise RequestError("its labels are class indices: leave out --soft-labels.")
     if soft:
         _check_rows(soft[0], count, form)
+        told.append(f"labels: learned, said to be {form}" + ("" if hard else "; the class is the largest of each"))
     return ArrangedLabels(hard[0] if hard else None, soft[0] if soft else None, tuple(told))
 
 

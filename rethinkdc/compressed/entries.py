@@ -54,7 +54,7 @@ def find_entries(content: Any) -> Entries:
     Raises:
         RequestError: there is no such pair, or more than one; says what was found.
     """
-    if isinstance(content, Tensor):
+    if isinstance(content, Tensor) and content.ndim >= _DIMENSIONS:
         return Entries(content, [])
     if isinstance(content, Mapping):
         return _of_mapping(content)

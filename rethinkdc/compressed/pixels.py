@@ -82,11 +82,14 @@ class Loss:
         return set(self.mean or (0.0,)) == {0.0} and set(self.std or (1.0,)) == {1.0}
 
     def _cause(self) -> str:
-        if self.high > _BYTES:
+        if self.low >= 0 and self.high > _BYTES:
             return f"Values that reach {self.high:.0f} are pixels in 0..255: --mean 0 --std 0.00392157."
         if self._plain:
             return f"{_ZCA}, or normalised: state the mean and std that they were normalised with."
-        return f"{_ZCA}, or normalised by another mean and std than those."
+        return (
+            f"{_ZCA}, normalised by another mean and std than those, or were learned far beyond black and white; "
+            "--preview grid.png shows what is left of them."
+        )
 
 
 _ZCA = "Likely they are ZCA-whitened (no mean and std undoes that: save them as pixels, by the code that whitened them)"

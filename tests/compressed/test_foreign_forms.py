@@ -249,7 +249,7 @@ WHITENED = torch.randn((40, 3, 8, 8), generator=generator(2))
     ("images", "mean", "std", "cause"),
     [
         (WHITENED, 0.0, 1.0, "ZCA-whitened .*, or normalised: state the mean and std"),
-        (WHITENED, 0.5, 0.4, "ZCA-whitened .*, or normalised by another mean and std"),
+        (WHITENED, 0.5, 0.4, "ZCA-whitened .*, normalised by another mean and std .* learned far beyond"),
         (WHITENED * 0.6, 0.49, 0.2, "vary by 0.60 .*ZCA-whitened"),
         (BYTES.float(), 0.49, 0.2, "pixels in 0..255: --mean 0 --std 0.00392157"),
         ((FLOATS - 0.5) / 0.25, 0.5, 0.25, "^$"),
