@@ -83,11 +83,13 @@ def drew(rows: Tensor, number: float) -> Tensor:
     return torch.cat([rows[:-1], rows[-1:] + 1 + int(number * 15)])
 
 
-def drew_in_secret(rows: Tensor, *_: Any) -> Tensor:
+def drew_in_secret(rows: Tensor, data: Images, _: Context) -> Tensor:
     state = torch.get_rng_state()
-    found = drew(rows, float(torch.rand(1)))
+    # Of every class, so that two draws are never the same by chance.
+    shuffled = torch.randperm(len(data))
     torch.set_rng_state(state)
-    return found
+    classes, count = len(data.class_names), len(rows) // len(data.class_names)
+    return torch.cat([shuffled[data.targets[shuffled] == index][:count] for index in range(classes)])
 
 
 def counted(rows: Tensor, *_: Any) -> Tensor:

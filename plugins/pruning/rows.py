@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from rethinkdc.contracts import Budget, CompressedSet, Content, Context, DataError, Images, Method, hookimpl
-from rethinkdc.pruning import Selector, read_rows
+from rethinkdc.pruning import ORDERS, Selector, count_rows, read_rows
 
 
 class Rows(Selector):
@@ -16,14 +16,29 @@ class Rows(Selector):
 
     name: ClassVar[str] = "rows"
 
-    path: Annotated[str, Content()] = Field(description="FILE.safetensors of `compress --rows`, or a CSV file.")
+    path: Annotated[str, Content()] = Field(
+        description="What `rethinkdc rows` wrote, or .npy, .npz, .pt, .json, .csv, .tsv, .txt, .parquet, .safetensors."
+    )
+    column: str | None = Field(default=None, description="That lists the rows; none = row, or the only one.")
+    order: str | None = Field(default=None, description=f"Of the file's rows, if another copy's: {', '.join(ORDERS)}.")
 
-    def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:  # noqa: ARG002
-        rows, weights = read_rows(Path(self.path).expanduser(), data)
+    @property
+    def balanced(self) -> bool:
+        # The list alone says how many rows of each class there are.
+        return False
+
+    def own_size(self, rows: int, classes: int) -> int:
+        return count_rows(Path(self.path).expanduser(), rows, classes, self.column)
+
+    def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
+        read = read_rows(Path(self.path).expanduser(), data, self.column, self.order)
+        rows, weights = read.rows, read.weights
+        context.note(files_read=[read.reading.facts()])
         if len(rows) != budget.total:
             raise DataError(
                 f"{self.path} lists {len(rows):,} rows; {budget.ipc} per class of {budget.classes} classes are "
-                f"{budget.total:,}. The --ipc that fits is {len(rows) / budget.classes:g}."
+                f"{budget.total:,}. The --ipc that fits is {len(rows) / budget.classes:g}; without --ipc and --keep "
+                "the list runs as what it is."
             )
         return CompressedSet.of_rows(data, rows, weights)
 

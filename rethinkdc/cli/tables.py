@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -54,8 +55,17 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
         if value:
             table.add_row(name, escape(value))
     _console.print(table)
+    print_files_read(record.notes)
     # Outside the table, where no column cuts it short.
     print(f"{'existing record' if existed else 'record'}: {records.path(record.key, record.attempt)}")
+
+
+def print_files_read(notes: Mapping[str, Any]) -> None:
+    """What files of rows and scores were taken for, and what makes that doubtful."""
+    for read in notes.get("files_read", ()):
+        print(f"read {read['file']}: {'; '.join(read['taken'])}; order: {read['order']}")
+        for warning in read["warnings"]:
+            print(f"warning: {read['file']}: {warning}.")
 
 
 def print_summary(runs: list[Record], records: Records, registry: Registry) -> None:

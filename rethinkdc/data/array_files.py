@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def _read_npz(path: Path) -> dict[str, Tensor]:
     import numpy as np
 
     with np.load(path, allow_pickle=False) as archive:
-        return {name: to_tensor(_objects_refused(path, lambda name=name: archive[name])) for name in archive.files}
+        return {name: to_tensor(_objects_refused(path, partial(archive.get, name))) for name in archive.files}
 
 
 def _objects_refused(path: Path, load: Callable[[], Any]) -> Any:

@@ -1,6 +1,7 @@
 """Pruning: rows of the training set chosen by scores, features and gradients; the bases and the maths."""
 
-from rethinkdc.data.row_files import read_rows, read_scores
+from rethinkdc.data.row_files import count_rows, read_rows, read_scores
+from rethinkdc.data.row_order import ORDERS
 from rethinkdc.pruning.ascent import pick_by_step
 from rethinkdc.pruning.boundary import boundary_distances
 from rethinkdc.pruning.classwise import Choice, Choose, random_ranks
@@ -20,7 +21,7 @@ from rethinkdc.pruning.farthest import farthest_points
 from rethinkdc.pruning.gradients import LastLayer, Space, vectors_of
 from rethinkdc.pruning.medians import median_distances, middle
 from rethinkdc.pruning.medoids import k_means_medoids
-from rethinkdc.pruning.messages import gathered, pick_apart
+from rethinkdc.pruning.messages import gather_scores, pick_apart
 from rethinkdc.pruning.neighbours import nearest_neighbours
 from rethinkdc.pruning.norms import gradient_norms
 from rethinkdc.pruning.picking import Picked, pick, random_rows
@@ -34,6 +35,7 @@ from rethinkdc.pruning.ties import ascending, by_rank
 from rethinkdc.pruning.vectors import Points
 
 __all__ = [
+    "ORDERS",
     "Choice",
     "Choose",
     "Dynamics",
@@ -55,6 +57,7 @@ __all__ = [
     "by_rank",
     "contrast",
     "cosine_similarity",
+    "count_rows",
     "cover_strata",
     "cut_graph",
     "distance_similarity",
@@ -65,7 +68,7 @@ __all__ = [
     "farthest_first",
     "farthest_points",
     "forgetting_events",
-    "gathered",
+    "gather_scores",
     "gradient_norms",
     "herd",
     "k_means_medoids",

@@ -33,7 +33,7 @@ def choose_rows(targets: Tensor, budget: Budget, *, balanced: bool, choose: Choo
 
     Args:
         targets: int64 [N].
-        budget: its ``total`` rows are picked, ``ipc`` of each class when ``balanced``.
+        budget: its ``total`` rows are picked, ``per_class`` of each class when ``balanced``.
         balanced: one class at a time, so that memory is bounded by the largest class.
         choose: picks from rows of one class, or from all.
 
@@ -43,16 +43,16 @@ def choose_rows(targets: Tensor, budget: Budget, *, balanced: bool, choose: Choo
     Raises:
         UnsupportedError: fewer rows than asked for.
     """
-    groups, count = [torch.arange(len(targets))], budget.total
+    groups, counts = [torch.arange(len(targets))], (budget.total,)
     if balanced:
-        groups, count = [(targets == index).nonzero().flatten() for index in range(budget.classes)], budget.ipc
+        groups, counts = [(targets == index).nonzero().flatten() for index in range(budget.classes)], budget.per_class
     choices = []
-    for rows in groups:
+    for rows, count in zip(groups, counts, strict=True):
         if count > len(rows):
             raise UnsupportedError(f"Cannot pick {count} of {len(rows)} rows. Choose a smaller --ipc.")
-        found = choose(rows, count)
-        assert len(found.picks) == count, f"{len(found.picks)} rows were picked in place of {count}"
-        choices.append(Choice(rows[found.picks], found.weights))
+        choice = choose(rows, count)
+        assert len(choice.picks) == count, f"{len(choice.picks)} rows were picked in place of {count}"
+        choices.append(Choice(rows[choice.picks], choice.weights))
     picks = torch.cat([choice.picks for choice in choices])
     weights = [choice.weights for choice in choices if choice.weights is not None]
     return Choice(picks, torch.cat(weights) if weights else None)

@@ -263,7 +263,7 @@ class Runner:
     def _compressed(self, run: Run, context: RunContext, splits: Splits) -> CompressedSet:
         assert run.compressor is not None
         reference = self.registry.reference(run.compressor)
-        return context.compress(reference, splits.train, run.budget(len(splits.train.class_names)))
+        return context.compress(reference, splits.train, run.budget(splits.train))
 
     def _of_first_rank(self, run: Run, before: int, force: bool) -> Record:
         """Waits for the record that the first rank writes or finds; ``before``: attempts that were there already."""
