@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rethinkdc.choices import LabelForm as LabelForm
+from rethinkdc.choices import LabelForm
 from rethinkdc.errors import RequestError
 
 _SUM = 0.01

@@ -20,6 +20,7 @@ _RATE_WORDS = frozenset({"lr", "rate"})
 _USUAL = (("images",), ("images", "labels"), ("images", "targets"))
 """Entries of which nothing needs to be told."""
 _SHOWN = 8
+_POSITION = re.compile(r"arr_\d+")
 _WORD = re.compile(r"[^\W_]+")
 _DIMENSIONS = 3
 """Images have at least as many dimensions, labels fewer."""
@@ -56,6 +57,9 @@ def find_entries(content: Any) -> Entries:
     """
     if isinstance(content, Tensor) and content.ndim >= _DIMENSIONS:
         return Entries(content, [])
+    if isinstance(content, Mapping) and content and all(_POSITION.fullmatch(str(key)) for key in content):
+        # Arrays that numpy.savez was given without names.
+        content = list(content.values())
     if isinstance(content, Mapping):
         return _of_mapping(content)
     if isinstance(content, list | tuple) and len(content) == 2:

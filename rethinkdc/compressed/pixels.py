@@ -92,7 +92,10 @@ class Loss:
         )
 
 
-_ZCA = "Likely they are ZCA-whitened (no mean and std undoes that: save them as pixels, by the code that whitened them)"
+_ZCA = (
+    "Likely they are ZCA-whitened (no mean and std undoes that: its inverse does, and MTT saves what that gives as "
+    "images_zca_*.pt)"
+)
 
 
 class Pixels(NamedTuple):

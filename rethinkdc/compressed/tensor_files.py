@@ -36,6 +36,7 @@ UNKNOWN = "unknown (made elsewhere)"
 """What the card of a set made elsewhere names as external data: nobody here can tell what it was made of."""
 
 _MTT_RATE = "lr.pt"
+_WHITENED = "zca"
 
 
 class FileFacts(NamedTuple):
@@ -108,12 +109,22 @@ def find_pair(folder: Path) -> tuple[Path, Path] | None:
     pairs = {words: pair for words, pair in parts.items() if len(pair) == 2}
     best = pairs if len(pairs) == 1 else {words: pair for words, pair in pairs.items() if "best" in words}
     if len(best) == 1:
-        (pair,) = best.values()
+        ((words, pair),) = best.items()
+        _refuse_whitened(pair, parts.get(words | {_WHITENED}, {}))
         return pair["images"], pair["labels"]
     if pairs:
         named = "; ".join(f"{pair['images']} --labels {pair['labels']}" for pair in list(pairs.values())[:3])
         raise RequestError(f"{folder} holds {len(pairs)} pairs of images and labels. Name one: {named}")
     return None
+
+
+def _refuse_whitened(pair: Mapping[str, Path], unwhitened: Mapping[str, Path]) -> None:
+    """Refuses images beside which the same lie without their whitening: MTT calls these, and not those, ``zca``."""
+    if "images" in unwhitened:
+        raise RequestError(
+            f"{unwhitened['images'].name} beside {pair['images'].name} are the same images with their ZCA whitening "
+            f"undone, as MTT saves them. Name these: {unwhitened['images']} --labels {pair['labels']}"
+        )
 
 
 def _read_parts(path: Path, facts: FileFacts) -> tuple[Entries, float | None, dict[str, Any]]:
@@ -147,7 +158,7 @@ def _hint_labels(path: Path) -> str:
     wanted = words_of(path.stem) - IMAGE_WORDS
     for file in sorted(path.parent.iterdir()) if path.parent.is_dir() else ():
         words = words_of(file.stem)
-        if file.suffix in SUFFIXES and words & LABEL_WORDS and words - LABEL_WORDS == wanted:
+        if file.suffix in SUFFIXES and words & LABEL_WORDS and words - LABEL_WORDS <= wanted:
             return f" Beside it lies {file.name}: --labels {file}"
     return ""
 

@@ -214,6 +214,28 @@ def test_a_folder_of_images_and_labels_is_a_set_with_its_rate(tmp_path: Path) ->
         read_set(folder / "images_0.pt")
 
 
+def test_images_that_lie_whitened_beside_themselves_are_asked_for(tmp_path: Path) -> None:
+    for name in ("images_best", "images_zca_best"):
+        saved(tmp_path / f"{name}.pt", FLOATS)
+    saved(tmp_path / "labels_best.pt", TARGETS)
+    with pytest.raises(RequestError, match=r"Name these: .*images_zca_best.pt --labels .*labels_best.pt"):
+        read_set(tmp_path)
+    with pytest.raises(RequestError, match=r"Beside it lies labels_best.pt"):
+        read_set(tmp_path / "images_zca_best.pt")
+
+
+def test_arrays_without_names_are_a_pair(tmp_path: Path) -> None:
+    np.savez(tmp_path / "set.npz", FLOATS.numpy(), TARGETS.numpy())
+    made = read_set(tmp_path / "set.npz")
+    assert torch.equal(pixels(made), BYTES)
+    assert torch.equal(made.targets, TARGETS)
+
+
+def test_what_is_no_image_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"it holds float32 \[6, 3\]\. Known: a mapping with images"):
+        read_set(saved(tmp_path / "labels.pt", ONE_HOT.float()))
+
+
 def test_arrays_of_numpy_are_files_of_a_set(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", FLOATS.permute(0, 2, 3, 1).numpy())
     np.save(tmp_path / "labels.npy", TARGETS.numpy())

@@ -62,6 +62,7 @@ def test_normalised_images_come_back_to_the_byte() -> None:
     assert made.loss.clamped == 0
 
 
+@pytest.mark.filterwarnings("ignore:33% of the values")
 def test_what_lies_outside_is_clamped_and_both_errors_are_the_hand_worked_ones() -> None:
     images = torch.full((1, 3, 1, 1), 0.25)
     images[0, 0], images[0, 1] = 1.5, -1.0
