@@ -15,17 +15,13 @@ class Rows(Selector):
     """The training rows that a file lists, with their weights where it has some."""
 
     name: ClassVar[str] = "rows"
+    listed: ClassVar[bool] = True
 
     path: Annotated[str, Content()] = Field(
         description="What `rethinkdc rows` wrote, or .npy, .npz, .pt, .json, .csv, .tsv, .txt, .parquet, .safetensors."
     )
     column: str | None = Field(default=None, description="That lists the rows; none = row, or the only one.")
     order: str | None = Field(default=None, description=f"Of the file's rows, if another copy's: {', '.join(ORDERS)}.")
-
-    @property
-    def balanced(self) -> bool:
-        # The list alone says how many rows of each class there are.
-        return False
 
     def own_size(self, rows: int, classes: int) -> int:
         return count_rows(Path(self.path).expanduser(), rows, classes, self.column)

@@ -39,11 +39,13 @@ class Compressor(Adjustable):
     ``budgeted``: returns exactly ``budget.total`` canvases; only ``full`` is not.
     ``balanced``: the classes get exactly ``budget.per_class``; the core checks it.
     ``shares``: it heeds ``budget.per_class``, so that a share of the training set (``--keep``) may be asked of it.
+    ``listed``: its rows are given, so that the classes have what the list holds, balanced or not.
     """
 
     kind: ClassVar[str] = "compressor"
     budgeted: ClassVar[bool] = True
     shares: ClassVar[bool] = False
+    listed: ClassVar[bool] = False
 
     @property
     def balanced(self) -> bool:

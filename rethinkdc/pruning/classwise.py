@@ -43,7 +43,8 @@ def choose_rows(targets: Tensor, budget: Budget, *, balanced: bool, choose: Choo
     Raises:
         UnsupportedError: fewer rows than asked for.
     """
-    groups, counts = [torch.arange(len(targets))], (budget.total,)
+    counts: tuple[int, ...] = (budget.total,)
+    groups = [torch.arange(len(targets))]
     if balanced:
         groups, counts = [(targets == index).nonzero().flatten() for index in range(budget.classes)], budget.per_class
     choices = []

@@ -202,10 +202,11 @@ def check_request(run: Run, splits: Splits) -> None:
     if compressor is None or run.ipc is None or not compressor.rows_per_canvas():
         return
     train, per_canvas = splits.train, compressor.rows_per_canvas()
-    if run.size.images is not None:
-        if run.size.images > len(train):
+    if run.size.images is not None or compressor.listed:
+        images = run.size.images or run.ipc * len(train.class_names)
+        if images > len(train):
             raise UnsupportedError(
-                f"{run.names.compressor}: {run.size.images:,} images are more than the {len(train):,} training images "
+                f"{run.names.compressor}: {images:,} images are more than the {len(train):,} training images "
                 f"of {run.dataset_name}."
             )
         return
