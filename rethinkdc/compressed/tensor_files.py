@@ -109,8 +109,8 @@ def find_pair(folder: Path) -> tuple[Path, Path] | None:
     pairs = {words: pair for words, pair in parts.items() if len(pair) == 2}
     best = pairs if len(pairs) == 1 else {words: pair for words, pair in pairs.items() if "best" in words}
     if len(best) == 1:
-        ((words, pair),) = best.items()
-        _refuse_whitened(pair, parts.get(words | {_WHITENED}, {}))
+        ((rest, pair),) = best.items()
+        _refuse_whitened(pair, parts.get(rest | {_WHITENED}, {}))
         return pair["images"], pair["labels"]
     if pairs:
         named = "; ".join(f"{pair['images']} --labels {pair['labels']}" for pair in list(pairs.values())[:3])
