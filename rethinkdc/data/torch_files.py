@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
+import argparse
 import re
+import types
+import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -14,33 +16,39 @@ import torch
 
 from rethinkdc.errors import DataError
 
+_UNKNOWN = re.compile(r"GLOBAL (\S+)|(?:class|global|Tried to instantiate class):? (\S+\.\S+)")
+_REASON = re.compile(r"WeightsUnpickler error:\s*(.+)")
+_DAMAGED = "is damaged, or no file of torch.save"
+_PICKLE = b"\x80"
+"""What a pickle starts with, and so an old file of torch too."""
 
-def read_torch(path: Path) -> Any:
+
+def read_torch(path: Path, anew: str = "torch.save({'name': tensor}, FILE).") -> Any:
     """What a ``.pt``, ``.pth`` or ``.ckpt`` file holds, on the CPU and memory-mapped where its format allows.
 
-    NumPy's arrays come as tensors, its numbers as Python's.
+    NumPy's arrays come as tensors, its numbers as Python's; namespaces of options, which trainers keep beside weights,
+    as they are.
+
+    Args:
+        path: the file.
+        anew: the line of Python that saves what is wanted of it where it can be loaded; errors tell it.
 
     Raises:
-        DataError: damaged, no file of torch, or objects that are neither tensors nor plain values: names the first.
+        DataError: no such file, damaged, or it holds objects; says which, in a line, and how to save it anew.
     """
+    if not path.is_file():
+        raise DataError(f"There is no file {path}.")
     try:
-        return plain(_load(path))
-    except pickle.UnpicklingError as error:
-        raise DataError(f"{path} {explain_refusal(error)}") from error
-    except Exception as error:  # torch raises unrelated types
-        reason = (str(error).strip().splitlines() or [""])[0]
-        raise DataError(f"{path} is no file of torch.save, or damaged: {type(error).__name__}: {reason}") from error
-
-
-def explain_refusal(error: pickle.UnpicklingError) -> str:
-    """Says in a sentence's rest what the reader met, and never how to switch its guard off."""
-    found = re.search(r"GLOBAL (\S+\.\S+)|(?:class|global|Tried to instantiate class):? (\S+\.\S+)", str(error))
-    if found is None:
-        return "is damaged, or no file of torch.save."
-    return (
-        f"holds objects of the type {found[1] or found[2]}; only tensors and plain values are loaded, since others "
-        "could run code. Where it comes from, load it and save its tensors alone: torch.save({'name': tensor}, FILE)."
-    )
+        with _harmless_allowed(), warnings.catch_warnings():
+            # Of formats that are refused below in words of our own.
+            warnings.simplefilter("ignore")
+            content = _load(path)
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror or error}.") from error
+    except Exception as error:  # torch raises many unrelated types
+        fault = _name_fault(path, str(error) or type(error).__name__)
+        raise DataError(f"{path} {fault}. Where the file comes from, load it and save its tensors: {anew}") from error
+    return plain(content)
 
 
 def plain(content: Any) -> Any:
@@ -80,16 +88,15 @@ def to_tensor(array: Any) -> torch.Tensor:
 
 
 def _load(path: Path) -> Any:
-    with _numbers_allowed():
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except RuntimeError:
-            # Files of torch before 1.6 are no archives that could be mapped.
-            return torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except RuntimeError:
+        # Files of torch before 1.6 are no archives that could be mapped.
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def _numbers_allowed() -> AbstractContextManager[Any]:
-    """Lets NumPy's numbers and arrays through: they are rebuilt from a type and bytes, nothing else is let in."""
+def _harmless_allowed() -> AbstractContextManager[Any]:
+    """Lets NumPy's numbers and arrays and namespaces through: they are rebuilt from types, names and bytes alone."""
     if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 6):
         return nullcontext()
     scalar, array = np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0]
@@ -99,5 +106,22 @@ def _numbers_allowed() -> AbstractContextManager[Any]:
         for made, name in ((scalar, "scalar"), (array, "_reconstruct"))
     ]
     kinds = {type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd"}
-    allowed: list[Any] = [*names, np.ndarray, np.dtype, *sorted(kinds, key=str)]
+    namespaces = [argparse.Namespace, types.SimpleNamespace]
+    allowed: list[Any] = [*names, np.ndarray, np.dtype, *sorted(kinds, key=str), *namespaces]
     return torch.serialization.safe_globals(allowed)
+
+
+def _name_fault(path: Path, told: str) -> str:
+    """What is wrong with a file, in a line: torch's own words are advice to run what it holds."""
+    if unknown := _UNKNOWN.search(told):
+        what = f"holds objects that are no tensors ({unknown[1] or unknown[2]})"
+        return f"{what}; those are never loaded, since they could run code"
+    if "TorchScript" in told:
+        return "is a TorchScript archive, a program, and programs are never loaded"
+    if "Unsupported operand" in told:
+        with path.open("rb") as file:
+            pickled = file.read(1) == _PICKLE
+        return "is a pickle of Python, and pickles are never loaded, since they could run code" if pickled else _DAMAGED
+    reason = _REASON.search(told)
+    line = (reason[1] if reason else told).strip().splitlines()[0]
+    return f"{_DAMAGED} ({line.partition('. ')[0].rstrip('.')})"

@@ -138,9 +138,7 @@ class Runner:
             return self._of_first_rank(run, len(self.records.attempts(run.key)), force), True
 
         def fitted(context: RunContext, splits: Splits) -> CompressedSet:
-            # What its making used was not left behind because it was made before.
-            context.note(**compressed.card.notes)
-            return fit_set(
+            fitting = fit_set(
                 compressed,
                 dataset=run.dataset_name,
                 class_names=splits.train.class_names,
@@ -150,6 +148,9 @@ class Runner:
                 protocol_digest=run.protocol.digest,
                 asked=run.request.protocol,
             )
+            # What its making used was not left behind because it was made before.
+            context.note(**fitting.card.notes)
+            return fitting
 
         return self._recorded(run, force, fitted)
 
