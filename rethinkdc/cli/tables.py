@@ -51,6 +51,8 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
         if value:
             table.add_row(name, escape(value))
     _console.print(table)
+    for doubt in record.notes.get("doubts", ()):
+        print(f"Doubtful: {doubt}")
     # Outside the table, where no column cuts it short.
     print(f"{'existing record' if existed else 'record'}: {records.path(record.key, record.attempt)}")
 

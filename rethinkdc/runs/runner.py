@@ -27,6 +27,7 @@ from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.counting import count_cost
 from rethinkdc.runs.definition import SetDefinition
 from rethinkdc.runs.device import choose_device, deterministic
+from rethinkdc.runs.doubts import doubts_of
 from rethinkdc.runs.environment import describe_environment
 from rethinkdc.runs.ground import Ground, load_splits
 from rethinkdc.runs.record import Record, Status
@@ -242,6 +243,8 @@ class Runner:
         label_seconds = time.perf_counter() - before - (context.books.nested - nested)
         evaluation = run.evaluator.evaluate(compressed, supervision, splits.test, context)
         check_evaluation(evaluation, run.evaluator)
+        family = run.compressor.family if run.compressor else ""
+        doubts = doubts_of(evaluation, compressed, splits.test, track=run.labeler.track, family=family)
         return self._record(
             run,
             status="ok",
@@ -256,7 +259,7 @@ class Runner:
             ),
             histogram=compressed.histogram(),
             sources_per_class=compressed.sources_per_class(),
-            notes=context.books.notes,
+            notes={**context.books.notes, **({"doubts": doubts} if doubts else {})},
         )
 
     def _compressed(self, run: Run, context: RunContext, splits: Splits) -> CompressedSet:

@@ -17,7 +17,7 @@ from rethinkdc.errors import RequestError, nearest
 from rethinkdc.protocol.reading import STUDIES, read_toml
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.options import part_of
-from rethinkdc.runs.request import Basis, Departures, Judging, Request, parse_seeds
+from rethinkdc.runs.request import Basis, Departures, Judging, Request, Tiling, parse_seeds
 from rethinkdc.runs.resolving import Run, resolve_run
 from rethinkdc.seeds import Seeds
 
@@ -39,7 +39,7 @@ class Block:
 
 
 @pydantic_dataclass(frozen=True, kw_only=True, config=_STRICT)
-class Study(Departures, Judging, Basis, Block):
+class Study(Departures, Judging, Tiling, Basis, Block):
     """What a study file says: lists of runs, and what all its runs share, by the fields of their requests.
 
     Without ``[[runs]]`` the lists at the top are its one block of runs; with them they are the blocks' defaults.
