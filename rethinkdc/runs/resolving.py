@@ -107,7 +107,7 @@ def resolve_run(
         trains=trains,
     )
     protocol = original.protocol.override(request.overrides)
-    for score, values in protocol.proxy.scores.items():
+    for score, values in protocol.proxy_scores.items():
         registry.build(Score, Reference(name=score, values=values))
     student = _student(request, registry, protocol)
     model = registry.build(Model, student.model)
