@@ -48,6 +48,6 @@ def generator(seed: int) -> torch.Generator:
     """A CPU generator: draws never depend on the device that trains."""
     import torch
 
-    made = torch.Generator()
-    made.manual_seed(seed)
-    return made
+    draws = torch.Generator()
+    draws.manual_seed(seed)
+    return draws

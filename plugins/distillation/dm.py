@@ -118,8 +118,8 @@ class DM(Compressor):
     def _begun(self, label: int, real: RealImages, budget: Budget, context: Context) -> Tensor:
         draws = context.generator("set", "init", label)
         if self.init == "noise":
-            made = torch.randn((budget.ipc, 3, budget.size, budget.size), generator=draws).to(context.device)
-            return made.requires_grad_()
+            noise = torch.randn((budget.ipc, 3, budget.size, budget.size), generator=draws).to(context.device)
+            return noise.requires_grad_()
         return real.start(self.name, label, budget.ipc, draws).requires_grad_()
 
     def _network(self, iteration: int, budget: Budget, context: Context) -> nn.Module:
@@ -137,12 +137,12 @@ def _usual_rate(ipc: int) -> float:
     return 10.0 if ipc >= _MANY else 1.0
 
 
-def _loss(network: nn.Module, real: Tensor, made: Tensor) -> Tensor:
+def _loss(network: nn.Module, real: Tensor, synthetic: Tensor) -> Tensor:
     """Squared distance of the mean features of two batches under a frozen network."""
     with embedding(network) as embed:
         with torch.no_grad():
             target = embed(real)
-        return mean_distance(target, embed(made))
+        return mean_distance(target, embed(synthetic))
 
 
 @hookimpl

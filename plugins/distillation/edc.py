@@ -86,14 +86,16 @@ class EDC(StatisticalMatching):
         if synthesis.values["init"] == "real":
             return lambda batch, _: real_images(synthesis, batch)
         named = self.teachers[0] if self.teachers else None
-        made = synthesis.context.compress(
+        begun = synthesis.context.compress(
             Reference(name="rded", values={"teacher": named} if named else {}), synthesis.data, synthesis.budget
         )
 
         def stitched(batch: Batch, _: int) -> Tensor:
             pairs = zip(batch.labels.tolist(), batch.copies.tolist(), strict=True)
-            rows = [int((made.targets == label).nonzero()[copy]) for label, copy in pairs]
-            return synthesis.teachers[0].normalised(made.canvases(made.targets.new_tensor(rows), synthesis.budget.size))
+            rows = [int((begun.targets == label).nonzero()[copy]) for label, copy in pairs]
+            return synthesis.teachers[0].normalised(
+                begun.canvases(begun.targets.new_tensor(rows), synthesis.budget.size)
+            )
 
         return stitched
 
@@ -103,7 +105,7 @@ class EDC(StatisticalMatching):
     def goals(self, real: Real, labels: Tensor) -> list[Goal]:
         self._check_classes(real, labels)
         own = {
-            kind: {name: found.images_mean(labels) for name, found in layers.items()}
+            kind: {name: moments.images_mean(labels) for name, moments in layers.items()}
             for kind, layers in real.gathered.items()
         }
         return [Goal(1 - self.category, real.overall.targets), Goal(self.category, own)]
@@ -115,8 +117,8 @@ class EDC(StatisticalMatching):
             UnsupportedError: names a class without any.
         """
         for layers in real.gathered.values():
-            for found in layers.values():
-                missing = labels[found.samples[labels] == 0]
+            for moments in layers.values():
+                missing = labels[moments.samples[labels] == 0]
                 if len(missing):
                     raise UnsupportedError(
                         f"{self.name}:images={self.images} takes statistics of no image of class {int(missing[0])}. "

@@ -69,8 +69,8 @@ class GVBSM(StatisticalMatching):
 
     def ops(self, values: Mapping[str, Any], size: int, iteration: int) -> list[ViewOp]:
         low, high = values["roll"]
-        found = super().ops(values, size, iteration)
-        return [*found, Roll(low=low, high=high)] if (low, high) != (0, 0) else found
+        ops = super().ops(values, size, iteration)
+        return [*ops, Roll(low=low, high=high)] if (low, high) != (0, 0) else ops
 
     def prior(self, batch: Batch) -> Callable[[Tensor], Tensor] | None:
         if not self.spread:

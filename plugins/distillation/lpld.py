@@ -103,7 +103,7 @@ class LPLD(Inverting):
     def class_moments(self, synthesis: Synthesis) -> Mapping[str, Moments]:
         ops = [op for op in self.ops(synthesis.values, synthesis.budget.size, 0) if not isinstance(op, Roll)]
         shown = ops if self.statistics == "views" else []
-        found = class_statistics(
+        statistics = class_statistics(
             synthesis.context,
             synthesis.teachers[0],
             synthesis.data,
@@ -111,7 +111,7 @@ class LPLD(Inverting):
             shown,
             moments=MovingMoments if self.average == "moving" else Moments,
         )
-        return found[BATCHNORM.name]
+        return statistics[BATCHNORM.name]
 
 
 @hookimpl

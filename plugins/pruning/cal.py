@@ -35,14 +35,14 @@ class CAL(PooledScore):
         predictions = context.predictions()
         asked = torch.zeros(len(data), dtype=torch.bool)
         asked[rows] = True
-        found = torch.empty(len(data), dtype=torch.float64)
+        contrasts = torch.empty(len(data), dtype=torch.float64)
         for index in torch.unique(data.targets[rows]).tolist():
             members = (data.targets == index).nonzero().flatten()
             queries = asked[members].nonzero().flatten()
             near = nearest_neighbours(predictions.features[members], self.k, queries)
             logs = torch.log_softmax(predictions.logits[members].to(torch.float64), 1)
-            found[members[queries]] = contrast(logs, queries, near, symmetric=self.symmetric)
-        return found[rows]
+            contrasts[members[queries]] = contrast(logs, queries, near, symmetric=self.symmetric)
+        return contrasts[rows]
 
 
 @hookimpl

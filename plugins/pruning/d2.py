@@ -23,7 +23,16 @@ from rethinkdc.contracts import (
     UnsupportedError,
     hookimpl,
 )
-from rethinkdc.pruning import Choice, Choose, Selector, ascending, by_rank, gathered, nearest_neighbours, pick_apart
+from rethinkdc.pruning import (
+    Choice,
+    Choose,
+    Selector,
+    ascending,
+    by_rank,
+    gather_scores,
+    nearest_neighbours,
+    pick_apart,
+)
 
 
 class D2(Selector):
@@ -57,7 +66,7 @@ class D2(Selector):
                     f"d2: cannot pick {count} of {len(kept)} rows that are scored and not cut. Choose a smaller --ipc."
                 )
             graph = nearest_neighbours(features[rows[kept]], self.k_nn)
-            return Choice(kept[pick_apart(gathered(worth[rows[kept]], graph), graph, count, self.gamma)])
+            return Choice(kept[pick_apart(gather_scores(worth[rows[kept]], graph), graph, count, self.gamma)])
 
         return by_rank(ranks, choose)
 

@@ -33,15 +33,15 @@ class DeepFool(PooledScore):
     overshoot: float = Field(default=0.02, gt=0, description="How much further a step goes to cross the boundary.")
 
     def of_rows(self, data: Images, rows: Tensor, context: Context) -> Tensor:  # noqa: ARG002
-        proxy, found = context.proxy_network(), []
+        proxy, parts = context.proxy_network(), []
         batch = min(128, max(1, _BATCH_NUMBERS // proxy.inputs(rows[:1]).numel()))
         with context.progress.task(self.name, len(rows)) as done:
             for part in rows.split(batch):
                 inputs = proxy.inputs(part)
                 away = boundary_distances(proxy.network, inputs, self.classes, self.iterations, self.overshoot)
-                found.append(away.cpu())
+                parts.append(away.cpu())
                 done(len(part))
-        distances = torch.cat(found)
+        distances = torch.cat(parts)
         context.note(deepfool_unfinished=int(torch.isinf(distances).sum()))
         return -distances
 

@@ -27,13 +27,13 @@ class GraNdFull(PooledScore):
     )
 
     def of_rows(self, data: Images, rows: Tensor, context: Context) -> Tensor:
-        proxy, found = context.proxy_network(), []
+        proxy, norms = context.proxy_network(), []
         with context.progress.task(self.name, len(rows)) as done:
             for part in rows.split(_BATCH):
                 targets = data.targets[part].to(context.device)
-                found.append(gradient_norms(proxy.network, proxy.inputs(part), targets).cpu())
+                norms.append(gradient_norms(proxy.network, proxy.inputs(part), targets).cpu())
                 done(len(part))
-        return torch.cat(found)
+        return torch.cat(norms)
 
 
 @hookimpl

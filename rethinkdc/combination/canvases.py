@@ -43,8 +43,8 @@ def store_rows(
             "sources": rows[part, None],
         }
 
-    made = context.parts(-(-len(rows) // PART), make)
-    parts = [{**part, "canvases": part["canvases"].permute(0, 3, 1, 2)} for part in made]
+    stored = context.parts(-(-len(rows) // PART), make)
+    parts = [{**part, "canvases": part["canvases"].permute(0, 3, 1, 2)} for part in stored]
     return CompressedSet.of_canvases(parts, data.class_names)
 
 

@@ -45,8 +45,10 @@ def patch_statistics(given: Tensor, side: int) -> ChannelStatistics:
     whose backward pass is a third of the time of autograd's; then the places of a patch are joined exactly.
     """
     given, rows, columns = _on_grid(given, side)
-    found = channel_statistics(given.permute(0, 2, 3, 1).flatten(1, 2).unsqueeze(3))
-    means, variances = (part.view(rows, side, columns, side).transpose(1, 2).flatten(2).flatten(0, 1) for part in found)
+    statistics = channel_statistics(given.permute(0, 2, 3, 1).flatten(1, 2).unsqueeze(3))
+    means, variances = (
+        part.view(rows, side, columns, side).transpose(1, 2).flatten(2).flatten(0, 1) for part in statistics
+    )
     between, mean = torch.var_mean(means, dim=1, correction=0)
     return ChannelStatistics(mean, variances.mean(dim=1) + between)
 

@@ -115,15 +115,15 @@ def score_candidates(
         return placed, render_crops(sources, placed.flatten(0, 1), side, crop.interpolation)
 
     boxes, losses = [], []
-    with closing(in_order(rendered, rows.split(CHUNK), workers)) as made:
-        for placed, pixels in made:
+    with closing(in_order(rendered, rows.split(CHUNK), workers)) as rendering:
+        for placed, pixels in rendering:
             boxes.append(placed)
             losses.append(crop_losses(pixels, label, teacher).view(-1, count))
-    found = Candidates(torch.cat(boxes), torch.cat(losses))
-    if not bool(found.losses.isfinite().all()):
-        row = int(rows[int((~found.losses.isfinite()).any(dim=1).nonzero()[0, 0])])
+    candidates = Candidates(torch.cat(boxes), torch.cat(losses))
+    if not bool(candidates.losses.isfinite().all()):
+        row = int(rows[int((~candidates.losses.isfinite()).any(dim=1).nonzero()[0, 0])])
         raise RequestError(f"The teacher {teacher.id} gives no finite loss to a crop of training row {row}.")
-    return found
+    return candidates
 
 
 def best_crops(losses: Tensor, count: int) -> tuple[Tensor, Tensor]:

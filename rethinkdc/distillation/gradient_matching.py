@@ -166,9 +166,9 @@ class _Matching:
         draws = self.context.generator("set", "real", label, iteration, step)
         batch = self.real.batch(label, self.method.batch, draws)
         real = weight_gradients(network, self.siamese.render(batch, key), label, graph=False)
-        made = images[own].detach().requires_grad_()
-        ours = weight_gradients(network, self.siamese.render(made, key), label, graph=True)
-        (gradient,) = torch.autograd.grad(gradient_distance(real, ours), made)
+        synthetic = images[own].detach().requires_grad_()
+        ours = weight_gradients(network, self.siamese.render(synthetic, key), label, graph=True)
+        (gradient,) = torch.autograd.grad(gradient_distance(real, ours), synthetic)
         assert images.grad is not None
         images.grad[own] += gradient
 

@@ -56,12 +56,12 @@ class Inverting(Recovering):
         A roll of 4 px is an eighth of a CIFAR image, and half of one of 8 px: whatever is optimised under that is alike
         at all places, and shows no object.
         """
-        found = super().resolved(size, classes)
-        (low, high), source = found["roll"]
+        settings = super().resolved(size, classes)
+        (low, high), source = settings["roll"]
         if size < _SMALLEST and source != "given":
             scaled = (round(low * size / _SMALLEST), round(high * size / _SMALLEST))
-            found["roll"] = Setting(scaled, f"{source}; shifts scaled from {_SMALLEST} px")
-        return found
+            settings["roll"] = Setting(scaled, f"{source}; shifts scaled from {_SMALLEST} px")
+        return settings
 
     # -- what a subclass may change --------------------------------------------------------------------------------
 
@@ -92,13 +92,13 @@ class Inverting(Recovering):
     # -- the way of all --------------------------------------------------------------------------------------------
 
     def ops(self, values: Mapping[str, Any], size: int, iteration: int) -> list[ViewOp]:  # noqa: ARG002
-        found: list[ViewOp] = []
+        ops: list[ViewOp] = []
         if values["crop"]:
-            found.append(RandomResizedCrop(scale=(self.smallest_area(iteration, values["iterations"]), 1.0)))
+            ops.append(RandomResizedCrop(scale=(self.smallest_area(iteration, values["iterations"]), 1.0)))
         if values["flip"]:
-            found.append(Flip())
+            ops.append(Flip())
         low, high = values["roll"]
-        return [*found, Roll(low=low, high=high)] if (low, high) != (0, 0) else found
+        return [*ops, Roll(low=low, high=high)] if (low, high) != (0, 0) else ops
 
     def asked(self, budget: Budget, context: Context) -> list[Teacher]:
         untrained = context.untrained_teacher(self.teacher)
@@ -119,7 +119,7 @@ class Inverting(Recovering):
             targets = (
                 running_statistics(module)
                 if moments is None
-                else {layer: found.of(label) for layer, found in moments.items()}
+                else {layer: own.of(label) for layer, own in moments.items()}
             )
             matching = StatisticsMatching(module, [BATCHNORM], [Goal(1.0, {BATCHNORM.name: targets})])
             return Beginning(images, [Turn(matching)])

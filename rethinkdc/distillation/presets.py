@@ -48,13 +48,13 @@ def resolve(method: Method, presets: Mapping[str, Preset], size: int, classes: i
     name, exact = nearest_dataset(size, classes)
     preset = presets[name] if name in presets else presets[FALLBACK[name]]
     like = "" if exact else f"; {size} px and {classes} classes are taken as {name}"
-    given, found = method.changed(), {}
+    given, settings = method.changed(), {}
     for key in method.fields():
         value = getattr(method, key)
         if key in given:
-            found[key] = Setting(value, "given")
+            settings[key] = Setting(value, "given")
         elif value is None and key in preset.values:
-            found[key] = Setting(preset.values[key], f"{preset.source}{like}")
+            settings[key] = Setting(preset.values[key], f"{preset.source}{like}")
         else:
-            found[key] = Setting(value, "default")
-    return found
+            settings[key] = Setting(value, "default")
+    return settings

@@ -135,8 +135,8 @@ class Recovering(Compressor, ABC):
         # By the budget, not by the protocol: the set's key holds the one and not the other.
         values = {key: setting.value for key, setting in self.resolved(budget.size, budget.classes).items()}
         teachers = self.asked(budget, context)
-        told = {key: value for key, value in values.items() if key not in ("teacher", "teachers")}
-        context.note(**{f"{self.name}_settings": told})
+        noted = {key: value for key, value in values.items() if key not in ("teacher", "teachers")}
+        context.note(**{f"{self.name}_settings": noted})
         synthesis = Synthesis(context, data, budget, teachers, values)
         prepared, batches = self.prepared(synthesis), self.batches(budget, values["batch"])
 

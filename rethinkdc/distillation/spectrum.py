@@ -30,9 +30,9 @@ def densification(images: Tensor, tau: float = 4.0) -> Tensor:
     if not bool(torch.isfinite(products).all()):
         # Of images that diverged the loss is to tell; eigvalsh would raise an error of its own.
         return products.sum()
-    found = torch.linalg.eigvalsh(products)
-    smooth = (found.detach() / tau).log_softmax(dim=1)
-    return F.kl_div(found.log_softmax(dim=1), smooth, reduction="sum", log_target=True)
+    spectrum = torch.linalg.eigvalsh(products)
+    smooth = (spectrum.detach() / tau).log_softmax(dim=1)
+    return F.kl_div(spectrum.log_softmax(dim=1), smooth, reduction="sum", log_target=True)
 
 
 def _pooled(images: Tensor) -> Tensor:

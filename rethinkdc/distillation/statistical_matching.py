@@ -149,7 +149,9 @@ class StatisticalMatching(Recovering):
             images=self.images,
             by_class=self.by_class,
         )
-        overall = {kind: {name: found.overall().of(0) for name, found in own.items()} for kind, own in gathered.items()}
+        overall = {
+            kind: {name: moments.overall().of(0) for name, moments in own.items()} for kind, own in gathered.items()
+        }
         return Real(gathered, Goal(1.0, {**overall, BATCHNORM.name: running_statistics(teacher.module)}))
 
     def _turn(self, synthesis: Synthesis, teacher: Teacher, real: Real, labels: Tensor, index: int) -> Turn:
@@ -202,13 +204,13 @@ def by_classes(budget: Budget, size: int) -> list[Batch]:
 
 def cropping(crop: Crop, size: int, min_area: float, *, flip: bool) -> list[ViewOp]:
     """Random crops and flips of images at ``size`` px; none at all where they are shown whole without flips."""
-    found: list[ViewOp] = []
+    ops: list[ViewOp] = []
     if crop == "resized":
-        found.append(RandomResizedCrop(scale=(min_area, 1.0)))
+        ops.append(RandomResizedCrop(scale=(min_area, 1.0)))
     elif crop == "padded":
         # 4 px of 32 and 8 px of 64, as the authors have it.
-        found.append(CropPad(padding=size // 8))
-    return [*found, Flip()] if flip else found
+        ops.append(CropPad(padding=size // 8))
+    return [*ops, Flip()] if flip else ops
 
 
 def renormalisation(common: Teacher, own: Teacher) -> Callable[[Tensor], Tensor] | None:

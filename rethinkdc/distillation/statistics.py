@@ -67,7 +67,7 @@ def gather(
         groups: G; the classes, or 1 where all groups are 0. :meth:`Moments.overall` joins groups afterwards.
         moments: how batches are joined: exactly, or as moving averages (:class:`MovingMoments`).
     """
-    found: Gathered = {kind.name: {} for kind in kinds}
+    gathered: Gathered = {kind.name: {} for kind in kinds}
     seen: dict[tuple[str, str], SampleMoments] = {}
     names = {kind.name: [name for name, layer in module.named_modules() if kind.looks_at(layer)] for kind in kinds}
     with ExitStack() as hooks:
@@ -80,11 +80,11 @@ def gather(
             seen.clear()
             module(inputs)
             for (kind_name, name), measured in seen.items():
-                layers = found[kind_name]
+                layers = gathered[kind_name]
                 if name not in layers:
                     layers[name] = moments.empty(groups, measured.mean.shape[1])
                 layers[name].add(measured, owner)
-    return {kind: {name: found[kind][name] for name in names[kind] if name in found[kind]} for kind in found}
+    return {kind: {name: gathered[kind][name] for name in names[kind] if name in gathered[kind]} for kind in gathered}
 
 
 def flattened(gathered: Gathered) -> dict[str, Tensor]:

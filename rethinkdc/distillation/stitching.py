@@ -86,8 +86,8 @@ class Stitching(Compressor):
                 "source_boxes": boxes,
             }
 
-        made = context.parts(budget.classes, make)
-        parts = [{**part, "canvases": part["canvases"].permute(0, 3, 1, 2)} for part in made]
+        kept = context.parts(budget.classes, make)
+        parts = [{**part, "canvases": part["canvases"].permute(0, 3, 1, 2)} for part in kept]
         return CompressedSet.of_canvases(parts, data.class_names, cell_boxes=cells)
 
     def _chosen(
@@ -98,7 +98,7 @@ class Stitching(Compressor):
         Crops are scored at the size that they have beside the others: the teacher's size over the factor, which in the
         paper, where the teacher sees whole canvases, is that of a cell.
         """
-        found = score_candidates(
+        candidates = score_candidates(
             data,
             rows,
             label,
@@ -110,9 +110,9 @@ class Stitching(Compressor):
             seed=context.seeds.of("set", "crops"),
             workers=context.workers,
         )
-        images, crops = best_crops(found.losses, ipc * factor**2)
+        images, crops = best_crops(candidates.losses, ipc * factor**2)
         order = rank_strided(ipc, factor**2)
-        return rows[images][order], found.boxes[images, crops][order]
+        return rows[images][order], candidates.boxes[images, crops][order]
 
     def _check(self, available: Sequence[int], data: Images, budget: Budget, factor: int) -> None:
         """Checks that each class can fill its canvases, with one crop of an image.

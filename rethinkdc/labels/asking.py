@@ -51,10 +51,10 @@ class BatchStatistics(SoftLabeler):
     )
 
     def ensemble(self, context: Context) -> Ensemble:
-        found = super().ensemble(context)
+        ensemble = super().ensemble(context)
         if self.teacher_bn == "running":
-            return found
-        return Ensemble([teacher.with_batch_statistics() for teacher in found.teachers], self.averaging)
+            return ensemble
+        return Ensemble([teacher.with_batch_statistics() for teacher in ensemble.teachers], self.averaging)
 
 
 class Tempered(SoftLabeler):

@@ -47,10 +47,10 @@ class Ensemble:
 
     def logits(self, pixels: Tensor) -> Tensor:
         """Float32 [B, C] of uint8 [B, 3, h, w], or of floats in 0..1."""
-        found = [teacher.logits(pixels) for teacher in self.teachers]
-        if len(found) == 1:
-            return found[0]
-        stacked = torch.stack(found)
+        answers = [teacher.logits(pixels) for teacher in self.teachers]
+        if len(answers) == 1:
+            return answers[0]
+        stacked = torch.stack(answers)
         if self.averaging == "normed":
             norms = stacked.flatten(1).norm(dim=1)
             stacked = stacked * (norms.mean() / norms)[:, None, None]

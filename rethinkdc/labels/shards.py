@@ -95,7 +95,7 @@ def write_labels(
             earlier += seconds
             done(len(shards.within(shard)))
     for name in shards.files:
-        _placed(work / name, out / name)
+        _give_second_name(work / name, out / name)
     return earlier
 
 
@@ -145,7 +145,7 @@ def _coded(
     return {name: torch.cat([part[name] for part in parts]).contiguous() for name in parts[0]}
 
 
-def _placed(made: Path, final: Path) -> None:
+def _give_second_name(made: Path, final: Path) -> None:
     """Gives a file a second name: until the artefact is whole, the work must be able to go on from the first."""
     try:
         os.link(made, final)

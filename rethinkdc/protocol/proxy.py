@@ -79,7 +79,7 @@ def train_proxy(data: Images, protocol: Protocol, model: Model, seeds: Seeds, re
         epochs=plan.epochs,
         classes=len(data.class_names),
         clean_epochs=tuple(sorted({as_epoch(value, plan.epochs) for value in proxy.clean})),
-        observe_clean=lambda trained: _observed(trained, data, protocol, place.device, place.workers),
+        observe_clean=lambda trained: _observe(trained, data, protocol, place.device, place.workers),
     )
     seconds = train_full(
         data,
@@ -104,18 +104,18 @@ def write_predictions(
         RequestError: a feature or a logit is not finite; names the first such row.
     """
     tables: list[Any] = []
-    for rows, logits, features in _observed(network, data, protocol, device, workers):
-        found = (features, logits)
-        for name, values in zip(Predictions._fields, found, strict=True):
+    for rows, logits, features in _observe(network, data, protocol, device, workers):
+        predictions = (features, logits)
+        for name, values in zip(Predictions._fields, predictions, strict=True):
             require_finite(values, rows, f"The proxy's {name}")
         # On disk from the start: N x D and N x C numbers may be more than memory holds.
         tables = tables or [
             np.lib.format.open_memmap(
                 out / f"{name}.npy", mode="w+", dtype=np.float32, shape=(len(data), values.shape[1])
             )
-            for name, values in zip(Predictions._fields, found, strict=True)
+            for name, values in zip(Predictions._fields, predictions, strict=True)
         ]
-        for table, values in zip(tables, found, strict=True):
+        for table, values in zip(tables, predictions, strict=True):
             table[rows.numpy()] = values.numpy()
     for table in tables:
         table.flush()
@@ -159,7 +159,7 @@ class FrozenProxy:
         return self._normalise(self._view.render(self._data, rows).to(self._device)).clone()
 
 
-def _observed(
+def _observe(
     network: nn.Module, data: Images, protocol: Protocol, device: torch.device, workers: int
 ) -> Iterator[Prediction]:
     """Logits and features of all un-augmented rows, batch by batch."""

@@ -20,7 +20,7 @@ from rethinkdc.pruning.farthest import farthest_points
 from rethinkdc.pruning.gradients import LastLayer, Space, vectors_of
 from rethinkdc.pruning.medians import median_distances, middle
 from rethinkdc.pruning.medoids import k_means_medoids
-from rethinkdc.pruning.messages import gathered, pick_apart
+from rethinkdc.pruning.messages import gather_scores, pick_apart
 from rethinkdc.pruning.neighbours import nearest_neighbours
 from rethinkdc.pruning.norms import gradient_norms
 from rethinkdc.pruning.picking import Picked, pick, random_rows
@@ -65,7 +65,7 @@ __all__ = [
     "farthest_first",
     "farthest_points",
     "forgetting_events",
-    "gathered",
+    "gather_scores",
     "gradient_norms",
     "herd",
     "k_means_medoids",

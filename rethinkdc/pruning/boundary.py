@@ -26,7 +26,7 @@ def boundary_distances(network: nn.Module, inputs: Tensor, classes: int, iterati
     with torch.no_grad():
         logits = network(inputs)
     top = logits.topk(min(classes, logits.shape[1])).indices
-    found = torch.full((len(inputs),), torch.inf, device=inputs.device)
+    distances = torch.full((len(inputs),), torch.inf, device=inputs.device)
     moved, active = torch.zeros_like(inputs), torch.arange(len(inputs), device=inputs.device)
     for _ in range(iterations):
         step = _step(network, inputs[active] + (1 + overshoot) * moved[active], top[active])
@@ -37,11 +37,11 @@ def boundary_distances(network: nn.Module, inputs: Tensor, classes: int, iterati
         with torch.no_grad():
             logits = network(inputs[active] + (1 + overshoot) * moved[active])
         crossed = logits.gather(1, top[active, :1])[:, 0] < logits.amax(1)
-        found[active[crossed]] = moved[active[crossed]].flatten(1).norm(dim=1)
+        distances[active[crossed]] = moved[active[crossed]].flatten(1).norm(dim=1)
         active = active[~crossed]
         if not len(active):
             break
-    return found
+    return distances
 
 
 @torch.enable_grad()

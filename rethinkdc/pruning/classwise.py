@@ -50,9 +50,9 @@ def choose_rows(targets: Tensor, budget: Budget, *, balanced: bool, choose: Choo
     for rows in groups:
         if count > len(rows):
             raise UnsupportedError(f"Cannot pick {count} of {len(rows)} rows. Choose a smaller --ipc.")
-        found = choose(rows, count)
-        assert len(found.picks) == count, f"{len(found.picks)} rows were picked in place of {count}"
-        choices.append(Choice(rows[found.picks], found.weights))
+        choice = choose(rows, count)
+        assert len(choice.picks) == count, f"{len(choice.picks)} rows were picked in place of {count}"
+        choices.append(Choice(rows[choice.picks], choice.weights))
     picks = torch.cat([choice.picks for choice in choices])
     weights = [choice.weights for choice in choices if choice.weights is not None]
     return Choice(picks, torch.cat(weights) if weights else None)

@@ -105,8 +105,8 @@ def _by_slices(values: Tensor, window: int, reduce: Callable[[Tensor], Tensor]) 
     """Applies ``reduce`` (float64 [K, n, J] -> [n]) to the windows of a bounded number of rows at a time."""
     epochs, rows = values.shape
     step = max(1, _SLICE_NUMBERS // ((epochs - window + 1) * window))
-    found = torch.empty(rows, dtype=torch.float32)
+    reduced = torch.empty(rows, dtype=torch.float32)
     for start in range(0, rows, step):
         part = values[:, start : start + step].double()
-        found[start : start + step] = reduce(part.unfold(0, window, 1))
-    return found
+        reduced[start : start + step] = reduce(part.unfold(0, window, 1))
+    return reduced

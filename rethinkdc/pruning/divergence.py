@@ -60,8 +60,8 @@ def contrast(logs: Tensor, queries: Tensor, neighbours: Neighbours, *, symmetric
         symmetric: both directions, else KL of the neighbour to the query.
     """
     step = max(1, _CHUNK_NUMBERS // logs.shape[1])
-    found = torch.zeros(len(queries), dtype=torch.float64)
+    total = torch.zeros(len(queries), dtype=torch.float64)
     for column in neighbours.positions.T:
         parts = zip(queries.split(step), column.split(step), strict=True)
-        found += torch.cat([divergence(logs[here], logs[there], symmetric=symmetric) for here, there in parts])
-    return found / max(1, neighbours.positions.shape[1])
+        total += torch.cat([divergence(logs[here], logs[there], symmetric=symmetric) for here, there in parts])
+    return total / max(1, neighbours.positions.shape[1])

@@ -81,13 +81,13 @@ class Dynamics(Score):
         # Known without training: wrong epochs are refused before the proxy runs.
         span = self.span(imported or Planned(context.proxy_epochs, context.clean_epochs), context.protocol.proxy_scores)
         runs = [imported] if imported else [context.trace(repeat) for repeat in range(self.repeats)]
-        found = torch.stack([self.of_trace(run, span) for run in runs]).mean(0)
+        scores = torch.stack([self.of_trace(run, span) for run in runs]).mean(0)
         if imported:
             context.note(proxy="imported", proxy_accuracy=imported.accuracy)
         elif self.wants and self.wants.met_by(context.protocol.proxy_recipe().training, context.proxy_epochs):
             context.note(proxy="paper")
         context.note(score_epochs=list(span))
-        return found
+        return scores
 
     def span(self, run: Observed, scores: dict[str, dict[str, Any]]) -> Span:
         """The epochs that are read of a run.

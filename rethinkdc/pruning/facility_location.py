@@ -91,10 +91,10 @@ def locate_facilities(similarity: Similarity, rows: int, count: int, weights: Te
 
 def _gain(similarity: Similarity, everyone: Tensor, part: Tensor, weights: Tensor) -> Tensor:
     """Gain of each row of ``part`` before anything is covered."""
-    found = torch.zeros(len(part), dtype=torch.float64)
+    sums = torch.zeros(len(part), dtype=torch.float64)
     for others in everyone.split(_TILE):
-        found += weights[others] @ similarity(others, part)
-    return found
+        sums += weights[others] @ similarity(others, part)
+    return sums
 
 
 class _Listed:

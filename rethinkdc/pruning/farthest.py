@@ -34,9 +34,9 @@ def farthest_points(vectors: Vectors, count: int, first: int = 0, spared: float 
     picks, skipped = torch.tensor([first]), min(int(spared * len(vectors)), len(vectors) - count)
     _approach(vectors, norms, apart, picks)
     while len(picks) < count:
-        found = _from_block(vectors, norms, apart, count - len(picks), scale, skipped)
-        _approach(vectors, norms, apart, found)
-        picks = torch.cat([picks, found])
+        further = _from_block(vectors, norms, apart, count - len(picks), scale, skipped)
+        _approach(vectors, norms, apart, further)
+        picks = torch.cat([picks, further])
     return picks
 
 
@@ -64,12 +64,12 @@ def _from_block(vectors: Vectors, norms: Tensor, apart: Tensor, wanted: int, sca
     block = torch.cat([torch.tensor([first]), order[: skipped + _BLOCK - 1]]).sort().values
     beyond = float(apart[order[skipped + _BLOCK - 1 :]].amax()) if len(order) >= skipped + _BLOCK else -torch.inf
     beyond += rounding(apart, scale)
-    inside, among, found = apart[block], _squared(vectors, norms, block, block), [int((block == first).nonzero())]
-    while len(found) < wanted:
-        inside = torch.minimum(inside, among[found[-1]])
-        inside[found] = -torch.inf
+    inside, among, picks = apart[block], _squared(vectors, norms, block, block), [int((block == first).nonzero())]
+    while len(picks) < wanted:
+        inside = torch.minimum(inside, among[picks[-1]])
+        inside[picks] = -torch.inf
         best = first_largest(inside, scale) if not skipped else int(descending(inside, scale)[skipped])
         if not float(inside[best]) > beyond:
             break
-        found.append(best)
-    return block[found]
+        picks.append(best)
+    return block[picks]

@@ -46,10 +46,10 @@ class LastLayer:
         Args:
             moved: float64 [C, D + 1], what the layer's weights were moved by; the features stay, so it is exact.
         """
-        found = torch.zeros(self.shape, dtype=torch.float64)
+        total = torch.zeros(self.shape, dtype=torch.float64)
         for errors, inputs in self._factors() if moved is None else (self._read(at, moved) for at in self._chunks):
-            found.addmm_(errors.T, inputs)
-        return found
+            total.addmm_(errors.T, inputs)
+        return total
 
     def sum_of(self, positions: Tensor, weights: Tensor | None = None) -> Tensor:
         """Sum of the gradients of some rows, int64 [m], weighted by float64 [m]: float64 [C, D + 1]."""

@@ -15,12 +15,12 @@ def median_distances(features: Tensor, targets: Tensor) -> Tensor:
         features: float [N, D], may be memory-mapped; read class by class.
         targets: int64 [N].
     """
-    found = torch.empty(len(targets), dtype=torch.float64)
+    distances = torch.empty(len(targets), dtype=torch.float64)
     for index in torch.unique(targets).tolist():
         rows = (targets == index).nonzero().flatten()
         points = features[rows].to(torch.float64)
-        found[rows] = (points - _median(points)).square().sum(1).sqrt()
-    return found
+        distances[rows] = (points - _median(points)).square().sum(1).sqrt()
+    return distances
 
 
 def _median(points: Tensor) -> Tensor:

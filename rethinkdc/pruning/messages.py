@@ -9,7 +9,7 @@ from rethinkdc.pruning.neighbours import Neighbours
 from rethinkdc.pruning.ties import first_largest
 
 
-def gathered(scores: Tensor, neighbours: Neighbours) -> Tensor:
+def gather_scores(scores: Tensor, neighbours: Neighbours) -> Tensor:
     """Forward pass: each score and those of its neighbours, which weigh exp(-distance). Float64 [n].
 
     Args:

@@ -35,8 +35,8 @@ def nearest_neighbours(points: Tensor, count: int, queries: Tensor | None = None
     queries = torch.arange(len(points)) if queries is None else queries
     count = min(count, len(points) - 1)
     chunks = queries.split(max(1, _CHUNK_NUMBERS // len(points)))
-    found = [_nearest(points, norms, count, chunk) for chunk in chunks]
-    positions = torch.cat([*found, torch.empty((0, count), dtype=torch.int64)])
+    parts = [_nearest(points, norms, count, chunk) for chunk in chunks]
+    positions = torch.cat([*parts, torch.empty((0, count), dtype=torch.int64)])
     return Neighbours(positions, _distances(points, queries, positions))
 
 

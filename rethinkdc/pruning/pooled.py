@@ -40,9 +40,9 @@ class PooledScore(Score):
 
     def score(self, data: Images, context: Context) -> Tensor:
         rows = self.pool_rows(data, context)
-        found = torch.full((len(data),), torch.nan, dtype=torch.float32)
-        found[rows] = self.of_rows(data, rows, context).to(torch.float32)
-        return found
+        scores = torch.full((len(data),), torch.nan, dtype=torch.float32)
+        scores[rows] = self.of_rows(data, rows, context).to(torch.float32)
+        return scores
 
     def of_rows(self, data: Images, rows: Tensor, context: Context) -> Tensor:
         """The score of the given rows (int64 [m]): float [m], larger = "hard", no NaN."""

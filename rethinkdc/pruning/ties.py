@@ -26,8 +26,8 @@ def by_rank(ranks: Tensor, choose: Choose) -> Choose:
 
     def chosen(rows: Tensor, count: int) -> Choice:
         order = torch.argsort(ranks[rows])
-        found = choose(rows[order], count)
-        return Choice(order[found.picks], found.weights)
+        choice = choose(rows[order], count)
+        return Choice(order[choice.picks], choice.weights)
 
     return chosen
 

@@ -89,8 +89,8 @@ class Points:
         """See :class:`Vectors`: float64 [D]."""
         total = torch.zeros(self._table.shape[1], dtype=torch.float64)
         for part in torch.arange(len(positions)).split(CHUNK):
-            found = self._take(positions[part])
-            total += found.sum(0) if weights is None else weights[part] @ found
+            rows = self._take(positions[part])
+            total += rows.sum(0) if weights is None else weights[part] @ rows
         return total
 
     def against(self, total: Tensor, positions: Tensor | None = None) -> Tensor:

@@ -60,8 +60,8 @@ def check_dataset(dataset: Dataset, folder: Path) -> None:
     require(decoded.fingerprint == fingerprint, f"{name} identifies as another fingerprint than it loads with")
     declared = type(dataset).schema
     for key, value in declared.model_dump().items() if declared else ():
-        found = getattr(schema, key)
-        require(value in (None, found), f"{name} declares {key} = {value} and has {found}")
+        loaded = getattr(schema, key)
+        require(value in (None, loaded), f"{name} declares {key} = {value} and has {loaded}")
     require(decoded.train.class_names == decoded.test.class_names, f"{name}: both parts must name the same classes")
     for one, other in ((decoded.train, streamed.train), (decoded.test, streamed.test)):
         require(torch.equal(one.targets, other.targets), f"{name} has other targets for each backing")

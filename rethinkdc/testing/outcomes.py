@@ -29,82 +29,88 @@ def _try_compressor(method: Method, data: Images, seeds: Seeds, bench: Bench) ->
     assert isinstance(method, Compressor)
     budget, name = bench.budget, method.name
     surroundings = bench.fresh(data, seeds, bench.ipc if method.budgeted else None)
-    made = surroundings.compress(bench.registry.reference(method), data, budget)
-    require(made.class_names == data.class_names, f"{name} changed the class names")
+    result = surroundings.compress(bench.registry.reference(method), data, budget)
+    require(result.class_names == data.class_names, f"{name} changed the class names")
     if method.budgeted:
-        require(len(made) == budget.total, f"{name} made {len(made)} canvases; the budget is {budget.total}")
+        require(len(result) == budget.total, f"{name} made {len(result)} canvases; the budget is {budget.total}")
         if method.balanced:
-            require(set(made.histogram()) == {budget.ipc}, f"{name} declares balance; per class: {made.histogram()}")
-    canvases = made.canvases(torch.arange(len(made)), budget.size)
+            require(
+                set(result.histogram()) == {budget.ipc}, f"{name} declares balance; per class: {result.histogram()}"
+            )
+    canvases = result.canvases(torch.arange(len(result)), budget.size)
     require(
-        canvases.dtype == torch.uint8 and canvases.shape == (len(made), 3, budget.size, budget.size),
+        canvases.dtype == torch.uint8 and canvases.shape == (len(result), 3, budget.size, budget.size),
         f"{name} made canvases of {canvases.dtype} {list(canvases.shape)}; the protocol stores {budget.size} px",
     )
-    _check_beside(made, data, name)
+    _check_beside(result, data, name)
     return {
         "canvases": canvases,
-        "targets": made.targets,
-        "sources": made.sources,
-        "source_boxes": made.source_boxes,
-        "cell_boxes": made.cell_boxes,
-        "weights": made.weights,
-        "soft_targets": made.soft_targets,
-        "student_lr": made.student_lr,
-        "view_rule": made.view_rule,
+        "targets": result.targets,
+        "sources": result.sources,
+        "source_boxes": result.source_boxes,
+        "cell_boxes": result.cell_boxes,
+        "weights": result.weights,
+        "soft_targets": result.soft_targets,
+        "student_lr": result.student_lr,
+        "view_rule": result.view_rule,
     }
 
 
-def _check_beside(made: CompressedSet, data: Images, name: str) -> None:
+def _check_beside(result: CompressedSet, data: Images, name: str) -> None:
     """Checks what a set holds beside its images."""
     require(
-        bool(((made.sources >= -1) & (made.sources < len(data))).all()),
+        bool(((result.sources >= -1) & (result.sources < len(data))).all()),
         f"{name} names sources outside -1..{len(data) - 1}",
     )
     require(
-        made.targets.dtype == torch.int64
-        and bool(((made.targets >= 0) & (made.targets < len(data.class_names))).all()),
+        result.targets.dtype == torch.int64
+        and bool(((result.targets >= 0) & (result.targets < len(data.class_names))).all()),
         f"{name} gives targets that are no class index",
     )
-    if made.soft_targets is not None:
-        wanted = (len(made), len(data.class_names))
-        require(made.soft_targets.shape == wanted, f"{name} learned labels of {list(made.soft_targets.shape)}")
-        require(bool(torch.isfinite(made.soft_targets).all()), f"{name} learned labels that are not finite")
-    if made.cells > 1 and made.size is not None:
-        corners = made.cell_boxes[:, :2] + made.cell_boxes[:, 2:]
+    if result.soft_targets is not None:
+        wanted = (len(result), len(data.class_names))
+        require(result.soft_targets.shape == wanted, f"{name} learned labels of {list(result.soft_targets.shape)}")
+        require(bool(torch.isfinite(result.soft_targets).all()), f"{name} learned labels that are not finite")
+    if result.cells > 1 and result.size is not None:
+        corners = result.cell_boxes[:, :2] + result.cell_boxes[:, 2:]
         require(
-            bool((made.cell_boxes >= 0).all() and (made.cell_boxes[:, 2:] > 0).all() and (corners <= made.size).all()),
-            f"{name} has cells outside its canvas of {made.size} px: {made.cell_boxes.tolist()}",
+            bool(
+                (result.cell_boxes >= 0).all()
+                and (result.cell_boxes[:, 2:] > 0).all()
+                and (corners <= result.size).all()
+            ),
+            f"{name} has cells outside its canvas of {result.size} px: {result.cell_boxes.tolist()}",
         )
-    if made.source_boxes is not None:
-        require(made.source_boxes.shape == (*made.sources.shape, 4), f"{name}: one source box for each cell")
-        shown = made.sources >= 0
-        sizes = torch.tensor([image.shape[1:] for image in data.native(made.sources[shown])])
-        boxes = made.source_boxes[shown]
+    if result.source_boxes is not None:
+        require(result.source_boxes.shape == (*result.sources.shape, 4), f"{name}: one source box for each cell")
+        shown = result.sources >= 0
+        sizes = torch.tensor([image.shape[1:] for image in data.native(result.sources[shown])])
+        boxes = result.source_boxes[shown]
         inside = (boxes[:, :2] >= 0).all() and (boxes[:, 2:] > 0).all() and (boxes[:, :2] + boxes[:, 2:] <= sizes).all()
         require(bool(inside), f"{name} has source boxes outside their training images")
 
 
 def _try_score(method: Method, data: Images, seeds: Seeds, bench: Bench) -> dict[str, Any]:
     assert isinstance(method, Score)
-    found = method.score(data, bench.fresh(data, seeds, bench.ipc))
+    scores = method.score(data, bench.fresh(data, seeds, bench.ipc))
     require(
-        found.dtype == torch.float32 and found.shape == (len(data),),
-        f"{method.name} must give float32 [{len(data)}], found {found.dtype} {list(found.shape)}",
+        scores.dtype == torch.float32 and scores.shape == (len(data),),
+        f"{method.name} must give float32 [{len(data)}], found {scores.dtype} {list(scores.shape)}",
     )
-    scored, pooled = found[~torch.isnan(found)], method.pooled(len(data))
+    scored, pooled = scores[~torch.isnan(scores)], method.pooled(len(data))
     require(len(scored) == pooled, f"{method.name} must score {pooled} of {len(data)} rows, and scores {len(scored)}")
     # NaN differs from itself: the rows that were scored are compared beside their scores.
-    return {"scores": scored, "rows": (~torch.isnan(found)).nonzero().flatten()}
+    return {"scores": scored, "rows": (~torch.isnan(scores)).nonzero().flatten()}
 
 
 def _try_labeler(method: Method, data: Images, seeds: Seeds, bench: Bench) -> dict[str, Any]:
     assert isinstance(method, Labeler)
     surroundings = bench.fresh(data, seeds, bench.ipc)
-    made = _take_first_rows(data, bench.ipc)
-    supervision = method.prepare(made, surroundings)
+    result = _take_first_rows(data, bench.ipc)
+    supervision = method.prepare(result, surroundings)
     cost = supervision.cost
     require(cost.label_bytes >= 0 and cost.teacher_bytes >= 0, f"{method.name} states a negative cost: {cost}")
-    batch = _render_views(made, supervision, surroundings)
+    batch = _render_views(result, supervision, surroundings)
     targets = supervision.targets(batch)
     views = len(batch.rows)
     short = {key: list(value.shape) for key, value in targets.items() if len(value) != views}
@@ -124,22 +130,22 @@ def _try_labeler(method: Method, data: Images, seeds: Seeds, bench: Bench) -> di
 def _try_evaluator(method: Method, data: Images, seeds: Seeds, bench: Bench) -> dict[str, Any]:
     assert isinstance(method, Evaluator)
     surroundings = bench.fresh(data, seeds, bench.ipc)
-    made = _take_first_rows(data, bench.ipc)
+    result = _take_first_rows(data, bench.ipc)
     labeler = bench.registry.build(Labeler, "hard")
     # Other images than those trained on, held as the training images are.
     test: Images = images(classes=len(data.class_names), per_class=5, seed=1)
     test = test if isinstance(data, DecodedImages) else encoded(test)
-    found = method.evaluate(made, labeler.prepare(made, surroundings), test, surroundings)
+    evaluation = method.evaluate(result, labeler.prepare(result, surroundings), test, surroundings)
     declared = {metric.name: metric for metric in method.metrics}
     require(
-        set(found.metrics) == set(declared),
-        f"{method.name} declares {sorted(declared)} and reports {sorted(found.metrics)}",
+        set(evaluation.metrics) == set(declared),
+        f"{method.name} declares {sorted(declared)} and reports {sorted(evaluation.metrics)}",
     )
-    for name, value in found.metrics.items():
+    for name, value in evaluation.metrics.items():
         inside = declared[name].unit != "fraction" or 0 <= value <= 1
         require(np.isfinite(value) and inside, f"{method.name} reports {name} = {value}, a {declared[name].unit}")
-    require(len(found.per_class) == len(data.class_names), f"{method.name} must report one value for each class")
-    return {"metrics": found.metrics, "per_class": found.per_class, "result_digest": found.result_digest}
+    require(len(evaluation.per_class) == len(data.class_names), f"{method.name} must report one value for each class")
+    return {"metrics": evaluation.metrics, "per_class": evaluation.per_class, "result_digest": evaluation.result_digest}
 
 
 def _try_teacher(method: Method, data: Images, seeds: Seeds, bench: Bench) -> dict[str, Any]:
@@ -165,12 +171,12 @@ def _take_first_rows(data: Images, ipc: int) -> CompressedSet:
     return CompressedSet.of_rows(data, torch.cat(first))
 
 
-def _render_views(made: CompressedSet, supervision: Supervision, surroundings: RunContext) -> ViewBatch:
+def _render_views(result: CompressedSet, supervision: Supervision, surroundings: RunContext) -> ViewBatch:
     """Renders one batch as the training loop would for these labels."""
     training = student_training(
-        made, supervision.mix, surroundings.protocol, ipc=surroundings.ipc, workers=surroundings.workers
+        result, supervision.mix, surroundings.protocol, ipc=surroundings.ipc, workers=surroundings.workers
     )
-    own = Drawn(ViewKey(seed=0, epoch=0, batch=0), torch.arange(_VIEWS) % len(made))
+    own = Drawn(ViewKey(seed=0, epoch=0, batch=0), torch.arange(_VIEWS) % len(result))
     return training.render(supervision.drawn(0) or own)
 
 

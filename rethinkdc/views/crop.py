@@ -65,9 +65,9 @@ class RandomResizedCrop(CropOp):
     def _central(self, sizes: Tensor) -> Tensor:
         """The fallback boxes int64 [B, 4]."""
         height, width = sizes.unbind(dim=1)
-        found = width.double() / height.double()
+        ratios = width.double() / height.double()
         low, high = self.ratio
-        box_height = torch.where(found < low, (width / low).double().round().long().clamp(min=1), height)
-        box_width = torch.where(found > high, (height * high).double().round().long().clamp(min=1), width)
+        box_height = torch.where(ratios < low, (width / low).double().round().long().clamp(min=1), height)
+        box_width = torch.where(ratios > high, (height * high).double().round().long().clamp(min=1), width)
         top, left = (height - box_height) // 2, (width - box_width) // 2
         return torch.stack([top, left, box_height, box_width], dim=1)

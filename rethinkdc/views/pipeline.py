@@ -135,11 +135,11 @@ def _applied(ops: Sequence[PixelOp], streams: Sequence[str], pixels: Tensor, key
 
 def _stacked(sources: Sequence[Tensor]) -> Tensor:
     """A copy of at least one source: uint8 [B, 3, h, w], channels-last."""
-    found = sorted({tuple(source.shape[1:]) for source in sources})
-    if len(found) > 1:
+    distinct = sorted({tuple(source.shape[1:]) for source in sources})
+    if len(distinct) > 1:
         raise RequestError(
-            f"A view op before the crop needs images of one size; found {found[0]} and {found[-1]} (height, width) in "
-            "one batch: train on stored canvases, or name the op after the crop."
+            f"A view op before the crop needs images of one size; found {distinct[0]} and {distinct[-1]} "
+            "(height, width) in one batch: train on stored canvases, or name the op after the crop."
         )
     return torch.stack([source.permute(1, 2, 0) for source in sources]).permute(0, 3, 1, 2)
 

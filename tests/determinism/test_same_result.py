@@ -76,7 +76,7 @@ KILLS = {
     "between the parts and the set": ("rethinkdc.context.cache", "commit_folder", 4, "before"),
     "at the student's first step": ("rethinkdc.training.loop", "_Training._train", 25, "before"),
     "in the middle of the student": ("rethinkdc.training.loop", "_Training._train", 45, "after"),
-    "after the student's last checkpoint": ("rethinkdc.evaluation.metrics", "per_class_top1", 1, "before"),
+    "after the student's last checkpoint": ("rethinkdc.evaluation.student_evaluator", "per_class_top1", 1, "before"),
     "before the record is written": ("rethinkdc.runs.records", "tempfile.mkstemp", 1, "before"),
     "while the record is written": ("rethinkdc.runs.records", "os.link", 1, "before"),
 }
@@ -114,7 +114,7 @@ LABEL_KILLS = {
     "in the middle of the teacher": ("rethinkdc.training.loop", "_Training._train", 12, "after"),
     "between the teacher and the labels": ("rethinkdc.context.cache", "commit_folder", 1, "after"),
     "between a shard and its seal": ("rethinkdc.storage", "_seal", 2, "before"),
-    "when half of the shards have their names": ("rethinkdc.labels.shards", "_placed", 1, "after"),
+    "when half of the shards have their names": ("rethinkdc.labels.shards", "_give_second_name", 1, "after"),
     "while the labels are kept": ("rethinkdc.labels.storing", "write_labels", 1, "after"),
     "in the middle of the student's labelled steps": ("rethinkdc.training.loop", "_Training._train", 45, "after"),
 }

@@ -171,9 +171,9 @@ def test_a_third_partys_method_trains_networks_of_its_own_and_learns_labels_and_
 ) -> None:
     place = tmp_path / "set"
     stranger.ok("rethinkdc", "compress", "--compressor", TRAJECTORIES, "--ipc", "1", "--out", place)
-    card = json.loads((place / "card.json").read_text())
-    assert card["student_lr"] > 0
-    assert sum(seconds for key, seconds in card["seconds"].items() if key.startswith("experts:")) > 0
+    about = json.loads((place / "card.json").read_text())
+    assert about["student_lr"] > 0
+    assert sum(seconds for key, seconds in about["card"]["seconds"].items() if key.startswith("experts:")) > 0
     labels = ("--labeler", "soft-static:source=learned", "--protocol", "digits-soft")
     (record,) = stranger.json("evaluate", str(place), *labels)
     assert record["status"] == "ok"

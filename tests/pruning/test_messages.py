@@ -9,14 +9,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rethinkdc.pruning.messages import gathered, pick_apart
+from rethinkdc.pruning.messages import gather_scores, pick_apart
 from rethinkdc.pruning.neighbours import nearest_neighbours
 from rethinkdc.seeds import generator
 
 
 def test_a_message_weighs_the_exponential_of_minus_the_distance() -> None:
     graph = nearest_neighbours(torch.tensor([[0.0], [1.0], [4.0]]), 1)
-    found = gathered(torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64), graph)
+    found = gather_scores(torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64), graph)
     assert found.tolist() == pytest.approx([1 + 2 * math.exp(-1), 2 + math.exp(-1), 3 + 2 * math.exp(-3)])
 
 
@@ -36,7 +36,7 @@ def test_picks_are_those_of_a_loop_over_all_edges(seed: int, count: int, gamma: 
     draws = generator(seed)
     points, scores = torch.randn(15, 3, generator=draws), torch.rand(15, generator=draws, dtype=torch.float64)
     graph = nearest_neighbours(points, 4)
-    values = gathered(scores, graph)
+    values = gather_scores(scores, graph)
     left, wanted = values.tolist(), []
     for _ in range(count):
         best = max((row for row in range(15) if row not in wanted), key=lambda row: left[row])
