@@ -245,7 +245,10 @@ def _replace(content: dict[str, Any], key: str, value: Any) -> None:
     for part in parents:
         place = place.get(part) if isinstance(place, dict) else None
     if not isinstance(place, dict) or (last not in place and place is content):
-        raise RequestError(f"The protocol has no value {key!r} to override. {nearest(key, _keys(content))}")
+        raise RequestError(
+            f"The protocol has no value {key!r} to override. {nearest(key, _keys(content))} "
+            "A file of your own may hold any (`rethinkdc new-protocol`); docs/protocols.md lists all."
+        )
     place[last] = value
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from rethinkdc.errors import RequestError
 from rethinkdc.protocol.protocol import Protocol, validated
-from rethinkdc.protocol.toml_files import TomlFile, read_toml
+from rethinkdc.protocol.toml_files import read_toml
 
 STUDIES = "studies"
 """The folder beside protocols that holds studies, which are TOML files too."""
@@ -39,6 +39,23 @@ def load_protocol(path: Path) -> Protocol:
     return validated(file.content, str(path), lambda place: f"{path}, line {file.line(place)}: ")
 
 
+def load_protocols(place: Path) -> dict[str, Protocol]:
+    """Reads a protocol file, or those below a folder, by id.
+
+    Raises:
+        RequestError: there is none, one cannot be read, or two have one id.
+    """
+    found: dict[str, Protocol] = {}
+    for path in protocol_files(place):
+        protocol = load_protocol(path)
+        if protocol.id in found:
+            raise RequestError(f"Two files of {place} have the protocol id {protocol.id!r}; one of them is {path}.")
+        found[protocol.id] = protocol
+    if not found:
+        raise RequestError(f"No protocol file (.toml) lies in {place}. `rethinkdc new-protocol` writes one.")
+    return found
+
+
 def check_purpose(content: Mapping[str, Any], known: Iterable[str], wrong: str, next_step: str) -> None:
     """Refuses in a line a file that was written for something else, as no key at its top is known or near.
 
@@ -55,6 +72,3 @@ def check_purpose(content: Mapping[str, Any], known: Iterable[str], wrong: str, 
     if any(key in names or difflib.get_close_matches(key, names, cutoff=0.7) for key in content):
         return
     raise RequestError(f"{wrong}: it has {', '.join(map(repr, content)) or 'nothing'}. {next_step}")
-
-
-__all__ = ["STUDIES", "STUDY_KEYS", "TomlFile", "check_purpose", "load_protocol", "protocol_files", "read_toml"]

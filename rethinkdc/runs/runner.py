@@ -259,7 +259,7 @@ class Runner:
             ),
             histogram=compressed.histogram(),
             sources_per_class=compressed.sources_per_class(),
-            notes={**context.books.notes, **({"doubts": doubts} if doubts else {})},
+            notes={**context.books.notes, **_assumed(run), **({"doubts": doubts} if doubts else {})},
         )
 
     def _compressed(self, run: Run, context: RunContext, splits: Splits) -> CompressedSet:
@@ -296,6 +296,13 @@ class Runner:
             plugins=self.registry.used(run.methods),
             **values,
         )
+
+
+def _assumed(run: Run) -> dict[str, Any]:
+    """The values of a derived protocol, which no file holds."""
+    if run.protocol.status != "derived":
+        return {}
+    return {"derived_protocol": run.protocol.model_dump(mode="json", exclude={"sources"}, exclude_none=True)}
 
 
 def check_evaluation(evaluation: Evaluation, evaluator: Evaluator) -> None:

@@ -15,7 +15,8 @@ from rethinkdc.context.cache import Cache
 from rethinkdc.contracts.kinds import Compressor
 from rethinkdc.errors import RequestError, nearest
 from rethinkdc.protocol.faults import list_faults
-from rethinkdc.protocol.reading import STUDIES, STUDY_KEYS, check_purpose, read_toml
+from rethinkdc.protocol.reading import STUDIES, STUDY_KEYS, check_purpose
+from rethinkdc.protocol.toml_files import read_toml
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.options import part_of
 from rethinkdc.runs.request import Basis, Departures, Judging, Request, Tiling, parse_seeds
