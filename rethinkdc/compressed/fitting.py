@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rethinkdc.compressed.card import Card
 from rethinkdc.compressed.set import CompressedSet
+from rethinkdc.data.labelled import plain_name
 from rethinkdc.errors import RequestError
 
 _NUMBERED = re.compile(r"(?:new|class)?[ _-]?(\d+)")
@@ -76,18 +77,33 @@ def class_places(class_names: tuple[str, ...], known: tuple[str, ...], dataset: 
         int64, an index into ``known`` for each of ``class_names``.
 
     Raises:
-        RequestError: neither names nor numbers fit.
+        RequestError: neither names nor numbers fit; or a number is also that of another class's name.
     """
-    if set(class_names) == set(known):
-        return torch.tensor([known.index(name) for name in class_names])
+    plain, found = list(map(plain_name, known)), list(map(plain_name, class_names))
+    if set(found) == set(plain) and len(set(plain)) == len(known):
+        return torch.tensor([plain.index(name) for name in found])
     numbers = [_NUMBERED.fullmatch(name) for name in class_names]
     places = [int(match.group(1)) for match in numbers if match]
     if len(places) == len(class_names) == len(set(places)) and max(places, default=0) < len(known):
+        _check_numbers_agree(class_names, places, known, dataset)
         return torch.tensor(places)
     raise RequestError(
         f"The set's classes ({', '.join(class_names[:5])}, ...) are not those of {dataset} "
         f"({', '.join(known[:5])}, ...)."
     )
+
+
+def _check_numbers_agree(class_names: tuple[str, ...], places: list[int], known: tuple[str, ...], dataset: str) -> None:
+    """Refuses numbers that may be a place or a name: sorted as text, the class named 10 stands third."""
+    named = {int(match.group(1)): index for index, name in enumerate(known) if (match := _NUMBERED.fullmatch(name))}
+    for name, place in zip(class_names, places, strict=True):
+        other = named.get(place, place)
+        if other != place:
+            raise RequestError(
+                f"The set's class {name!r} may be the class {known[other]!r} of {dataset}, or its number {place}, "
+                f"which is {known[place]!r}: the dataset's names are numbers, and not in their order. Name the set's "
+                f"classes as the dataset does ({', '.join(known[:5])}, ...)."
+            )
 
 
 def _check_card(card: Card, dataset: str, fingerprint: str, protocol_digest: str, asked: str | None) -> None:

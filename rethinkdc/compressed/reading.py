@@ -10,8 +10,9 @@ from rethinkdc.compressed.published import CARD, import_folder, import_hub, set_
 from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.compressed.tensor_files import SUFFIXES, UNKNOWN, FileFacts, import_tensors
 from rethinkdc.compressed.tensors import images_per_class
-from rethinkdc.data.image_tree import TRAIN_NAMES, list_files, scan
+from rethinkdc.data.image_tree import TRAIN_NAMES, scan
 from rethinkdc.data.labelled import Labelled
+from rethinkdc.data.walking import list_files
 from rethinkdc.errors import DataError, RequestError
 
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Protocol
 
+from rethinkdc.data.walking import show_path
 from rethinkdc.errors import DataError
 
 
@@ -26,42 +27,79 @@ class Blobs(Protocol):
         ...
 
 
-class ArrowBlobs:
-    """A column of ``struct<bytes: binary, path: string>``, left where it is: usually memory-mapped."""
+_PATH_FIELDS = ("path", "filename", "file_name")
 
-    def __init__(self, column: Any, label: str) -> None:
-        """Takes a ``pyarrow.ChunkedArray`` and what to call it in errors, for example ``"the train split of FOLDER"``.
+
+class ArrowBlobs:
+    """A column of encoded images, left where it is: usually memory-mapped.
+
+    The images are bytes, or a struct of ``bytes`` and a ``path`` (some write ``filename``); other fields are not used.
+    """
+
+    def __init__(self, column: Any, label: str, bases: Sequence[Path] = ()) -> None:
+        """Takes a ``pyarrow.ChunkedArray``.
+
+        Args:
+            column: N images.
+            label: what to call it in errors, for example ``"the train split of FOLDER"``.
+            bases: the folders that relative paths may be relative to, the preferred first.
 
         Raises:
             DataError: the column's type holds no encoded images.
         """
-        import pyarrow as pa
         import pyarrow.compute as pc
 
-        kind = column.type
-        if not pa.types.is_struct(kind) or {kind.field(i).name for i in range(kind.num_fields)} != {"bytes", "path"}:
-            raise DataError(
-                f"The image column of {label} is of type {kind}, expected struct<bytes: binary, path: string>."
-            )
         self.label = label
-        self._bytes = pc.struct_field(column, "bytes")
-        self._paths = pc.struct_field(column, "path")
+        self._bases = tuple(bases)
+        self._bytes: Any = None
+        self._paths: Any = None
+        self._count = len(column)
+        if _is_binary(column.type):
+            self._bytes = column
+            return
+        fields = _fields_of(column.type)
+        path = next((name for name in _PATH_FIELDS if name in fields and _is_text(fields[name])), None)
+        stored = "bytes" in fields and (_is_binary(fields["bytes"]) or _is_null(fields["bytes"]))
+        if not stored and path is None:
+            raise DataError(
+                f"The image column of {label} is of type {column.type}, expected encoded images: binary, or "
+                "struct<bytes: binary, path: string>."
+            )
+        if stored:
+            self._bytes = pc.struct_field(column, "bytes")
+        if path:
+            self._paths = pc.struct_field(column, path)
 
     def __len__(self) -> int:
-        return len(self._bytes)
+        return self._count
 
     def read(self, row: int) -> bytes | Path:
-        content: bytes | None = self._bytes[row].as_py()
+        content: bytes | None = None if self._bytes is None else self._bytes[row].as_py()
         if content is not None:
             return content
-        path: str | None = self._paths[row].as_py()
+        path = self._path(row)
         if path is None:
             raise DataError(f"There is no image at {self.where(row)}: neither bytes nor a path is stored.")
-        return Path(path)
+        return self._find(path, row)
 
     def where(self, row: int) -> str:
-        path = self._paths[row].as_py()
+        path = self._path(row)
         return f"row {row} of {self.label}" + (f" ({path})" if path else "")
+
+    def _path(self, row: int) -> str | None:
+        return None if self._paths is None else self._paths[row].as_py()
+
+    def _find(self, path: str, row: int) -> Path:
+        """The file of a stored path: never relative to where the command runs."""
+        if Path(path).is_absolute():
+            return Path(path)
+        found = {os.path.realpath(base / path): None for base in self._bases if (base / path).is_file()}
+        if len(found) > 1:
+            raise DataError(f"The path at {self.where(row)} means several files: {' and '.join(found)}.")
+        if not found:
+            tried = " and ".join(map(str, self._bases)) or "no folder that paths could be relative to"
+            raise DataError(f"There is no image at {self.where(row)}: no such file in {tried}.")
+        return Path(next(iter(found)))
 
 
 class PathBlobs:
@@ -97,4 +135,37 @@ class PathBlobs:
         return self._folders[folder] / os.fsdecode(name)
 
     def where(self, row: int) -> str:
-        return str(self.read(row))
+        return show_path(self.read(row))
+
+
+def _fields_of(kind: Any) -> dict[str, Any]:
+    """The fields of a struct type by name; none for other types."""
+    import pyarrow as pa
+
+    return {kind.field(i).name: kind.field(i).type for i in range(kind.num_fields)} if pa.types.is_struct(kind) else {}
+
+
+def _is_binary(kind: Any) -> bool:
+    import pyarrow as pa
+
+    types = pa.types
+    view = getattr(types, "is_binary_view", None)
+    return (
+        types.is_binary(kind)
+        or types.is_large_binary(kind)
+        or types.is_fixed_size_binary(kind)
+        or bool(view and view(kind))
+    )
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    view = getattr(pa.types, "is_string_view", None)
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or bool(view and view(kind))
+
+
+def _is_null(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_null(kind))

@@ -11,7 +11,7 @@ from rethinkdc.data.splits import Schema, Splits, schema_of
 from rethinkdc.method import Method
 from rethinkdc.storage import digest
 
-LOADER_REVISION = 1
+LOADER_REVISION = 2
 """Raised whenever the same files give another content hash: other columns, class order or rows."""
 
 
@@ -64,7 +64,12 @@ class Dataset(Method):
         after = self._sign() if cache_folder else None
         if cache_folder is None or after is None or before not in (None, after):
             return
-        entry = KnownSplits(train=splits.train.fingerprint, test=splits.test.fingerprint, layout=schema_of(splits))
+        entry = KnownSplits(
+            train=splits.train.fingerprint,
+            test=splits.test.fingerprint,
+            layout=schema_of(splits),
+            facts=splits.facts,
+        )
         _open_book(cache_folder).write(after, entry)
 
     def _sign(self) -> str | None:

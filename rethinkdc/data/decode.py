@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,11 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from rethinkdc.errors import DataError
+from rethinkdc.data.image_files import explain_undecodable, read_size
+from rethinkdc.errors import DataError, RequestError
+
+PIXELS_VARIABLE = "RETHINKDC_MAX_PIXELS"
+"""The environment's word for the most pixels of one image."""
 
 _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 # Formats whose 32-bit integer mode is known to carry 16-bit samples.
@@ -32,22 +38,43 @@ def decode(source: bytes | Path, *, where: str) -> Tensor:
         uint8 [3, h, w], red first, in channels-last memory.
 
     Raises:
-        DataError: the file is missing, truncated, or no image that can be shown as 8-bit RGB.
+        DataError: the file is missing, truncated, too large, or no image that can be shown as 8-bit RGB.
+        RequestError: the environment's limit of pixels is no positive number.
     """
+    _raise_limit()
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             image.load()
             rgb = _convert_to_rgb(image)
     except MemoryError:
         raise
+    except Image.DecompressionBombError as error:
+        width, height = read_size(source) or (0, 0)
+        raise DataError(
+            f"The image at {where} is too large: {width} x {height} px are {width * height:,} pixels, and the limit is "
+            f"{2 * (Image.MAX_IMAGE_PIXELS or 0):,}. Make it smaller; or, if you trust the file, set "
+            f"{PIXELS_VARIABLE}={width * height} in the environment."
+        ) from error
     except Exception as error:  # PIL's parsers raise almost anything on damaged bytes
         raise DataError(
             f"Cannot decode the image at {where}: {type(error).__name__}: {error}. "
-            "The file is damaged, incomplete, or no image; restore it or remove it and run again."
+            f"{explain_undecodable(source)} Restore it or remove it and run again."
         ) from error
     width, height = rgb.size
     pixels = torch.frombuffer(bytearray(rgb.tobytes()), dtype=torch.uint8)
     return pixels.view(height, width, 3).permute(2, 0, 1)
+
+
+@lru_cache(maxsize=1)
+def _raise_limit() -> None:
+    """Lets larger images in where the environment says so; Pillow itself refuses them as likely attacks."""
+    given = os.environ.get(PIXELS_VARIABLE)
+    if given is None:
+        return
+    if not given.isdecimal() or not int(given):
+        raise RequestError(f"{PIXELS_VARIABLE} must be a positive number of pixels, found {given!r}.")
+    # Pillow warns above its limit, and refuses above twice as much.
+    Image.MAX_IMAGE_PIXELS = -(-int(given) // 2)
 
 
 def _convert_to_rgb(image: Image.Image) -> Image.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,8 +12,9 @@ from pydantic import Field
 from rethinkdc.data.backing import Backing, find_cached_pixels
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.fingerprint import KnownSplits, stat_signature
-from rethinkdc.data.image_tree import list_files
 from rethinkdc.data.splits import Schema, Splits
+from rethinkdc.data.walking import Walk
+from rethinkdc.storage import digest
 
 
 class FileDataset(Dataset):
@@ -23,12 +25,12 @@ class FileDataset(Dataset):
         if known and backing != "encoded":
             train, test = (find_cached_pixels(part, cache_folder) for part in (known.train, known.test))
             if train and test:
-                return Splits(train=train, test=test)
+                return _tell(Splits(train=train, test=test, facts=known.facts))
         before = self._sign()
         splits = self._read(cache_folder, backing, known)
         if known is None:
             self.remember(splits, cache_folder, before)
-        return splits
+        return _tell(splits)
 
     def _read(self, cache_folder: Path | None, backing: Backing, known: KnownSplits | None) -> Splits:
         raise NotImplementedError
@@ -85,9 +87,19 @@ class HubDataset(HubFileDataset):
         return self.repo
 
 
+def _tell(splits: Splits) -> Splits:
+    """Says what was passed over or assumed: from one place, so that Python says it once for a process."""
+    if told := splits.facts.tell():
+        warnings.warn(f"The dataset as it was read: {told}", stacklevel=1)
+    return splits
+
+
 def _sign_folder(folder: Path) -> str | None:
     try:
-        return stat_signature(list_files(folder), folder)
+        walk = Walk(folder)
+        signature = stat_signature((folder / name for name in walk.files(folder)), folder)
+        # Links that are passed over are no files, and yet are told of.
+        return digest([signature, dict(walk.passed_over)]) if walk.passed_over else signature
     except OSError:  # a dangling link, or a file removed meanwhile: reading the data will name it
         return None
 

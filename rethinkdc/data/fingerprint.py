@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from rethinkdc.data.blobs import Blobs
+from rethinkdc.data.facts import Facts
 from rethinkdc.data.splits import Schema, splits_fingerprint
 from rethinkdc.errors import DataError
 from rethinkdc.storage import canonical_json, writable, write_atomic
@@ -69,13 +70,14 @@ def stat_signature(paths: Iterable[Path], root: Path) -> str:
 
 
 class KnownSplits(BaseModel):
-    """What the book knows of a dataset: the fingerprints of its parts and its exact schema."""
+    """What the book knows of a dataset: the fingerprints of its parts, its exact schema, what was told of its files."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     train: str
     test: str
     layout: Schema
+    facts: Facts = Facts()
 
     @property
     def fingerprint(self) -> str:

@@ -6,25 +6,31 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rethinkdc.data.backing import Backing
-from rethinkdc.data.columns import IMAGE_COLUMNS, LABEL_COLUMNS, find_column_name, read_split, read_stated_names
+from rethinkdc.data.batches import find_batches, read_batches
+from rethinkdc.data.columns import IMAGE_COLUMNS, LABEL_COLUMNS, has_no_labels, read_split, read_stated_names
 from rethinkdc.data.fingerprint import KnownSplits
-from rethinkdc.data.image_tree import TRAIN_NAMES, find_split_folders, list_files, scan
-from rethinkdc.data.labelled import TEST_NAMES, Labelled, assemble_splits
+from rethinkdc.data.image_tree import TRAIN_NAMES
+from rethinkdc.data.labelled import TEST_NAMES, assemble_splits, tell_unlabelled
+from rethinkdc.data.labels import check_from_zero
 from rethinkdc.data.splits import Splits
+from rethinkdc.data.tree_layouts import read_tree
+from rethinkdc.data.walking import list_files, show_path
 from rethinkdc.errors import DataError
 
 __all__ = ["LAYOUTS", "from_datasets", "load_hub", "load_path", "read_split"]
 
 LAYOUTS = (
     "Known layouts: an image tree with FOLDER/train/CLASS/FILE and FOLDER/test/CLASS/FILE "
-    f"(the test part may be named {', '.join(TEST_NAMES)}); a folder of Parquet files with those splits and the "
-    f"columns {'|'.join(IMAGE_COLUMNS)} and {'|'.join(LABEL_COLUMNS)}."
+    f"(the test part may be named {', '.join(TEST_NAMES)}); the same with a flat test part and a file of its labels, "
+    "as Tiny ImageNet and ImageNet are published; CIFAR's unpacked batches, for Python or binary; a folder of Parquet "
+    f"files with those splits and the columns {'|'.join(IMAGE_COLUMNS)} and {'|'.join(LABEL_COLUMNS)}."
 )
 
 
@@ -35,7 +41,7 @@ def load_path(
     backing: Backing = "auto",
     known: KnownSplits | None = None,
 ) -> Splits:
-    """Reads an image tree or a Parquet folder.
+    """Reads an image tree, batches of CIFAR, or a Parquet folder.
 
     Args:
         path: the folder.
@@ -50,11 +56,14 @@ def load_path(
     if not folder.is_dir():
         why = "it is a file" if folder.exists() else "it does not exist"
         raise DataError(f"Cannot read the dataset folder {path}: {why}. {LAYOUTS}")
-    tree = find_split_folders(folder)
+    if batches := find_batches(folder):
+        return read_batches(batches)
+    # Where the book knows the files, their first bytes were looked at; only where some were foreign, they are again.
+    tree = read_tree(folder, sniff=known is None or bool(known.facts.passed_over))
     if tree:
-        return assemble_splits(scan(tree[0]), scan(tree[1]), known=known, cache_folder=cache_folder, backing=backing)
+        return assemble_splits(*tree, known=known, cache_folder=cache_folder, backing=backing)
     if not any(file.suffix == ".parquet" for file in list_files(folder)):
-        names = sorted(entry.name for entry in folder.iterdir())
+        names = sorted(show_path(entry.name) for entry in folder.iterdir())
         raise DataError(
             f"The folder {path} has no layout that is known; it holds {', '.join(names[:8]) or 'nothing'}"
             f"{f' and {len(names) - 8} more' if len(names) > 8 else ''}. {LAYOUTS}"
@@ -68,6 +77,7 @@ def load_path(
         backing=backing,
         known=known,
         class_names={split: read_stated_names(names, f"the {split} split of {path}") for split, names in files.items()},
+        bases={split: _list_bases(names, folder) for split, names in files.items()},
     )
 
 
@@ -105,6 +115,7 @@ def from_datasets(
     backing: Backing = "auto",
     known: KnownSplits | None = None,
     class_names: Mapping[str, tuple[str, ...] | None] | None = None,
+    bases: Mapping[str, Sequence[Path]] | None = None,
 ) -> Splits:
     """Makes a dataset of a ``datasets.DatasetDict``.
 
@@ -116,6 +127,7 @@ def from_datasets(
         known: fingerprints from the book; None = take them now.
         class_names: the names that a split's own files state, where they are known: they overrule the features,
             which ``datasets`` takes from one split and gives to all without mapping the labels.
+        bases: the folders that a split's paths to images may be relative to.
 
     Raises:
         DataError: a split or column is missing, or the classes do not fit; says what was found.
@@ -123,35 +135,39 @@ def from_datasets(
     train = next((name for name in TRAIN_NAMES if name in loaded), None)
     if train is None:
         raise DataError(f"{where} has no train split; it has {', '.join(map(str, loaded))}. {LAYOUTS}")
-    stated = class_names or {}
-    return assemble_splits(
-        read_split(loaded[train], f"the {train} split of {where}", stated.get(train)),
-        _read_labelled_test(loaded, where, stated),
-        known=known,
-        cache_folder=cache_folder,
-        backing=backing,
-    )
+    test, unlabelled = _find_labelled_test(loaded, where)
+    stated, places = class_names or {}, bases or {}
+    parts = [
+        read_split(loaded[name], f"the {name} split of {where}", stated.get(name), places.get(name, ()))
+        for name in (train, test)
+    ]
+    check_from_zero(parts[0].targets, parts[0].label)
+    parts[1] = replace(parts[1], notes=(*parts[1].notes, *tell_unlabelled(test, unlabelled)))
+    return assemble_splits(*parts, known=known, cache_folder=cache_folder, backing=backing)
 
 
-def _read_labelled_test(
-    loaded: Mapping[str, Any], where: str, stated: Mapping[str, tuple[str, ...] | None]
-) -> Labelled:
-    """Reads the preferred test split whose rows have labels: some datasets publish a test split without."""
-    import pyarrow.compute as pc
-
-    unlabelled = []
+def _find_labelled_test(loaded: Mapping[str, Any], where: str) -> tuple[str, list[str]]:
+    """Finds the preferred test split whose rows have labels, and those before it that have none."""
+    unlabelled: list[str] = []
     for name in TEST_NAMES:
         if name not in loaded:
             continue
-        label = f"the {name} split of {where}"
-        column = loaded[name].data.column(find_column_name(loaded[name], LABEL_COLUMNS, label))
-        if pc.max(column).as_py() == -1:
-            unlabelled.append(name)
-            continue
-        return read_split(loaded[name], label, stated.get(name))
+        if not has_no_labels(loaded[name], f"the {name} split of {where}"):
+            return name, unlabelled
+        unlabelled.append(name)
     present = ", ".join(map(str, loaded))
     why = f"; without labels: {', '.join(unlabelled)}" if unlabelled else ""
     raise DataError(f"{where} has no labelled test split; it has {present}{why}. Known names: {', '.join(TEST_NAMES)}.")
+
+
+def _list_bases(files: Sequence[str], folder: Path) -> list[Path]:
+    """Each file's own folder and those above it, up to the dataset's."""
+    bases: dict[Path, None] = {}
+    for file in map(Path, files):
+        for base in file.parents:
+            if base == folder or folder in base.parents:
+                bases[base] = None
+    return list(bases)
 
 
 def _load_dataset(

@@ -9,77 +9,97 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import torch
-from PIL import Image
 
 from rethinkdc.data.blobs import PathBlobs
-from rethinkdc.data.labelled import TEST_NAMES, Labelled
+from rethinkdc.data.image_files import image_endings, name_foreign, read_start
+from rethinkdc.data.labelled import Labelled
+from rethinkdc.data.walking import LINK_BACK, Walk, is_within, list_subfolders, show_path
 from rethinkdc.errors import DataError
 
 TRAIN_NAMES = ("train", "training")
 
-
-def find_split_folders(root: Path) -> tuple[Path, Path] | None:
-    """Finds the train and test folders of a tree; None when it is not laid out as one.
-
-    Raises:
-        DataError: the folder cannot be listed.
-    """
-    folders = {path.name: path for path in _list_subfolders(root)}
-    train = next((folders[name] for name in TRAIN_NAMES if name in folders), None)
-    test = next((folders[name] for name in TEST_NAMES if name in folders and _list_subfolders(folders[name])), None)
-    return (train, test) if train and test and _list_subfolders(train) else None
+_BOXES = "_boxes.txt"
+"""Bounding boxes beside the images of a class, as Tiny ImageNet has them: no part of a classification dataset."""
 
 
-def scan(split: Path) -> Labelled:
+def scan(split: Path, *, sniff: bool = True) -> Labelled:
     """Lists the images of one split: classes are its folders, rows sorted by class and file name.
 
-    Files whose ending is no image format's, and hidden ones, are passed over.
+    Hidden files are passed over; so are, and counted, files whose ending is no image format's, files that begin as
+    another format does, and links to what the split shows already.
+
+    Args:
+        split: the folder.
+        sniff: whether to look at the first bytes of every file; needless where it was done before.
 
     Raises:
-        DataError: a folder cannot be listed.
+        DataError: a folder cannot be listed, or the name of a class is not UTF-8; or two classes are one folder.
     """
-    classes = _list_subfolders(split)
-    blobs = PathBlobs((folder, list(_list_images(folder))) for folder in classes)
+    walk = Walk(split)
+    classes = _list_classes(split, walk)
+    blobs = PathBlobs((folder, list(list_images(folder, walk, sniff=sniff))) for folder in classes)
     counts = torch.tensor(blobs.counts, dtype=torch.int64)
     return Labelled(
         blobs=blobs,
         targets=torch.arange(len(classes)).repeat_interleave(counts),
         class_names=tuple(folder.name for folder in classes),
-        label=f"the split {split}",
+        label=f"the split {show_path(split)}",
+        passed_over=walk.passed_over,
     )
 
 
-def list_files(root: Path) -> Iterator[Path]:
-    """Lists every file below ``root`` that is not hidden, sorted within each folder.
+def list_images(folder: Path, walk: Walk, *, sniff: bool = True) -> Iterator[str]:
+    """Paths relative to ``folder`` of the images below it; what else lies there is counted by the walk.
 
     Raises:
         DataError: a folder cannot be listed.
     """
-    for folder, subfolders, names in os.walk(root, onerror=_refuse, followlinks=True):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith("."):
-                yield Path(folder, name)
+    endings, root = tuple(image_endings()), os.fspath(folder)
+    for name in walk.files(folder):
+        if not name.lower().endswith(endings):
+            if not name.endswith(_BOXES):
+                walk.passed_over[name_ending(name)] += 1
+        elif sniff and (foreign := name_foreign(read_start(f"{root}{os.sep}{name}"))):
+            walk.passed_over[foreign] += 1
+        else:
+            yield name
 
 
-def _list_images(folder: Path) -> Iterator[str]:
-    endings = Image.registered_extensions()
-    for path in list_files(folder):
-        if path.suffix.lower() in endings:
-            yield str(path.relative_to(folder))
+def name_ending(name: str | Path) -> str:
+    """What a file is called that is passed over because of its ending."""
+    ending = Path(name).suffix.lower()
+    return f"{show_path(ending)} file" if ending else "file without an ending"
 
 
-def _list_subfolders(folder: Path) -> list[Path]:
+def _list_classes(split: Path, walk: Walk) -> list[Path]:
+    """The class folders of a split, entered by the walk so that no link leads into them again."""
+    folders = []
+    for folder in list_subfolders(split):
+        if folder.is_symlink() and is_within(os.path.realpath(split), os.path.realpath(folder)):
+            walk.passed_over[LINK_BACK] += 1
+        else:
+            folders.append(folder)
+    real = {folder: os.path.realpath(folder) for folder in folders}
+    for link in (folder for folder in folders if folder.is_symlink()):
+        other = next((each for each in folders if each != link and is_within(real[link], real[each])), None)
+        if other:
+            raise DataError(
+                f"The class folder {show_path(link)} is a link into the class folder {show_path(other)}: the same "
+                "images would be of two classes. Remove one of the two."
+            )
+    for folder in folders:
+        _check_name(folder)
+        walk.enter(folder)
+    return folders
+
+
+def _check_name(folder: Path) -> None:
     try:
-        return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    except OSError as error:
-        _refuse(error)
-
-
-def _refuse(error: OSError) -> NoReturn:
-    raise DataError(
-        f"Cannot read the folder {error.filename}: {error.strerror}. Check that it exists and its permissions."
-    )
+        folder.name.encode()
+    except UnicodeEncodeError:
+        raise DataError(
+            f"The class folder {show_path(folder)} has a name that is not UTF-8 ({os.fsencode(folder.name)!r}). Rename "
+            "it, for example with `convmv -f latin1 -t utf8 --notest`."
+        ) from None

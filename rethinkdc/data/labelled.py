@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -11,6 +14,7 @@ from torch import Tensor
 from rethinkdc.data.backing import Backing, choose_backing
 from rethinkdc.data.blobs import Blobs
 from rethinkdc.data.encoded import EncodedImages
+from rethinkdc.data.facts import Facts
 from rethinkdc.data.fingerprint import KnownSplits
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import DataError
@@ -30,12 +34,16 @@ class Labelled:
         targets: int64 [N], indices into ``class_names``.
         class_names: the classes in this split's own order.
         label: names the split in errors.
+        passed_over: what was left out, and how many files of each kind.
+        notes: what was assumed, a sentence each.
     """
 
     blobs: Blobs
     targets: Tensor
     class_names: tuple[str, ...]
     label: str
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def assemble_splits(
@@ -58,31 +66,65 @@ def assemble_splits(
     Raises:
         DataError: the parts have different classes, or a class has no images.
     """
+    for part in (train, test):
+        _check_names_differ(part)
     test = _reorder_classes(train.class_names, test, train.label)
     for part in (train, test):
         _check_every_class_present(part)
     return Splits(
         train=choose_backing(_open(train, known.train if known else None), cache_folder, backing=backing),
         test=choose_backing(_open(test, known.test if known else None), cache_folder, backing=backing),
+        facts=Facts.of([train.passed_over, test.passed_over], [*train.notes, *test.notes]),
     )
+
+
+def tell_unlabelled(test: str, unlabelled: Sequence[str]) -> tuple[str, ...]:
+    """The note that another split is tested on than the preferred one, which has no labels; empty where it is."""
+    if not unlabelled:
+        return ()
+    return (f"Tested on the split {test}: {' and '.join(unlabelled)} has no labels.",)
 
 
 def _open(part: Labelled, fingerprint: str | None) -> EncodedImages:
     return EncodedImages(part.blobs, part.targets, part.class_names, fingerprint)
 
 
+def plain_name(name: str) -> str:
+    """The one spelling of names that look the same: "e" with an accent is one character or two."""
+    return unicodedata.normalize("NFC", name)
+
+
 def _reorder_classes(class_names: tuple[str, ...], part: Labelled, other: str) -> Labelled:
     if part.class_names == class_names:
         return part
-    missing, extra = set(class_names) - set(part.class_names), set(part.class_names) - set(class_names)
+    place = {plain_name(name): index for index, name in enumerate(class_names)}
+    found = {plain_name(name): name for name in part.class_names}
+    missing, extra = place.keys() - found.keys(), found.keys() - place.keys()
     if missing or extra:
         raise DataError(
             f"{part.label} and {other} have different classes. Only in {other}: {_list_some(missing)}. "
             f"Only in {part.label}: {_list_some(extra)}. Both must name the same classes."
         )
-    place = {name: index for index, name in enumerate(class_names)}
-    order = torch.tensor([place[name] for name in part.class_names])
-    return replace(part, targets=order[part.targets], class_names=class_names)
+    order = torch.tensor([place[plain_name(name)] for name in part.class_names])
+    respelled = sorted(set(part.class_names) - set(class_names))
+    # Without the folders' paths: a record must not carry those of somebody's machine.
+    note = f"The test part spells the classes {_list_some(respelled)} in another Unicode form than the training part."
+    return replace(
+        part,
+        targets=order[part.targets],
+        class_names=class_names,
+        notes=(*part.notes, *[note] * bool(respelled)),
+    )
+
+
+def _check_names_differ(part: Labelled) -> None:
+    counts = Counter(map(plain_name, part.class_names))
+    alike = [name for name in part.class_names if counts[plain_name(name)] > 1]
+    if alike:
+        raise DataError(
+            f"Class names of {part.label} differ only in their Unicode form: {', '.join(map(ascii, alike))}. They look "
+            "the same; give them one spelling, so that they are one class, or names that differ."
+        )
 
 
 def _check_every_class_present(part: Labelled) -> None:
@@ -95,7 +137,7 @@ def _check_every_class_present(part: Labelled) -> None:
         )
 
 
-def _list_some(names: set[str] | list[str]) -> str:
+def _list_some(names: Collection[str]) -> str:
     ordered = sorted(names)
     shown = ", ".join(repr(name) for name in ordered[:_SHOWN])
     return (shown or "none") + (f" and {len(ordered) - _SHOWN} more" if len(ordered) > _SHOWN else "")

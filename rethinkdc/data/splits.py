@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict
 
+from rethinkdc.data.facts import Facts
 from rethinkdc.storage import digest
 from rethinkdc.types import Images
 
@@ -22,10 +23,11 @@ class Schema(BaseModel):
 
 @dataclass(frozen=True)
 class Splits:
-    """The two parts of a dataset: same classes, same order."""
+    """The two parts of a dataset: same classes, same order; and what was assumed when they were read."""
 
     train: Images
     test: Images
+    facts: Facts = field(default_factory=Facts)
 
     @property
     def fingerprint(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ def load_splits(ground: Ground, cache: Cache) -> Splits:
     if not ground.tune:
         return splits
     kept, held_out = stratified_split(splits.train.targets, TUNE_FRACTION, TUNE_SEED)
-    return Splits(train=take_rows(splits.train, kept), test=take_rows(splits.train, held_out))
+    return replace(splits, train=take_rows(splits.train, kept), test=take_rows(splits.train, held_out))
 
 
 def take_rows(images: Any, rows: Any) -> Any:

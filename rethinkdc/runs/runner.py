@@ -214,6 +214,8 @@ class Runner:
         check_request(run, splits)
         self.registry.trackers.run_started(run.definition.model_dump(mode="json"))
         context = self.context(run, splits, folder.begin())
+        if splits.facts.tell():
+            context.note(files=splits.facts.model_dump(mode="json"))
         try:
             with deterministic(self.device, self.threads):
                 measured = self._measured(run, context, splits, make)

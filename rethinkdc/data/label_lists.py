@@ -1,0 +1,147 @@
+"""Files that give the classes of a flat split: a table of names and classes, or a class for each image in order."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from rethinkdc.data.labelled import plain_name
+from rethinkdc.data.synsets import find_numbers, number_from
+from rethinkdc.data.walking import is_hidden, show_path
+from rethinkdc.errors import DataError
+
+_ENDINGS = (".txt", ".csv", ".tsv")
+_LARGEST = 64 << 20
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """The classes that a file gives to images.
+
+    Attributes:
+        path: the file.
+        classes: the class of each image, by its file name.
+        used: all files that this needed.
+        note: what was assumed; empty = nothing.
+    """
+
+    path: Path
+    classes: Mapping[str, str]
+    used: tuple[Path, ...]
+    note: str = ""
+
+
+def read_label_files(places: Sequence[Path], names: Sequence[str], class_names: Sequence[str]) -> list[LabelFile]:
+    """Reads every file that gives classes to images: tables that name them; only where there is none, lists by order.
+
+    Args:
+        places: folders to look in, the preferred first.
+        names: file names of the images, in the order of their paths.
+        class_names: the classes that may be given.
+
+    Raises:
+        DataError: a file gives several classes to one image, or unknown ones to some.
+    """
+    known = {plain_name(name): name for name in class_names}
+    tables = [(path, _read_table(path)) for path in _list_candidates(places)]
+    named = [found for path, rows in tables if (found := _read_named(path, rows, names, known))]
+    if named:
+        return named
+    return [found for path, rows in tables if (found := _read_ordered(path, rows, names, known, places))]
+
+
+def _list_candidates(places: Sequence[Path]) -> Iterator[Path]:
+    for place in places:
+        for path in sorted(place.iterdir()):
+            plain = path.suffix.lower() in _ENDINGS and not is_hidden(path.name) and path.is_file()
+            if plain and path.stat().st_size <= _LARGEST:
+                yield path
+
+
+def _read_table(path: Path) -> list[list[str]]:
+    """The cells of each line that is not empty: parted by tabs, by commas, or by blanks where there is neither."""
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    if "\t" in first or "," in first:
+        rows = csv.reader(text.splitlines(), delimiter="\t" if "\t" in first else ",")
+        return [[cell.strip() for cell in row] for row in rows if any(map(str.strip, row))]
+    return [line.split() for line in text.splitlines() if line.strip()]
+
+
+def _read_named(
+    path: Path, rows: Sequence[Sequence[str]], names: Sequence[str], known: Mapping[str, str]
+) -> LabelFile | None:
+    """Reads a table in which one column names images and one other column their classes; None where none does."""
+    images = {PurePosixPath(name).stem: name for name in names} | {name: name for name in names}
+    width = max(map(len, rows), default=0)
+    if width < 2 or len(set(names)) < len(names):
+        return None
+    hits = [sum(images.get(_cell(row, column, base=True)) is not None for row in rows) for column in range(width)]
+    at = hits.index(max(hits))
+    pairs = [(images[_cell(row, at, base=True)], row) for row in rows if _cell(row, at, base=True) in images]
+    if not pairs:
+        return None
+    given = {column: [_class_of(_cell(row, column), known) for _, row in pairs] for column in range(width)}
+    given = {
+        column: found for column, found in given.items() if column != at and 2 * sum(map(bool, found)) > len(pairs)
+    }
+    if not given:
+        return None
+    if len(set(map(tuple, given.values()))) > 1:
+        raise DataError(
+            f"{len(given)} columns of {show_path(path)} give classes, and they differ: columns "
+            f"{', '.join(str(column + 1) for column in given)} of {width}. Leave one of them in the file."
+        )
+    return LabelFile(path, _pair_up(path, pairs, next(iter(given.values()))), (path,))
+
+
+def _pair_up(path: Path, pairs: Sequence[tuple[str, Sequence[str]]], given: Sequence[str | None]) -> dict[str, str]:
+    classes: dict[str, str] = {}
+    for (image, row), found in zip(pairs, given, strict=True):
+        if found is None:
+            raise DataError(f"{show_path(path)} gives the image {image} no class of the training images: {list(row)}.")
+        if classes.setdefault(image, found) != found:
+            raise DataError(f"{show_path(path)} gives the image {image} two classes: {classes[image]} and {found}.")
+    return classes
+
+
+def _cell(row: Sequence[str], column: int, *, base: bool = False) -> str:
+    text = row[column] if column < len(row) else ""
+    return PurePosixPath(text).name if base else text
+
+
+def _class_of(cell: str, known: Mapping[str, str]) -> str | None:
+    """The class that a cell names, alone or before the numbers of boxes, as in ``n03995372 85 1 499 272``."""
+    whole = known.get(plain_name(cell))
+    if whole or not cell:
+        return whole
+    named = {known[plain_name(word)] for word in cell.split() if plain_name(word) in known}
+    return named.pop() if len(named) == 1 and plain_name(cell.split()[0]) in known else None
+
+
+def _read_ordered(
+    path: Path, rows: Sequence[Sequence[str]], names: Sequence[str], known: Mapping[str, str], places: Sequence[Path]
+) -> LabelFile | None:
+    """Reads a class, or the number of one, for each image in the order of their names."""
+    lines = [row[0] for row in rows]
+    if len(lines) != len(names) or any(len(row) > 1 for row in rows):
+        return None
+    by_order = f"{show_path(path.name)} was taken to list the images in the order of their names."
+    named = [known.get(plain_name(line)) for line in lines]
+    if all(named):
+        # Every class just once: a list of the classes, not of the images' classes.
+        if len(set(lines)) == len(lines) == len(known):
+            return None
+        return LabelFile(path, dict(zip(names, map(str, named), strict=True)), (path,), by_order)
+    if not all(line.isdecimal() for line in lines):
+        return None
+    numbers = find_numbers(
+        [(other, _read_table(other)) for other in _list_candidates(places) if other != path], places, known
+    )
+    if numbers is None:
+        return None
+    classes = number_from(path, list(map(int, lines)), numbers)
+    note = f"{by_order} Its numbers count the classes as {numbers.path.name} does."
+    return LabelFile(path, dict(zip(names, classes, strict=True)), (path, numbers.path), note)

@@ -1,0 +1,103 @@
+"""Reads the pickles of CIFAR's batches without running anything that they name.
+
+A pickle is a program. This reader knows lists, tuples, dicts, texts, bytes and numbers, which need no program, and
+stand-ins for the calls by which NumPy arrays of bytes are stored; whatever else a file names is refused before
+it is looked up.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rethinkdc.errors import DataError
+
+_MOST = 1 << 30
+
+
+class _ByteType:
+    """Stands for ``numpy.dtype``: only that of unsigned bytes."""
+
+    def __init__(self, code: Any, *_: Any) -> None:
+        if code not in ("u1", b"u1"):
+            raise pickle.UnpicklingError(f"an array of {code!r}, and only those of unsigned bytes are read")
+
+    def __setstate__(self, state: Any) -> None:
+        """Byte order and alignment, which single bytes do not have."""
+
+
+class _ByteArray:
+    """Stands for an array of unsigned bytes while it is read."""
+
+    def __init__(self, *_: Any) -> None:
+        self.values: NDArray[np.uint8] = np.empty(0, dtype=np.uint8)
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, kind, columns_first, content = state
+        if not isinstance(kind, _ByteType) or not isinstance(content, (bytes, str)):
+            raise pickle.UnpicklingError("an array that is not made of unsigned bytes")
+        # Protocols before 3 know no bytes: they store the text that has the same code points.
+        raw = content.encode("latin-1") if isinstance(content, str) else content
+        values = np.frombuffer(raw, dtype=np.uint8)
+        self.values = values.reshape(shape, order="F" if columns_first else "C")
+
+
+def _encode(text: Any, encoding: Any = "latin1") -> bytes:
+    """Stands for ``_codecs.encode``, by which Python 3 writes bytes for Python 2."""
+    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError("bytes in a form that is not known")
+    return text.encode("latin-1")
+
+
+def _empty_bytes() -> bytes:
+    """Stands for ``bytes()``."""
+    return b""
+
+
+_KNOWN: dict[tuple[str, str], Callable[..., Any]] = {
+    **{(f"numpy.{core}.multiarray", "_reconstruct"): _ByteArray for core in ("core", "_core")},
+    ("numpy", "ndarray"): _ByteArray,
+    ("numpy", "dtype"): _ByteType,
+    ("_codecs", "encode"): _encode,
+    ("__builtin__", "bytes"): _empty_bytes,
+    ("builtins", "bytes"): _empty_bytes,
+}
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return _KNOWN[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f"it names {module}.{name}, which is not called here") from None
+
+
+def read_plain_pickle(path: Path) -> dict[str, Any]:
+    """Reads a dict of lists, texts, bytes, numbers and arrays of unsigned bytes; keys as texts.
+
+    Raises:
+        DataError: the file is missing or damaged, too large, or holds anything else.
+    """
+    try:
+        size = path.stat().st_size
+        if size > _MOST:
+            raise pickle.UnpicklingError(f"it has {size:,} bytes, and at most {_MOST:,} are read")
+        with path.open("rb") as file:
+            content = _PlainUnpickler(file, encoding="bytes").load()
+    except Exception as error:  # damaged pickles raise almost anything
+        raise DataError(
+            f"Cannot read the batch {path}: {type(error).__name__}: {error}. It must be a file of CIFAR as published: "
+            "lists, texts and arrays of bytes. Restore it from the archive."
+        ) from error
+    if not isinstance(content, dict):
+        raise DataError(f"The batch {path} holds a {type(content).__name__}, expected the dict of CIFAR's batches.")
+    return {_text(key): value.values if isinstance(value, _ByteArray) else value for key, value in content.items()}
+
+
+def _text(key: Any) -> str:
+    return key.decode("latin-1") if isinstance(key, bytes) else str(key)
