@@ -167,13 +167,16 @@ def test_a_dataset_of_another_schema_is_refused(refused: Callable[..., str]) -> 
         assert part in message
 
 
-def test_a_folder_that_no_protocol_fits_is_refused(
-    refused: Callable[..., str], image_tree: Callable[..., Path]
-) -> None:
-    tree = image_tree({"a": 3, "b": 3, "c": 3}, {"a": 1, "b": 1, "c": 1})
-    message = refused("run", "-c", "random", "-d", str(tree))
-    for part in ("3 classes", "9 training", "3 test", "--protocol"):
-        assert part in message
+def test_a_derived_protocol_without_its_data_is_refused(refused: Callable[..., str]) -> None:
+    assert "--dataset" in refused("show", "auto-hard")
+    assert "--dataset" in refused("new-protocol", "mine", "--from", "auto")
+
+
+def test_a_new_protocol_never_takes_the_place_of_a_file(refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("mine")
+    assert "exists already" in refused("new-protocol", "mine", "--from", "digits-hard")
+    assert "no name for a protocol" in refused("new-protocol", "my own", "--from", "digits-hard", "-o", "own.toml")
+    assert "'digits-hard'" in refused("new-protocol", "own", "--from", "digit-hard")
 
 
 @pytest.mark.parametrize("ipc", ["0", "-1"])
