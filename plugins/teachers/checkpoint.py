@@ -57,8 +57,9 @@ class Checkpoint(TeacherSource):
 
     def provide(self, context: Context) -> Teacher:
         # The proxy's and not the student's: what a set depends on holds the one and not the other.
-        proxy, store = context.protocol.proxy, context.protocol.store
-        mean, std, size = self.mean or proxy.mean, self.std or proxy.std, self.size or store.size
+        protocol, store = context.protocol, context.protocol.store
+        mean = self.mean or protocol.proxy_recipe().mean
+        std, size = self.std or protocol.proxy_recipe().std, self.size or store.size
         model = context.method(Model, self.model)
         module = build_seeded(model, len(context.data.class_names), size, 0)
         weights = read_weights(Path(self.path).expanduser(), self.entry)

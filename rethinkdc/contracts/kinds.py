@@ -65,6 +65,10 @@ class Compressor(Adjustable):
         """
         return None
 
+    def cells_per_side(self, size: int) -> int:  # noqa: ARG002 - depends on the size where a method chooses it
+        """Cells per side of a canvas of ``size`` px, for methods that tile; the core refuses cells too small to see."""
+        return 1
+
     def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
         """Returns the set for ``budget``; a pure function of the data, the fields and the context's seeds."""
         raise NotImplementedError

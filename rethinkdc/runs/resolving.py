@@ -26,6 +26,8 @@ from rethinkdc.training.loop import LOOP_REVISION
 from rethinkdc.types import Budget, Images
 from rethinkdc.views import VIEWS_REVISION
 
+LEAST_CELL = 4
+"""Side in pixels of the smallest cells that are made without being asked for twice."""
 _SEMANTICS = {"views": VIEWS_REVISION, "loop": LOOP_REVISION, "trace": TRACE_SEMANTICS, "set": SET_SEMANTICS}
 
 
@@ -113,7 +115,7 @@ def resolve_run(
         trains=trains,
     )
     protocol = original.protocol.override(request.overrides)
-    for score, values in protocol.proxy.scores.items():
+    for score, values in protocol.proxy_scores.items():
         registry.build(Score, Reference(name=score, values=values))
     student = _student(request, registry, protocol)
     model = registry.build(Model, student.model)
@@ -193,13 +195,16 @@ def _typed(request: Request, with_compressor: bool) -> list[tuple[str, str]]:
 
 
 def check_request(run: Run, splits: Splits) -> None:
-    """Checks that the training set can serve the budget.
+    """Checks that the canvases can be divided as asked, and that the training set can serve the budget.
 
     Raises:
-        UnsupportedError: a class has fewer images than the compressor takes.
+        UnsupportedError: cells are too small, or a class has fewer images than the compressor takes.
     """
     compressor = run.compressor
-    if compressor is None or run.ipc is None or not compressor.rows_per_canvas():
+    if compressor is None or run.ipc is None:
+        return
+    _check_cells(compressor, run)
+    if not compressor.rows_per_canvas():
         return
     train, per_canvas = splits.train, compressor.rows_per_canvas()
     if run.size.images is not None:
@@ -228,6 +233,22 @@ def check_request(run: Run, splits: Splits) -> None:
             f"{int(counts[smallest]):,}. "
             f"The largest ipc here is {int(counts[smallest]) // per_canvas}."
         )
+
+
+def _check_cells(compressor: Compressor, run: Run) -> None:
+    """Refuses cells without a pixel, and those in which nothing is seen unless they are asked for twice."""
+    size = run.protocol.store.size
+    grid = compressor.cells_per_side(size)
+    if size >= LEAST_CELL * grid or (run.request.small_cells and size >= grid):
+        return
+    side = f"{size / grid:.1f}".removesuffix(".0")
+    cells = f"{run.names.compressor} divides canvases of {size} px into {grid} x {grid} cells of {side} px"
+    if size < grid:
+        raise UnsupportedError(f"{cells}: a cell needs at least one pixel. The largest grid here is {size}.")
+    raise UnsupportedError(
+        f"{cells}; little is seen in less than {LEAST_CELL} px. The largest grid above that is {size // LEAST_CELL}; "
+        "add --small-cells (in a study: small_cells = true) to make them all the same."
+    )
 
 
 def _asked_teachers(method: Method, registry: Registry, protocol: Protocol) -> list[Reference | None]:

@@ -27,6 +27,7 @@ from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.counting import count_cost
 from rethinkdc.runs.definition import SetDefinition
 from rethinkdc.runs.device import choose_device, deterministic
+from rethinkdc.runs.doubts import doubts_of
 from rethinkdc.runs.environment import describe_environment
 from rethinkdc.runs.ground import Ground, load_splits
 from rethinkdc.runs.record import Record, Status
@@ -245,6 +246,8 @@ class Runner:
         label_seconds = time.perf_counter() - before - (context.books.nested - nested)
         evaluation = run.evaluator.evaluate(compressed, supervision, splits.test, context)
         check_evaluation(evaluation, run.evaluator)
+        family = run.compressor.family if run.compressor else ""
+        doubts = doubts_of(evaluation, compressed, splits.test, track=run.labeler.track, family=family)
         return self._record(
             run,
             status="ok",
@@ -259,7 +262,7 @@ class Runner:
             ),
             histogram=compressed.histogram(),
             sources_per_class=compressed.sources_per_class(),
-            notes=context.books.notes,
+            notes={**context.books.notes, **_assumed(run), **({"doubts": doubts} if doubts else {})},
         )
 
     def _compressed(self, run: Run, context: RunContext, splits: Splits) -> CompressedSet:
@@ -296,6 +299,13 @@ class Runner:
             plugins=self.registry.used(run.methods),
             **values,
         )
+
+
+def _assumed(run: Run) -> dict[str, Any]:
+    """The values of a derived protocol, which no file holds."""
+    if run.protocol.status != "derived":
+        return {}
+    return {"derived_protocol": run.protocol.model_dump(mode="json", exclude={"sources"}, exclude_none=True)}
 
 
 def check_evaluation(evaluation: Evaluation, evaluator: Evaluator) -> None:

@@ -14,10 +14,12 @@ from rethinkdc.choices import Backing
 from rethinkdc.context.cache import Cache
 from rethinkdc.contracts.kinds import Compressor
 from rethinkdc.errors import RequestError, nearest
-from rethinkdc.protocol.reading import STUDIES, read_toml
+from rethinkdc.protocol.faults import list_faults
+from rethinkdc.protocol.reading import STUDIES, STUDY_KEYS, check_purpose
+from rethinkdc.protocol.toml_files import read_toml
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.options import part_of
-from rethinkdc.runs.request import Basis, Departures, Judging, Request, parse_seeds
+from rethinkdc.runs.request import Basis, Departures, Judging, Request, Tiling, parse_seeds
 from rethinkdc.runs.resolving import Run, resolve_run
 from rethinkdc.seeds import Seeds
 
@@ -41,7 +43,7 @@ class Block:
 
 
 @pydantic_dataclass(frozen=True, kw_only=True, config=_STRICT)
-class Study(Departures, Judging, Basis, Block):
+class Study(Departures, Judging, Tiling, Basis, Block):
     """What a study file says: lists of runs, and what all its runs share, by the fields of their requests.
 
     Without ``[[runs]]`` the lists at the top are its one block of runs; with them they are the blocks' defaults. Sizes
@@ -99,16 +101,20 @@ def load_study(name: str | Path) -> Study:
     """Reads a study by the path of its file, or by the name of a shipped one.
 
     Raises:
-        RequestError: there is none, or it has unknown or wrong values; names file, key and value.
+        RequestError: there is none, or it has unknown or wrong values; one line for each.
     """
     path = _path(str(name))
-    content = read_toml(path, "study", "Give the path of a .toml file, or the name of a shipped study.")
+    file = read_toml(path, "study", "Give the path of a .toml file, or the name of a shipped study.")
+    content, known = file.content, [field.name for field in fields(Study)]
+    if "student" in content and not any(key in content for key in STUDY_KEYS):
+        raise RequestError(f"{path} is a protocol, no study. Use it with --protocol {path}.")
+    check_purpose(content, known, f"{path} is no study", 'A study has a line such as compressors = ["random", "pca"].')
     try:
         study = TypeAdapter(Study).validate_python(content)
         study.blocks()
     except ValidationError as error:
-        problems = "; ".join(_problems(error))
-        raise RequestError(f"{path} is not a valid study: {problems}.") from None
+        faults = list_faults(error, content, Study, lambda place: f"{path}, line {file.line(place)}: ")
+        raise RequestError("\n".join([f"{path} is not a valid study:", *faults])) from None
     except RequestError as error:
         raise RequestError(f"{path} is not a valid study: {error}") from None
     return study
@@ -203,18 +209,3 @@ def _path(name: str) -> Path:
     if name not in known:
         raise RequestError(f"Unknown study {name!r}. {nearest(name, known)} Or give the path of a .toml file.")
     return known[name]
-
-
-def _problems(error: ValidationError) -> list[str]:
-    """The first problem of each key: what follows of one key are its consequences."""
-    firsts: dict[tuple[int | str, ...], str] = {}
-    for item in error.errors():
-        place = item["loc"]
-        # A place also names types, of which only "str" reads like a key.
-        where = ".".join(str(part) for part in place if str(part).isalnum() and part != "str")
-        message = item["msg"].replace("Tuple", "List").replace("tuple", "list")
-        if item["type"] == "unexpected_keyword_argument":
-            keys = [field.name for field in fields(Block if place[0] == "runs" else Study)]
-            message = f"Extra key. {nearest(str(place[-1]), keys)}"
-        firsts.setdefault(place[:3] if place[0] == "runs" else place[:1], f"{where} = {item['input']!r}: {message}")
-    return list(firsts.values())
