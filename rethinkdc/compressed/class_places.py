@@ -92,19 +92,19 @@ def _by_bare_number(
 ) -> ClassPlaces:
     """Classes called by a number alone: an index, or another spelling of the dataset's own numbers."""
     own = {int(name): place for place, name in enumerate(known) if name.isdecimal()}
-    called = [own.get(number) for number in numbers] if len(own) == len(known) else []
-    by_name = [place for place in called if place is not None]
-    if len(by_name) != len(numbers) or by_name == numbers or len(set(numbers)) != len(numbers):
-        return _by_index(numbers, class_names, known, dataset)
-    place = next(place for place in range(len(numbers)) if by_name[place] != numbers[place])
-    if max(numbers) >= len(known):
-        told = f"classes: {class_names[place]} is the dataset's {known[by_name[place]]}, and so on"
+    by_name = [own[number] for number in numbers if number in own]
+    if len(by_name) == len(numbers) == len(set(numbers)) and max(numbers) >= len(known):
+        # No index is that large: only the names can be meant.
+        told = f"classes: {class_names[0]} is the dataset's {known[by_name[0]]}, and so on"
         return ClassPlaces(torch.tensor(by_name), told)
-    raise RequestError(
-        f"The set's class {class_names[place]} may be class {known[by_name[place]]} of {dataset}, or its class of "
-        f"index {numbers[place]}, which is called {known[numbers[place]]}. Name the classes as the dataset does, "
-        f"or write class_{numbers[place]} for an index."
-    )
+    for name, number in zip(class_names, numbers, strict=True):
+        if own.get(number, number) != number < len(known):
+            raise RequestError(
+                f"The set's class {name!r} may be class {known[own[number]]!r} of {dataset}, or its class of index "
+                f"{number}, which is called {known[number]!r}. Name the classes as the dataset does, or write "
+                f"class_{number} for an index."
+            )
+    return _by_index(numbers, class_names, known, dataset)
 
 
 def _check_words(
