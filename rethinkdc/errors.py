@@ -10,6 +10,10 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
+_FEW = 8
+"""As many known names are all listed."""
+_SHOWN = 5
+
 
 class RethinkError(Exception):
     """Base of every error raised on purpose. ``exit_code`` is the command line's.
@@ -70,14 +74,16 @@ class DivergedImagesError(DivergedError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Returns a sentence naming the closest known names, or all of them when none is close."""
+    """Returns a sentence naming the closest known names; of many the five nearest, and how many there are."""
     names = sorted(set(known))
     if not names:
         return "None is known."
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    if close:
-        return f"Did you mean {' or '.join(repr(item) for item in close)}? Known: {', '.join(names)}."
-    return f"Known: {', '.join(names)}."
+    meant = f"Did you mean {' or '.join(repr(item) for item in close)}? " if close else ""
+    if len(names) <= _FEW:
+        return f"{meant}Known: {', '.join(names)}."
+    shown = difflib.get_close_matches(name, names, n=_SHOWN, cutoff=0.0)
+    return f"{meant}Known: {', '.join(shown)} and {len(names) - len(shown)} more."
 
 
 def _restore(kind: type[RethinkError], args: tuple[Any, ...]) -> RethinkError:

@@ -49,7 +49,11 @@ class Reference(BaseModel):
         if isinstance(value, Reference):
             return {"name": value.name, "values": value.values}
         if isinstance(value, str):
-            return _parsed(value)
+            try:
+                return _parsed(value)
+            except RequestError as error:
+                # So that it is told which field holds it.
+                raise ValueError(str(error)) from None
         return value
 
     def __str__(self) -> str:

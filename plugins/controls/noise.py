@@ -31,12 +31,12 @@ class Noise(Compressor):
 
     def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
         # The proxy's are the training set's, and unlike the student's they are part of what a set is made from.
-        about = context.protocol.proxy
+        about = context.protocol.proxy_recipe() if self.distribution == "gaussian" else None
 
         def make(index: int) -> dict[str, Tensor]:
             draws = context.generator("set", "noise", index)
             # One by one: a set of more canvases begins with those of a smaller one.
-            if self.distribution == "uniform":
+            if about is None:
                 canvases = [uniform_noise(budget.size, draws) for _ in range(budget.ipc)]
             else:
                 canvases = [gaussian_noise(budget.size, about.mean, about.std, draws) for _ in range(budget.ipc)]

@@ -83,7 +83,7 @@ class DM(Compressor):
         return settings
 
     def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
-        proxy, store = context.protocol.proxy, context.protocol.store
+        proxy, store = context.protocol.proxy_recipe(), context.protocol.store
         real = RealImages(data, store, proxy.mean, proxy.std, context.device)
         ops = [Dsa(strategies=self.strategies)] if self.strategies else []
         views = DifferentiableViews(ops, size=store.size, shared=True)

@@ -40,7 +40,7 @@ class DUALBeta(Selector):
         score = context.method(Score, self.score)
         if not isinstance(score, Windowed):
             raise RequestError(f"dual-beta reads a score of windows of epochs (dual, dyn-unc, cad), not {score.name}.")
-        span = score.span(Planned(context.proxy_epochs, context.clean_epochs), context.protocol.proxy.scores)
+        span = score.span(Planned(context.proxy_epochs, context.clean_epochs), context.protocol.proxy_scores)
         scores, means = context.score(self.score), epoch_mean(context.trace().column("train.p", *span))
         uniform = torch.rand(len(data), dtype=torch.float64, generator=context.generator("set", self.name, "draw"))
         # One density for all classes: the anchor and the rate are the whole set's.

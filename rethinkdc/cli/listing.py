@@ -1,21 +1,49 @@
 """``rethinkdc list-plugins`` and ``list-protocols``. Imports nothing heavy before a command is called."""
 
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
 from rethinkdc.cli.options import Printed, takes_options
+from rethinkdc.runs.options import Option
 
 
-@takes_options(Printed)
-def list_plugins(command: Printed) -> None:
+@dataclass(frozen=True, kw_only=True)
+class PluginsCommand(Printed):
+    """What ``list-plugins`` takes."""
+
+    kind: Annotated[
+        str | None,
+        Option("Only of this kind, e.g. compressor, score, labeler, dataset or model."),
+    ] = None
+    family: Annotated[str | None, Option("Only of this family, e.g. pruning, combination or distillation.")] = None
+
+
+@dataclass(frozen=True)
+class ProtocolsCommand(Printed):
+    """What ``list-protocols`` takes."""
+
+    place: Annotated[
+        str | None,
+        Option("A protocol file, or a folder of them; default: those that are installed.", argument="place"),
+    ] = None
+
+
+@takes_options(PluginsCommand)
+def list_plugins(command: PluginsCommand) -> None:
     """List every installed method with its kind, paper and distribution; broken ones with the reason."""
-    from rethinkdc.cli import tables
+    from rethinkdc.cli import catalogue
     from rethinkdc.registry.registry import Registry
 
-    tables.print_plugins(Registry(), as_json=command.as_json)
+    catalogue.print_plugins(Registry(), kind=command.kind, family=command.family, as_json=command.as_json)
 
 
-@takes_options(Printed)
-def list_protocols(command: Printed) -> None:
+@takes_options(ProtocolsCommand)
+def list_protocols(command: ProtocolsCommand) -> None:
     """List every protocol with its labels, data, student and digest."""
-    from rethinkdc.cli import tables
+    from rethinkdc.cli import catalogue
+    from rethinkdc.protocol.reading import load_protocols
     from rethinkdc.registry.registry import Registry
 
-    tables.print_protocols(Registry(), as_json=command.as_json)
+    protocols = load_protocols(Path(command.place).expanduser()) if command.place else Registry().protocols.all()
+    catalogue.print_protocols(protocols.values(), as_json=command.as_json)

@@ -13,6 +13,7 @@ from rethinkdc.cli.evaluate import evaluate
 from rethinkdc.cli.installation import check_installation
 from rethinkdc.cli.leaderboard import leaderboard
 from rethinkdc.cli.listing import list_plugins, list_protocols
+from rethinkdc.cli.new_protocol import new_protocol
 from rethinkdc.cli.rows import rows
 from rethinkdc.cli.run import run
 from rethinkdc.cli.score import score
@@ -30,6 +31,7 @@ COMMANDS = {
     "list-plugins": list_plugins,
     "list-protocols": list_protocols,
     "show": show,
+    "new-protocol": new_protocol,
     "rows": rows,
     "trace": trace,
     "sweep": sweep,

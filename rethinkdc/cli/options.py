@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional, TypeVar
 import typer
 
 from rethinkdc.context import ranks
+from rethinkdc.errors import RequestError
 from rethinkdc.runs.calls import Machine
 from rethinkdc.runs.options import Option, OptionField, Options, option_fields
 from rethinkdc.runs.request import Seeded, parse_seeds
@@ -48,9 +49,15 @@ class SeveralSeeds(Seeded):
         """The seeds of each run.
 
         Raises:
-            RequestError: they are no list of seeds.
+            RequestError: they are no list of seeds, or one seed is given for all of them too.
         """
         assert isinstance(self.seed, int)
+        axis = (self.seeds_text or "").rpartition("=")[0]
+        if self.seed and self.seeds_text and not axis:
+            raise RequestError(
+                f"--seed {self.seed} and --seeds {self.seeds_text} both say what every axis is seeded with. Give one; "
+                f"one axis alone moves with --seeds student={self.seeds_text} beside --seed {self.seed}."
+            )
         return parse_seeds(self.seeds_text, self.seed)
 
 

@@ -13,10 +13,12 @@ from rethinkdc.cli.tables import print_json
 from rethinkdc.context.cache import Cache
 from rethinkdc.contracts.kinds import Compressor
 from rethinkdc.data.dataset import Dataset
+from rethinkdc.data.splits import Schema
 from rethinkdc.errors import RequestError
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.reference import print_value
 from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.deriving import derived_protocol
 from rethinkdc.runs.request import DEFAULT_IPC
 
 _console = Console()
@@ -58,14 +60,18 @@ def print_settings(
 
 
 def _protocol(registry: Registry, name: str, cache_dir: Path | None) -> Protocol:
-    """The default protocol of a dataset, without reading one that states its layout."""
+    """The default protocol of a dataset, without reading one that states its layout; else the derived one."""
     dataset = registry.build(Dataset, name)
-    schema = dataset.schema or dataset.identify(Cache(cache_dir).home)[1]
-    try:
-        return registry.protocols.default(dataset, schema, "online")
-    except RequestError:
-        # Both tracks of a dataset store images alike, which is what values depend on.
-        return registry.protocols.default(dataset, schema, "hard")
+    home = Cache(cache_dir).home
+    if dataset.schema and (declared := _declared(registry, dataset, dataset.schema)):
+        return declared
+    fingerprint, schema = dataset.identify(home)
+    return _declared(registry, dataset, schema) or derived_protocol(dataset, fingerprint, "auto-soft", home)
+
+
+def _declared(registry: Registry, dataset: Dataset, schema: Schema) -> Protocol | None:
+    # Both tracks of a dataset store images alike, which is what values depend on.
+    return registry.protocols.default(dataset, schema, "online") or registry.protocols.default(dataset, schema, "hard")
 
 
 def _plain(value: Any) -> Any:

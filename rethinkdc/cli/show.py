@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
+import typer
+
 from rethinkdc.cli.options import Printed, takes_options
 from rethinkdc.errors import RequestError
 from rethinkdc.runs.options import Option
@@ -12,14 +14,20 @@ from rethinkdc.runs.options import Option
 class ShowCommand(Printed):
     """What the command takes."""
 
-    name: Annotated[str, Option("A method, a dataset, a model or a protocol.", argument="name")]
+    name: Annotated[str, Option("A method, a dataset, a model, a protocol or its .toml file.", argument="name")]
     dataset: Annotated[
-        str | None, Option("Show the values that a compressor would have on this dataset.", short="-d")
+        str | None,
+        Option(
+            "Show the values that a compressor, or auto-hard and auto-soft, would have on this dataset.", short="-d"
+        ),
     ] = field(default=None, kw_only=True)
     ipc: Annotated[
         int | None,
         Option("With --dataset: and at this number of images per class; default: the protocol's.", minimum=1),
     ] = field(default=None, kw_only=True)
+    toml: Annotated[bool, Option("Print a protocol as the file that it is read from.")] = field(
+        default=False, kw_only=True
+    )
 
 
 @takes_options(ShowCommand)
@@ -28,17 +36,32 @@ def show(command: ShowCommand) -> None:
 
     Example: rethinkdc show pca
     """
+    from rethinkdc.context.cache import Cache
+    from rethinkdc.protocol.derived import DERIVED
     from rethinkdc.registry.registry import Registry
+    from rethinkdc.runs.deriving import find_protocol
 
+    registry = Registry()
+    if command.toml or (command.dataset is not None and command.name in DERIVED):
+        protocol = find_protocol(registry, command.name, command.dataset, Cache())
+        if command.toml:
+            from rethinkdc.protocol.writing import write_toml
+
+            typer.echo(write_toml(protocol), nl=False)
+        else:
+            from rethinkdc.cli import catalogue
+
+            catalogue.print_protocol(protocol, as_json=command.as_json)
+        return
     if command.dataset is not None:
         from rethinkdc.cli.settings import print_settings
 
-        print_settings(Registry(), command.name, command.dataset, command.ipc, as_json=command.as_json)
+        print_settings(registry, command.name, command.dataset, command.ipc, as_json=command.as_json)
         return
     if command.ipc is not None:
         raise RequestError(
             f"--ipc {command.ipc}: values at an ipc are those on a dataset. Add --dataset NAME, e.g. digits."
         )
-    from rethinkdc.cli import tables
+    from rethinkdc.cli import catalogue
 
-    tables.print_one(Registry(), command.name, as_json=command.as_json)
+    catalogue.print_one(registry, command.name, as_json=command.as_json)

@@ -50,7 +50,8 @@ def ending(ended: Ended) -> str:
     record, names = ended.record, ended.record.names
     result = f" {_write_result(record)}" if record.results else ""
     which = f"{names.methods}, ipc {names.ipc}, seed {tables.write_seeds(record.definition.seeds)}"
-    reason = f": {record.reason}" if record.reason else ""
+    said = [record.reason] if record.reason else [f"doubtful: {doubt}" for doubt in record.notes.get("doubts", ())]
+    reason = f": {' '.join(said)}" if said else ""
     return f"{record.status}{result} {which} ({ended.seconds:.0f} s){reason}"
 
 

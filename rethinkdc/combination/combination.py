@@ -39,6 +39,9 @@ class Combination(Compressor):
     def rows_per_canvas(self) -> int:
         return self.grid**2
 
+    def cells_per_side(self, size: int) -> int:  # noqa: ARG002 - the same for every size
+        return self.grid
+
     def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
         cells = self.rows_per_canvas()
         selector = context.method(Compressor, self.selector())

@@ -11,15 +11,23 @@ import torch
 from torch import Tensor
 
 from rethinkdc.data.resize import resize
-from rethinkdc.errors import RequestError
+from rethinkdc.errors import RequestError, UnsupportedError
 from rethinkdc.types import Fit, Interpolation
 
 
 def grid_boxes(size: int, grid: int) -> Tensor:
     """Divides a canvas into ``grid`` x ``grid`` cells, row by row: int32 [grid^2, 4] as (y, x, height, width).
 
-    Edges lie at round(i * size / grid) (half up), so that any grid divides any size.
+    Edges lie at round(i * size / grid) (half up), so that any grid up to the size divides it.
+
+    Raises:
+        UnsupportedError: cells would have no pixel.
     """
+    if grid > size:
+        raise UnsupportedError(
+            f"Canvases of {size} px have no {grid} cells per side: a cell needs at least one pixel. "
+            f"The largest grid here is {size}."
+        )
     edges = [(2 * i * size + grid) // (2 * grid) for i in range(grid + 1)]
     spans = list(pairwise(edges))
     return torch.tensor([(y, x, y1 - y, x1 - x) for y, y1 in spans for x, x1 in spans], dtype=torch.int32)

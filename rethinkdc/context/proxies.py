@@ -67,4 +67,4 @@ def frozen_proxy(context: Context) -> FrozenProxy:
 
 
 def _model(context: Context) -> Model:
-    return context.method(Model, context.protocol.proxy.model)
+    return context.method(Model, context.protocol.proxy_recipe().model)

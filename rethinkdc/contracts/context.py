@@ -128,7 +128,8 @@ class Context(ABC):
         """Trains a network on the training set under hard labels: seeded, resumed after a kill, timed, shared.
 
         Args:
-            recipe: architecture, normalisation, optimiser, length and views, such as ``context.protocol.proxy``.
+            recipe: architecture, normalisation, optimiser, length and views, such as
+                ``context.protocol.proxy_recipe()``.
             *names: tell it from other networks of the same recipe: ``context.train(recipe, "expert", 3)``.
             model: architecture in place of the recipe's.
             axis: whose seed it depends on.
@@ -162,12 +163,12 @@ class Context(ABC):
     @property
     def proxy_epochs(self) -> int:
         """Length of the protocol's proxy on this training set; known without training it."""
-        return self.protocol.proxy.training.length(len(self.data)).epochs
+        return self.protocol.proxy_recipe().training.length(len(self.data)).epochs
 
     @property
     def clean_epochs(self) -> tuple[int, ...]:
         """The 1-based epochs after which the proxy observes un-augmented rows."""
-        return tuple(sorted({as_epoch(value, self.proxy_epochs) for value in self.protocol.proxy.clean}))
+        return tuple(sorted({as_epoch(value, self.proxy_epochs) for value in self.protocol.proxy_recipe().clean}))
 
     @abstractmethod
     def trace(self, repeat: int = 0) -> TraceTable:

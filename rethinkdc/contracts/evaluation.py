@@ -31,13 +31,15 @@ class Evaluation(BaseModel):
     """What an evaluator measured, at the *last* epoch; fractions, never percent.
 
     ``metrics`` has one number for each metric that the evaluator declares. ``curve`` holds one entry per epoch that was
-    tested or trained; ``per_class`` the top-1 of each class.
+    tested or trained; ``per_class`` the top-1 of each class; ``predicted`` how many test images each class was named
+    for, empty where that is not known.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     metrics: dict[str, float]
     per_class: list[float]
+    predicted: list[int] = []
     curve: list[dict[str, float]]
     views: int
     steps: int

@@ -16,6 +16,7 @@ from rethinkdc.data.backing import Backing
 from rethinkdc.data.batches import find_batches, read_batches
 from rethinkdc.data.columns import IMAGE_COLUMNS, LABEL_COLUMNS, has_no_labels, read_split, read_stated_names
 from rethinkdc.data.fingerprint import KnownSplits
+from rethinkdc.data.held_out import hold_out
 from rethinkdc.data.image_tree import TRAIN_NAMES
 from rethinkdc.data.labelled import TEST_NAMES, assemble_splits, tell_unlabelled
 from rethinkdc.data.labels import check_from_zero
@@ -29,7 +30,8 @@ __all__ = ["LAYOUTS", "from_datasets", "load_hub", "load_path", "read_split"]
 LAYOUTS = (
     "Known layouts: an image tree with FOLDER/train/CLASS/FILE and FOLDER/test/CLASS/FILE "
     f"(the test part may be named {', '.join(TEST_NAMES)}); the same with a flat test part and a file of its labels, "
-    "as Tiny ImageNet and ImageNet are published; CIFAR's unpacked batches, for Python or binary; a folder of Parquet "
+    "as Tiny ImageNet and ImageNet are published; either without a test part, or FOLDER/CLASS/FILE alone: then a fifth "
+    "of the images is held out for testing; CIFAR's unpacked batches, for Python or binary; a folder of Parquet "
     f"files with those splits and the columns {'|'.join(IMAGE_COLUMNS)} and {'|'.join(LABEL_COLUMNS)}."
 )
 
@@ -135,8 +137,12 @@ def from_datasets(
     train = next((name for name in TRAIN_NAMES if name in loaded), None)
     if train is None:
         raise DataError(f"{where} has no train split; it has {', '.join(map(str, loaded))}. {LAYOUTS}")
-    test, unlabelled = _find_labelled_test(loaded, where)
     stated, places = class_names or {}, bases or {}
+    if len(loaded) == 1:
+        whole = read_split(loaded[train], f"the {train} split of {where}", stated.get(train), places.get(train, ()))
+        check_from_zero(whole.targets, whole.label)
+        return assemble_splits(*hold_out(whole), known=known, cache_folder=cache_folder, backing=backing)
+    test, unlabelled = _find_labelled_test(loaded, where)
     parts = [
         read_split(loaded[name], f"the {name} split of {where}", stated.get(name), places.get(name, ()))
         for name in (train, test)

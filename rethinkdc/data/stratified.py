@@ -56,6 +56,23 @@ def stratified_rows(targets: Tensor, count: int, seed: int) -> Tensor:
     return order[places < quotas[targets[order]]].sort().values
 
 
+def stratified_parts(targets: Tensor, parts: int, seed: int) -> Tensor:
+    """Draws one in ``parts`` rows of each class, rounded half up, and at least one of a class that has any.
+
+    Args:
+        targets: int64 [N], class indices.
+        parts: one in so many.
+        seed: of the draw.
+
+    Returns:
+        int64, sorted, no row twice.
+    """
+    order, places = _shuffle_within_classes(targets, seed)
+    sizes = torch.bincount(targets)
+    quotas = ((2 * sizes + parts) // (2 * parts)).clamp(min=1)
+    return order[places < quotas[targets[order]]].sort().values
+
+
 def stratified_folds(targets: Tensor, folds: int, seed: int) -> Tensor:
     """Assigns rows to folds: sizes of folds differ by at most 1, in all and within each class.
 

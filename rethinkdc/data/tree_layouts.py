@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 from rethinkdc.data.flat_split import read_flat
+from rethinkdc.data.held_out import hold_out
+from rethinkdc.data.image_files import image_endings
 from rethinkdc.data.image_tree import TRAIN_NAMES, scan
 from rethinkdc.data.labelled import TEST_NAMES, Labelled, plain_name, tell_unlabelled
 from rethinkdc.data.walking import list_subfolders, show_path
@@ -13,6 +16,8 @@ from rethinkdc.errors import DataError
 
 _INNER = ("", "Data/CLS-LOC", "ILSVRC/Data/CLS-LOC")
 """Where the splits lie below a folder: in it, or as ImageNet's archives unpack."""
+_SPLIT = re.compile(r"(^|[^a-z])(train|training|test|testing|val|valid|validation|eval|evaluation)([^a-z]|$)")
+"""A folder with such a word in its name is no class."""
 
 
 def read_tree(root: Path, *, sniff: bool = True) -> tuple[Labelled, Labelled] | None:
@@ -34,7 +39,47 @@ def read_tree(root: Path, *, sniff: bool = True) -> tuple[Labelled, Labelled] | 
         tests = [folders[name] for name in TEST_NAMES if name in folders]
         if train and tests and list_subfolders(train):
             return _read_splits(root, train, tests, sniff=sniff)
-    return None
+        if train and not tests and list_subfolders(train):
+            return _read_train_alone(train, [folder for folder in folders.values() if folder != train], sniff=sniff)
+    return _read_undivided(root, sniff=sniff)
+
+
+def _read_train_alone(train: Path, others: list[Path], *, sniff: bool) -> tuple[Labelled, Labelled] | None:
+    whole = scan(train, sniff=sniff)
+    known = set(map(plain_name, whole.class_names))
+    if alike := [
+        folder for folder in others if any(plain_name(path.name) in known for path in list_subfolders(folder))
+    ]:
+        raise DataError(
+            f"There is no test split beside {show_path(train)}, but {' and '.join(map(show_path, alike))} has folders "
+            f"of its classes. If it is what to test on, name it {TEST_NAMES[0]}; if not, move it away."
+        )
+    return _divide(whole)
+
+
+def _read_undivided(root: Path, *, sniff: bool) -> tuple[Labelled, Labelled] | None:
+    """Reads a folder of class folders without splits.
+
+    None where fewer than two folders hold images, where one holds none of its own, or where one is named like a split:
+    then they are no classes.
+    """
+    folders = list_subfolders(root)
+    if len(folders) < 2 or any(_SPLIT.search(folder.name.lower()) for folder in folders):
+        return None
+    endings = tuple(image_endings())
+    if not all(any(path.name.lower().endswith(endings) for path in folder.iterdir()) for folder in folders):
+        return None
+    whole = scan(root, sniff=sniff)
+    named = ", ".join(map(repr, whole.class_names[:5])) + (", ..." if len(whole.class_names) > 5 else "")
+    note = f"The folder is not divided into splits: its {len(whole.class_names)} folders are the classes, {named}."
+    return _divide(replace(whole, notes=(*whole.notes, note)))
+
+
+def _divide(train: Labelled) -> tuple[Labelled, Labelled] | None:
+    """A train and a test split; None where the folders hold Parquet files, which are read otherwise."""
+    if not len(train.blobs) and ".parquet file" in train.passed_over:
+        return None
+    return hold_out(train)
 
 
 def _list_by_name(home: Path) -> dict[str, Path]:

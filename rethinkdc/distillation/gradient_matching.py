@@ -89,7 +89,7 @@ class GradientMatching(Compressor):
         }
 
     def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
-        proxy = context.protocol.proxy
+        proxy = context.protocol.proxy_recipe()
         work = _Matching(self, data, budget, context, *self.loops(budget.ipc))
 
         def make(index: int) -> dict[str, Tensor]:
@@ -114,7 +114,8 @@ class _Matching:
 
     def __post_init__(self) -> None:
         protocol, size = self.context.protocol, self.budget.size
-        self.real = RealImages(self.data, protocol.store, protocol.proxy.mean, protocol.proxy.std, self.context.device)
+        proxy = protocol.proxy_recipe()
+        self.real = RealImages(self.data, protocol.store, proxy.mean, proxy.std, self.context.device)
         ops = self.method.ops()
         self.siamese = DifferentiableViews(ops, size=size, shared=True)
         self.alone = DifferentiableViews(ops, size=size, shared=False)

@@ -52,6 +52,9 @@ class Stitching(Compressor):
         """Where ``factor`` is open the least that it can mean; :meth:`compress` checks the rest."""
         return (self.factor or 1) ** 2
 
+    def cells_per_side(self, size: int) -> int:
+        return self.factor or _usual_factor(size)
+
     def settings(self, protocol: Protocol, ipc: int | None) -> dict[str, Setting]:
         settings = super().settings(protocol, ipc)
         if self.factor is None:
@@ -64,7 +67,7 @@ class Stitching(Compressor):
         raise NotImplementedError
 
     def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
-        factor = self.factor or _usual_factor(budget.size)
+        factor = self.cells_per_side(budget.size)
         context.note(**{f"{self.name}_factor": factor})
         self._check(data.targets.bincount(minlength=budget.classes).tolist(), data, budget, factor)
         pools = self.pools(data, budget, context)
@@ -117,8 +120,6 @@ class Stitching(Compressor):
         Raises:
             UnsupportedError: names what is needed, and the pool or the class that is too small.
         """
-        if factor > budget.size:
-            raise UnsupportedError(f"{self.name}: canvases of {budget.size} px have no {factor} cells per side.")
         needed = budget.ipc * factor**2
         asked = f"{self.name} at ipc {budget.ipc} with factor {factor} needs {needed:,} images of every class"
         if self.pool < needed:

@@ -116,10 +116,12 @@ class StudentEvaluator(Evaluator):
             {"epoch": float(epoch), "train_loss": loss, **curve.points.get(epoch, {})}
             for epoch, loss in enumerate(log.curve, start=1)
         ]
-        predictions = hashlib.sha256(logits.argmax(dim=1).numpy().tobytes()).hexdigest()
+        predicted = logits.argmax(dim=1)
+        predictions = hashlib.sha256(predicted.numpy().tobytes()).hexdigest()
         return Evaluation(
             metrics=metrics,
             per_class=per_class,
+            predicted=predicted.bincount(minlength=classes).tolist(),
             curve=points,
             views=log.views,
             steps=log.steps,

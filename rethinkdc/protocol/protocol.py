@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from rethinkdc.data.splits import Schema
 from rethinkdc.errors import RequestError, nearest
 from rethinkdc.method import OfKind
+from rethinkdc.protocol.faults import list_faults
+from rethinkdc.protocol.toml_files import Place
 from rethinkdc.reference import Reference
 from rethinkdc.storage import digest
 from rethinkdc.training.predict import TestView
@@ -82,8 +84,8 @@ class Protocol(_Frozen):
     id: str
     version: int = Field(ge=1)
     summary: str
-    status: Literal["tuned", "untuned"]
-    sources: dict[str, str]
+    status: Literal["tuned", "untuned", "derived"] = "untuned"
+    sources: dict[str, str] = {}
     track: Literal["hard", "soft"]
     default: bool = False
     default_dataset: str | None = None
@@ -95,7 +97,7 @@ class Protocol(_Frozen):
     training: Recipe
     test: TestView
     curve: tuple[Epoch, ...] = ()
-    proxy: Proxy
+    proxy: Proxy | None = None
     reference: Recipe | None = None
     soft: SoftLabels | None = None
     teacher: Teachers | None = None
@@ -107,8 +109,6 @@ class Protocol(_Frozen):
             raise ValueError(
                 f"a protocol of the {self.track} track {'needs' if self.track == 'soft' else 'has no'} [soft]"
             )
-        if self.soft and self.teacher is None:
-            raise ValueError("a protocol of the soft track needs a [teacher]")
         recipes = [self.training, *([self.reference] if self.reference else [])]
         if self.soft and not self.soft.t_squared and any(recipe.optimizer.name == "sgd" for recipe in recipes):
             # Without the factor the gradient is about 1 / T^2 of the usual: AdamW does not mind, SGD stands still.
@@ -158,6 +158,25 @@ class Protocol(_Frozen):
         wanted, found = self.data.model_dump(), schema.model_dump()
         return all(value is None or found[key] in (None, value) for key, value in wanted.items())
 
+    @property
+    def proxy_scores(self) -> dict[str, dict[str, Any]]:
+        """Parameters of scores for a proxy of the protocol's length, by score."""
+        return self.proxy.scores if self.proxy else {}
+
+    def proxy_recipe(self) -> Proxy:
+        """The recipe of the proxy.
+
+        Raises:
+            RequestError: the protocol has none.
+        """
+        if self.proxy is None:
+            raise RequestError(
+                f"The protocol {self.id} has no [proxy], which is asked for here: scores, features and some methods "
+                "need one. Add one to its file (`rethinkdc new-protocol` writes whole ones), or choose a method that "
+                "needs none, such as random."
+            )
+        return self.proxy
+
     def teacher_recipe(self, name: str) -> FullTraining:
         """A recipe of the protocol's teachers by name.
 
@@ -202,21 +221,22 @@ class Protocol(_Frozen):
         return self if same else changed
 
 
-def validated(content: dict[str, Any], where: str) -> Protocol:
+def validated(content: dict[str, Any], what: str, where: Callable[[Place], str] = lambda _: "") -> Protocol:
     """The protocol that a file or an override describes.
 
+    Args:
+        content: its values.
+        what: what an error calls it.
+        where: what the line of a fault begins with, from its place.
+
     Raises:
-        RequestError: unknown or wrong values; names where, the key and the value.
+        RequestError: unknown or wrong values, one line for each.
     """
     try:
         return Protocol.model_validate(content)
     except ValidationError as error:
-        # What is wrong with the whole is not followed by the whole.
-        problems = "; ".join(
-            f"{'.'.join(map(str, item['loc']))} = {item['input']!r}: {item['msg']}" if item["loc"] else item["msg"]
-            for item in error.errors()
-        )
-        raise RequestError(f"{where} is not a valid protocol: {problems}.") from None
+        faults = "\n".join(list_faults(error, content, Protocol, where))
+        raise RequestError(f"{what} is not a valid protocol:\n{faults}") from None
 
 
 def _replace(content: dict[str, Any], key: str, value: Any) -> None:
@@ -225,7 +245,10 @@ def _replace(content: dict[str, Any], key: str, value: Any) -> None:
     for part in parents:
         place = place.get(part) if isinstance(place, dict) else None
     if not isinstance(place, dict) or (last not in place and place is content):
-        raise RequestError(f"The protocol has no value {key!r} to override. {nearest(key, _keys(content))}")
+        raise RequestError(
+            f"The protocol has no value {key!r} to override. {nearest(key, _keys(content))} "
+            "A file of your own may hold any (`rethinkdc new-protocol`); docs/protocols.md lists all."
+        )
     place[last] = value
 
 

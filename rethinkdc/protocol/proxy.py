@@ -71,7 +71,7 @@ def train_proxy(data: Images, protocol: Protocol, model: Model, seeds: Seeds, re
     Raises:
         RequestError: a clean epoch of the protocol lies beyond the proxy's length.
     """
-    proxy = protocol.proxy
+    proxy = protocol.proxy_recipe()
     plan = proxy.training.length(len(data))
     recorder = TraceRecorder(
         place.work,
@@ -150,8 +150,9 @@ class FrozenProxy:
     def __init__(self, network: nn.Module, data: Images, protocol: Protocol, device: torch.device) -> None:
         self.network = network.to(device).eval().requires_grad_(False)
         self._data, self._device = data, device
-        self._view = protocol.observed_view(protocol.proxy)
-        self._normalise = Normaliser(protocol.proxy.mean, protocol.proxy.std, torch.float32, device)
+        proxy = protocol.proxy_recipe()
+        self._view = protocol.observed_view(proxy)
+        self._normalise = Normaliser(proxy.mean, proxy.std, torch.float32, device)
 
     def inputs(self, rows: Tensor) -> Tensor:
         """Un-augmented training rows (int64 [B]), normalised: float32 [B, 3, S, S] on the device."""
@@ -162,7 +163,7 @@ def _observe(
     network: nn.Module, data: Images, protocol: Protocol, device: torch.device, workers: int
 ) -> Iterator[Prediction]:
     """Logits and features of all un-augmented rows, batch by batch."""
-    proxy = protocol.proxy
+    proxy = protocol.proxy_recipe()
     return predict_batches(
         network,
         data,

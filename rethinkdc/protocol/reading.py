@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sys
+import difflib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rethinkdc.errors import RequestError
 from rethinkdc.protocol.protocol import Protocol, validated
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:  # pragma: no cover - the same reader under its older name
-    import tomli as tomllib
-
+from rethinkdc.protocol.toml_files import read_toml
 
 STUDIES = "studies"
 """The folder beside protocols that holds studies, which are TOML files too."""
+STUDY_KEYS = ("compressors", "runs")
+"""What makes a TOML file a study."""
 
 
 def protocol_files(place: Path) -> list[Path]:
@@ -26,32 +24,51 @@ def protocol_files(place: Path) -> list[Path]:
     return sorted(path for path in place.rglob("*.toml") if STUDIES not in path.relative_to(place).parts[:-1])
 
 
-def read_toml(path: Path, what: str, next_step: str) -> dict[str, Any]:
-    """The content of a TOML file.
-
-    Args:
-        path: the file.
-        what: what an error calls it.
-        next_step: what an error about a missing file recommends.
-
-    Raises:
-        RequestError: the file cannot be read, or is no TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RequestError(f"Cannot read the {what} {path}: {error.strerror}. {next_step}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RequestError(f"{path} is not valid TOML: {error}.") from error
-
-
 def load_protocol(path: Path) -> Protocol:
     """Reads a protocol file.
 
     Raises:
-        RequestError: the file is missing, is no TOML, or has unknown or wrong values; names file, key and value.
+        RequestError: the file is missing, is no TOML or no protocol, or has unknown or wrong values, one line for each.
     """
-    content = read_toml(path, "protocol file", "See `rethinkdc list-protocols`.")
-    if "overrides" in content:
+    file = read_toml(path, "protocol file", "See `rethinkdc list-protocols`.")
+    if any(key in file.content for key in STUDY_KEYS):
+        raise RequestError(f"{path} is a study, no protocol. Run it with `rethinkdc sweep {path}`.")
+    check_purpose(file.content, Protocol.model_fields, f"{path} is no protocol", "`rethinkdc new-protocol` writes one.")
+    if "overrides" in file.content:
         raise RequestError(f"{path}: 'overrides' is set by the command line only; change the values themselves.")
-    return validated(content, str(path))
+    return validated(file.content, str(path), lambda place: f"{path}, line {file.line(place)}: ")
+
+
+def load_protocols(place: Path) -> dict[str, Protocol]:
+    """Reads a protocol file, or those below a folder, by id.
+
+    Raises:
+        RequestError: there is none, one cannot be read, or two have one id.
+    """
+    found: dict[str, Protocol] = {}
+    for path in protocol_files(place):
+        protocol = load_protocol(path)
+        if protocol.id in found:
+            raise RequestError(f"Two files of {place} have the protocol id {protocol.id!r}; one of them is {path}.")
+        found[protocol.id] = protocol
+    if not found:
+        raise RequestError(f"No protocol file (.toml) lies in {place}. `rethinkdc new-protocol` writes one.")
+    return found
+
+
+def check_purpose(content: Mapping[str, Any], known: Iterable[str], wrong: str, next_step: str) -> None:
+    """Refuses in a line a file that was written for something else, as no key at its top is known or near.
+
+    Args:
+        content: what the file says.
+        known: the keys that a file of the right kind has.
+        wrong: how the error begins.
+        next_step: how it ends.
+
+    Raises:
+        RequestError: names what the file has.
+    """
+    names = list(known)
+    if any(key in names or difflib.get_close_matches(key, names, cutoff=0.7) for key in content):
+        return
+    raise RequestError(f"{wrong}: it has {', '.join(map(repr, content)) or 'nothing'}. {next_step}")

@@ -79,12 +79,12 @@ class Dynamics(Score):
             raise RequestError(f"{self.name}: an imported trace is one run; leave repeats out.")
         imported = open_trace(Path(self.trace), data) if self.trace is not None else None
         # Known without training: wrong epochs are refused before the proxy runs.
-        span = self.span(imported or Planned(context.proxy_epochs, context.clean_epochs), context.protocol.proxy.scores)
+        span = self.span(imported or Planned(context.proxy_epochs, context.clean_epochs), context.protocol.proxy_scores)
         runs = [imported] if imported else [context.trace(repeat) for repeat in range(self.repeats)]
         scores = torch.stack([self.of_trace(run, span) for run in runs]).mean(0)
         if imported:
             context.note(proxy="imported", proxy_accuracy=imported.accuracy)
-        elif self.wants and self.wants.met_by(context.protocol.proxy.training, context.proxy_epochs):
+        elif self.wants and self.wants.met_by(context.protocol.proxy_recipe().training, context.proxy_epochs):
             context.note(proxy="paper")
         context.note(score_epochs=list(span))
         return scores

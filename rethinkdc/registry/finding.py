@@ -82,7 +82,9 @@ class Finder:
         kinds = {kind, "score"} if kind == "compressor" else {kind}
         known = {claim.method.name for claim in _claims_of(self.plugins.load_all()) if claim.method.kind in kinds}
         extra = " A local folder or a hub id (user/name) is accepted too." if kind == "dataset" else ""
-        return PluginError(f"Unknown {kind} {name!r}. {nearest(name, known)}{extra} See `rethinkdc list-plugins`.")
+        return PluginError(
+            f"Unknown {kind} {name!r}. {nearest(name, known)}{extra} See `rethinkdc list-plugins --kind {kind}`."
+        )
 
 
 def claimed_by_several(kind: str, name: str, claims: list[Claim]) -> PluginError:

@@ -9,6 +9,7 @@ from pathlib import Path
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.splits import Schema
 from rethinkdc.errors import PluginError, RequestError, nearest
+from rethinkdc.protocol.derived import DERIVED
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.reading import load_protocol, protocol_files
 from rethinkdc.registry.plugins import OWN, Plugin, Plugins
@@ -51,18 +52,24 @@ class Protocols:
             RequestError: there is none, or its file cannot be read; names the nearest.
         """
         if name.endswith(".toml"):
-            return load_protocol(Path(name))
+            return load_protocol(Path(name).expanduser())
+        if name in DERIVED:
+            raise RequestError(
+                f"The protocol {name} is derived from a dataset: name one with --dataset, as in "
+                f"`rethinkdc new-protocol mine --from {name} --dataset FOLDER`."
+            )
         known = self._shipped()
         if name not in known:
             known = self.all()
         if name not in known:
+            file = f" Did you mean the file {name}.toml?" if Path(f"{name}.toml").exists() else ""
             raise RequestError(
-                f"Unknown protocol {name!r}. {nearest(name, known)} See `rethinkdc list-protocols`, "
-                "or give a .toml file."
+                f"Unknown protocol {name!r}.{file} {nearest(name, known)} See `rethinkdc list-protocols`, "
+                "or give a .toml file; auto-hard and auto-soft are derived from the data."
             )
         return known[name]
 
-    def default(self, dataset: Dataset, schema: Schema, track: str) -> Protocol:
+    def default(self, dataset: Dataset, schema: Schema, track: str) -> Protocol | None:
         """The protocol declared as default for this dataset, or for its exact sizes, and a labeler of this track.
 
         Args:
@@ -70,8 +77,11 @@ class Protocols:
             schema: the dataset's exact schema.
             track: the labeler's.
 
+        Returns:
+            None where no protocol is declared: then one is derived from the data.
+
         Raises:
-            RequestError: none, or several; names the candidates.
+            RequestError: several are; names them.
         """
         # A third party's default counts only where the framework has none: installing a package changes no result.
         for known in (self._shipped, self.all):
@@ -81,11 +91,12 @@ class Protocols:
             chosen = chosen or [p for p in defaults if p.data.train is not None]
             if len(chosen) == 1:
                 return chosen[0]
-        candidates = ", ".join(p.id for p in fitting) or "none fits this dataset and track"
+        if not chosen:
+            return None
         raise RequestError(
-            f"No default protocol for {schema.classes} classes, {schema.train:,} training and {schema.test:,} test "
-            f"images and {track} labels. "
-            f"Candidates: {candidates}. Choose one with --protocol, or write your own TOML file."
+            f"Several protocols are declared as default for {schema.classes} classes, {schema.train:,} training and "
+            f"{schema.test:,} test images and {track} labels: {', '.join(p.id for p in chosen)}. Choose one with "
+            "--protocol."
         )
 
     def _shipped(self) -> dict[str, Protocol]:

@@ -38,7 +38,8 @@ class Trackers:
         what = f"The plugin {name!r} hears no run event" if named else f"There is no plugin {name!r}"
         known = [plugin.name for plugin in self._plugins.load_all() if plugin.events]
         raise PluginError(
-            f"{what}. Trackers implement {', '.join(RUN_EVENTS)}. {nearest(name, known)} See `rethinkdc list-plugins`."
+            f"{what}. Trackers implement {', '.join(RUN_EVENTS)}. {nearest(name, known)} "
+            "See `rethinkdc list-plugins --kind tracker`."
         )
 
     def run_started(self, definition: dict[str, Any]) -> None:

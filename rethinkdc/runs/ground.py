@@ -13,8 +13,10 @@ from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.splits import Schema, Splits
 from rethinkdc.data.stratified import stratified_split
 from rethinkdc.errors import DataError, RequestError
+from rethinkdc.protocol.derived import DERIVED
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.deriving import default_protocol, derived_protocol
 from rethinkdc.runs.request import DEFAULT_DATASET
 from rethinkdc.seeds import Seeds
 
@@ -30,6 +32,7 @@ class Ground:
         dataset: where the images come from.
         dataset_fingerprint: hash of their content.
         dataset_name: what people call it; never a path.
+        layout: its classes and the number of its images.
         protocol: the fixed experiment.
         seeds: one on each axis.
         tune: whether training and test images are both of the training set.
@@ -39,6 +42,7 @@ class Ground:
     dataset: Dataset
     dataset_fingerprint: str
     dataset_name: str
+    layout: Schema
     protocol: Protocol
     seeds: Seeds
     tune: bool
@@ -75,25 +79,38 @@ def resolve_ground(
     """
     if dataset:
         registry.check_unambiguous("dataset", dataset)
-    chosen = registry.protocols.find(protocol) if protocol else None
+    chosen = registry.protocols.find(protocol) if protocol and protocol not in DERIVED else None
     source = registry.build(Dataset, dataset or (chosen and chosen.default_dataset) or DEFAULT_DATASET)
     if labeler and trains and chosen and not chosen.admits(labeler.track):
         raise _wrong_track(chosen, labeler, registry)
     if chosen and source.schema and not chosen.fits(source.schema):
         raise _misfit(chosen, source.name, source.schema)
     fingerprint, schema = source.identify(cache.home)
-    fitting = chosen or registry.protocols.default(source, schema, labeler.track if labeler else "hard")
+    fitting = chosen or (
+        derived_protocol(source, fingerprint, protocol, cache.home)
+        if protocol
+        else default_protocol(registry, source, fingerprint, schema, labeler.track if labeler else "hard", cache.home)
+    )
+    if labeler and trains and not fitting.admits(labeler.track):
+        raise _wrong_track(fitting, labeler, registry)
     if not fitting.fits(schema):
         raise _misfit(fitting, registry.label(source), schema)
     return Ground(
         dataset=source,
         dataset_fingerprint=fingerprint,
         dataset_name=_name_dataset(source, registry),
+        layout=schema,
         protocol=fitting,
         seeds=seeds,
         tune=tune,
         backing=backing,
     )
+
+
+def training_layout(ground: Ground) -> Schema:
+    """Classes and number of the rows that sets are made of: fewer than the dataset has while tuning."""
+    held_out = int(TUNE_FRACTION * (ground.layout.train or 0) + 0.5) if ground.tune else 0
+    return ground.layout.model_copy(update={"train": (ground.layout.train or 0) - held_out})
 
 
 def load_splits(ground: Ground, cache: Cache) -> Splits:
@@ -125,6 +142,8 @@ def take_rows(images: Any, rows: Any) -> Any:
 def _wrong_track(protocol: Protocol, labeler: Labeler, registry: Registry) -> RequestError:
     others = registry.protocols.all().values()
     alike = [f"--protocol {p.id}" for p in others if p.admits(labeler.track) and p.data == protocol.data]
+    if protocol.id in DERIVED:
+        alike = [f"--protocol {name}" for name in DERIVED if name != protocol.id]
     return RequestError(
         f"The protocol {protocol.id} takes {protocol.track} labels; the labeler {labeler.name} gives {labeler.track} "
         f"ones. Choose another --labeler, or {' or '.join(alike) or 'a protocol for them'} "

@@ -66,12 +66,22 @@ class Seeded(Basis):
         return self.seed if isinstance(self.seed, Seeds) else Seeds.all(self.seed)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tiling(Options):
+    """What is refused unless it is asked for twice."""
+
+    small_cells: Annotated[bool, Option("Allow cells of less than 4 px, where a method tiles its canvases.")] = False
+
+
 @dataclass(frozen=True)
-class SetRequest(Seeded):
+class SetRequest(Tiling, Seeded):
     """A compressed set."""
 
     compressor: Annotated[str, Option("Compressor, e.g. pca, random, el2n:direction=easy, pca:grid=3.", short="-c")]
     ipc: Annotated[int | None, Option("Images per class; default: the protocol's.")] = field(default=None, kw_only=True)
+    keep: Annotated[
+        float | None, Option("Share of the training set in place of --ipc, e.g. 0.3: so much of each class.")
+    ] = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

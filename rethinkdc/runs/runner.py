@@ -27,6 +27,7 @@ from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.counting import count_cost
 from rethinkdc.runs.definition import SetDefinition
 from rethinkdc.runs.device import choose_device, deterministic
+from rethinkdc.runs.doubts import doubts_of
 from rethinkdc.runs.environment import describe_environment
 from rethinkdc.runs.ground import Ground, load_splits
 from rethinkdc.runs.record import Record, Status
@@ -138,9 +139,7 @@ class Runner:
             return self._of_first_rank(run, len(self.records.attempts(run.key)), force), True
 
         def fitted(context: RunContext, splits: Splits) -> CompressedSet:
-            # What its making used was not left behind because it was made before.
-            context.note(**compressed.card.notes)
-            return fit_set(
+            fitting = fit_set(
                 compressed,
                 dataset=run.dataset_name,
                 class_names=splits.train.class_names,
@@ -150,6 +149,9 @@ class Runner:
                 protocol_digest=run.protocol.digest,
                 asked=run.request.protocol,
             )
+            # What its making used was not left behind because it was made before.
+            context.note(**fitting.card.notes)
+            return fitting
 
         return self._recorded(run, force, fitted)
 
@@ -244,6 +246,8 @@ class Runner:
         label_seconds = time.perf_counter() - before - (context.books.nested - nested)
         evaluation = run.evaluator.evaluate(compressed, supervision, splits.test, context)
         check_evaluation(evaluation, run.evaluator)
+        family = run.compressor.family if run.compressor else ""
+        doubts = doubts_of(evaluation, compressed, splits.test, track=run.labeler.track, family=family)
         return self._record(
             run,
             status="ok",
@@ -258,13 +262,13 @@ class Runner:
             ),
             histogram=compressed.histogram(),
             sources_per_class=compressed.sources_per_class(),
-            notes=context.books.notes,
+            notes={**context.books.notes, **_assumed(run), **({"doubts": doubts} if doubts else {})},
         )
 
     def _compressed(self, run: Run, context: RunContext, splits: Splits) -> CompressedSet:
         assert run.compressor is not None
         reference = self.registry.reference(run.compressor)
-        return context.compress(reference, splits.train, run.budget(len(splits.train.class_names)))
+        return context.compress(reference, splits.train, run.budget(splits.train))
 
     def _of_first_rank(self, run: Run, before: int, force: bool) -> Record:
         """Waits for the record that the first rank writes or finds; ``before``: attempts that were there already."""
@@ -295,6 +299,13 @@ class Runner:
             plugins=self.registry.used(run.methods),
             **values,
         )
+
+
+def _assumed(run: Run) -> dict[str, Any]:
+    """The values of a derived protocol, which no file holds."""
+    if run.protocol.status != "derived":
+        return {}
+    return {"derived_protocol": run.protocol.model_dump(mode="json", exclude={"sources"}, exclude_none=True)}
 
 
 def check_evaluation(evaluation: Evaluation, evaluator: Evaluator) -> None:

@@ -116,7 +116,7 @@ def test_epochs_that_the_proxy_has_not_are_refused(
     cli: Callable[..., Any], shared_cache: Path, tmp_path: Path, epochs: str, parts: list[str]
 ) -> None:
     """The proxy is whole and stays in the cache; no score, no set and no record are made of it."""
-    done = cli("run", "-c", f"pca:score=[el2n:epochs={epochs}],grid=5", *QUICK, "--records", "mine")
+    done = cli("run", "-c", f"pca:score=[el2n:epochs={epochs}]", *QUICK, "--records", "mine")
     assert done.code == 2, done.err
     assert not [part for part in parts if part not in done.err], done.err
     assert not list((tmp_path / "mine").rglob("*.json"))
@@ -167,13 +167,16 @@ def test_a_dataset_of_another_schema_is_refused(refused: Callable[..., str]) -> 
         assert part in message
 
 
-def test_a_folder_that_no_protocol_fits_is_refused(
-    refused: Callable[..., str], image_tree: Callable[..., Path]
-) -> None:
-    tree = image_tree({"a": 3, "b": 3, "c": 3}, {"a": 1, "b": 1, "c": 1})
-    message = refused("run", "-c", "random", "-d", str(tree))
-    for part in ("3 classes", "9 training", "3 test", "--protocol"):
-        assert part in message
+def test_a_derived_protocol_without_its_data_is_refused(refused: Callable[..., str]) -> None:
+    assert "--dataset" in refused("show", "auto-hard")
+    assert "--dataset" in refused("new-protocol", "mine", "--from", "auto")
+
+
+def test_a_new_protocol_never_takes_the_place_of_a_file(refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("mine")
+    assert "exists already" in refused("new-protocol", "mine", "--from", "digits-hard")
+    assert "no name for a protocol" in refused("new-protocol", "my own", "--from", "digits-hard", "-o", "own.toml")
+    assert "'digits-hard'" in refused("new-protocol", "own", "--from", "digit-hard")
 
 
 @pytest.mark.parametrize("ipc", ["0", "-1"])
@@ -196,13 +199,46 @@ def test_more_images_than_a_class_has_are_refused(
     refused: Callable[..., str], compressor: str, ipc: int, needed: int, largest: int
 ) -> None:
     """The digit 8 has the fewest training images: 139. A canvas of a grid takes as many as it has cells."""
-    message = refused("run", "-c", compressor, "--ipc", str(ipc))
+    message = refused("run", "-c", compressor, "--ipc", str(ipc), "--small-cells")
     for part in (
         f"ipc {ipc}",
         f"needs {needed} training images",
         "class '8' of digits has 139",
         f"largest ipc here is {largest}",
     ):
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("compressor", "parts"),
+    [
+        ("pca:grid=9", ["8 px", "9 x 9 cells of 0.9 px", "at least one pixel", "largest grid here is 8"]),
+        ("combine:select=random,grid=16", ["16 x 16 cells of 0.5 px", "at least one pixel"]),
+        ("rded:factor=9", ["9 x 9 cells", "at least one pixel"]),
+        ("pca:grid=3", ["3 x 3 cells of 2.7 px", "less than 4 px", "largest grid above that is 2", "--small-cells"]),
+        ("rded:factor=4", ["4 x 4 cells of 2 px", "--small-cells"]),
+    ],
+)
+def test_cells_in_which_nothing_is_seen_are_refused(
+    refused: Callable[..., str], compressor: str, parts: list[str]
+) -> None:
+    message = refused("run", "-c", compressor, "--ipc", "1")
+    assert not [part for part in parts if part not in message], message
+
+
+@pytest.mark.parametrize("compressor", ["pca:score=random,grid=9", "combine:select=random,grid=9", "rded:factor=9"])
+def test_cells_without_a_pixel_are_refused_though_asked_for_twice(refused: Callable[..., str], compressor: str) -> None:
+    assert "at least one pixel" in refused("compress", "-c", compressor, "--small-cells", "--out", "made")
+
+
+def test_small_cells_that_are_asked_for_twice_are_made(cli: Callable[..., Any]) -> None:
+    done = cli("compress", "-c", "pca:score=random,grid=3", "--small-cells", "--out", "made")
+    assert done.code == 0, done.err
+
+
+def test_one_seed_and_several_for_every_axis_are_refused(refused: Callable[..., str]) -> None:
+    message = refused("run", "-c", "random", "--seed", "1", "--seeds", "0,1")
+    for part in ("--seed 1", "--seeds 0,1", "--seeds student=0,1"):
         assert part in message
 
 

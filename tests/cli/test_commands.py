@@ -290,3 +290,12 @@ def test_a_teachers_architecture_is_printed_with_its_brackets(cli: Any) -> None:
     done = cli("run", "--compressor", "random", "--labeler", f"soft:teachers=[{teacher}]")
     assert done.code == 0, done.err
     assert teacher in re.sub(r"[\s│]", "", done.out.partition("teacher  ")[2])
+
+
+def test_a_result_that_cannot_be_right_says_so(cli: Callable[..., Any], tmp_path: Path) -> None:
+    words = ("run", "-c", "random", "--set", "training.steps=30", "--set", "training.optimizer.lr=1e-9")
+    printed = cli(*words).out
+    assert "Doubtful: The training loss never fell" in printed
+    assert "no better than chance" in printed
+    (file,) = (tmp_path / "records").rglob("*.json")
+    assert len(json.loads(file.read_text())["notes"]["doubts"]) == 2

@@ -258,10 +258,10 @@ def test_a_missing_folder_and_a_file_are_errors_that_say_so(tmp_path: Path) -> N
         load_path(tmp_path / "file")
 
 
-def test_classes_without_splits_are_an_error_naming_the_known_layouts(tmp_path: Path) -> None:
+def test_folders_below_folders_are_an_error_naming_the_known_layouts(tmp_path: Path) -> None:
     for name in ("ant", "cat"):
-        (tmp_path / "tree" / name).mkdir(parents=True)
-        (tmp_path / "tree" / name / "1.png").write_bytes(png(1))
+        (tmp_path / "tree" / name / "more").mkdir(parents=True)
+        (tmp_path / "tree" / name / "more" / "1.png").write_bytes(png(1))
     with pytest.raises(DataError, match=r"holds ant, cat\. Known layouts: .*train/CLASS/FILE"):
         load_path(tmp_path / "tree")
 

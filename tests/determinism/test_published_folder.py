@@ -37,7 +37,8 @@ def test_the_same_set_is_written_to_the_last_byte(runs: Any, tmp_path: Path) -> 
     files, cards = [], []
     for place in ("first", "second"):
         out = tmp_path / place / "set"
-        made = runs.run(tmp_path / place, "compress", "--compressor", "pca:score=random,grid=3", "--out", str(out))
+        tiled = ("--compressor", "pca:score=random,grid=3", "--small-cells")
+        made = runs.run(tmp_path / place, "compress", *tiled, "--out", str(out))
         assert made["code"] == 0, made["err"]
         files.append({path.name: path.read_bytes() for path in out.rglob("*.parquet")})
         about = json.loads((out / "card.json").read_text())

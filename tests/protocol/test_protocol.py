@@ -70,9 +70,9 @@ def protocol(folder: Path, text: str = TEXT) -> Protocol:
 def test_a_file_reads_as_it_says(tmp_path: Path) -> None:
     found = protocol(tmp_path)
     assert (found.id, found.data.train, found.data.test) == ("tiny-hard", 80, None)
-    assert str(found.student.model) == str(found.proxy.model) == "convnet:depth=2,width=8"
-    assert [type(value) for value in found.proxy.clean] == [int, float]
-    assert found.proxy.scores == {"el2n": {"epochs": [1, 2]}}
+    assert str(found.student.model) == str(found.proxy_recipe().model) == "convnet:depth=2,width=8"
+    assert [type(value) for value in found.proxy_recipe().clean] == [int, float]
+    assert found.proxy_recipe().scores == {"el2n": {"epochs": [1, 2]}}
     assert not found.modified
 
 
@@ -218,10 +218,9 @@ def test_a_track_admits_its_labelers(tmp_path: Path) -> None:
     [
         (
             SOFT.replace("[soft]\ntemperature = 4.0\n", ""),
-            r"toml is not a valid protocol: Value error, a protocol of the soft track needs \[soft\]",
+            r"toml is not a valid protocol:\n.*tiny\.toml, line 1: a protocol of the soft track needs \[soft\]",
         ),
         (TEXT + "[soft]\ntemperature = 4.0\n" + TEACHER, r"a protocol of the hard track has no \[soft\]"),
-        (SOFT.replace(TEACHER, ""), r"needs a \[teacher\]"),
         (SOFT.replace("temperature = 4.0", "temperature = 0.0"), r"soft\.temperature = 0\.0"),
         (
             SOFT.replace("batch = 16\n", 'batch = 16\noptimizer = { name = "sgd" }\n'),
@@ -252,3 +251,16 @@ def test_a_schema_fits_where_the_protocol_leaves_it_open(tmp_path: Path) -> None
     assert found.fits(Schema(classes=4, train=80, test=9))
     assert not found.fits(Schema(classes=5, train=80, test=9))
     assert not found.fits(Schema(classes=4, train=81, test=9))
+
+
+def test_status_sources_proxy_and_teacher_are_asked_only_of_what_needs_them(tmp_path: Path) -> None:
+    text = (
+        TEXT[: TEXT.index("[proxy]")]
+        .replace('status = "untuned"\n', "")
+        .replace('[sources]\n"student" = "nowhere"\n', "")
+    )
+    found = protocol(tmp_path, text)
+    assert (found.status, found.sources, found.proxy_scores) == ("untuned", {}, {})
+    with pytest.raises(RequestError, match=r"tiny-hard has no \[proxy\].*random"):
+        found.proxy_recipe()
+    assert protocol(tmp_path, SOFT.replace(TEACHER, "")).teacher is None

@@ -125,7 +125,7 @@ def test_a_soft_protocol_is_its_hard_one_with_soft_labels_and_a_mix(protocol: Pr
 def test_a_protocol_names_a_file_models_and_a_dataset_that_exist(protocol: Protocol) -> None:
     registry = Registry()
     assert (FOLDER / f"{protocol.id}.toml").exists()
-    for reference in (protocol.student.model, protocol.proxy.model, *protocol.transfer_students):
+    for reference in (protocol.student.model, protocol.proxy_recipe().model, *protocol.transfer_students):
         assert isinstance(registry.build("model", reference), Model)
     assert protocol.default_dataset is not None
     schema = registry.build(Dataset, protocol.default_dataset).schema

@@ -121,6 +121,9 @@ print("\\n".join(name for name in sys.modules if name.startswith("rethinkdc.plug
     # Folders of plugins are imported with them.
     imported = set(done.stdout.splitlines()) & set(points.values())
     protocol = INSTALLED.protocols.find("digits-hard")
-    models = {INSTALLED.build("model", reference).name for reference in (protocol.student.model, protocol.proxy.model)}
-    names = {"el2n", "select", "hard", "standard", "digits", "jsonl", "random", *models, *protocol.proxy.scores}
+    models = {
+        INSTALLED.build("model", reference).name
+        for reference in (protocol.student.model, protocol.proxy_recipe().model)
+    }
+    names = {"el2n", "select", "hard", "standard", "digits", "jsonl", "random", *models, *protocol.proxy_scores}
     assert imported == {points[name] for name in (*names, "protocols")}

@@ -74,7 +74,7 @@ class Trajectories(Compressor):
         return assemble_set(context.parts(1, make), data.class_names)
 
     def _recipe(self, context: Context) -> FullTraining:
-        proxy = context.protocol.proxy
+        proxy = context.protocol.proxy_recipe()
         training = Recipe(
             epochs=self.epochs,
             batch=16,
@@ -104,7 +104,7 @@ class Trajectories(Compressor):
         return state
 
     def _begun(self, data: Images, budget: Budget, context: Context) -> dict[str, Any]:
-        store, proxy = context.protocol.store, context.protocol.proxy
+        store, proxy = context.protocol.store, context.protocol.proxy_recipe()
         real = RealImages(data, store, proxy.mean, proxy.std, context.device)
         images = [
             real.start(self.name, label, budget.ipc, context.generator("set", "init", label))

@@ -1,0 +1,93 @@
+"""Protocols as TOML text with comments, which reads back as the same protocol."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rethinkdc.protocol.protocol import Protocol
+from rethinkdc.protocol.unused import leave_out_unused
+from rethinkdc.reference import Reference, print_reference
+
+_WIDTH = 120
+_HEAD = (
+    "A protocol: all of an experiment that is not the method. docs/protocols.md tells of every field.",
+    "Run it with: rethinkdc run --compressor random --protocol THIS-FILE",
+    "Whoever changes a value raises the version: results of both must never stand in one table.",
+)
+
+
+def write_toml(protocol: Protocol) -> str:
+    """The protocol as TOML, each value's source in a comment above it; what nothing uses is left out."""
+    content = leave_out_unused(protocol.model_dump(mode="json", exclude={"overrides"}))
+    sources = content.get("sources", {})
+    lines = [*_comments(_HEAD), "", *_table(content, (), sources)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _table(table: Mapping[str, Any], place: tuple[str, ...], sources: Mapping[str, str]) -> Iterator[str]:
+    """The lines of a table: its values, then the tables within it."""
+    inner = {key: value for key, value in table.items() if _is_table(value)}
+    for key, value in table.items():
+        if key not in inner:
+            yield from _source((*place, key), sources)
+            yield f"{_key(key)} = {_value(value)}"
+    for key, value in inner.items():
+        below = (*place, key)
+        name = ".".join(map(_key, below))
+        if isinstance(value, list):
+            yield from _source(below, sources)
+            for item in value:
+                yield f"[[{name}]]"
+                yield from _table(item, below, {})
+            continue
+        if not place or not key.startswith(("optimizer", "schedule")):
+            yield ""
+        yield from _source(below, sources)
+        yield f"[{name}]"
+        yield from _table(value, below, {} if below == ("sources",) else sources)
+
+
+def _is_table(value: Any) -> bool:
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(item, dict) and not _is_reference(item) for item in value)
+    return isinstance(value, dict) and not _is_reference(value) and not all(key.isdecimal() for key in value)
+
+
+def _is_reference(value: Mapping[str, Any]) -> bool:
+    return set(value) == {"name", "values"}
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict) and _is_reference(value):
+        reference = Reference(name=value["name"], values=value["values"])
+        return _text(print_reference(reference))
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _text(value) if isinstance(value, str) else repr(value)
+
+
+def _text(text: str) -> str:
+    # JSON's escapes are among TOML's.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(key: str) -> str:
+    return key if key.replace("-", "").replace("_", "").isalnum() and key.isascii() else _text(key)
+
+
+def _source(place: tuple[str, ...], sources: Mapping[str, str]) -> Iterator[str]:
+    if source := sources.get(".".join(place)):
+        yield from _comments([source])
+
+
+def _comments(texts: tuple[str, ...] | list[str]) -> Iterator[str]:
+    import textwrap
+
+    for text in texts:
+        yield from (f"# {line}" for line in textwrap.wrap(text, _WIDTH - 2))

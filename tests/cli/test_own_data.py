@@ -1,0 +1,93 @@
+"""Data of a user's own: it runs at once, under a derived protocol or one that is written for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SHORT = ("--set", "training.steps=5", "--set", "proxy.training.epochs=1", "--set", "proxy.scores.el2n.epochs=1")
+
+
+@pytest.fixture
+def folder(image_tree: Callable[..., Path]) -> Path:
+    return image_tree({"a": 8, "b": 4, "c": 12}, {"a": 2, "b": 2, "c": 2})
+
+
+@pytest.mark.parametrize("words", [("-c", "random"), ("-c", "pca"), ("-c", "random", "-l", "soft")])
+def test_a_folder_runs_at_once(cli: Callable[..., Any], folder: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
+    more = ("--set", "teacher.recipes.standard.training.epochs=1") if "soft" in words else ()
+    done = cli("run", *words, "-d", str(folder), *SHORT, *more)
+    assert done.code == 0, done.err
+    name = "auto-soft" if "soft" in words else "auto-hard"
+    assert f"The protocol {name} was derived from the data: 8 px" in done.out
+    (file,) = [path for path in (tmp_path / "records").rglob("*.json") if path.stem == "0001"]
+    assert json.loads(file.read_text())["notes"]["derived_protocol"]["data"] == {"classes": 3, "train": 24, "test": 6}
+
+
+def test_a_folder_without_a_test_split_says_so(
+    cli: Callable[..., Any], image_tree: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = image_tree({"a": 10, "b": 10}, {})
+    done = cli("run", "-c", "random", "-d", str(folder), *SHORT)
+    assert done.code == 0, done.err
+    assert "There is no test split: of each class one in 5" in done.err
+    (file,) = (tmp_path / "records").rglob("0001.json")
+    assert "no test split" in file.read_text()
+
+
+def test_a_new_protocol_reads_back_and_runs(cli: Callable[..., Any], folder: Path) -> None:
+    made = json.loads(cli("new-protocol", "mine", "--dataset", str(folder), "--out", "mine.toml", "--json").out)
+    (listed,) = json.loads(cli("list-protocols", "mine.toml", "--json").out)
+    assert (listed["id"], listed["digest"]) == ("mine", made["digest"])
+    assert "student.model" in cli("show", "mine.toml").out
+    assert cli("show", "mine.toml", "--toml").out == Path("mine.toml").read_text()
+    done = cli("run", "-c", "random", "-d", str(folder), "-p", "mine.toml", *SHORT)
+    assert done.code == 0, done.err
+    assert "mine v1" in done.out
+
+
+def test_a_new_protocol_may_begin_as_another(cli: Callable[..., Any], folder: Path) -> None:
+    assert cli("new-protocol", "copy", "--from", "digits-hard").code == 0
+    assert cli("new-protocol", "photos", "--from", "digits-soft", "--dataset", str(folder)).code == 0
+    listed = {each["id"]: each for each in json.loads(cli("list-protocols", ".", "--json").out)}
+    digits = json.loads(cli("show", "digits-hard", "--json").out)[0]
+    different = {key for key in digits if digits[key] != listed["copy"][key]}
+    assert different == {"id", "default", "digest"}
+    assert listed["photos"]["data"] == {"classes": 3, "train": 24, "test": 6}
+    assert listed["photos"]["status"] == "untuned"
+
+
+def test_show_prints_a_shipped_protocol_as_its_file(cli: Callable[..., Any]) -> None:
+    Path("again.toml").write_text(cli("show", "cifar10-soft", "--toml").out)
+    again, shipped = (json.loads(cli("show", name, "--json").out) for name in ("again.toml", "cifar10-soft"))
+    assert again == shipped
+
+
+def test_show_leaves_out_what_nothing_uses(cli: Callable[..., Any]) -> None:
+    printed = cli("show", "digits-hard").out
+    for unused in ("momentum", "nesterov", "milestones", "gamma"):
+        assert unused not in printed
+    assert "training.optimizer.lr" in printed
+
+
+def test_plugins_are_listed_by_kind_and_family(cli: Callable[..., Any]) -> None:
+    rows = json.loads(cli("list-plugins", "--kind", "compressor", "--family", "combination", "--json").out)
+    assert {row["name"] for row in rows} == {"combine", "pca"}
+    assert "'score'" in cli("list-plugins", "--kind", "scores").err
+    assert "'pruning'" in cli("list-plugins", "--family", "prunning").err
+
+
+@pytest.mark.parametrize("words", [("list-plugins",), ("list-protocols",), ("show", "digits-hard"), ("show", "sre2l")])
+def test_tables_fit_80_columns(cli: Callable[..., Any], words: tuple[str, ...]) -> None:
+    assert max(map(len, cli(*words).out.splitlines())) <= 80
+
+
+def test_of_many_known_names_the_nearest_are_shown(cli: Callable[..., Any]) -> None:
+    message = cli("run", "-c", "randm").err
+    assert "Did you mean 'random'" in message
+    assert "more. See `rethinkdc list-plugins --kind compressor`." in message
+    assert message.count(", ") < 8
