@@ -9,7 +9,8 @@ from pathlib import Path
 from rethinkdc.compressed.card import Card
 from rethinkdc.compressed.published import CARD, import_folder, import_hub, set_of_images
 from rethinkdc.compressed.set import CompressedSet
-from rethinkdc.compressed.tensor_files import SUFFIXES, UNKNOWN, FileFacts, find_pair, import_tensors
+from rethinkdc.compressed.tensor_files import UNKNOWN, FileFacts, import_tensors
+from rethinkdc.compressed.tensor_folders import SUFFIXES, find_pair
 from rethinkdc.compressed.tensors import images_per_class
 from rethinkdc.data.facts import Facts
 from rethinkdc.data.image_tree import TRAIN_NAMES, scan

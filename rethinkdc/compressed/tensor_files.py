@@ -20,23 +20,22 @@ from torch import Tensor
 
 from rethinkdc.compressed.arranging import arrange_labels
 from rethinkdc.compressed.card import Card
-from rethinkdc.compressed.entries import IMAGE_WORDS, LABEL_WORDS, Entries, find_entries, find_labels, words_of
+from rethinkdc.compressed.entries import Entries, find_entries, find_labels
 from rethinkdc.compressed.parts import STUDENT_LR, read_rate
 from rethinkdc.compressed.set import CompressedSet
+from rethinkdc.compressed.tensor_folders import SUFFIXES, hint_labels
 from rethinkdc.compressed.tensors import LabelForm, as_logits, images_per_class, set_of_tensors
 from rethinkdc.data.array_files import describe, read_arrays
 from rethinkdc.data.torch_files import read_torch
 from rethinkdc.errors import DataError, RequestError
 
 _TORCH = (".pt", ".pth", ".ckpt")
-SUFFIXES = (".safetensors", *_TORCH, ".npz", ".npy")
 _PICKLES = (".pkl", ".pickle")
 _ANEW = "torch.save({'images': images, 'labels': labels}, 'set.pt')"
 UNKNOWN = "unknown (made elsewhere)"
 """What the card of a set made elsewhere names as external data: nobody here can tell what it was made of."""
 
 _MTT_RATE = "lr.pt"
-_WHITENED = "zca"
 
 
 class FileFacts(NamedTuple):
@@ -90,43 +89,6 @@ def import_tensors(path: Path, facts: FileFacts, name: str | None = None) -> Com
         raise RequestError(f"Cannot read a set from {path}: {error}") from error
 
 
-def find_pair(folder: Path) -> tuple[Path, Path] | None:
-    """The file of the images and that of the labels in a folder, such as ``images_best.pt`` and ``labels_best.pt``.
-
-    Returns:
-        The two; of several pairs, the one that is called best. None where the folder holds no such files.
-
-    Raises:
-        RequestError: there are several pairs; names them.
-    """
-    files = sorted(file for file in folder.iterdir() if file.suffix in SUFFIXES and file.is_file())
-    parts: dict[frozenset[str], dict[str, Path]] = {}
-    for file in files:
-        words = words_of(file.stem)
-        for what, known in (("images", IMAGE_WORDS), ("labels", LABEL_WORDS)):
-            if words & known:
-                parts.setdefault(frozenset(words - known), {})[what] = file
-    pairs = {words: pair for words, pair in parts.items() if len(pair) == 2}
-    best = pairs if len(pairs) == 1 else {words: pair for words, pair in pairs.items() if "best" in words}
-    if len(best) == 1:
-        ((rest, pair),) = best.items()
-        _refuse_whitened(pair, parts.get(rest | {_WHITENED}, {}))
-        return pair["images"], pair["labels"]
-    if pairs:
-        named = "; ".join(f"{pair['images']} --labels {pair['labels']}" for pair in list(pairs.values())[:3])
-        raise RequestError(f"{folder} holds {len(pairs)} pairs of images and labels. Name one: {named}")
-    return None
-
-
-def _refuse_whitened(pair: Mapping[str, Path], unwhitened: Mapping[str, Path]) -> None:
-    """Refuses images beside which the same lie without their whitening: MTT calls these, and not those, ``zca``."""
-    if "images" in unwhitened:
-        raise RequestError(
-            f"{unwhitened['images'].name} beside {pair['images'].name} are the same images with their ZCA whitening "
-            f"undone, as MTT saves them. Name these: {unwhitened['images']} --labels {pair['labels']}"
-        )
-
-
 def _read_parts(path: Path, facts: FileFacts) -> tuple[Entries, float | None, dict[str, Any]]:
     """Reads images and labels (hard, soft or both), a learned student rate, and the notes of the card."""
     content = read_tensors(path)
@@ -146,21 +108,11 @@ def _read_parts(path: Path, facts: FileFacts) -> tuple[Entries, float | None, di
         told = (*found.told, f"images of {path.name}, labels of {facts.labels.name}")
         found = found._replace(labels=[_read_labels(facts.labels)], told=told)
     if not found.labels:
-        raise RequestError(f"it holds no labels. Name the file that does with --labels FILE.{_hint_labels(path)}")
+        raise RequestError(f"it holds no labels. Name the file that does with --labels FILE.{hint_labels(path)}")
     rate, source = _find_rate(path, content, facts)
     if source:
         notes["student_lr"] = f"read from {source}"
     return found._replace(told=(*beside, *found.told)), rate, notes
-
-
-def _hint_labels(path: Path) -> str:
-    """A sentence on a file beside one of images that is called as it, but for labels."""
-    wanted = words_of(path.stem) - IMAGE_WORDS
-    for file in sorted(path.parent.iterdir()) if path.parent.is_dir() else ():
-        words = words_of(file.stem)
-        if file.suffix in SUFFIXES and words & LABEL_WORDS and words - LABEL_WORDS <= wanted:
-            return f" Beside it lies {file.name}: --labels {file}"
-    return ""
 
 
 def _find_rate(path: Path, content: Any, facts: FileFacts) -> tuple[float | None, str]:
