@@ -84,6 +84,6 @@ def test_size_and_length_follow_the_rules() -> None:
 
 
 def test_the_digest_is_that_of_the_data_and_the_track() -> None:
-    digests = {derive_protocol(seen, track).digest for seen in KINDS.values() for track in ("hard", "soft")}  # type: ignore[arg-type]
+    digests = {derive_protocol(seen, track).digest for seen in KINDS.values() for track in ("hard", "soft")}
     assert len(digests) == 2 * len(KINDS)
     assert derive_protocol(facts(), "hard").digest == derive_protocol(facts(smallest=799), "hard").digest
