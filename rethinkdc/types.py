@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 from torch import Tensor
 
 Fit = Literal["squash", "centre"]
@@ -177,18 +177,32 @@ class Progress(Protocol):
 
 
 class Budget(BaseModel):
-    """``ipc`` canvases of ``size`` x ``size`` px for each of ``classes`` classes."""
+    """``ipc`` canvases of ``size`` x ``size`` px for each of ``classes`` classes.
+
+    ``counts``: canvases of each class, where a share of the training set is asked for; ``ipc`` is their rounded mean.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     ipc: int
     classes: int
     size: int
+    counts: tuple[int, ...] | None = None
+
+    @property
+    def per_class(self) -> tuple[int, ...]:
+        """Canvases of each class."""
+        return self.counts if self.counts is not None else (self.ipc,) * self.classes
 
     @property
     def total(self) -> int:
         """Canvases in all."""
-        return self.ipc * self.classes
+        return sum(self.per_class)
+
+    @model_serializer(mode="wrap")
+    def _dump(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Left out where there are none: keys of artefacts stay what they were before there were shares.
+        return {key: value for key, value in dump(self).items() if key != "counts" or value is not None}
 
 
 class TraceTable(Protocol):

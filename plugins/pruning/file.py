@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.contracts import Content, Context, DataError, Images, Method, Score, hookimpl
-from rethinkdc.pruning import read_scores
+from rethinkdc.contracts import Content, Context, Images, Method, Score, hookimpl
+from rethinkdc.pruning import ORDERS, find_foreign, read_scores
 
 
 class FileScore(Score):
@@ -18,17 +18,26 @@ class FileScore(Score):
     name: ClassVar[str] = "file"
     family: ClassVar[str] = "pruning"
 
-    path: Annotated[str, Content()] = Field(description="FILE.safetensors of `rethinkdc score`, or a CSV file.")
-    column: str | None = Field(default=None, description="Column of a CSV file; none = score, or the only one.")
+    path: Annotated[str, Content()] = Field(
+        description="What `rethinkdc score` wrote, or .npy, .npz, .pt, .json, .csv, .tsv, .txt, .parquet, .safetensors."
+    )
+    column: str | None = Field(default=None, description="That holds the scores; none = score, or the only one.")
+    order: str | None = Field(
+        default=None,
+        description=f"Of the file's rows, if another copy's: {', '.join(ORDERS)}. None = this dataset's own: not "
+        "verified, unless labels in the file or a fingerprint beside it prove it.",
+    )
+    like: Annotated[str | None, Content()] = Field(
+        default=None, description="Folder of the copy that the file was made on: its images are found here."
+    )
     negate: bool = Field(default=False, description="The file's larger numbers are the easier rows.")
 
     def score(self, data: Images, context: Context) -> Tensor:
         path = Path(self.path).expanduser()
-        scores = read_scores(path, data, self.column)
-        if bool(scores.isnan().any()):
-            raise DataError(f"{path} has {int(scores.isnan().sum()):,} rows without a number (NaN).")
-        context.note(proxy="imported")
-        return -scores if self.negate else scores
+        like = Path(self.like).expanduser() if self.like else None
+        read = read_scores(path, data, self.column, find_foreign(self.order, like, data))
+        context.note(proxy="imported", files_read=[read.reading.facts()])
+        return -read.scores if self.negate else read.scores
 
 
 @hookimpl

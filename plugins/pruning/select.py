@@ -39,7 +39,7 @@ class Select(Selector):
         picked = pick(
             scores,
             data.targets,
-            budget.ipc,
+            budget.per_class,
             budget.classes,
             self.direction,
             self.balanced,

@@ -12,10 +12,11 @@ from rethinkdc.pruning import baseline_rows
 
 
 class RandomSubset(Compressor):
-    """Uniform random rows, the same number of each class."""
+    """Uniform random rows, the same number, or the same share, of each class."""
 
     name: ClassVar[str] = "random"
     family: ClassVar[str] = "baseline"
+    shares: ClassVar[bool] = True
 
     def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
         return CompressedSet.of_rows(data, baseline_rows(data.targets, budget, context.seeds))

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
-import torch
 from pydantic import Field
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
 
 from rethinkdc.contracts import (
     Content,
@@ -22,23 +17,20 @@ from rethinkdc.contracts import (
     Model,
     OfKind,
     Reference,
-    RequestError,
     Teacher,
     TeacherSource,
     TestView,
     hookimpl,
 )
-from rethinkdc.models import build_seeded
-
-_NESTED = ("state_dict", "model_state_dict", "model", "net")
-_PREFIXES = ("module.", "_orig_mod.")
+from rethinkdc.models import build_seeded, fill_network, read_weights
 
 
 class Checkpoint(TeacherSource):
     """Weights from a file (``.safetensors``, or a state dict that torch.save wrote), for a model that is named.
 
-    Nothing is unpickled beyond tensors and plain containers. What is left out is the protocol's: the proxy's
-    normalisation, the store's size, and its view of a whole image.
+    Nothing is unpickled beyond tensors and plain values. Containers and prefixes of trainers are looked through, and
+    the names of the ConvNets and CIFAR ResNets in common use are known; the record tells what was taken and left out.
+    What is left out here is the protocol's: the proxy's normalisation, the store's size, its view of a whole image.
     """
 
     name: ClassVar[str] = "checkpoint"
@@ -46,6 +38,9 @@ class Checkpoint(TeacherSource):
 
     path: Annotated[str, Content()] = Field(description="The file.")
     model: Annotated[Reference, OfKind("model")] = Field(description="The architecture that the weights are of.")
+    entry: str | None = Field(
+        default=None, description="Where in the file the weights are, such as state_dict or 2; none = found by name."
+    )
     mean: tuple[float, float, float] | None = Field(
         default=None, description="Channel means of its input; none = the proxy's."
     )
@@ -67,7 +62,8 @@ class Checkpoint(TeacherSource):
         std, size = self.std or protocol.proxy_recipe().std, self.size or store.size
         model = context.method(Model, self.model)
         module = build_seeded(model, len(context.data.class_names), size, 0)
-        _fill(module, _state(Path(self.path).expanduser()), self.path, str(self.model))
+        weights = read_weights(Path(self.path).expanduser(), self.entry)
+        told = fill_network(module, weights, self.path, str(self.model))
         view = (
             TestView(resize=self.resize, size=size, fit=self.fit, interpolation=self.interpolation)
             if self.resize
@@ -83,58 +79,10 @@ class Checkpoint(TeacherSource):
             test=view,
             device=context.device,
             external=self.external,
+            told=told,
         )
         # Two files may have one name.
         return replace(teacher, id=f"{teacher.id} {teacher.digest[:8]}")
-
-
-def _state(path: Path) -> dict[str, Any]:
-    """The state dict in a file, out of the containers that trainers put around it."""
-    try:
-        found = load_file(path) if path.suffix == ".safetensors" else _loaded(path)
-    except OSError as error:
-        raise RequestError(f"Cannot read the teacher's weights {path}: {error.strerror or error}.") from error
-    except (SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise RequestError(
-            f"{path} is no file of tensors alone ({error}). Save a state dict: torch.save(model.state_dict(), FILE), "
-            "or safetensors.torch.save_file."
-        ) from error
-    for key in _NESTED:
-        if isinstance(found, dict) and isinstance(found.get(key), dict):
-            found = found[key]
-    if not isinstance(found, dict) or not any(isinstance(value, Tensor) for value in found.values()):
-        raise RequestError(f"{path} holds no state dict: found {type(found).__name__} without tensors.")
-    return {_bare(name): value for name, value in found.items() if isinstance(value, Tensor)}
-
-
-def _loaded(path: Path) -> Any:
-    return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def _bare(name: str) -> str:
-    """A tensor's name without what wrappers put in front of it."""
-    for prefix in _PREFIXES:
-        name = name.removeprefix(prefix)
-    return name
-
-
-def _fill(module: nn.Module, state: dict[str, Any], path: str, model: str) -> None:
-    try:
-        module.load_state_dict(state)
-    except RuntimeError as error:
-        own = module.state_dict()
-        problems = [f"{name} is missing" for name in own if name not in state]
-        problems += [f"{name} is not of this model" for name in state if name not in own]
-        problems += [
-            f"{name} is {list(state[name].shape)}, not {list(tensor.shape)}"
-            for name, tensor in own.items()
-            if name in state and state[name].shape != tensor.shape
-        ]
-        told = "; ".join(problems[:3]) or str(error)
-        raise RequestError(
-            f"{path} does not fit the model {model}: {told} ({len(problems)} tensors differ). Name the architecture "
-            "that was trained with model=[...]; its classes must be those of the data."
-        ) from error
 
 
 @hookimpl

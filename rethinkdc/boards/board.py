@@ -1,8 +1,8 @@
 """Boards: tables of methods under equal conditions, from record files alone.
 
 No plugin is imported and no method built, so boards can be shown where the methods are not installed. Records of
-different conditions never meet: protocol digest, dataset fingerprint, label track, evaluator, student, ipc, the core's
-semantics and the mark *modified* each part boards. Records of a tuning split enter none.
+different conditions never meet: protocol digest, dataset fingerprint, label track, evaluator, student, ipc or number
+of images, the core's semantics and the mark *modified* each part boards. Records of a tuning split enter none.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Board:
         evaluator: printed form.
         student: printed form.
         ipc: None = only full sets.
+        images: images in all, of shares and lists that are no ``ipc`` of each class; else None.
         modified: whether an override changes the protocol.
         semantics: versions of what the core does.
         metric: what ranks.
@@ -53,6 +54,7 @@ class Board:
     evaluator: str
     student: str
     ipc: int | None
+    images: int | None
     modified: bool
     semantics: dict[str, int]
     metric: str
@@ -111,6 +113,7 @@ class _Place:
     student: str
     semantics: str
     ipc: int | None
+    images: int | None
 
     @classmethod
     def of(cls, record: Record) -> _Place:
@@ -124,6 +127,7 @@ class _Place:
             student=canonical_json(definition.student.model_dump(mode="json")),
             semantics=canonical_json(definition.semantics),
             ipc=definition.ipc,
+            images=definition.images,
         )
 
 
@@ -135,7 +139,7 @@ def _group(records: list[Record]) -> dict[_Place, list[Record]]:
         (whole if record.definition.ipc is None else groups)[_Place.of(record)].append(record)
     boards = dict(groups)
     for place, full in whole.items():
-        beside = [other for other in groups if replace(other, ipc=None) == place]
+        beside = [other for other in groups if replace(other, ipc=None, images=None) == place]
         for other in beside or [place]:
             boards[other] = [*boards.get(other, []), *full]
     return boards
@@ -168,6 +172,7 @@ def _make_board(place: _Place, records: list[Record], metric: Metric) -> Board:
         evaluator=first.names.evaluator,
         student=first.names.student,
         ipc=place.ipc,
+        images=place.images,
         modified=place.modified,
         semantics=first.definition.semantics,
         metric=metric.name,
@@ -216,6 +221,7 @@ def _order(board: Board) -> tuple[Any, ...]:
         board.evaluator,
         board.student,
         board.ipc or 0,
+        board.images or 0,
         board.protocol_digest,
         board.dataset_fingerprint,
     )

@@ -60,9 +60,10 @@ def caption(board: Board) -> str:
     """The conditions that the rows share."""
     mark = ", modified" if board.modified else ""
     evaluator = f", evaluator {board.evaluator}" if board.evaluator != "standard" else ""
+    images = f" ({board.images:,} images)" if board.images else ""
     return (
         f"{board.protocol} ({board.protocol_digest[:12]}{mark}), {board.dataset} ({board.dataset_fingerprint[:12]}), "
-        f"{board.track} labels, ipc {board.ipc or 'full'}, student {board.student}{evaluator}"
+        f"{board.track} labels, ipc {board.ipc or 'full'}{images}, student {board.student}{evaluator}"
     )
 
 

@@ -32,5 +32,6 @@ def rows(command: RowsCommand) -> None:
     if command.as_json:
         tables.print_json(about)
         return
+    tables.print_files_read(about["notes"])
     typer.echo(f"Wrote {len(tensors['rows']):,} rows to {files[0]} and {files[1]}.")
     typer.echo(f"Use them with: --compressor rows:path={files[0]}")

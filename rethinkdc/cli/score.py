@@ -29,6 +29,7 @@ def score(command: ScoreCommand) -> None:
     if command.as_json:
         tables.print_json(about)
         return
+    tables.print_files_read(about["notes"])
     typer.echo(f"Wrote {len(scores):,} scores to {files[0]} and {files[1]}.")
     typer.echo(
         f"Select by it with: --compressor file:path={files[0]},direction=hard"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -41,13 +42,17 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
         ("image bytes", _image_bytes(cost)),
         ("label bytes", _label_bytes(cost, record.track)),
         ("teacher", _teacher(cost, record.notes)),
+        ("weights read", _teacher_weights(record.notes)),
         ("receiver bytes", _receiver_bytes(cost)),
+        ("read", "\n".join(_read(record.notes))),
+        ("pixels", _pixels(record.notes)),
         ("external data", ", ".join(record.notes.get("external_data", ()))),
         ("marks", ", ".join(marks)),
     ]:
         if value:
             table.add_row(name, escape(value))
     _console.print(table)
+    print_files_read(record.notes)
     if derived := record.notes.get("derived_protocol"):
         print(
             f"The protocol {derived['id']} was derived from the data: {derived['store']['size']} px, "
@@ -58,6 +63,14 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
         print(f"Doubtful: {doubt}")
     # Outside the table, where no column cuts it short.
     print(f"{'existing record' if existed else 'record'}: {records.path(record.key, record.attempt)}")
+
+
+def print_files_read(notes: Mapping[str, Any]) -> None:
+    """What files of rows and scores were taken for, and what makes that doubtful."""
+    for read in notes.get("files_read", ()):
+        print(f"read {read['file']}: {'; '.join(read['taken'])}; order: {read['order']}")
+        for warning in read["warnings"]:
+            print(f"warning: {read['file']}: {warning}.")
 
 
 def print_summary(runs: list[Record], records: Records, registry: Registry) -> None:
@@ -116,6 +129,34 @@ def _teacher(cost: Cost, notes: dict[str, Any]) -> str:
     if cost.teacher_at_training:
         facts.append(f"asked while training: {cost.teacher_bytes:,} bytes")
     return "; ".join(facts)
+
+
+def _read(notes: dict[str, Any]) -> list[str]:
+    """What a file of tensors or rows was taken for."""
+    experiment = [f"experiment {notes['experiment']}"] if "experiment" in notes else []
+    rate = [f"student_lr {notes['student_lr']}"] if "student_lr" in notes else []
+    return [*experiment, *notes.get("read", ()), *rate]
+
+
+def _pixels(notes: dict[str, Any]) -> str:
+    """What storing float images as bytes did to them."""
+    loss = notes.get("pixels")
+    if not loss:
+        return ""
+    taken = "taken as 0..1"
+    if loss["mean"] is not None:
+        mean, std = (", ".join(f"{value:g}" for value in loss[name]) for name in ("mean", "std"))
+        taken = f"times std {std} plus mean {mean}"
+    clamped = f"{loss['clamped']:.1%} clamped, by up to {loss['clamp_error']:.3g} of 1"
+    return f"{taken}; {clamped}; rounded by up to {loss['rounding_error']:.2g}"
+
+
+def _teacher_weights(notes: dict[str, Any]) -> str:
+    """What was chosen, renamed and left out when weights were read from files."""
+    told = {name: about["weights"] for name, about in notes.get("teachers", {}).items() if about.get("weights")}
+    return "\n".join(
+        f"{name}: {'; '.join(lines)}" if len(told) > 1 else "; ".join(lines) for name, lines in told.items()
+    )
 
 
 def _receiver_bytes(cost: Cost) -> str:

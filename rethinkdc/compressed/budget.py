@@ -23,11 +23,16 @@ def check_budget(compressed: CompressedSet, name: str, budget: Budget, *, budget
         return
     if len(compressed) != budget.total:
         raise RequestError(
-            f"{name} returned {len(compressed)} canvases; the budget is {budget.total} ({budget.ipc} per class)."
+            f"{name} returned {len(compressed)} canvases; the budget is {budget.total} ({_spell(budget)} per class)."
         )
     histogram = compressed.histogram()
-    if balanced and set(histogram) != {budget.ipc}:
+    if balanced and tuple(histogram) != budget.per_class:
         raise RequestError(
             f"{name} declares balance but returned {min(histogram)} to {max(histogram)} canvases per class, "
-            f"not {budget.ipc}."
+            f"not {_spell(budget)}."
         )
+
+
+def _spell(budget: Budget) -> str:
+    low, high = min(budget.per_class), max(budget.per_class)
+    return str(low) if low == high else f"{low} to {high}"

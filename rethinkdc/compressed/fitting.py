@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
-import torch
-from torch import Tensor
-
 from rethinkdc.compressed.card import Card
+from rethinkdc.compressed.class_places import check_numbers, class_places
 from rethinkdc.compressed.set import CompressedSet
-from rethinkdc.data.labelled import plain_name
+from rethinkdc.compressed.tensors import indexed_names
 from rethinkdc.errors import RequestError
-
-_NUMBERED = re.compile(r"(?:new|class)?[ _-]?(\d+)")
 
 
 def fit_set(
@@ -52,58 +46,30 @@ def fit_set(
             "Resize them, or choose a --protocol of their size (`rethinkdc list-protocols`)."
         )
     if compressed.class_names != class_names:
-        places = class_places(compressed.class_names, class_names, dataset)
-        if compressed.soft_targets is not None and len(places) != len(class_names):
-            raise RequestError(f"The set's soft labels are of {len(places)} classes; {dataset} has {len(class_names)}.")
-        compressed = compressed.with_classes(class_names, places)
-    if int(compressed.targets.max()) >= len(class_names):
-        raise RequestError(
-            f"The set has class {int(compressed.targets.max())}; {dataset} has {len(class_names)} classes."
-        )
+        compressed = _with_classes(compressed, class_names, dataset)
+    check_numbers(compressed.targets.unique().tolist(), len(class_names), dataset)
     return compressed
 
 
-def class_places(class_names: tuple[str, ...], known: tuple[str, ...], dataset: str) -> Tensor:
-    """Finds where each class of a set stands among the dataset's: by its name, else by the number that its name is.
-
-    Published trees number their classes ``00007``, ``new007`` or ``class_7``; sorted as text, 10 comes before 7.
-
-    Args:
-        class_names: the set's classes.
-        known: the dataset's.
-        dataset: what to call it in errors.
-
-    Returns:
-        int64, an index into ``known`` for each of ``class_names``.
-
-    Raises:
-        RequestError: neither names nor numbers fit; or a number is also that of another class's name.
-    """
-    plain, found = list(map(plain_name, known)), list(map(plain_name, class_names))
-    if set(found) == set(plain) and len(set(plain)) == len(known):
-        return torch.tensor([plain.index(name) for name in found])
-    numbers = [_NUMBERED.fullmatch(name) for name in class_names]
-    places = [int(match.group(1)) for match in numbers if match]
-    if len(places) == len(class_names) == len(set(places)) and max(places, default=0) < len(known):
-        _check_numbers_agree(class_names, places, known, dataset)
-        return torch.tensor(places)
-    raise RequestError(
-        f"The set's classes ({', '.join(class_names[:5])}, ...) are not those of {dataset} "
-        f"({', '.join(known[:5])}, ...)."
-    )
-
-
-def _check_numbers_agree(class_names: tuple[str, ...], places: list[int], known: tuple[str, ...], dataset: str) -> None:
-    """Refuses numbers that may be a place or a name: sorted as text, the class named 10 stands third."""
-    named = {int(match.group(1)): index for index, name in enumerate(known) if (match := _NUMBERED.fullmatch(name))}
-    for name, place in zip(class_names, places, strict=True):
-        other = named.get(place, place)
-        if other != place:
-            raise RequestError(
-                f"The set's class {name!r} may be the class {known[other]!r} of {dataset}, or its number {place}, "
-                f"which is {known[place]!r}: the dataset's names are numbers, and not in their order. Name the set's "
-                f"classes as the dataset does ({', '.join(known[:5])}, ...)."
-            )
+def _with_classes(compressed: CompressedSet, class_names: tuple[str, ...], dataset: str) -> CompressedSet:
+    """The set with the dataset's classes; its card tells how they were found where that is no matter of course."""
+    if compressed.class_names == indexed_names(len(compressed.class_names)):
+        # What labels say, and not how many names there are: of labels from 1 on nobody has the first.
+        check_numbers(compressed.targets.unique().tolist(), len(class_names), dataset)
+    found = class_places(compressed.class_names, class_names, dataset)
+    if compressed.soft_targets is not None and len(found.places) != len(class_names):
+        raise RequestError(
+            f"The set's soft labels are of {len(found.places)} classes; {dataset} has {len(class_names)}."
+        )
+    used = found.places[compressed.targets].unique().tolist()
+    told = [found.told] if found.told else []
+    if len(used) > 1 and used == list(range(1, len(used) + 1)):
+        told.append(f"no image of class 0 ({class_names[0]}): are the labels counted from 1?")
+    if told:
+        card = compressed.card
+        notes = {**card.notes, "read": [*card.notes.get("read", ()), *told]}
+        compressed = compressed.with_card(card.model_copy(update={"notes": notes}))
+    return compressed.with_classes(class_names, found.places)
 
 
 def _check_card(card: Card, dataset: str, fingerprint: str, protocol_digest: str, asked: str | None) -> None:

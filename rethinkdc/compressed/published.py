@@ -6,7 +6,7 @@ import io
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -88,7 +88,9 @@ def import_folder(folder: Path, cache_folder: Path | None = None) -> CompressedS
         )
     split = _load_train(str(folder), cache_folder and cache_folder / "datasets", "")
     about, card = _read_card(folder)
-    return _set_of_columns(split, str(folder), cache_folder, about, card)
+    # Paths of images are relative to the folder, or to the Parquet file, which lies here or in ``data``.
+    bases = [folder, folder / "data"]
+    return _set_of_columns(split, str(folder), cache_folder, about, card, bases)
 
 
 def import_hub(repo: str, cache_folder: Path | None = None) -> CompressedSet:
@@ -156,9 +158,14 @@ def _load_train(name: str, arrow_folder: Path | None, remedy: str) -> Any:
 
 
 def _set_of_columns(
-    split: Any, where: str, cache_folder: Path | None, about: Mapping[str, Any], card: Card
+    split: Any,
+    where: str,
+    cache_folder: Path | None,
+    about: Mapping[str, Any],
+    card: Card,
+    bases: Sequence[Path] = (),
 ) -> CompressedSet:
-    files = read_split(split, where)
+    files = read_split(split, where, bases=bases)
     if names := about.get("class_names"):
         files = replace(files, class_names=tuple(names))
     columns = {name: _read_column(split, name) for name in ("sources", "source_boxes", "weight", "soft_target")}

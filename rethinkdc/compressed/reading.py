@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 from rethinkdc.compressed.card import Card
 from rethinkdc.compressed.published import CARD, import_folder, import_hub, set_of_images
 from rethinkdc.compressed.set import CompressedSet
-from rethinkdc.compressed.tensor_files import SUFFIXES, UNKNOWN, FileFacts, import_tensors
+from rethinkdc.compressed.tensor_files import SUFFIXES, UNKNOWN, FileFacts, find_pair, import_tensors
 from rethinkdc.compressed.tensors import images_per_class
+from rethinkdc.data.facts import Facts
 from rethinkdc.data.image_tree import TRAIN_NAMES, scan
 from rethinkdc.data.labelled import Labelled
 from rethinkdc.data.walking import list_files
@@ -23,7 +25,8 @@ def read_set(place: str | Path, facts: FileFacts | None = None, cache_folder: Pa
 
     Args:
         place: a folder of ``compress --out``; a Parquet folder or hub id ``OWNER/NAME`` with the columns ``image`` and
-            ``class_id``; a tree ``CLASS/FILE`` or ``train/CLASS/FILE`` of images; or a file of tensors.
+            ``class_id``; a tree ``CLASS/FILE`` or ``train/CLASS/FILE`` of images; a file of tensors; or a folder of
+            two, ``images_best.pt`` and ``labels_best.pt``.
         facts: what a file of tensors does not say of itself.
         cache_folder: where decoded images are kept.
 
@@ -33,6 +36,8 @@ def read_set(place: str | Path, facts: FileFacts | None = None, cache_folder: Pa
     path, facts = Path(place).expanduser(), facts or FileFacts()
     if path.is_file() or path.suffix in SUFFIXES:
         return import_tensors(path, facts)
+    if path.is_dir() and facts.labels is None and (pair := find_pair(path)):
+        return import_tensors(pair[0], facts._replace(labels=pair[1]), set_name(place))
     stated = [f"--{name.replace('_', '-')}" for name, value in facts._asdict().items() if value is not None]
     if stated:
         raise RequestError(f"{', '.join(stated)}: {place} is no file of tensors ({', '.join(SUFFIXES)}).")
@@ -60,6 +65,8 @@ def _scan_tree(folder: Path) -> Labelled | None:
             except DataError:
                 return None
             if len(tree.blobs) and len(tree.class_names) > 1:
+                if told := Facts.of([tree.passed_over]).tell():
+                    warnings.warn(f"The set as it was read: {told}", stacklevel=2)
                 return tree
     return None
 

@@ -1,8 +1,9 @@
-"""Files of tensors to a compressed set: ``.safetensors``, and ``.pt`` or ``.pth`` without running what they hold.
+"""Files of tensors to a compressed set: safetensors, NumPy's, and torch's without running what they hold.
 
 Layouts: a mapping with ``images`` and ``labels`` or ``targets`` (both, where one holds class indices and the other soft
-labels); a pair ``[images, labels]``; the images alone with the labels in a file of their own (MTT, DATM); and ``data``,
-a list of such pairs, one for each experiment (DC, DSA, DM: ``res_*.pt``).
+labels), or with other names that can only mean this; a pair ``[images, labels]``; the images alone with the labels in a
+file of their own, as a folder too (MTT, DATM: ``images_best.pt``, ``labels_best.pt``); and ``data``, a list of such
+pairs, one for each experiment (DC, DSA, DM: ``res_*.pt``). What was taken for what stands in the card's notes.
 
 A learned student rate is read from the file that is named, from ``student_lr`` of a mapping, and, where images and
 labels lie in two files, from ``lr.pt`` beside the images; the card's notes say from where.
@@ -10,32 +11,32 @@ labels lie in two files, from ``lr.pt`` beside the images; the card's notes say 
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from rethinkdc.compressed.arranging import arrange_labels
 from rethinkdc.compressed.card import Card
+from rethinkdc.compressed.entries import IMAGE_WORDS, LABEL_WORDS, Entries, find_entries, find_labels, words_of
 from rethinkdc.compressed.parts import STUDENT_LR, read_rate
 from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.compressed.tensors import LabelForm, as_logits, images_per_class, set_of_tensors
-from rethinkdc.compressed.working import load_tensors
+from rethinkdc.data.array_files import describe, read_arrays
+from rethinkdc.data.torch_files import read_torch
 from rethinkdc.errors import DataError, RequestError
 
-SUFFIXES = (".safetensors", ".pt", ".pth")
+_TORCH = (".pt", ".pth", ".ckpt")
+SUFFIXES = (".safetensors", *_TORCH, ".npz", ".npy")
+_PICKLES = (".pkl", ".pickle")
+_ANEW = "torch.save({'images': images, 'labels': labels}, 'set.pt')"
 UNKNOWN = "unknown (made elsewhere)"
 """What the card of a set made elsewhere names as external data: nobody here can tell what it was made of."""
 
-_LABELS = ("labels", "targets")
 _MTT_RATE = "lr.pt"
-_KNOWN = (
-    "Known: a mapping with images and labels or targets, a pair [images, labels], images alone beside --labels FILE, "
-    "or data, a list of pairs, one for each experiment."
-)
+_WHITENED = "zca"
 
 
 class FileFacts(NamedTuple):
@@ -58,24 +59,30 @@ class FileFacts(NamedTuple):
     student_lr: float | Path | None = None
 
 
-def import_tensors(path: Path, facts: FileFacts) -> CompressedSet:
+def import_tensors(path: Path, facts: FileFacts, name: str | None = None) -> CompressedSet:
     """Reads a set from a file of tensors; its card names the file, and an unknown source.
+
+    Args:
+        path: the file.
+        facts: what it does not say of itself.
+        name: what the card calls the set; None = the file's name.
 
     Raises:
         RequestError: the file cannot be read, or holds no such set; names it, what was found, and what is known.
     """
     try:
-        images, labels, rate, notes = _read_parts(path, facts)
-        for tensor in (images, *labels):
+        found, rate, notes = _read_parts(path, facts)
+        for tensor in (found.images, *found.labels):
             _require_values(tensor)
-        hard, soft = _tell_apart(labels, len(images), facts.soft_labels)
-        if hard is None and soft is not None:
-            hard = soft.argmax(dim=1)
+        labels = arrange_labels(found.labels, len(found.images), facts.soft_labels)
+        if told := [*found.told, *labels.told]:
+            notes["read"] = told
+        soft = None if labels.soft is None else as_logits(labels.soft, facts.soft_labels or "logits")
+        hard = soft.argmax(dim=1) if labels.hard is None and soft is not None else labels.hard
         ipc = None if hard is None or not len(hard) else images_per_class(hard)
-        about = {**notes, "external_data": [UNKNOWN]}
-        card = Card(method=path.stem, ipc=ipc, external_data=[UNKNOWN], notes=about)
+        card = Card(method=name or path.stem, ipc=ipc, external_data=[UNKNOWN], notes=notes)
         return set_of_tensors(
-            images, hard, mean=facts.mean, std=facts.std, soft_targets=soft, student_lr=rate, card=card
+            found.images, hard, mean=facts.mean, std=facts.std, soft_targets=soft, student_lr=rate, card=card
         )
     except DataError:
         raise
@@ -83,26 +90,77 @@ def import_tensors(path: Path, facts: FileFacts) -> CompressedSet:
         raise RequestError(f"Cannot read a set from {path}: {error}") from error
 
 
-def _read_parts(path: Path, facts: FileFacts) -> tuple[Tensor, list[Tensor], float | None, dict[str, Any]]:
-    """Reads images, labels (hard, soft or both), a learned student rate, and what is worth a note."""
+def find_pair(folder: Path) -> tuple[Path, Path] | None:
+    """The file of the images and that of the labels in a folder, such as ``images_best.pt`` and ``labels_best.pt``.
+
+    Returns:
+        The two; of several pairs, the one that is called best. None where the folder holds no such files.
+
+    Raises:
+        RequestError: there are several pairs; names them.
+    """
+    files = sorted(file for file in folder.iterdir() if file.suffix in SUFFIXES and file.is_file())
+    parts: dict[frozenset[str], dict[str, Path]] = {}
+    for file in files:
+        words = words_of(file.stem)
+        for what, known in (("images", IMAGE_WORDS), ("labels", LABEL_WORDS)):
+            if words & known:
+                parts.setdefault(frozenset(words - known), {})[what] = file
+    pairs = {words: pair for words, pair in parts.items() if len(pair) == 2}
+    best = pairs if len(pairs) == 1 else {words: pair for words, pair in pairs.items() if "best" in words}
+    if len(best) == 1:
+        ((rest, pair),) = best.items()
+        _refuse_whitened(pair, parts.get(rest | {_WHITENED}, {}))
+        return pair["images"], pair["labels"]
+    if pairs:
+        named = "; ".join(f"{pair['images']} --labels {pair['labels']}" for pair in list(pairs.values())[:3])
+        raise RequestError(f"{folder} holds {len(pairs)} pairs of images and labels. Name one: {named}")
+    return None
+
+
+def _refuse_whitened(pair: Mapping[str, Path], unwhitened: Mapping[str, Path]) -> None:
+    """Refuses images beside which the same lie without their whitening: MTT calls these, and not those, ``zca``."""
+    if "images" in unwhitened:
+        raise RequestError(
+            f"{unwhitened['images'].name} beside {pair['images'].name} are the same images with their ZCA whitening "
+            f"undone, as MTT saves them. Name these: {unwhitened['images']} --labels {pair['labels']}"
+        )
+
+
+def _read_parts(path: Path, facts: FileFacts) -> tuple[Entries, float | None, dict[str, Any]]:
+    """Reads images and labels (hard, soft or both), a learned student rate, and the notes of the card."""
     content = read_tensors(path)
-    notes: dict[str, Any] = {}
+    notes: dict[str, Any] = {"external_data": [UNKNOWN]}
     data = content.get("data") if isinstance(content, Mapping) else None
+    beside: tuple[str, ...] = ()
     if isinstance(data, list | tuple):
+        if left := [str(key) for key in content if key not in ("data", STUDENT_LR)]:
+            beside = (f"left unread: {', '.join(left)}",)
         content, notes["experiment"] = _choose_experiment(data, facts.experiment)
     elif facts.experiment is not None:
         raise RequestError("it holds one set, no list of experiments: leave out --experiment.")
-    images, labels = _pair(content)
+    found = find_entries(content)
     if facts.labels is not None:
-        if labels:
+        if found.labels:
             raise RequestError("it has labels of its own: leave out --labels.")
-        labels = _read_labels(facts.labels)
-    if not labels:
-        raise RequestError("it holds no labels. Name the file that does with --labels FILE.")
+        told = (*found.told, f"images of {path.name}, labels of {facts.labels.name}")
+        found = found._replace(labels=[_read_labels(facts.labels)], told=told)
+    if not found.labels:
+        raise RequestError(f"it holds no labels. Name the file that does with --labels FILE.{_hint_labels(path)}")
     rate, source = _find_rate(path, content, facts)
     if source:
         notes["student_lr"] = f"read from {source}"
-    return images, labels, rate, notes
+    return found._replace(told=(*beside, *found.told)), rate, notes
+
+
+def _hint_labels(path: Path) -> str:
+    """A sentence on a file beside one of images that is called as it, but for labels."""
+    wanted = words_of(path.stem) - IMAGE_WORDS
+    for file in sorted(path.parent.iterdir()) if path.parent.is_dir() else ():
+        words = words_of(file.stem)
+        if file.suffix in SUFFIXES and words & LABEL_WORDS and words - LABEL_WORDS <= wanted:
+            return f" Beside it lies {file.name}: --labels {file}"
+    return ""
 
 
 def _find_rate(path: Path, content: Any, facts: FileFacts) -> tuple[float | None, str]:
@@ -122,7 +180,7 @@ def _one_number(content: Any, path: Path) -> float:
     if isinstance(content, float | int):
         return float(content)
     if not isinstance(content, Tensor):
-        raise RequestError(f"{path} holds {_describe(content)}; expected one number, the learned student rate.")
+        raise RequestError(f"{path} holds {describe(content)}; expected one number, the learned student rate.")
     return read_rate(content, str(path))
 
 
@@ -132,47 +190,20 @@ def read_tensors(path: Path) -> Any:
     Raises:
         DataError: no such file, another format, damaged, or it holds objects that are no tensors.
     """
+    if path.suffix in _PICKLES and path.is_file():
+        raise DataError(
+            f"{path} is a pickle of Python; those are never loaded, since they could run code. Where it comes from, "
+            f"convert it:\n  import pickle, torch\n"
+            f"  torch.save(pickle.load(open({path.name!r}, 'rb')), {path.stem + '.pt'!r})"
+        )
     if path.suffix not in SUFFIXES:
-        raise DataError(f"Cannot read tensors from {path}: known are files named {', '.join(SUFFIXES)}.")
+        raise DataError(
+            f"Cannot read tensors from {path}: known are files named {', '.join(SUFFIXES)}. Where another format "
+            f"can be read, save its tensors: {_ANEW} or numpy.savez('set.npz', images=images, labels=labels)."
+        )
     if not path.is_file():
         raise DataError(f"There is no file {path}.")
-    try:
-        return load_tensors(path) if path.suffix == ".safetensors" else _unpickled(path)
-    except pickle.UnpicklingError as error:
-        # Also what a file that is no pickle at all raises.
-        reason = str(error).strip().splitlines()[-1]
-        raise DataError(
-            f"{path} is damaged, or holds objects that are no tensors; those are never loaded, since they could run "
-            "code. Where the file comes from, load it and save its tensors: "
-            f"torch.save({{'images': images, 'labels': labels}}, FILE). The reader says: {reason}"
-        ) from error
-    except Exception as error:  # both libraries raise their own, unrelated types
-        raise DataError(f"Cannot read {path}: {type(error).__name__}: {error}") from error
-
-
-def _unpickled(path: Path) -> Any:
-    with _numbers_allowed():
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except RuntimeError:
-            # Files of torch before 1.6 are no archives that could be mapped.
-            return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def _numbers_allowed() -> AbstractContextManager[Any]:
-    """Lets NumPy's numbers through: DC and DM keep accuracies of that type beside their images.
-
-    They are rebuilt from a type and bytes; nothing else of NumPy is let in.
-    """
-    import numpy as np
-
-    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 6):
-        return nullcontext()
-    scalar = np.float64(0).__reduce__()[0]
-    names = [(scalar, "numpy.core.multiarray.scalar"), (scalar, "numpy._core.multiarray.scalar")]
-    kinds = [type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64)]
-    allowed: list[Any] = [*names, np.dtype, *kinds]
-    return torch.serialization.safe_globals(allowed)
+    return read_torch(path, f"{_ANEW}.") if path.suffix in _TORCH else read_arrays(path)
 
 
 def _choose_experiment(data: list[Any] | tuple[Any, ...], chosen: int | None) -> tuple[Any, str]:
@@ -182,29 +213,12 @@ def _choose_experiment(data: list[Any] | tuple[Any, ...], chosen: int | None) ->
     return data[index], f"{index} of {len(data)}"
 
 
-def _pair(content: Any) -> tuple[Tensor, list[Tensor]]:
-    """Tells images and labels apart in any of the layouts."""
-    if isinstance(content, Tensor):
-        return content, []
-    if isinstance(content, Mapping):
-        images, labels = content.get("images"), [content[key] for key in _LABELS if content.get(key) is not None]
-    elif isinstance(content, list | tuple) and len(content) == 2:
-        images, labels = content[0], [content[1]]
-    else:
-        images, labels = None, []
-    if not isinstance(images, Tensor) or not all(isinstance(label, Tensor) for label in labels):
-        raise RequestError(f"it holds {_describe(content)}. {_KNOWN}")
-    return images, labels
-
-
-def _read_labels(path: Path) -> list[Tensor]:
+def _read_labels(path: Path) -> Tensor:
     content = read_tensors(path)
-    if isinstance(content, Mapping):
-        tensors = [content[key] for key in _LABELS if key in content] or list(content.values())
-        content = tensors[0] if len(tensors) == 1 else content
-    if not isinstance(content, Tensor):
-        raise RequestError(f"{path} holds {_describe(content)}; expected one tensor of labels.")
-    return [content]
+    labels = find_labels(content)
+    if labels is None:
+        raise RequestError(f"{path} holds {describe(content)}; expected one tensor of labels.")
+    return labels
 
 
 def _require_values(tensor: Tensor) -> None:
@@ -212,34 +226,3 @@ def _require_values(tensor: Tensor) -> None:
     if tensor.layout != torch.strided or tensor.is_nested or tensor.is_meta:
         kind = "meta" if tensor.is_meta else "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
         raise RequestError(f"it holds a tensor that is {kind}, and only dense ones are read.")
-
-
-def _tell_apart(labels: list[Tensor], count: int, form: LabelForm | None) -> tuple[Tensor | None, Tensor | None]:
-    """Tells class indices from learned labels, which become logits; either may be None."""
-    hard = [label for label in labels if label.ndim == 1 and not label.is_floating_point()]
-    soft = [label for label in labels if label.ndim == 2 and label.is_floating_point()]
-    if len(hard) + len(soft) != len(labels) or len(hard) > 1 or len(soft) > 1:
-        given = ", ".join(f"{label.dtype} {list(label.shape)}" for label in labels)
-        raise RequestError(
-            f"Labels must be class indices int64 [{count}] or soft labels float [{count}, C]; found {given}."
-        )
-    if not soft:
-        if form is not None:
-            raise RequestError("its labels are class indices: leave out --soft-labels.")
-        return hard[0].detach(), None
-    if len(soft[0]) != count or not soft[0].shape[1]:
-        raise RequestError(f"Soft labels must be float [{count}, C]; found {list(soft[0].shape)}.")
-    if form is None:
-        raise RequestError("its labels are soft: say what they are with --soft-labels logits or probabilities.")
-    return (hard[0].detach() if hard else None), as_logits(soft[0], form)
-
-
-def _describe(content: Any) -> str:
-    """Names types and shapes, for an error message."""
-    if isinstance(content, Tensor):
-        return f"{str(content.dtype).removeprefix('torch.')} {list(content.shape)}"
-    if isinstance(content, Mapping):
-        return ", ".join(f"{key} ({_describe(value)})" for key, value in list(content.items())[:8]) or "nothing"
-    if isinstance(content, list | tuple):
-        return f"a list of {len(content)}"
-    return type(content).__name__

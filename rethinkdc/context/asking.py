@@ -44,6 +44,8 @@ def ask_teacher(
     provided = source.provide(context)
     teacher = replace(provided, top1=None if test is None else _measured(context, provided, test))
     about = {"top1": teacher.top1, "digest": teacher.digest, "bytes": teacher.bytes, "for": [purpose]}
+    if teacher.told:
+        about["weights"] = list(teacher.told)
     external = {"external_data": [teacher.external]} if teacher.external else {}
     context.note(teachers={teacher.id: about}, **external)
     return teacher

@@ -57,8 +57,10 @@ def read_books(folder: Path) -> Books:
 
 
 def merge_notes(notes: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts for a record from two sources: teachers and external data add up, of all else the newer counts."""
+    """Facts for a record from two sources: teachers, external data and files add up, of all else the newer counts."""
     merged = {**notes, **more}
+    if files := [*notes.get("files_read", ()), *more.get("files_read", ())]:
+        merged["files_read"] = [file for place, file in enumerate(files) if file not in files[:place]]
     if external := {*notes.get("external_data", ()), *more.get("external_data", ())}:
         merged["external_data"] = sorted(external)
     teachers: dict[str, dict[str, Any]] = {key: dict(about) for key, about in notes.get("teachers", {}).items()}

@@ -81,7 +81,9 @@ def write_set(
     Raises:
         RequestError: another number of canvases, another size, or wrong targets.
     """
-    check_budget(compressed, method.name, budget, budgeted=method.budgeted, balanced=method.balanced)
+    check_budget(
+        compressed, method.name, budget, budgeted=method.budgeted, balanced=method.balanced and not method.listed
+    )
     known = {
         "method": method.name,
         "definition": dict(definition),

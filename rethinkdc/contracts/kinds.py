@@ -36,12 +36,16 @@ class Adjustable(Method):
 class Compressor(Adjustable):
     """Makes a compressed set from the training set.
 
-    ``budgeted``: returns exactly ``budget.ipc`` canvases per class on average; only ``full`` is not.
-    ``balanced``: the classes get exactly ``budget.ipc`` each; the core checks it.
+    ``budgeted``: returns exactly ``budget.total`` canvases; only ``full`` is not.
+    ``balanced``: the classes get exactly ``budget.per_class``; the core checks it.
+    ``shares``: it heeds ``budget.per_class``, so that a share of the training set (``--keep``) may be asked of it.
+    ``listed``: its rows are given, so that the classes have what the list holds, balanced or not.
     """
 
     kind: ClassVar[str] = "compressor"
     budgeted: ClassVar[bool] = True
+    shares: ClassVar[bool] = False
+    listed: ClassVar[bool] = False
 
     @property
     def balanced(self) -> bool:
@@ -51,6 +55,15 @@ class Compressor(Adjustable):
     def rows_per_canvas(self) -> int:
         """Training rows of its own class that one canvas takes; 0 for methods that synthesise."""
         return 1
+
+    def own_size(self, rows: int, classes: int) -> int | None:  # noqa: ARG002
+        """Images that it makes where nobody asks for a number; None = the protocol's.
+
+        Args:
+            rows: training rows.
+            classes: of the training set.
+        """
+        return None
 
     def cells_per_side(self, size: int) -> int:  # noqa: ARG002 - depends on the size where a method chooses it
         """Cells per side of a canvas of ``size`` px, for methods that tile; the core refuses cells too small to see."""

@@ -46,17 +46,16 @@ class Dataset(Method):
         Raises:
             DataError: the data is missing or cannot be used.
         """
-        known = self.known(cache_folder)
+        before = self._sign() if cache_folder else None
+        known = self.look_up(cache_folder, before)
         if known is not None:
             return known.fingerprint, known.layout
-        before = self._sign()
         splits = self.load(cache_folder, "encoded")
         self.remember(splits, cache_folder, before)
         return splits.fingerprint, schema_of(splits)
 
-    def known(self, cache_folder: Path | None) -> KnownSplits | None:
-        """What the book in ``cache_folder`` says of the files as they are now."""
-        signature = self._sign() if cache_folder else None
+    def look_up(self, cache_folder: Path | None, signature: str | None) -> KnownSplits | None:
+        """What the book in ``cache_folder`` says of the files of a signature."""
         return _open_book(cache_folder).find(signature) if cache_folder and signature else None
 
     def remember(self, splits: Splits, cache_folder: Path | None, before: str | None) -> None:

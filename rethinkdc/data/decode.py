@@ -41,7 +41,7 @@ def decode(source: bytes | Path, *, where: str) -> Tensor:
         DataError: the file is missing, truncated, too large, or no image that can be shown as 8-bit RGB.
         RequestError: the environment's limit of pixels is no positive number.
     """
-    _raise_limit()
+    raise_limit()
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             image.load()
@@ -66,7 +66,7 @@ def decode(source: bytes | Path, *, where: str) -> Tensor:
 
 
 @lru_cache(maxsize=1)
-def _raise_limit() -> None:
+def raise_limit() -> None:
     """Lets larger images in where the environment says so; Pillow itself refuses them as likely attacks."""
     given = os.environ.get(PIXELS_VARIABLE)
     if given is None:

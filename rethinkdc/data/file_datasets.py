@@ -21,12 +21,12 @@ class FileDataset(Dataset):
     """Base of datasets made of files: unchanged files are neither hashed nor decoded twice."""
 
     def load(self, cache_folder: Path | None = None, backing: Backing = "auto") -> Splits:
-        known = self.known(cache_folder)
+        before = self._sign() if cache_folder else None
+        known = self.look_up(cache_folder, before)
         if known and backing != "encoded":
             train, test = (find_cached_pixels(part, cache_folder) for part in (known.train, known.test))
             if train and test:
                 return _tell(Splits(train=train, test=test, facts=known.facts))
-        before = self._sign()
         splits = self._read(cache_folder, backing, known)
         if known is None:
             self.remember(splits, cache_folder, before)
@@ -97,7 +97,7 @@ def _tell(splits: Splits) -> Splits:
 def _sign_folder(folder: Path) -> str | None:
     try:
         walk = Walk(folder)
-        signature = stat_signature((folder / name for name in walk.files(folder)), folder)
+        signature = stat_signature((f"{folder}{os.sep}{name}" for name in walk.files(folder)), folder)
         # Links that are passed over are no files, and yet are told of.
         return digest([signature, dict(walk.passed_over)]) if walk.passed_over else signature
     except OSError:  # a dangling link, or a file removed meanwhile: reading the data will name it

@@ -7,6 +7,7 @@ content hash is what digests are made of. The book maps the first to the second.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def pixels_fingerprint(pixels: Tensor, targets: Tensor, class_names: Sequence[st
     return total.hexdigest()
 
 
-def stat_signature(paths: Iterable[Path], root: Path) -> str:
+def stat_signature(paths: Iterable[Path | str], root: Path) -> str:
     """SHA-256 (hex) of ``root`` and of the relative path, size and modification time of every file, in the order given.
 
     The root's place is part of it, since archives often unpack with equal sizes and times.
@@ -62,9 +63,10 @@ def stat_signature(paths: Iterable[Path], root: Path) -> str:
         OSError: a file is missing.
     """
     total = hashlib.sha256(str(root.resolve()).encode("utf-8", "surrogateescape"))
-    for path in paths:
-        status = path.stat()
-        name = path.relative_to(root).as_posix().encode("utf-8", "surrogateescape")
+    start = os.path.join(root, "")  # noqa: PTH118  # texts: with Path objects, the time goes into making them
+    for path in (os.fspath(each) for each in paths):
+        status = os.stat(path)  # noqa: PTH116
+        name = path.removeprefix(start).replace(os.sep, "/").encode("utf-8", "surrogateescape")
         total.update(b"\0%d\0%d\0%d\0" % (len(name), status.st_size, status.st_mtime_ns) + name)
     return total.hexdigest()
 

@@ -68,7 +68,7 @@ def load_path(
         names = sorted(show_path(entry.name) for entry in folder.iterdir())
         raise DataError(
             f"The folder {path} has no layout that is known; it holds {', '.join(names[:8]) or 'nothing'}"
-            f"{f' and {len(names) - 8} more' if len(names) > 8 else ''}. {LAYOUTS}"
+            f"{f' and {len(names) - 8} more' if len(names) > 8 else ''}. {_tell_archives(names)}{LAYOUTS}"
         )
     remedy = "Check the folder's Parquet files."
     loaded, files = _load_dataset(str(folder), cache_folder and cache_folder / "datasets", remedy)
@@ -164,6 +164,11 @@ def _find_labelled_test(loaded: Mapping[str, Any], where: str) -> tuple[str, lis
     present = ", ".join(map(str, loaded))
     why = f"; without labels: {', '.join(unlabelled)}" if unlabelled else ""
     raise DataError(f"{where} has no labelled test split; it has {present}{why}. Known names: {', '.join(TEST_NAMES)}.")
+
+
+def _tell_archives(names: Sequence[str]) -> str:
+    packed = [name for name in names if name.endswith((".tar", ".gz", ".tgz", ".zip"))]
+    return f"Unpack {' and '.join(packed[:4])} first. " if packed else ""
 
 
 def _list_bases(files: Sequence[str], folder: Path) -> list[Path]:

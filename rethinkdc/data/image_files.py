@@ -33,6 +33,7 @@ _FOREIGN = (
     (b"\x00\x00\x01\xba", "MPEG film"),
     (b"\x00\x00\x01\xb3", "MPEG film"),
 )
+_MARKS = tuple(mark for mark, _ in _FOREIGN)
 _LFS = b"version https://git-lfs"
 
 
@@ -45,9 +46,8 @@ def image_endings() -> frozenset[str]:
 
 def name_foreign(start: bytes) -> str | None:
     """What a file is that begins so, where it surely is no image; None = it may be one."""
-    for mark, what in _FOREIGN:
-        if start.startswith(mark):
-            return what
+    if start.startswith(_MARKS):
+        return next(what for mark, what in _FOREIGN if start.startswith(mark))
     if start[:4] == b"RIFF" and start[8:12] in (b"AVI ", b"WAVE"):
         return "film or sound"
     if start[4:8] == b"ftyp" and start[8:10] in (b"is", b"mp", b"qt", b"M4", b"av") and start[8:11] != b"avi":

@@ -62,10 +62,15 @@ def _list_candidates(places: Sequence[Path]) -> Iterator[Path]:
 
 def _read_table(path: Path) -> list[list[str]]:
     """The cells of each line that is not empty: parted by tabs, by commas, or by blanks where there is neither."""
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise DataError(f"Cannot read {show_path(path)}: {error.strerror}. Check its permissions.") from error
     first = next((line for line in text.splitlines() if line.strip()), "")
     if "\t" in first or "," in first:
-        rows = csv.reader(text.splitlines(), delimiter="\t" if "\t" in first else ",")
+        # A NUL or an endless field would be an error of the parser; such files are no tables that name images.
+        lines = [line for line in text.replace("\0", "").splitlines() if len(line) < csv.field_size_limit()]
+        rows = csv.reader(lines, delimiter="\t" if "\t" in first else ",")
         return [[cell.strip() for cell in row] for row in rows if any(map(str.strip, row))]
     return [line.split() for line in text.splitlines() if line.strip()]
 

@@ -86,13 +86,13 @@ def plain_labels(column: Any, label: str) -> Any:
 
 
 def is_unlabelled(column: Any) -> bool:
-    """Whether every one of these plain labels is missing: null, or -1."""
+    """Whether every one of these plain labels is missing: null, -1, or an empty text."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if column.null_count == len(column):
         return True
-    return bool(pa.types.is_integer(column.type) and pc.max(column).as_py() == _NO_LABEL)
+    return bool(pc.max(column).as_py() == (_NO_LABEL if pa.types.is_integer(column.type) else ""))
 
 
 def _check_range(targets: Tensor, names: Sequence[str] | None, label: str) -> None:

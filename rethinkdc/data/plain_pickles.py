@@ -47,6 +47,13 @@ class _ByteArray:
         self.values = values.reshape(shape, order="F" if columns_first else "C")
 
 
+def _from_buffer(content: Any, kind: Any, shape: Any, order: Any) -> _ByteArray:
+    """Stands for the call by which protocol 5 stores an array."""
+    made = _ByteArray()
+    made.__setstate__((1, shape, kind, order == "F", bytes(content)))
+    return made
+
+
 def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     """Stands for ``_codecs.encode``, by which Python 3 writes bytes for Python 2."""
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
@@ -61,6 +68,7 @@ def _empty_bytes() -> bytes:
 
 _KNOWN: dict[tuple[str, str], Callable[..., Any]] = {
     **{(f"numpy.{core}.multiarray", "_reconstruct"): _ByteArray for core in ("core", "_core")},
+    **{(f"numpy.{core}.numeric", "_frombuffer"): _from_buffer for core in ("core", "_core")},
     ("numpy", "ndarray"): _ByteArray,
     ("numpy", "dtype"): _ByteType,
     ("_codecs", "encode"): _encode,

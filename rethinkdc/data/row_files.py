@@ -1,68 +1,116 @@
-"""Files of one number per row, and of rows: safetensors with JSON beside it, or CSV. What people share."""
+"""Files of one number per row, and of rows: what people share, read so that nothing is guessed in silence."""
 
 from __future__ import annotations
 
-import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from rethinkdc.errors import DataError, RequestError, nearest
+from rethinkdc.data.array_files import read_arrays
+from rethinkdc.data.pandas_header import drop_header, fit_length
+from rethinkdc.data.row_columns import Named, columns_of, naming
+from rethinkdc.data.row_meaning import rows_of, tell_rows
+from rethinkdc.data.row_order import Foreign
+from rethinkdc.data.row_reading import UNPROVED, Reading, ReadRows, ReadScores, check_labels, check_numbers
+from rethinkdc.data.score_meaning import doubts, tell_scores
+from rethinkdc.errors import DataError, RequestError
 from rethinkdc.storage import write_atomic
 from rethinkdc.types import Images
 
 
-def read_scores(path: Path, data: Images, column: str | None = None) -> Tensor:
-    """Reads scores of the training rows from a file: float32 [N].
+def read_scores(path: Path, data: Images, column: str | None = None, foreign: Foreign | None = None) -> ReadScores:
+    """Reads scores of the training rows from a file.
+
+    Every column is used, known to be harmless, or refused by name. Row numbers are a column of such a name, or any
+    other that is a permutation of 0..N-1; without one the lines are in the rows' order. Labels must agree with the
+    data's.
 
     Args:
-        path: ``.safetensors`` with a tensor ``scores`` (its ``.json`` names the data), or a table of text with one
-            line per row, in the rows' order or with a column ``row`` (or ``index``) of row numbers.
+        path: of :data:`rethinkdc.data.array_files.FORMATS`; what ``rethinkdc score`` writes names its data in a
+            ``.json`` beside it.
         data: the training set; its fingerprint is checked where the file has one, its length always.
-        column: of a CSV file; None = ``score``, or the only column beside the row numbers.
+        column: that holds the scores; None = ``score``, or the only one that may. The others are then left out.
+        foreign: the rows that the file speaks of, where they are those of another copy.
 
     Raises:
-        DataError: the file is missing, unreadable, of other data, or not one number per row; names what was found.
+        DataError: the file is missing, unreadable, of other data, or not clearly one number per row; names what was
+            found.
     """
-    if path.suffix == ".safetensors":
-        scores = _read_tensors(path, "scores")["scores"].to(torch.float32)
-        _check_source(path, data)
-    else:
-        scores = _read_column(path, column)
-    if scores.shape != (len(data),):
-        raise DataError(f"{path} holds {scores.numel():,} scores; the training set has {len(data):,} rows.")
-    return scores
+    proved = _check_source(path, data)
+    places = None if foreign is None else foreign.places
+    order = None if foreign is None else foreign.name
+    with naming(path):
+        columns, beside = columns_of(read_arrays(path))
+        columns, noted = fit_length(columns, path, len(data))
+        told = tell_scores(columns, column, len(data), data.targets if places is None else data.targets[places])
+        rows = torch.arange(len(data)) if told.rows is None else check_numbers(told.rows, len(data), each=True)
+        rows = rows if places is None else places[rows]
+        for used in (told.scores, *told.labels):
+            if len(used) != len(data):
+                raise DataError(f"{used.title} has {len(used):,} entries; the training set has {len(data):,} rows")
+        proofs = [check_labels(labels, rows, data) for labels in told.labels]
+        numbers = told.scores.numbers
+    stored = torch.empty_like(numbers).scatter_(0, rows, numbers)
+    scores = stored.to(torch.float32)
+    if bool(scores.isnan().any()):
+        first = int(numbers.isnan().nonzero()[0, 0])
+        raise DataError(
+            f"{path}: {told.scores.title} has {int(scores.isnan().sum()):,} rows without a number (NaN), the first in "
+            f"entry {first + 1}. Give every row a score."
+        )
+    taken = [*told.taken(order), *noted, *(f"{fact}: not used" for fact in beside)]
+    reading = Reading(path.name, tuple(taken), _say_order(proved, proofs), tuple(doubts(scores, stored)))
+    return ReadScores(scores, reading)
 
 
-def read_rows(path: Path, data: Images) -> tuple[Tensor, Tensor | None]:
-    """Reads a list of training rows in pick order: int64 [k], and weights float32 [k] where the file has them.
+def read_rows(path: Path, data: Images, column: str | None = None, foreign: Foreign | None = None) -> ReadRows:
+    """Reads a list of training rows in pick order, or a mask with an entry for each row.
 
     Args:
-        path: ``.safetensors`` with ``rows`` (and ``weights``), or CSV with a column ``row`` (and ``weight``).
+        path: of :data:`rethinkdc.data.array_files.FORMATS`, with a column ``row`` (or one of its usual names, or the
+            only one), and ``weight`` where there are weights.
         data: the training set; its fingerprint is checked where the file has one.
+        column: that lists the rows; None = to be found. The others are then left out.
+        foreign: the rows that the file speaks of, where they are those of another copy.
 
     Raises:
-        DataError: the file is missing, unreadable or of other data, or lists a row twice or one that does not exist.
+        DataError: the file is missing, unreadable or of other data, lists a row twice or one that does not exist, or it
+            is not clear what a column means.
     """
-    if path.suffix == ".safetensors":
-        tensors = _read_tensors(path, "rows")
-        rows, weights = tensors["rows"], tensors.get("weights")
-        _check_source(path, data)
-    else:
-        header, table = _read_table(path)
-        rows = table[:, _find_column(path, header, ("row", "index"))] if header else table[:, 0]
-        weights = table[:, header.index("weight")].float() if "weight" in header else None
-    whole = rows.long()
-    if rows.ndim != 1 or not bool((rows == whole).all()):
-        raise DataError(f"{path} must list whole row numbers; found {rows.dtype} {list(rows.shape)}.")
-    if len(whole) and (int(whole.min()) < 0 or int(whole.max()) >= len(data)):
-        raise DataError(f"{path} lists rows {int(whole.min())} to {int(whole.max())}; rows are 0 to {len(data) - 1}.")
-    if len(torch.unique(whole)) != len(whole):
-        raise DataError(f"{path} lists {len(whole) - len(torch.unique(whole)):,} rows more than once.")
-    return whole, weights
+    proved = _check_source(path, data)
+    places = None if foreign is None else foreign.places
+    order = None if foreign is None else foreign.name
+    with naming(path):
+        columns, beside = columns_of(read_arrays(path))
+        columns, noted = drop_header(columns, path, len(data.class_names))
+        told = tell_rows(columns, column, len(data), len(data.class_names))
+        rows, entries = rows_of(told, len(data))
+        rows = rows if places is None else places[rows]
+        for other in (*told.labels, *([told.weights] if told.weights else [])):
+            if len(other) != len(told.rows):
+                raise DataError(f"{other.title} has {len(other):,} entries and {told.rows.title} {len(told.rows):,}")
+        proofs = [check_labels(_entries_of(labels, entries), rows, data) for labels in told.labels]
+        weights = told.weights.numbers[entries].float() if told.weights else None
+    taken = [*told.taken(len(rows), order), *noted, *(f"{fact}: not used" for fact in beside)]
+    every = (
+        ("it lists every row of the training set: a ranking rather than a subset",) if len(rows) == len(data) else ()
+    )
+    return ReadRows(rows, weights, Reading(path.name, tuple(taken), _say_order(proved, proofs), every))
+
+
+def count_rows(path: Path, rows: int, classes: int, column: str | None = None) -> int:
+    """Counts the rows that a file lists, before the training set of ``rows`` rows is loaded.
+
+    Raises:
+        DataError: as :func:`read_rows`.
+    """
+    with naming(path):
+        columns, _ = drop_header(columns_of(read_arrays(path))[0], path, classes)
+        return len(rows_of(tell_rows(columns, column, rows, classes), rows)[0])
 
 
 def name_row_file(out: Path, suffix: str) -> Path:
@@ -90,24 +138,11 @@ def write_row_file(tensors: dict[str, Tensor], about: dict[str, Any], out: Path)
     return paths
 
 
-def _read_tensors(path: Path, needed: str) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        tensors: dict[str, Tensor] = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"Cannot read {path}: {error}.") from error
-    if needed not in tensors:
-        raise DataError(f"{path} has no tensor {needed!r}. {nearest(needed, tensors)}")
-    return tensors
-
-
-def _check_source(path: Path, data: Images) -> None:
-    """Checks the fingerprint that the JSON file beside a safetensors file names."""
+def _check_source(path: Path, data: Images) -> bool:
+    """Checks the fingerprint that the JSON file beside a safetensors file names; returns whether there is one."""
     about = path.with_suffix(".json")
-    if not about.exists():
-        return
+    if path.suffix != ".safetensors" or not about.exists():
+        return False
     try:
         fingerprint = json.loads(about.read_text()).get("fingerprint")
     except (ValueError, AttributeError) as error:
@@ -117,55 +152,15 @@ def _check_source(path: Path, data: Images) -> None:
             f"{path} belongs to other data (fingerprint {str(fingerprint)[:12]}) than this training set "
             f"({data.fingerprint[:12]}). Name its own dataset with --dataset."
         )
+    return fingerprint is not None
 
 
-def _read_column(path: Path, column: str | None) -> Tensor:
-    header, table = _read_table(path)
-    numbers = [index for index, name in enumerate(header) if name in ("row", "index")]
-    others = [index for index in range(table.shape[1]) if index not in numbers[:1]]
-    if column is not None or "score" in header:
-        chosen = _find_column(path, header, (column or "score",))
-    elif len(others) == 1:
-        chosen = others[0]
-    else:
-        raise DataError(f"{path} has {len(others)} columns ({', '.join(header)}); say which with column=NAME.")
-    values = table[:, chosen].float()
-    if not numbers:
-        return values
-    rows = table[:, numbers[0]].long()
-    if not torch.equal(rows.sort().values, torch.arange(len(rows))):
-        raise DataError(f"{path} must name each row 0 to {len(rows) - 1} once in its column {header[numbers[0]]!r}.")
-    return torch.empty_like(values).scatter_(0, rows, values)
+def _say_order(proved: bool, proofs: Sequence[str]) -> str:
+    return "; ".join([*(["the fingerprint beside it is the training set's"] if proved else []), *proofs]) or UNPROVED
 
 
-def _find_column(path: Path, header: list[str], names: tuple[str, ...]) -> int:
-    for name in names:
-        if name in header:
-            return header.index(name)
-    raise DataError(f"{path} has no column {names[0]!r}. {nearest(names[0], header)}")
-
-
-def _read_table(path: Path) -> tuple[list[str], Tensor]:
-    """Reads the header (empty where there is none) and numbers, float64 [n, columns], of a text table."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"Cannot read {path}: {error}.") from error
-    delimiter = "\t" if "\t" in text[:4096] else ","
-    lines = [line for line in csv.reader(text.splitlines(), delimiter=delimiter) if line]
-    header = [] if not lines or _is_number(lines[0][0]) else [name.strip() for name in lines.pop(0)]
-    try:
-        table = torch.tensor([[float(value) for value in line] for line in lines], dtype=torch.float64)
-    except ValueError as error:
-        raise DataError(f"{path} is not a table of numbers: {error}.") from error
-    if table.ndim != 2:
-        raise DataError(f"{path} holds no numbers.")
-    return header, table
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _entries_of(column: Named, entries: Tensor) -> Named:
+    """The column at some of its entries."""
+    values = column.values
+    kept = values[entries] if isinstance(values, Tensor) else tuple(values[place] for place in entries.tolist())
+    return Named(column.name, column.title, kept)

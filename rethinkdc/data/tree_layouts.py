@@ -34,7 +34,7 @@ def read_tree(root: Path, *, sniff: bool = True) -> tuple[Labelled, Labelled] | 
     """
     for inner in _INNER:
         home = root / inner
-        folders = {path.name: path for path in list_subfolders(home)} if home.is_dir() else {}
+        folders = _list_by_name(home) if home.is_dir() else {}
         train = next((folders[name] for name in TRAIN_NAMES if name in folders), None)
         tests = [folders[name] for name in TEST_NAMES if name in folders]
         if train and tests and list_subfolders(train):
@@ -80,6 +80,12 @@ def _divide(train: Labelled) -> tuple[Labelled, Labelled] | None:
     if not len(train.blobs) and ".parquet file" in train.passed_over:
         return None
     return hold_out(train)
+
+
+def _list_by_name(home: Path) -> dict[str, Path]:
+    """Folders by their names; those with capitals also in small letters, where no other folder is named so."""
+    folders = list_subfolders(home)
+    return {path.name.lower(): path for path in folders} | {path.name: path for path in folders}
 
 
 def _read_splits(root: Path, train: Path, tests: list[Path], *, sniff: bool) -> tuple[Labelled, Labelled] | None:

@@ -1,6 +1,7 @@
 """Pruning: rows of the training set chosen by scores, features and gradients; the bases and the maths."""
 
-from rethinkdc.data.row_files import read_rows, read_scores
+from rethinkdc.data.row_files import count_rows, read_rows, read_scores
+from rethinkdc.data.row_order import ORDERS, find_foreign
 from rethinkdc.pruning.ascent import pick_by_step
 from rethinkdc.pruning.boundary import boundary_distances
 from rethinkdc.pruning.classwise import Choice, Choose, random_ranks
@@ -34,6 +35,7 @@ from rethinkdc.pruning.ties import ascending, by_rank
 from rethinkdc.pruning.vectors import Points
 
 __all__ = [
+    "ORDERS",
     "Choice",
     "Choose",
     "Dynamics",
@@ -55,6 +57,7 @@ __all__ = [
     "by_rank",
     "contrast",
     "cosine_similarity",
+    "count_rows",
     "cover_strata",
     "cut_graph",
     "distance_similarity",
@@ -64,6 +67,7 @@ __all__ = [
     "epoch_mean",
     "farthest_first",
     "farthest_points",
+    "find_foreign",
     "forgetting_events",
     "gather_scores",
     "gradient_norms",

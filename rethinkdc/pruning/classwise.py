@@ -33,7 +33,7 @@ def choose_rows(targets: Tensor, budget: Budget, *, balanced: bool, choose: Choo
 
     Args:
         targets: int64 [N].
-        budget: its ``total`` rows are picked, ``ipc`` of each class when ``balanced``.
+        budget: its ``total`` rows are picked, ``per_class`` of each class when ``balanced``.
         balanced: one class at a time, so that memory is bounded by the largest class.
         choose: picks from rows of one class, or from all.
 
@@ -43,11 +43,12 @@ def choose_rows(targets: Tensor, budget: Budget, *, balanced: bool, choose: Choo
     Raises:
         UnsupportedError: fewer rows than asked for.
     """
-    groups, count = [torch.arange(len(targets))], budget.total
+    counts: tuple[int, ...] = (budget.total,)
+    groups = [torch.arange(len(targets))]
     if balanced:
-        groups, count = [(targets == index).nonzero().flatten() for index in range(budget.classes)], budget.ipc
+        groups, counts = [(targets == index).nonzero().flatten() for index in range(budget.classes)], budget.per_class
     choices = []
-    for rows in groups:
+    for rows, count in zip(groups, counts, strict=True):
         if count > len(rows):
             raise UnsupportedError(f"Cannot pick {count} of {len(rows)} rows. Choose a smaller --ipc.")
         choice = choose(rows, count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -21,7 +22,7 @@ class Picked(NamedTuple):
 def pick(
     scores: Tensor,
     targets: Tensor,
-    per_class: int,
+    per_class: int | Sequence[int],
     classes: int,
     direction: Direction,
     balanced: bool,
@@ -30,12 +31,12 @@ def pick(
     drop_easiest: float = 0.0,
     drop_hardest: float = 0.0,
 ) -> Picked:
-    """Picks ``per_class`` * ``classes`` rows from one end, or the middle, of a score.
+    """Picks so many rows of each class from one end, or the middle, of a score.
 
     Args:
         scores: float [N], larger = harder; may be infinite; rows with NaN were not scored and are never picked.
         targets: int64 [N].
-        per_class: rows per class (``balanced``) or on average.
+        per_class: rows of every class, or of each; where not ``balanced`` their sum counts.
         classes: number of classes.
         direction: ``easy`` keeps the lowest, ``hard`` the highest, ``middle`` those around the median rank.
         balanced: the same number from each class.
@@ -56,13 +57,14 @@ def pick(
         first, beyond = int(drop_easiest * len(group)), len(group) - int(drop_hardest * len(group))
         return _cut(group[first : max(first, beyond)], scores, count, direction)
 
+    counts = (per_class,) * classes if isinstance(per_class, int) else per_class
     if not balanced:
-        return cut(ranked, per_class * classes)
+        return cut(ranked, sum(counts))
     by_class = targets[ranked]
     # A stable sort by class keeps the order of the score inside each class.
     grouped = ranked[torch.argsort(by_class, stable=True)]
     groups = torch.split(grouped, torch.bincount(by_class, minlength=classes).tolist())
-    cuts = [cut(group, per_class) for group in groups]
+    cuts = [cut(group, count) for group, count in zip(groups, counts, strict=True)]
     return Picked(torch.cat([cut.rows for cut in cuts]), sum(cut.ties for cut in cuts))
 
 
@@ -85,8 +87,8 @@ def _cut(ranked: Tensor, scores: Tensor, count: int, direction: Direction) -> Pi
     return Picked(inside.flip(0) if direction == "hard" else inside, ties)
 
 
-def random_rows(targets: Tensor, per_class: int, classes: int, generator: torch.Generator) -> Tensor:
-    """``per_class`` uniform rows of each class, without repeats: int64 [per_class * classes], class by class."""
+def random_rows(targets: Tensor, per_class: int | Sequence[int], classes: int, generator: torch.Generator) -> Tensor:
+    """``per_class`` uniform rows of every class, or of each, without repeats: int64 [total], class by class."""
     return pick(
         torch.rand(len(targets), generator=generator), targets, per_class, classes, "easy", True, generator
     ).rows

@@ -65,10 +65,10 @@ def baseline_rows(targets: Tensor, budget: Budget, seeds: Seeds) -> Tensor:
 
     Args:
         targets: int64 [N].
-        budget: ``ipc`` rows of each class.
+        budget: ``per_class`` rows of each class.
         seeds: the axis ``set`` is used.
 
     Raises:
         UnsupportedError: a class has fewer rows.
     """
-    return random_rows(targets, budget.ipc, budget.classes, generator(seeds.of("set", "random")))
+    return random_rows(targets, budget.per_class, budget.classes, generator(seeds.of("set", "random")))

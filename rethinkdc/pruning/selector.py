@@ -20,6 +20,7 @@ class Selector(Compressor):
     """Base of compressors that return rows; a subclass says how rows of one class (or of all) are chosen."""
 
     family: ClassVar[str] = "pruning"
+    shares: ClassVar[bool] = True
 
     balance: Literal["class"] | None = Field(
         default="class", description="The same number of each class; none = from all rows at once."

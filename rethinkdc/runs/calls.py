@@ -119,7 +119,7 @@ class FinishedSet(Options):
         "Tensor | CompressedSet | str | Path",
         Option(
             "Folder of `compress --out`; Parquet folder or hub id with image and class_id; tree of image files; "
-            "or tensors (.safetensors, .pt).",
+            "or tensors (.safetensors, .pt, .npz, .npy), also a folder of images and labels.",
             argument="SET",
             typed=str,
         ),

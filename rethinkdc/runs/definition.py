@@ -66,6 +66,7 @@ class Definition(BaseModel):
         protocol: digest.
         student: the model that is trained.
         ipc: images per class; None = the whole training set.
+        images: images in all, of a share or a list that is no ``ipc`` of each class; ``ipc`` is the rounded mean.
         seeds: one on each axis.
         tune: whether the run trains and tests on a split of the training set.
         semantics: versions of what the core does.
@@ -82,6 +83,7 @@ class Definition(BaseModel):
     protocol: str
     student: MethodDefinition
     ipc: int | None
+    images: int | None = None
     seeds: Seeds
     tune: bool
     semantics: dict[str, int]
@@ -115,7 +117,7 @@ class Definition(BaseModel):
 
     @model_serializer(mode="wrap")
     def _dump(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without_absent(dump(self), "compressor_teachers", "labeler_teachers")
+        return _without_absent(dump(self), "images", "compressor_teachers", "labeler_teachers")
 
 
 def _without_absent(content: dict[str, Any], *keys: str) -> dict[str, Any]:

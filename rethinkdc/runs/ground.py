@@ -32,6 +32,7 @@ class Ground:
         dataset: where the images come from.
         dataset_fingerprint: hash of their content.
         dataset_name: what people call it; never a path.
+        layout: its classes and the number of its images.
         protocol: the fixed experiment.
         seeds: one on each axis.
         tune: whether training and test images are both of the training set.
@@ -41,6 +42,7 @@ class Ground:
     dataset: Dataset
     dataset_fingerprint: str
     dataset_name: str
+    layout: Schema
     protocol: Protocol
     seeds: Seeds
     tune: bool
@@ -97,11 +99,18 @@ def resolve_ground(
         dataset=source,
         dataset_fingerprint=fingerprint,
         dataset_name=_name_dataset(source, registry),
+        layout=schema,
         protocol=fitting,
         seeds=seeds,
         tune=tune,
         backing=backing,
     )
+
+
+def training_layout(ground: Ground) -> Schema:
+    """Classes and number of the rows that sets are made of: fewer than the dataset has while tuning."""
+    held_out = int(TUNE_FRACTION * (ground.layout.train or 0) + 0.5) if ground.tune else 0
+    return ground.layout.model_copy(update={"train": (ground.layout.train or 0) - held_out})
 
 
 def load_splits(ground: Ground, cache: Cache) -> Splits:

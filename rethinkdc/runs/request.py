@@ -79,6 +79,9 @@ class SetRequest(Tiling, Seeded):
 
     compressor: Annotated[str, Option("Compressor, e.g. pca, random, el2n:direction=easy, pca:grid=3.", short="-c")]
     ipc: Annotated[int | None, Option("Images per class; default: the protocol's.")] = field(default=None, kw_only=True)
+    keep: Annotated[
+        float | None, Option("Share of the training set in place of --ipc, e.g. 0.3: so much of each class.")
+    ] = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

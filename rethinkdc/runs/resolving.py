@@ -8,7 +8,7 @@ from rethinkdc.context.cache import Cache
 from rethinkdc.context.sets import SET_SEMANTICS
 from rethinkdc.contracts.kinds import Compressor, Evaluator, Labeler, Score, TeacherSource
 from rethinkdc.data.splits import Splits
-from rethinkdc.errors import PluginError, RequestError, UnsupportedError
+from rethinkdc.errors import PluginError, UnsupportedError
 from rethinkdc.labels.asking import LABEL_SEMANTICS
 from rethinkdc.method import Method, named_methods
 from rethinkdc.models.model import Model
@@ -18,11 +18,12 @@ from rethinkdc.protocol.teachers import teachers_definition
 from rethinkdc.reference import Reference, parse_reference
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.definition import Definition, MethodDefinition, SetDefinition
-from rethinkdc.runs.ground import Ground, resolve_ground
+from rethinkdc.runs.ground import Ground, resolve_ground, training_layout
 from rethinkdc.runs.record import Names
-from rethinkdc.runs.request import DEFAULT_IPC, Request
+from rethinkdc.runs.request import Request
+from rethinkdc.runs.size import SetSize, resolve_size, split_images
 from rethinkdc.training.loop import LOOP_REVISION
-from rethinkdc.types import Budget
+from rethinkdc.types import Budget, Images
 from rethinkdc.views import VIEWS_REVISION
 
 LEAST_CELL = 4
@@ -41,7 +42,7 @@ class Run(Ground):
         compressor: what makes the set; None for a finished set.
         labeler: what labels it.
         evaluator: what measures it.
-        ipc: images per class; None = the whole training set.
+        size: how large the set is.
         modified: whether an override changes this run, which then never stands in a table with the original's.
         definition: all that the result depends on.
         names: what people call its parts.
@@ -53,7 +54,7 @@ class Run(Ground):
     compressor: Compressor | None
     labeler: Labeler
     evaluator: Evaluator
-    ipc: int | None
+    size: SetSize
     modified: bool
     definition: Definition
     names: Names
@@ -69,9 +70,16 @@ class Run(Ground):
         methods = [self.compressor, self.labeler, self.evaluator, self.dataset, self.student_model]
         return [method for method in methods if method is not None]
 
-    def budget(self, classes: int) -> Budget:
-        """The budget of the run."""
-        return Budget(ipc=self.ipc or 0, classes=classes, size=self.protocol.store.size)
+    @property
+    def ipc(self) -> int | None:
+        """Images per class, of a share the rounded mean; None = the whole training set."""
+        return self.size.ipc
+
+    def budget(self, train: Images) -> Budget:
+        """The budget of the run on its training set."""
+        classes, images = len(train.class_names), self.size.images
+        counts = None if images is None else split_images(images, train.targets.bincount(minlength=classes).tolist())
+        return Budget(ipc=self.ipc or 0, classes=classes, size=self.protocol.store.size, counts=counts)
 
 
 def resolve_run(
@@ -111,11 +119,12 @@ def resolve_run(
         registry.build(Score, Reference(name=score, values=values))
     student = _student(request, registry, protocol)
     model = registry.build(Model, student.model)
+    layout = training_layout(original)
     if finished:
-        ipc = finished.ipc
+        size = SetSize(finished.ipc)
     else:
         assert compressor is not None
-        ipc = _ipc(request, compressor, protocol)
+        size = resolve_size(request, compressor, protocol, layout)
     asking = {
         name: teachers_definition(protocol, registry.build, registry.definition)
         for name, method in (("compressor_teachers", compressor), ("labeler_teachers", labeler))
@@ -128,7 +137,8 @@ def resolve_run(
         evaluator=_define(evaluator, registry),
         protocol=protocol.digest,
         student=_define(model, registry),
-        ipc=ipc,
+        ipc=size.ipc,
+        images=size.images,
         seeds=request.seeds,
         tune=request.tune,
         semantics=_SEMANTICS | ({"labels": LABEL_SEMANTICS} if labeler.track != "hard" else {}),
@@ -141,7 +151,7 @@ def resolve_run(
         dataset=original.dataset_name,
         protocol=f"{protocol.id} v{protocol.version}",
         student=str(student.model),
-        ipc=str(ipc) if ipc else "full",
+        ipc=size.spell(layout),
     )
     return Run(
         **{**vars(original), "protocol": protocol},
@@ -151,7 +161,7 @@ def resolve_run(
         compressor=compressor,
         labeler=labeler,
         evaluator=evaluator,
-        ipc=ipc,
+        size=size,
         # What another teacher changes is only what asks one.
         modified=protocol.digest != original.protocol.digest or (bool(asking) and protocol.modified),
         definition=definition,
@@ -197,9 +207,16 @@ def check_request(run: Run, splits: Splits) -> None:
     if not compressor.rows_per_canvas():
         return
     train, per_canvas = splits.train, compressor.rows_per_canvas()
+    if run.size.images is not None:
+        if run.size.images > len(train):
+            raise UnsupportedError(
+                f"{run.names.compressor}: {run.size.images:,} images are more than the {len(train):,} training images "
+                f"of {run.dataset_name}."
+            )
+        return
     tiled = f" x {per_canvas} images per canvas (grid {round(per_canvas**0.5)})" if per_canvas > 1 else ""
     counts = train.targets.bincount(minlength=len(train.class_names))
-    if not compressor.balanced:
+    if not compressor.balanced or compressor.listed:
         # Only the total binds: the classes may give what they have.
         if run.ipc * per_canvas * len(counts) > len(train):
             raise UnsupportedError(
@@ -246,17 +263,6 @@ def _asked_teachers(method: Method, registry: Registry, protocol: Protocol) -> l
         if reference is not None:
             registry.build(TeacherSource, reference).check(protocol, protocol.data.classes)
     return teachers
-
-
-def _ipc(request: Request, compressor: Compressor, protocol: Protocol) -> int | None:
-    if not compressor.budgeted:
-        if request.ipc is not None:
-            raise RequestError(f"{compressor.name} uses the whole training set: leave --ipc out.")
-        return None
-    ipc = request.ipc if request.ipc is not None else protocol.default_ipc or DEFAULT_IPC
-    if ipc < 1:
-        raise RequestError(f"--ipc {ipc} is not valid: at least one image per class is needed.")
-    return ipc
 
 
 def _student(request: Request, registry: Registry, protocol: Protocol) -> Network:

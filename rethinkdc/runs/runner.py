@@ -139,9 +139,7 @@ class Runner:
             return self._of_first_rank(run, len(self.records.attempts(run.key)), force), True
 
         def fitted(context: RunContext, splits: Splits) -> CompressedSet:
-            # What its making used was not left behind because it was made before.
-            context.note(**compressed.card.notes)
-            return fit_set(
+            fitting = fit_set(
                 compressed,
                 dataset=run.dataset_name,
                 class_names=splits.train.class_names,
@@ -151,6 +149,9 @@ class Runner:
                 protocol_digest=run.protocol.digest,
                 asked=run.request.protocol,
             )
+            # What its making used was not left behind because it was made before.
+            context.note(**fitting.card.notes)
+            return fitting
 
         return self._recorded(run, force, fitted)
 
@@ -267,7 +268,7 @@ class Runner:
     def _compressed(self, run: Run, context: RunContext, splits: Splits) -> CompressedSet:
         assert run.compressor is not None
         reference = self.registry.reference(run.compressor)
-        return context.compress(reference, splits.train, run.budget(len(splits.train.class_names)))
+        return context.compress(reference, splits.train, run.budget(splits.train))
 
     def _of_first_rank(self, run: Run, before: int, force: bool) -> Record:
         """Waits for the record that the first rank writes or finds; ``before``: attempts that were there already."""

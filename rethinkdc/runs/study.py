@@ -25,18 +25,20 @@ from rethinkdc.seeds import Seeds
 
 _Texts = Annotated[tuple[str, ...], Field(min_length=1)]
 _Ipc = Annotated[tuple[Annotated[int, Field(strict=True, ge=1)], ...], Field(min_length=1)]
+_Keep = Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)]
 _Seeds = Annotated[tuple[Annotated[int, Field(strict=True, ge=0)], ...], Field(min_length=1)] | str
 _STRICT = ConfigDict(extra="forbid")
 
 
 @pydantic_dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Block:
-    """A block of runs: every compressor with every labeler, ipc and seed. What it leaves out is the study's."""
+    """A block of runs: every compressor with every labeler, size and seed. What it leaves out is the study's."""
 
     protocol: str | None = None
     compressors: _Texts | None = None
     labelers: _Texts | None = None
     ipc: _Ipc | None = None
+    keep: _Keep | None = None
     seeds: _Seeds | None = None
 
 
@@ -44,9 +46,9 @@ class Block:
 class Study(Departures, Judging, Tiling, Basis, Block):
     """What a study file says: lists of runs, and what all its runs share, by the fields of their requests.
 
-    Without ``[[runs]]`` the lists at the top are its one block of runs; with them they are the blocks' defaults.
-    Without ``ipc`` the protocol's holds, without ``seeds`` seed 0. Overrides replace dotted protocol keys and mark the
-    records modified.
+    Without ``[[runs]]`` the lists at the top are its one block of runs; with them they are the blocks' defaults. Sizes
+    are those of ``ipc`` and of ``keep``. Without either the protocol's holds, without ``seeds`` seed 0. Overrides
+    replace dotted protocol keys and mark the records modified.
     """
 
     title: str = ""
@@ -68,7 +70,7 @@ class Study(Departures, Judging, Tiling, Basis, Block):
         return replace(self, **changes, runs=tuple(replace(block, **cleared) for block in self.runs))
 
     def blocks(self) -> list[Block]:
-        """The blocks of runs, each complete but for ``ipc`` and ``protocol``.
+        """The blocks of runs, each complete but for ``ipc``, ``keep`` and ``protocol``.
 
         Raises:
             RequestError: one names no compressor.
@@ -77,6 +79,9 @@ class Study(Departures, Judging, Tiling, Basis, Block):
         whole = []
         for number, block in enumerate(self.runs or (Block(),), start=1):
             missing = {key: getattr(self, key) for key in keys if getattr(block, key) is None}
+            if block.ipc or block.keep:
+                # A block that names a size takes none from the study.
+                missing = {key: value for key, value in missing.items() if key not in ("ipc", "keep")}
             whole.append(replace(block, **missing))
             if not whole[-1].compressors:
                 where = f"block {number} of [[runs]]" if self.runs else "the study"
@@ -147,8 +152,9 @@ def _entries(study: Study, name: str, registry: Registry) -> Iterator[Entry]:
     for number, block in enumerate(study.blocks(), start=1):
         where = f"{name}, block {number} of [[runs]]" if study.runs else name
         seeds = _seeds(block, where)
-        for ipc, labeler, compressor in product(block.ipc or (None,), block.labelers or (), block.compressors or ()):
-            entry = f"{where}, compressor {compressor!r}, labeler {labeler!r}" + (f", ipc {ipc}" if ipc else "")
+        for (ipc, keep), labeler, compressor in product(_sizes(block), block.labelers or (), block.compressors or ()):
+            entry = f"{where}, compressor {compressor!r}, labeler {labeler!r}"
+            entry += (f", ipc {ipc}" if ipc else "") + (f", keep {keep:g}" if keep else "")
             budgeted = _budgeted(compressor, registry, entry)
             for chosen in seeds:
                 request = part_of(
@@ -159,10 +165,17 @@ def _entries(study: Study, name: str, registry: Registry) -> Iterator[Entry]:
                     protocol=block.protocol,
                     # The whole training set has no ipc: in a list beside budgets it is run once.
                     ipc=ipc if budgeted else None,
+                    keep=keep if budgeted else None,
                     seed=chosen,
                     overrides=dict(_dotted(study.overrides)),
                 )
                 yield Entry(entry, request)
+
+
+def _sizes(block: Block) -> list[tuple[int | None, float | None]]:
+    """Every ``ipc`` and every ``keep`` of a block; one open size where it has neither."""
+    sizes: list[tuple[int | None, float | None]] = [(ipc, None) for ipc in block.ipc or ()]
+    return [*sizes, *((None, keep) for keep in block.keep or ())] or [(None, None)]
 
 
 def _seeds(block: Block, where: str) -> list[Seeds]:

@@ -45,6 +45,7 @@ class Teacher:
         device: where it runs.
         external: the data beyond the training set that it has seen; empty = none.
         top1: measured on the run's test images under :attr:`test`, as a fraction; None = not measured.
+        told: what the record should tell of how its weights were read.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Teacher:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     external: str = ""
     top1: float | None = None
+    told: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import torch
 from PIL import Image
 
 from rethinkdc.data import decode
-from rethinkdc.errors import DataError
+from rethinkdc.data.decode import PIXELS_VARIABLE, raise_limit
+from rethinkdc.errors import DataError, RequestError
 
 
 def encoded(image: Image.Image, image_format: str = "PNG", **options: object) -> bytes:
@@ -130,3 +132,54 @@ def test_bytes_that_are_no_image_are_an_error_naming_them(content: bytes) -> Non
 def test_a_missing_file_is_an_error_naming_it(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="FileNotFoundError"):
         decode(tmp_path / "gone.png", where="gone.png")
+
+
+@pytest.fixture
+def small_limit(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """At most 20 pixels, until the environment says otherwise."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    raise_limit.cache_clear()
+    yield
+    raise_limit.cache_clear()
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "JPEG", "TIFF"])
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_an_image_of_too_many_pixels_is_named_with_its_size_the_limit_and_how_to_raise_it(
+    image_format: str, small_limit: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    content = encoded(Image.fromarray(noise(8, 7, 3)), image_format)
+    path = tmp_path / "large"
+    path.write_bytes(content)
+    for source in (content, path):
+        with pytest.raises(
+            DataError, match=r"at row 3 is too large: 7 x 8 px are 56 pixels, and the limit is 20\. .*=56"
+        ):
+            decode(source, where="row 3")
+    monkeypatch.setenv(PIXELS_VARIABLE, "56")
+    raise_limit.cache_clear()
+    assert decode(content, where="row 3").shape == (3, 8, 7)
+
+
+@pytest.mark.parametrize("given", ["many", "0", "-3", "1e9"])
+def test_a_limit_that_is_no_number_is_refused(given: str, small_limit: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PIXELS_VARIABLE, given)
+    with pytest.raises(RequestError, match=f"{PIXELS_VARIABLE} must be a positive number of pixels, found '{given}'"):
+        decode(b"", where="row 3")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"The file is empty \(0 bytes\)"),
+        (b"%PDF-1.7 and more", "The file is no image but a PDF file"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
+        (b"\x89PNG cut off", "The file is damaged, incomplete, or no image"),
+    ],
+)
+def test_the_first_bytes_say_why_an_image_cannot_be_decoded(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "0.png"
+    path.write_bytes(content)
+    for source in (content, path):
+        with pytest.raises(DataError, match=message):
+            decode(source, where="row 3")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rethinkdc.data.row_files import write_row_file
-from rethinkdc.errors import DataError, RequestError
+from rethinkdc.errors import DataError, RequestError, UnsupportedError
 from rethinkdc.seeds import Seeds, generator
 from rethinkdc.testing import context, images
 from rethinkdc.types import Budget
@@ -101,12 +101,14 @@ def test_rows_of_a_file_are_the_set(tmp_path: Path) -> None:
 
 def test_rows_that_are_not_the_budget_are_refused(tmp_path: Path) -> None:
     path, _ = write_row_file({"rows": torch.arange(8)}, {}, tmp_path / "picks")
-    with pytest.raises(DataError, match=r"lists 8 rows; 3 per class of 4 classes are 12\. The --ipc that fits is 2\."):
+    with pytest.raises(DataError, match=r"lists 8 rows; 3 per class of 4 classes are 12\. The --ipc that fits is 2;"):
         made(tmp_path, f"rows:path={path}")
     even = Budget(ipc=2, classes=4, size=8)
-    with pytest.raises(RequestError, match="declares balance"):
-        made(tmp_path, f"rows:path={path}", budget=even)
+    # The list says how many rows of each class there are.
+    assert made(tmp_path, f"rows:path={path}", budget=even).tolist() == list(range(8))
     assert made(tmp_path, f"rows:path={path},balance=none", budget=even).tolist() == list(range(8))
+    with pytest.raises(UnsupportedError, match="exactly 2 rows of every class"):
+        made(tmp_path, f"combine:select=[rows:path={path}],grid=1", budget=even)
 
 
 def test_any_selector_may_be_combined(tmp_path: Path) -> None:

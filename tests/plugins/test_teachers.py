@@ -139,6 +139,19 @@ def test_a_checkpoint_is_read_out_of_the_containers_of_its_trainer(form: str, tm
     assert teacher.std == (0.376, 0.376, 0.376)
 
 
+def test_the_record_tells_what_was_chosen_of_a_file_and_what_left_out(tmp_path: Path) -> None:
+    averaged, plain = state(seed=5), state(seed=6)
+    torch.save({"state_dict": plain, "state_dict_ema": averaged, "epoch": 3}, tmp_path / "both.pt")
+    asked = f'checkpoint:path="{tmp_path / "both.pt"}",model=[{MODEL}]'
+    found = here(tmp_path)
+    teacher = found.teacher(asked)
+    told = found.books.notes["teachers"][teacher.id]["weights"]
+    assert told == ["entry 'state_dict_ema', left out: epoch, state_dict"]
+    other = found.teacher(f"{asked},entry=state_dict")
+    assert torch.equal(teacher.module.state_dict()["0.weight"], averaged["0.weight"])
+    assert torch.equal(other.module.state_dict()["0.weight"], plain["0.weight"])
+
+
 def test_a_checkpoint_of_another_shape_says_what_differs(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     save_file(state(classes=7), path)
@@ -155,7 +168,7 @@ def test_a_file_that_would_run_code_is_refused_and_runs_none(tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "weights.pt"
     torch.save({"model": _Evil()}, path)
-    with pytest.raises(RequestError, match=r"weights\.pt is no file of tensors alone"):
+    with pytest.raises(RequestError, match=r"weights\.pt holds objects that are no tensors \(getattr\)"):
         here(tmp_path).teacher(f'checkpoint:path="{path}",model=[{MODEL}]')
     assert not (tmp_path / "unpickled").exists()
 

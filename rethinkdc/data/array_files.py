@@ -1,0 +1,222 @@
+"""Numbers in the files that people have: the one list of known formats, and what each of them holds as plain values.
+
+Nothing is unpickled but what ``weights_only`` admits, and nothing is run. What the values mean is not decided here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rethinkdc.data.tables import Column, Table, parse_column, read_text
+from rethinkdc.data.torch_files import read_torch, to_tensor
+from rethinkdc.errors import DataError
+
+_PICKLES = (".pkl", ".pickle", ".p", ".pk", ".joblib")
+_MAGIC = {
+    b"\x93NUMPY": "a NumPy array (.npy)",
+    b"PK\x03\x04": "a zip archive, as .npz and .pt are",
+    b"PAR1": "Parquet (.parquet)",
+    b"\x89HDF": "HDF5",
+    b"MATLAB": "MATLAB (.mat)",
+    b"\x1f\x8b": "a gzip archive",
+    b"\x80": "a pickle",
+    b"%PDF": "PDF",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8": "a JPEG image",
+}
+
+
+def read_arrays(path: Path) -> Any:
+    """Reads what a file holds, by the ending of its name; another ending is tried as text.
+
+    Returns:
+        A tensor, a :class:`~rethinkdc.data.tables.Table`, a plain value, or a mapping or list of such. Whole numbers of
+        text and JSON are int64, others float64; binary formats keep their types.
+
+    Raises:
+        DataError: no such file, a pickle, or content that cannot be read: names format and reason, and what is known.
+    """
+    if not path.is_file():
+        raise DataError(f"Cannot read {path}: {'it is a folder' if path.is_dir() else 'there is no such file'}.")
+    suffix = path.suffix.lower()
+    if suffix in _PICKLES:
+        raise DataError(refuse_pickle(path))
+    try:
+        return FORMATS.get(suffix, _read_plain_text)(path)
+    except DataError as error:
+        reason = str(error).removeprefix(str(path)).strip().rstrip(".")
+    except Exception as error:  # every library raises types of its own
+        reason = f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no reason given'])[0]}"
+    read_as = suffix if suffix in FORMATS else "text"
+    raise DataError(f"Cannot read {path} as {read_as}: {reason}.{_name_content(path, suffix)} {KNOWN}")
+
+
+def refuse_pickle(path: Path) -> str:
+    """Why a pickle is not read, and the two lines that make another format of it."""
+    return (
+        f"{path} is a pickle; those are never loaded, since they could run code. Where it comes from, convert it:\n"
+        f"  import pickle, numpy\n"
+        f"  numpy.save({path.stem + '.npy'!r}, numpy.asarray(pickle.load(open({path.name!r}, 'rb'))))\n{KNOWN}"
+    )
+
+
+def describe(content: Any) -> str:
+    """Names types and shapes of what was read, for messages."""
+    if isinstance(content, Tensor):
+        return f"{str(content.dtype).removeprefix('torch.')} {list(content.shape)}"
+    if isinstance(content, Table):
+        return f"a table of {len(content):,} lines and {len(content.columns)} columns"
+    if isinstance(content, Mapping):
+        named = ", ".join(f"{key} ({describe(value)})" for key, value in list(content.items())[:8]) or "nothing"
+        return named + (f" and {len(content) - 8} more" if len(content) > 8 else "")
+    if isinstance(content, list | tuple):
+        return f"a list of {len(content):,}"
+    return type(content).__name__
+
+
+def _read_npy(path: Path) -> Tensor:
+    import numpy as np
+
+    return to_tensor(_objects_refused(path, lambda: np.load(path, allow_pickle=False)))
+
+
+def _read_npz(path: Path) -> dict[str, Tensor]:
+    import numpy as np
+
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: to_tensor(_objects_refused(path, partial(archive.get, name))) for name in archive.files}
+
+
+def _objects_refused(path: Path, load: Callable[[], Any]) -> Any:
+    try:
+        return load()
+    except ValueError as error:
+        if "pickle" not in str(error) and "Object arrays" not in str(error):
+            raise
+        raise DataError(
+            "it holds pickled objects; those are never loaded, since they could run code. Where it comes from, convert "
+            f"it with numpy.save('plain.npy', numpy.load({path.name!r}, allow_pickle=True).astype(float))"
+        ) from error
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - safe_open is no mapping
+
+
+def _read_json(path: Path) -> Any:
+    return _of_json(json.loads(_decode(path)))
+
+
+def _of_json(content: Any) -> Any:
+    """Lists of numbers as tensors; pandas' forms (records, a series by row, columns of such) as tables."""
+    if isinstance(content, list):
+        if content and all(isinstance(item, dict) for item in content):
+            return _table({name: [item.get(name) for item in content] for name in content[0]}, content)
+        return _of_list(content)
+    if not isinstance(content, dict) or not content:
+        return content
+    values = list(content.values())
+    if _by_row(content):
+        return _table({"": list(content), "value": values})
+    if all(isinstance(value, dict) and _by_row(value) and list(value) == list(values[0]) for value in values):
+        return _table({"": list(values[0]), **{name: list(value.values()) for name, value in content.items()}})
+    return {name: _of_json(value) for name, value in content.items()}
+
+
+def _by_row(content: dict[str, Any]) -> bool:
+    plain = all(value is None or isinstance(value, int | float | str) for value in content.values())
+    return bool(content) and plain and all(name.isdecimal() for name in content)
+
+
+def _of_list(items: list[Any]) -> Any:
+    if not items or not all(item is None or isinstance(item, int | float) for item in items):
+        # Numbers of several dimensions become one tensor; ragged ones stay lists.
+        parts = [_of_list(item) if isinstance(item, list) else item for item in items]
+        same = len({part.shape if isinstance(part, Tensor) else None for part in parts}) == 1
+        return torch.stack(parts) if items and same and isinstance(parts[0], Tensor) else parts
+    if all(isinstance(item, bool) for item in items):
+        return torch.tensor(items)
+    whole = all(isinstance(item, int) for item in items)
+    numbers = [float("nan") if item is None else item for item in items]
+    return torch.tensor(numbers, dtype=torch.int64 if whole else torch.float64)
+
+
+def _table(columns: Mapping[str, list[Any]], records: list[Any] | None = None) -> Table:
+    if records and any(item.keys() != records[0].keys() for item in records):
+        raise DataError(f"its records do not all have the fields {', '.join(records[0])}")
+    return Table(tuple(columns), tuple(_column(values) for values in columns.values()))
+
+
+def _column(values: list[Any]) -> Column:
+    return parse_column(["" if value is None else str(value) for value in values])
+
+
+def _read_parquet(path: Path) -> Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.ParquetFile(path).read()
+    # The name that pandas gives to an index without one.
+    names = ["" if name.startswith("__index_level_") else name for name in table.column_names]
+    columns: list[Column] = []
+    for column in table.columns:
+        number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+        whole = number and not column.null_count
+        columns.append(to_tensor(column.to_numpy()) if whole else _column(column.to_pylist()))
+    return Table(tuple(names), tuple(columns))
+
+
+def _read_plain_text(path: Path) -> Table | Tensor:
+    return read_text(_decode(path))
+
+
+def _decode(path: Path) -> str:
+    """Text in UTF-8, or UTF-16 where it says so by its first bytes."""
+    content = path.read_bytes()
+    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"it is no {encoding.removesuffix('-sig')} text: {error.reason} at byte {error.start}"
+        ) from error
+    if "\0" in text:
+        raise DataError("it is binary, no text")
+    return text
+
+
+def _name_content(path: Path, suffix: str) -> str:
+    """A sentence on what the first bytes say, where another format than the ending's is known by them."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    found = next((name for magic, name in _MAGIC.items() if start.startswith(magic)), None)
+    same = found is None or suffix in found or (suffix in (".npz", ".pt", ".pth", ".ckpt") and start[:2] == b"PK")
+    return "" if same else f" Its first bytes are those of {found}."
+
+
+FORMATS: dict[str, Callable[[Path], Any]] = {
+    ".npy": _read_npy,
+    ".npz": _read_npz,
+    ".pt": read_torch,
+    ".pth": read_torch,
+    ".ckpt": read_torch,
+    ".safetensors": _read_safetensors,
+    ".json": _read_json,
+    ".csv": _read_plain_text,
+    ".tsv": _read_plain_text,
+    ".txt": _read_plain_text,
+    ".parquet": _read_parquet,
+}
+"""Ending -> what reads such a file: the formats that are known, for rows, scores and sets alike."""
+
+KNOWN = f"Known formats: {', '.join(FORMATS)}."
