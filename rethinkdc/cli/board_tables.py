@@ -29,8 +29,8 @@ _NOTHING = "-"
 _Columns = dict[str, Callable[[Row], str]]
 
 
-def print_boards(boards: list[Board], form: str) -> None:
-    """Prints boards as ``rich``, ``md``, ``csv`` or ``json``."""
+def print_boards(boards: list[Board], form: str, *, wide: bool = False) -> None:
+    """Prints boards as ``rich``, ``md``, ``csv`` or ``json``; ``wide``: all columns of a rich table, however wide."""
     if form == "json":
         tables.print_json([_plain(board) for board in boards])
     elif form == "csv":
@@ -38,7 +38,7 @@ def print_boards(boards: list[Board], form: str) -> None:
     elif form == "md":
         print("\n\n".join(markdown(board) for board in boards))
     else:
-        _print_rich(boards)
+        _print_rich(boards, wide=wide)
 
 
 def _plain(board: Board) -> dict[str, Any]:
@@ -88,22 +88,28 @@ def notes_on(board: Board) -> list[str]:
     return notes
 
 
-def _print_rich(boards: list[Board]) -> None:
+def _print_rich(boards: list[Board], *, wide: bool) -> None:
     console = Console(highlight=False)
-    if not console.is_terminal:
+    if wide and not console.is_terminal:
         console = Console(width=_WIDE, highlight=False)
     for board in boards:
         console.print(escape(caption(board)), style="bold")
-        results, costs = _results(board), _costs(board)
-        whole = _table(board, {**results, **costs})
-        if console.measure(whole, options=console.options.update(max_width=_WIDE)).maximum <= console.width:
-            console.print(whole)
-        else:
-            console.print(_table(board, results))
-            console.print(_table(board, {"method": results["method"], **costs}))
+        shown, costs = _results(board), _costs(board)
+        for name, column in costs.items():
+            if wide or _fits(board, {**shown, name: column}, console):
+                shown[name] = column
+        console.print(_table(board, shown))
+        if left := [name for name in _fields(board, costs)[0] if name not in shown]:
+            console.print(f"More columns with --wide: {', '.join(left)}.", style="dim")
         for note in notes_on(board):
             console.print(escape(note))
         console.print()
+
+
+def _fits(board: Board, columns: _Columns, console: Console) -> bool:
+    """Whether a table of these columns is no wider than the console, its names and numbers whole."""
+    table = _table(board, columns)
+    return console.measure(table, options=console.options.update(max_width=_WIDE)).maximum <= console.width
 
 
 def _table(board: Board, columns: _Columns) -> Table:

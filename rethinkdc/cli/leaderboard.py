@@ -25,6 +25,9 @@ class LeaderboardCommand(Printed, LeaderboardCall):
     form: Annotated[
         Format, Option("Tables for people; csv and json hold all numbers, as fractions.", flag="--format", short="-f")
     ] = Format.rich
+    wide: Annotated[bool, Option("All columns, however wide the table; without it those that the window holds.")] = (
+        False
+    )
 
 
 @takes_options(LeaderboardCommand)
@@ -36,4 +39,5 @@ def leaderboard(command: LeaderboardCommand) -> None:
     from rethinkdc.api import rank_records
     from rethinkdc.cli import board_tables
 
-    board_tables.print_boards(rank_records(command), "json" if command.as_json else command.form.value)
+    form = "json" if command.as_json else command.form.value
+    board_tables.print_boards(rank_records(command), form, wide=command.wide)

@@ -105,3 +105,12 @@ def test_a_damaged_record_is_warned_of(swept: Callable[..., Any], records: Path,
     done = swept("leaderboard", "--records", "copy")
     assert done.code == 0
     assert "0001.json" in done.err
+
+
+def test_a_board_fits_80_columns_and_tells_of_what_it_leaves_out(swept: Callable[..., Any]) -> None:
+    narrow, wide = (swept("leaderboard", *more).out for more in ((), ("--wide",)))
+    assert max(map(len, narrow.splitlines())) <= 80
+    left = next(line for line in narrow.splitlines() if line.startswith("More columns with --wide: "))
+    assert "receiver" in narrow[narrow.index(left) :].split(".")[0].replace("\n", " ")
+    assert "More columns" not in wide
+    assert max(map(len, wide.splitlines())) > 80
