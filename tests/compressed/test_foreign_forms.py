@@ -341,7 +341,7 @@ def test_classes_are_found_by_names_and_numbers_and_it_is_told(case: str) -> Non
     ("names", "known", "message"),
     [
         (("0_b", "1_a"), ("a", "b"), "class 0_b is number 0, but b is class 1 of some"),
-        (TWELVE, tuple(sorted(map(str, range(12)))), "02 may be class 2 of some, or its class of index 2, .* 10"),
+        (TWELVE, tuple(sorted(map(str, range(12)))), "'02' may be class '2' of some, or its class of index 2, .* '10'"),
         (("1", "2", "3"), ("a", "b", "c"), "numbered 1 to 3"),
         (("1_x", "2_x", "3_x"), ("a", "b", "c"), "numbered 1 to 3"),
         (("digit-0", "digit-1"), ("0", "1"), "are not those of some"),
