@@ -38,7 +38,7 @@ COMMAND_ONLY = {
     "rows": {"out", "as_json"},
     "trace": {"as_json"},
     "sweep": {"plan", "as_json"},
-    "leaderboard": {"form", "as_json"},
+    "leaderboard": {"form", "wide", "as_json"},
 }
 AXES = {"compressor": "compressors", "labeler": "labelers", "ipc": "ipc", "seed": "seeds"}
 """Options of a run that a study lists, and what it calls them."""
@@ -60,7 +60,7 @@ PLAIN = {"hookimpl", "contact_sheet"}
 def test_every_public_function_takes_a_call_and_has_a_command() -> None:
     functions = {name for name in rdc.__all__ if inspect.isfunction(getattr(rdc, name))} - PLAIN
     assert set(CALLS) == functions
-    assert set(COMMANDS) == functions | {"list-plugins", "list-protocols", "show"}
+    assert set(COMMANDS) == functions | {"list-plugins", "list-protocols", "new-protocol", "show"}
 
 
 @pytest.mark.parametrize(("name", "one"), SHARED, ids=lambda value: getattr(value, "name", value))

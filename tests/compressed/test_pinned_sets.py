@@ -31,6 +31,7 @@ def test_a_set_is_what_it_was(compressor: str, tmp_path: Path) -> None:
             protocol="digits-hard",
             ipc=None if compressor == "full" else ipc,
             seed=seed,
+            small_cells=True,
         )
         compressed, _ = runner.compress(request)
         assert compressed.fingerprint == fingerprint, f"{compressor}, {place}"
