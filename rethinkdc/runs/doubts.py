@@ -19,6 +19,9 @@ _ERRORS = 2
 _FALL = 0.99
 """A loss that ends above this share of what it began with has not fallen."""
 _FEW_STEPS = 100
+_FEW_TESTED = 200
+_TELLING = 3
+"""Test images of a class from which on it is worth a word that it was never predicted."""
 _SHOWN = 5
 
 
@@ -42,7 +45,13 @@ def doubts_of(
     if family == CONTROLS:
         return doubts
     if chance := _at_chance(evaluation.metrics.get("top1"), counts):
-        doubts.append(f"{chance} Likeliest cause: {_why_chance(evaluation, compressed, track, bool(stalled))}.")
+        # Above chance, but by less than so few images can show.
+        above = evaluation.metrics["top1"] > float(counts.max() / counts.sum())
+        few = (
+            f"too few test images ({int(counts.sum()):,}) to tell" if above and int(counts.sum()) < _FEW_TESTED else ""
+        )
+        why = few or _why_chance(evaluation, compressed, track, bool(stalled))
+        doubts.append(f"{chance} Likeliest cause: {why}.")
     elif unseen := _never_predicted(evaluation.predicted, counts, test.class_names):
         doubts.append(
             f"{unseen} Likeliest cause: {_few(evaluation) or 'images of these classes that do not show what they are'} "
@@ -61,7 +70,7 @@ def _at_chance(top1: float | None, counts: Tensor) -> str:
     if top1 > chance + error:
         return ""
     return (
-        f"top-1 {top1:.2%} is no better than chance: naming the largest class gives {chance:.2%} of {total:,} test "
+        f"top-1 {top1:.2%} cannot be told from chance: naming the largest class gives {chance:.2%} of {total:,} test "
         f"images, ± {error:.2%}."
     )
 
@@ -75,8 +84,8 @@ def _never_fell(losses: Sequence[float]) -> str:
 
 
 def _never_predicted(predicted: Sequence[int], counts: Tensor, names: Sequence[str]) -> str:
-    """Names the classes that have test images and were predicted for none."""
-    never = [names[index] for index, times in enumerate(predicted) if not times and int(counts[index])]
+    """Names the classes that have several test images and were predicted for none."""
+    never = [names[index] for index, times in enumerate(predicted) if not times and int(counts[index]) >= _TELLING]
     if not never:
         return ""
     shown = ", ".join(map(repr, never[:_SHOWN])) + (f" and {len(never) - _SHOWN} more" if len(never) > _SHOWN else "")

@@ -71,7 +71,12 @@ def test_a_good_result_is_not_doubted() -> None:
     ],
 )
 def test_chance_is_the_largest_class_within_its_own_error(top1: float, counts: tuple[int, ...], doubted: bool) -> None:
-    assert ("no better than chance" in doubts(measured(top1), counts)) == doubted
+    assert ("cannot be told from chance" in doubts(measured(top1), counts)) == doubted
+
+
+def test_of_few_test_images_the_number_is_the_cause() -> None:
+    assert "too few test images (10) to tell" in doubts(measured(0.70), (4, 3, 3))
+    assert "too few" not in doubts(measured(0.20), (4, 3, 3))
 
 
 def test_controls_are_meant_to_be_at_chance() -> None:
