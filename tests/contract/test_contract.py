@@ -288,7 +288,7 @@ def test_the_rows_that_a_canvas_takes_are_those_that_it_shows(text: str, tmp_pat
 def test_a_budget_that_a_class_cannot_serve_is_refused_before_any_work(text: str, tmp_path: Path) -> None:
     here = context(tmp_path)
     registry = Registry()
-    request = Request(compressor=text, dataset="digits", ipc=150)
+    request = Request(compressor=text, dataset="digits", ipc=150, small_cells=True)
     plan = resolve_run(request, registry, here.cache)
     splits = plan.dataset.load()
     assert plan.compressor is not None

@@ -83,7 +83,6 @@ def test_a_parquet_folder_without_a_test_split_is_divided_alike(tmp_path: Path) 
         (("train/a", "train/b", "eval/a", "eval/b"), "eval has folders of its classes"),
         (("training_set/a", "training_set/b", "test_set/a", "test_set/b"), "no layout that is known"),
         (("first/a", "first/b", "second/a", "second/b"), "no layout that is known"),
-        (("Train/a", "Train/b"), "no layout that is known"),
     ],
 )
 def test_folders_that_may_be_splits_are_not_taken_for_classes(
