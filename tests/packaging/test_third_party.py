@@ -288,6 +288,7 @@ def other_tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_other_tool_in_the_same_folder_is_refused_until_both_are_removed(
     wheel: Path, other_tool: Path, tmp_path: Path
 ) -> None:

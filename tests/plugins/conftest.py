@@ -77,7 +77,8 @@ class Traced:
     @property
     def protocol(self) -> Any:
         recipe = Recipe.model_validate({"epochs": self.proxy_epochs, "optimizer": {"name": self.optimizer}})
-        return SimpleNamespace(proxy=SimpleNamespace(scores=self.scores, training=recipe))
+        proxy = SimpleNamespace(scores=self.scores, training=recipe)
+        return SimpleNamespace(proxy=proxy, proxy_scores=self.scores, proxy_recipe=lambda: proxy)
 
     def note(self, **facts: Any) -> None:
         self.notes.update(facts)

@@ -161,9 +161,10 @@ def test_a_class_that_cannot_fill_the_canvases_is_named_before_a_teacher_is_aske
     assert not (small.cache.home / "teachers").exists()
 
 
-def test_more_cells_than_pixels_are_refused(surroundings: RunContext, data: DecodedImages) -> None:
-    with pytest.raises(UnsupportedError, match="canvases of 8 px have no 9 cells per side"):
-        surroundings.compress("rded:factor=9", data, budget())
+def test_more_cells_than_pixels_are_refused(surroundings: RunContext) -> None:
+    many = images(classes=4, per_class=90)
+    with pytest.raises(UnsupportedError, match=r"Canvases of 8 px have no 9 cells per side.*largest grid here is 8"):
+        surroundings.compress("rded:factor=9", many, budget(ipc=1))
 
 
 @pytest.mark.parametrize("scale", ["[0.0,1.0]", "[0.5,0.2]", "[0.5,1.5]"])
