@@ -200,6 +200,7 @@ def test_the_same_set_evaluated_twice_is_one_record(machine: dict[str, Any]) -> 
     assert len(board.rows) == 1
 
 
+@pytest.mark.slow
 def test_a_set_that_was_written_and_read_back_is_the_same_set(machine: dict[str, Any], tmp_path: Path) -> None:
     """Its classes are brought into the dataset's order on the way, and its rate and labels are kept."""
     export_folder(reordered(), tmp_path / "set", size=8)

@@ -24,6 +24,17 @@ SKIPPED = {
 }
 
 
+LONG = {
+    "rethinkdc run --compressor el2n:direction=easy --seeds 0,1,2",
+    "rethinkdc run --compressor random --keep 0.3",
+    "rethinkdc run --compressor rded --labeler soft",
+    "rethinkdc run --compressor sre2l --labeler soft --preview grid.png",
+    "rethinkdc run --compressor noise --labeler soft-pruned:ratio=40",
+    "rethinkdc sweep digits-small",
+}
+"""Trainings that no later command needs, of methods that have tests of their own: among the slow tests."""
+
+
 def _blocks(*languages: str) -> list[str]:
     return [text for language, text in BLOCK.findall(README) if language in languages]
 
@@ -57,7 +68,14 @@ def test_the_first_command_of_the_readme_runs_as_installed(place: Path) -> None:
     assert "record: " in done.stdout
 
 
-@pytest.mark.parametrize("command", [command for command in dict.fromkeys(_commands()) if command not in SKIPPED])
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(command, marks=pytest.mark.slow if command in LONG else ())
+        for command in dict.fromkeys(_commands())
+        if command not in SKIPPED
+    ],
+)
 def test_a_command_of_the_readme_runs(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,6 +86,10 @@ def test_a_command_of_the_readme_runs(
     assert not end.value.code, printed.err
     assert "Warning" not in printed.err
     assert printed.out
+
+
+def test_the_long_commands_stand_in_the_readme() -> None:
+    assert set(_commands()) >= LONG
 
 
 @pytest.mark.parametrize("code", _blocks("python"))

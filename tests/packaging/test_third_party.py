@@ -195,6 +195,7 @@ def test_the_main_job_runs_from_the_wheel_in_an_empty_folder(stranger: Environme
     assert len(list((tmp_path / "records").rglob("*.json"))) == 1
 
 
+@pytest.mark.slow
 def test_protocols_are_shown_from_the_wheel(stranger: Environment) -> None:
     assert "imagenet1k-hard" in stranger.ok("rethinkdc", "show", "imagenet1k-hard").stdout
     shown = {protocol["id"] for protocol in stranger.json("list-protocols")}
