@@ -12,8 +12,8 @@ from rethinkdc.pruning.boundary import boundary_distances
 from rethinkdc.seeds import generator
 
 
-def linear(classes: int = 5, seed: int = 0) -> nn.Linear:
-    made = nn.Linear(6, classes)
+def linear(classes: int = 5, seed: int = 0, width: int = 6) -> nn.Linear:
+    made = nn.Linear(width, classes)
     with torch.no_grad():
         for value in made.parameters():
             value.copy_(torch.randn(value.shape, generator=generator(seed)))
@@ -75,7 +75,7 @@ def test_a_row_on_the_boundary_is_the_nearest_of_all() -> None:
 
 def test_rows_are_on_their_own_and_the_network_is_left_as_it_was() -> None:
     """A reference implementation freezes all parameters for good, and fails on the CPU."""
-    made = nn.Sequential(linear(7), nn.Tanh(), nn.Linear(7, 4)).eval()
+    made = nn.Sequential(linear(7), nn.Softplus(), linear(4, width=7)).eval()
     made[0].weight.requires_grad_(True)
     before = [(value.requires_grad, value.clone()) for value in made.parameters()]
     inputs = torch.randn((9, 6), generator=generator(2))
