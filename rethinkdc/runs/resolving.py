@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from rethinkdc.context.cache import Cache
 from rethinkdc.context.sets import SET_SEMANTICS
+from rethinkdc.contracts.declared import check_metrics
 from rethinkdc.contracts.kinds import Compressor, Evaluator, Labeler, Score, TeacherSource
-from rethinkdc.data.splits import Splits
-from rethinkdc.errors import PluginError, UnsupportedError
 from rethinkdc.labels.asking import LABEL_SEMANTICS
 from rethinkdc.method import Method, named_methods
 from rethinkdc.models.model import Model
@@ -26,8 +25,6 @@ from rethinkdc.training.loop import LOOP_REVISION
 from rethinkdc.types import Budget, Images
 from rethinkdc.views import VIEWS_REVISION
 
-LEAST_CELL = 4
-"""Side in pixels of the smallest cells that are made without being asked for twice."""
 _SEMANTICS = {"views": VIEWS_REVISION, "loop": LOOP_REVISION, "trace": TRACE_SEMANTICS, "set": SET_SEMANTICS}
 
 
@@ -99,10 +96,10 @@ def resolve_run(
     """
     for kind, text in _typed(request, finished is None):
         registry.check_unambiguous(kind, text)
+    maker = finished or registry.build(Compressor, request.compressor)
     labeler = registry.build(Labeler, request.labeler)
     evaluator = registry.build(Evaluator, request.evaluator)
-    compressor = None if finished else registry.build(Compressor, request.compressor)
-    _check_metrics(evaluator)
+    check_metrics(evaluator)
     original = resolve_ground(
         registry,
         cache,
@@ -120,19 +117,21 @@ def resolve_run(
     student = _student(request, registry, protocol)
     model = registry.build(Model, student.model)
     layout = training_layout(original)
-    if finished:
-        size = SetSize(finished.ipc)
+    compressor: Compressor | None = None
+    made: MethodDefinition | SetDefinition
+    if isinstance(maker, SetDefinition):
+        size, made, title = SetSize(maker.ipc), maker, maker.name
     else:
-        assert compressor is not None
-        size = resolve_size(request, compressor, protocol, layout)
-    asking = {
+        size = resolve_size(request, maker, protocol, layout)
+        compressor, made, title = maker, _define(maker, registry), registry.label(maker)
+    teachers = {
         name: teachers_definition(protocol, registry.build, registry.definition)
         for name, method in (("compressor_teachers", compressor), ("labeler_teachers", labeler))
         if method and _asked_teachers(method, registry, protocol)
     }
     definition = Definition(
         dataset=original.dataset_fingerprint,
-        compressor=finished or _define(compressor, registry),
+        compressor=made,
         labeler=_define(labeler, registry),
         evaluator=_define(evaluator, registry),
         protocol=protocol.digest,
@@ -142,16 +141,7 @@ def resolve_run(
         seeds=request.seeds,
         tune=request.tune,
         semantics=_SEMANTICS | ({"labels": LABEL_SEMANTICS} if labeler.track != "hard" else {}),
-        **asking,
-    )
-    names = Names(
-        compressor=registry.label(compressor) if compressor else finished.name if finished else "",
-        labeler=registry.label(labeler),
-        evaluator=registry.label(evaluator),
-        dataset=original.dataset_name,
-        protocol=f"{protocol.id} v{protocol.version}",
-        student=str(student.model),
-        ipc=size.spell(layout),
+        **teachers,
     )
     return Run(
         **{**vars(original), "protocol": protocol},
@@ -163,24 +153,22 @@ def resolve_run(
         evaluator=evaluator,
         size=size,
         # What another teacher changes is only what asks one.
-        modified=protocol.digest != original.protocol.digest or (bool(asking) and protocol.modified),
+        modified=protocol.digest != original.protocol.digest or (bool(teachers) and protocol.modified),
         definition=definition,
-        names=names,
+        names=Names(
+            compressor=title,
+            labeler=registry.label(labeler),
+            evaluator=registry.label(evaluator),
+            dataset=original.dataset_name,
+            protocol=f"{protocol.id} v{protocol.version}",
+            student=str(student.model),
+            ipc=size.spell(layout),
+        ),
     )
 
 
-def _define(method: Method | None, registry: Registry) -> MethodDefinition:
-    assert method is not None
+def _define(method: Method, registry: Registry) -> MethodDefinition:
     return MethodDefinition.model_validate(registry.definition(method))
-
-
-def _check_metrics(evaluator: Evaluator) -> None:
-    names = [metric.name for metric in evaluator.metrics]
-    if not names or len(set(names)) != len(names):
-        raise PluginError(
-            f"The evaluator {evaluator.name} must declare metrics of different names, its main one first, as in "
-            f'metrics = (Metric("top1", "higher", "fraction"),); found {", ".join(names) or "none"}.'
-        )
 
 
 def _typed(request: Request, with_compressor: bool) -> list[tuple[str, str]]:
@@ -192,63 +180,6 @@ def _typed(request: Request, with_compressor: bool) -> list[tuple[str, str]]:
         "model": request.student,
     }
     return [(kind, text) for kind, text in given.items() if text]
-
-
-def check_request(run: Run, splits: Splits) -> None:
-    """Checks that the canvases can be divided as asked, and that the training set can serve the budget.
-
-    Raises:
-        UnsupportedError: cells are too small, or a class has fewer images than the compressor takes.
-    """
-    compressor = run.compressor
-    if compressor is None or run.ipc is None:
-        return
-    _check_cells(compressor, run)
-    if not compressor.rows_per_canvas():
-        return
-    train, per_canvas = splits.train, compressor.rows_per_canvas()
-    if run.size.images is not None:
-        if run.size.images > len(train):
-            raise UnsupportedError(
-                f"{run.names.compressor}: {run.size.images:,} images are more than the {len(train):,} training images "
-                f"of {run.dataset_name}."
-            )
-        return
-    tiled = f" x {per_canvas} images per canvas (grid {round(per_canvas**0.5)})" if per_canvas > 1 else ""
-    counts = train.targets.bincount(minlength=len(train.class_names))
-    if not compressor.balanced or compressor.listed:
-        # Only the total binds: the classes may give what they have.
-        if run.ipc * per_canvas * len(counts) > len(train):
-            raise UnsupportedError(
-                f"{run.names.compressor} at ipc {run.ipc}{tiled} needs {run.ipc * per_canvas * len(counts):,} "
-                f"training images; {run.dataset_name} has {len(train):,}. "
-                f"The largest ipc here is {len(train) // (per_canvas * len(counts))}."
-            )
-        return
-    smallest = int(counts.argmin())
-    if run.ipc * per_canvas > int(counts[smallest]):
-        raise UnsupportedError(
-            f"{run.names.compressor} at ipc {run.ipc}{tiled} needs {run.ipc * per_canvas:,} training images of "
-            f"every class, but class {train.class_names[smallest]!r} of {run.dataset_name} has "
-            f"{int(counts[smallest]):,}. "
-            f"The largest ipc here is {int(counts[smallest]) // per_canvas}."
-        )
-
-
-def _check_cells(compressor: Compressor, run: Run) -> None:
-    """Refuses cells without a pixel, and those in which nothing is seen unless they are asked for twice."""
-    size = run.protocol.store.size
-    grid = compressor.cells_per_side(size)
-    if size >= LEAST_CELL * grid or (run.request.small_cells and size >= grid):
-        return
-    side = f"{size / grid:.1f}".removesuffix(".0")
-    cells = f"{run.names.compressor} divides canvases of {size} px into {grid} x {grid} cells of {side} px"
-    if size < grid:
-        raise UnsupportedError(f"{cells}: a cell needs at least one pixel. The largest grid here is {size}.")
-    raise UnsupportedError(
-        f"{cells}; little is seen in less than {LEAST_CELL} px. The largest grid above that is {size // LEAST_CELL}; "
-        "add --small-cells (in a study: small_cells = true) to make them all the same."
-    )
 
 
 def _asked_teachers(method: Method, registry: Registry, protocol: Protocol) -> list[Reference | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,8 +18,7 @@ from rethinkdc.context.cache import Cache
 from rethinkdc.context.run import RunContext
 from rethinkdc.context.work import Work
 from rethinkdc.contracts.context import Silent
-from rethinkdc.contracts.evaluation import Evaluation
-from rethinkdc.contracts.kinds import Evaluator
+from rethinkdc.contracts.declared import check_evaluation
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import DivergedError, RethinkError, UnsupportedError
 from rethinkdc.registry.registry import Registry
@@ -33,7 +31,8 @@ from rethinkdc.runs.ground import Ground, load_splits
 from rethinkdc.runs.record import Record, Status
 from rethinkdc.runs.records import Records, now
 from rethinkdc.runs.request import Request
-from rethinkdc.runs.resolving import Run, check_request, resolve_run
+from rethinkdc.runs.resolving import Run, resolve_run
+from rethinkdc.runs.serving import check_request
 from rethinkdc.runs.working import RunFolder, clear_recorded, hold_run
 from rethinkdc.types import Progress
 
@@ -82,7 +81,7 @@ class Runner:
         run = resolve_run(request, self.registry, self.cache)
         if not ranks.leads():
             before = len(self.records.attempts(run.key))
-            self.take_part(request, force=force or seen is not None)
+            self._take_part(run, force or seen is not None)
             return self._of_first_rank(run, before, force), True
 
         def make(context: RunContext, splits: Splits) -> CompressedSet:
@@ -93,15 +92,13 @@ class Runner:
 
         record, existed = self._recorded(run, force, make)
         if existed and seen:
-            seen(*self.compress(request))
+            seen(self._made(run), run)
         return record, existed
 
     def take_part(self, request: Request, *, force: bool = False) -> None:
         """What a rank beside the first does of a run: its share of the set, unless the run is on record already."""
         # Also where it is forced: what the first rank refuses must end here too.
-        run = resolve_run(request, self.registry, self.cache)
-        if force or not self.records.find(run.key):
-            self.compress(request)
+        self._take_part(resolve_run(request, self.registry, self.cache), force)
 
     def attempt(self, request: Request) -> tuple[Record, bool]:
         """As :meth:`run`, but a run that ends badly is recorded with its reason and returned, whatever ended it.
@@ -158,10 +155,7 @@ class Runner:
     def compress(self, request: Request) -> tuple[CompressedSet, Run]:
         """Makes a compressed set without evaluating it."""
         run = resolve_run(request, self.registry, self.cache, trains=False)
-        splits = load_splits(run, self.cache)
-        check_request(run, splits)
-        with self.surroundings(run, splits) as context:
-            return self._compressed(run, context, splits), run
+        return self._made(run), run
 
     @contextmanager
     def surroundings(self, ground: Ground, splits: Splits) -> Iterator[RunContext]:
@@ -196,6 +190,17 @@ class Runner:
         )
 
     # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _take_part(self, run: Run, force: bool) -> None:
+        if force or not self.records.find(run.key):
+            self._made(run)
+
+    def _made(self, run: Run) -> CompressedSet:
+        """The set of a run, without the run."""
+        splits = load_splits(run, self.cache)
+        check_request(run, splits)
+        with self.surroundings(run, splits) as context:
+            return self._compressed(run, context, splits)
 
     def _recorded(
         self, run: Run, force: bool, make: Callable[[RunContext, Splits], CompressedSet]
@@ -306,19 +311,3 @@ def _assumed(run: Run) -> dict[str, Any]:
     if run.protocol.status != "derived":
         return {}
     return {"derived_protocol": run.protocol.model_dump(mode="json", exclude={"sources"}, exclude_none=True)}
-
-
-def check_evaluation(evaluation: Evaluation, evaluator: Evaluator) -> None:
-    """Checks that what was measured is what the evaluator declares: boards and tables know no more of it.
-
-    Raises:
-        RethinkError: a metric is missing, not declared or no finite number.
-    """
-    declared, measured = {metric.name for metric in evaluator.metrics}, evaluation.metrics
-    if declared != measured.keys():
-        raise RethinkError(
-            f"The evaluator {evaluator.name} declares the metrics {', '.join(sorted(declared))}; its evaluation has "
-            f"{', '.join(sorted(measured)) or 'none'}. Declare in `metrics` exactly what `evaluate` returns."
-        )
-    if odd := {name: value for name, value in measured.items() if not math.isfinite(value)}:
-        raise RethinkError(f"The evaluator {evaluator.name} measured no finite number: {odd}.")

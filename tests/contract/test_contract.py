@@ -18,7 +18,8 @@ from rethinkdc.registry.admission import ALL_KINDS
 from rethinkdc.registry.describing import TRACKER, Listed
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.request import Request
-from rethinkdc.runs.resolving import check_request, resolve_run
+from rethinkdc.runs.resolving import resolve_run
+from rethinkdc.runs.serving import check_request
 from rethinkdc.seeds import Axis
 from rethinkdc.testing import check_method, check_words, context, images
 from rethinkdc.types import Budget
