@@ -7,7 +7,6 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,10 @@ from torch import Tensor
 
 from rethinkdc.compressed.canvases import grid_boxes
 from rethinkdc.compressed.card import Card
+from rethinkdc.compressed.encoding import ROWS, encode
 from rethinkdc.compressed.set import SYNTHETIC, CompressedSet
 from rethinkdc.data.backing import choose_backing
+from rethinkdc.data.decode import decode, raise_limit
 from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.data.hub import quiet_unless_watched, read_split
 from rethinkdc.data.labelled import Labelled
@@ -28,9 +29,6 @@ from rethinkdc.storage import MANIFEST, commit_folder, verify_folder
 from rethinkdc.types import Fit, Interpolation, ViewRule
 
 CARD = "card.json"
-JPEG_QUALITY = 75
-_ROWS = 512
-_THREADS = 4
 
 
 def export_folder(
@@ -204,16 +202,17 @@ def _check_squares(images: EncodedImages) -> int:
     """Reads the side that all images have from their headers.
 
     Raises:
-        DataError: one is not square or has another size; names it.
+        DataError: one is no image, not square, too large, or has another size; names it.
     """
+    raise_limit()
     side = 0
     for row in range(len(images)):
         source = images.blobs.read(row)
         try:
             with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as header:
                 width, height = header.size
-        except OSError as error:
-            raise DataError(f"Cannot read the image at {images.blobs.where(row)}: {error}") from error
+        except Exception:  # Pillow raises almost anything; decoding knows what to say of it
+            height, width = decode(source, where=images.blobs.where(row)).shape[1:]
         side = side or width
         if (width, height) != (side, side):
             raise DataError(
@@ -221,22 +220,6 @@ def _check_squares(images: EncodedImages) -> int:
                 f"px and the first is {side} px wide."
             )
     return side
-
-
-def image_bytes(
-    compressed: CompressedSet, size: int, fit: Fit = "squash", interpolation: Interpolation = "bilinear"
-) -> dict[str, int | None]:
-    """Bytes of the images as lossless PNG, as JPEG of quality 75, and as a recipe of rows and boxes.
-
-    The recipe exists where every cell shows a training image: 8 bytes for the row and 16 for the box of each cell.
-    """
-    stored = lossy = 0
-    for rows in torch.arange(len(compressed)).split(_ROWS):
-        canvases = compressed.canvases(rows, size, fit, interpolation)
-        stored += sum(map(len, _encode(canvases, "PNG")))
-        lossy += sum(map(len, _encode(canvases, "JPEG", quality=JPEG_QUALITY)))
-    real = bool((compressed.sources >= 0).all())
-    return {"stored": stored, "lossy": lossy, "recipe": compressed.sources.numel() * 24 if real else None}
 
 
 def _write_parquet(compressed: CompressedSet, path: Path, size: int, fit: Fit, interpolation: Interpolation) -> None:
@@ -262,24 +245,14 @@ def _write_parquet(compressed: CompressedSet, path: Path, size: int, fit: Fit, i
     )
     schema = features.arrow_schema
     with pq.ParquetWriter(path, schema) as writer:
-        for rows in torch.arange(len(compressed)).split(_ROWS):
+        for rows in torch.arange(len(compressed)).split(ROWS):
             canvases = compressed.canvases(rows, size, fit, interpolation)
             columns: dict[str, Any] = {
-                "image": [{"bytes": content, "path": None} for content in _encode(canvases, "PNG")],
+                "image": [{"bytes": content, "path": None} for content in encode(canvases, "PNG")],
                 "class_id": compressed.targets[rows].tolist(),
             }
             columns |= {name: list(tensor[rows].numpy()) for name, (tensor, _) in extra.items()}
             writer.write_table(pa.Table.from_pydict(columns, schema=schema))
-
-
-def _encode(canvases: Tensor, codec: str, **options: Any) -> list[bytes]:
-    def encode(image: Tensor) -> bytes:
-        buffer = io.BytesIO()
-        Image.fromarray(image.numpy()).save(buffer, codec, **options)
-        return buffer.getvalue()
-
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(encode, canvases.permute(0, 2, 3, 1).contiguous()))
 
 
 def _read_column(split: Any, name: str) -> Tensor | None:
