@@ -9,10 +9,10 @@ from pydantic import Field
 from torch import Tensor
 
 from rethinkdc.contracts import Content, Context, Images, Method, Score, hookimpl
-from rethinkdc.pruning import ORDERS, find_foreign, read_scores
+from rethinkdc.pruning import OfCopy, read_scores
 
 
-class FileScore(Score):
+class FileScore(OfCopy, Score):
     """Scores read from a file; every method that takes a score also takes scores=FILE."""
 
     name: ClassVar[str] = "file"
@@ -22,20 +22,10 @@ class FileScore(Score):
         description="What `rethinkdc score` wrote, or .npy, .npz, .pt, .json, .csv, .tsv, .txt, .parquet, .safetensors."
     )
     column: str | None = Field(default=None, description="That holds the scores; none = score, or the only one.")
-    order: str | None = Field(
-        default=None,
-        description=f"Of the file's rows, if another copy's: {', '.join(ORDERS)}. None = this dataset's own: not "
-        "verified, unless labels in the file or a fingerprint beside it prove it.",
-    )
-    like: Annotated[str | None, Content()] = Field(
-        default=None, description="Folder of the copy that the file was made on: its images are found here."
-    )
     negate: bool = Field(default=False, description="The file's larger numbers are the easier rows.")
 
     def score(self, data: Images, context: Context) -> Tensor:
-        path = Path(self.path).expanduser()
-        like = Path(self.like).expanduser() if self.like else None
-        read = read_scores(path, data, self.column, find_foreign(self.order, like, data))
+        read = read_scores(Path(self.path).expanduser(), data, self.column, self.foreign(data))
         context.note(proxy="imported", files_read=[read.reading.facts()])
         return -read.scores if self.negate else read.scores
 

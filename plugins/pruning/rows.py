@@ -1,4 +1,4 @@
-"""A subset from a list of rows: that of `rethinkdc compress --rows`, or any table of row numbers."""
+"""A subset from a list of rows: that of `rethinkdc rows --out`, or any table of row numbers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from rethinkdc.contracts import Budget, CompressedSet, Content, Context, DataError, Images, Method, hookimpl
-from rethinkdc.pruning import ORDERS, Selector, count_rows, find_foreign, read_rows
+from rethinkdc.pruning import OfCopy, Selector, count_rows, read_rows
 
 
-class Rows(Selector):
+class Rows(OfCopy, Selector):
     """The training rows that a file lists, with their weights where it has some."""
 
     name: ClassVar[str] = "rows"
@@ -21,21 +21,12 @@ class Rows(Selector):
         description="What `rethinkdc rows` wrote, or .npy, .npz, .pt, .json, .csv, .tsv, .txt, .parquet, .safetensors."
     )
     column: str | None = Field(default=None, description="That lists the rows; none = row, or the only one.")
-    order: str | None = Field(
-        default=None,
-        description=f"Of the file's rows, if another copy's: {', '.join(ORDERS)}. None = this dataset's own: not "
-        "verified, unless labels in the file or a fingerprint beside it prove it.",
-    )
-    like: Annotated[str | None, Content()] = Field(
-        default=None, description="Folder of the copy that the file was made on: its images are found here."
-    )
 
     def own_size(self, rows: int, classes: int) -> int:
         return count_rows(Path(self.path).expanduser(), rows, classes, self.column)
 
     def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
-        like = Path(self.like).expanduser() if self.like else None
-        read = read_rows(Path(self.path).expanduser(), data, self.column, find_foreign(self.order, like, data))
+        read = read_rows(Path(self.path).expanduser(), data, self.column, self.foreign(data))
         rows, weights = read.rows, read.weights
         context.note(files_read=[read.reading.facts()])
         if len(rows) != budget.total:

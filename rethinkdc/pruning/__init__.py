@@ -1,7 +1,6 @@
 """Pruning: rows of the training set chosen by scores, features and gradients; the bases and the maths."""
 
 from rethinkdc.data.row_files import count_rows, read_rows, read_scores
-from rethinkdc.data.row_order import ORDERS, find_foreign
 from rethinkdc.pruning.ascent import pick_by_step
 from rethinkdc.pruning.boundary import boundary_distances
 from rethinkdc.pruning.classwise import Choice, Choose, random_ranks
@@ -18,6 +17,7 @@ from rethinkdc.pruning.divergence import contrast, farthest_first
 from rethinkdc.pruning.dynamics import Dynamics, Observed, Planned, Snapshot, Span, Windowed
 from rethinkdc.pruning.facility_location import assigned, cosine_similarity, distance_similarity, locate_facilities
 from rethinkdc.pruning.farthest import farthest_points
+from rethinkdc.pruning.foreign import OfCopy
 from rethinkdc.pruning.gradients import LastLayer, Space, vectors_of
 from rethinkdc.pruning.medians import median_distances, middle
 from rethinkdc.pruning.medoids import k_means_medoids
@@ -35,12 +35,12 @@ from rethinkdc.pruning.ties import ascending, by_rank
 from rethinkdc.pruning.vectors import Points
 
 __all__ = [
-    "ORDERS",
     "Choice",
     "Choose",
     "Dynamics",
     "LastLayer",
     "Observed",
+    "OfCopy",
     "Picked",
     "Planned",
     "Points",
@@ -67,7 +67,6 @@ __all__ = [
     "epoch_mean",
     "farthest_first",
     "farthest_points",
-    "find_foreign",
     "forgetting_events",
     "gather_scores",
     "gradient_norms",
