@@ -14,8 +14,10 @@ from torch import Tensor
 from rethinkdc.choices import LabelForm
 from rethinkdc.errors import RequestError
 
-_SUM = 0.01
+SUM_TOLERANCE = 0.01
 """How far from 1 the probabilities of an image may add up to: those of float16 files do not meet it exactly."""
+_FLAT = 0.01
+"""How far two values of smoothed one-hot labels may lie apart that were one."""
 
 
 class ArrangedImages(NamedTuple):
@@ -154,11 +156,11 @@ def _check_rows(labels: Tensor, count: int, form: LabelForm | None) -> None:
 def _guess(labels: Tensor) -> str:
     """A sentence on what rows of numbers look like."""
     values = labels.to(torch.float64)
-    if bool((values >= 0).all()) and bool(((values.sum(dim=1) - 1).abs() <= _SUM).all()):
+    if bool((values >= 0).all()) and bool(((values.sum(dim=1) - 1).abs() <= SUM_TOLERANCE).all()):
         return " They look like probabilities: every row adds up to 1."
     top = values.max(dim=1, keepdim=True).values
     others = values[values < top]
-    if len(others) == len(labels) * (labels.shape[1] - 1) and float(others.max() - others.min()) < _SUM:
+    if len(others) == len(labels) * (labels.shape[1] - 1) and float(others.max() - others.min()) < _FLAT:
         return (
             f" They look like one-hot labels that were shifted or scaled ({float(others[0]):.3g} and "
             f"{float(top[0]):.3g}): labels.argmax(1) are their class indices."

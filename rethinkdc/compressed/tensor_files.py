@@ -25,12 +25,11 @@ from rethinkdc.compressed.parts import STUDENT_LR, read_rate
 from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.compressed.tensor_folders import SUFFIXES, hint_labels
 from rethinkdc.compressed.tensors import LabelForm, as_logits, images_per_class, set_of_tensors
-from rethinkdc.data.array_files import describe, read_arrays
+from rethinkdc.data.array_files import PICKLES, describe, read_arrays, refuse_pickle
 from rethinkdc.data.torch_files import read_torch
 from rethinkdc.errors import DataError, RequestError
 
 _TORCH = (".pt", ".pth", ".ckpt")
-_PICKLES = (".pkl", ".pickle")
 _ANEW = "torch.save({'images': images, 'labels': labels}, 'set.pt')"
 UNKNOWN = "unknown (made elsewhere)"
 """What the card of a set made elsewhere names as external data: nobody here can tell what it was made of."""
@@ -142,12 +141,9 @@ def read_tensors(path: Path) -> Any:
     Raises:
         DataError: no such file, another format, damaged, or it holds objects that are no tensors.
     """
-    if path.suffix in _PICKLES and path.is_file():
-        raise DataError(
-            f"{path} is a pickle of Python; those are never loaded, since they could run code. Where it comes from, "
-            f"convert it:\n  import pickle, torch\n"
-            f"  torch.save(pickle.load(open({path.name!r}, 'rb')), {path.stem + '.pt'!r})"
-        )
+    if path.suffix in PICKLES and path.is_file():
+        save = f"torch.save(pickle.load(open({path.name!r}, 'rb')), {path.stem + '.pt'!r})"
+        raise DataError(refuse_pickle(path, "import pickle, torch", save))
     if path.suffix not in SUFFIXES:
         raise DataError(
             f"Cannot read tensors from {path}: known are files named {', '.join(SUFFIXES)}. Where another format "

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rethinkdc.choices import LabelForm as LabelForm
-from rethinkdc.compressed.arranging import arrange_images
+from rethinkdc.compressed.arranging import SUM_TOLERANCE, arrange_images
 from rethinkdc.compressed.card import Card
 from rethinkdc.compressed.pixels import Loss, to_pixels
 from rethinkdc.compressed.set import CompressedSet
@@ -18,8 +18,6 @@ _LABELS = 256
 """Labels that are converted at a time: nothing but the result grows with their number."""
 _LEAST = 1e-12
 """Probabilities below it are stored as it: a logit must be finite."""
-_SUM = 0.01
-"""How far from 1 the probabilities of an image may add up to: those of float16 files do not meet it exactly."""
 _CLASSES = 1_000_000
 """Class indices are below it: numbers beyond are no classes, and each class up to the largest takes a name."""
 
@@ -136,7 +134,7 @@ def _shift(labels: Tensor, form: LabelForm, first: int) -> Tensor:
         raise RequestError(f"The soft label of image {first + row} holds values that are not finite.")
     if form == "probabilities":
         sums = labels.sum(dim=1)
-        wrong = (labels < 0).any(dim=1) | ((sums - 1).abs() > _SUM)
+        wrong = (labels < 0).any(dim=1) | ((sums - 1).abs() > SUM_TOLERANCE)
         if bool(wrong.any()):
             row = int(wrong.nonzero()[0])
             raise RequestError(

@@ -18,7 +18,8 @@ from rethinkdc.data.tables import Column, Table, parse_column, read_text
 from rethinkdc.data.torch_files import read_torch, to_tensor
 from rethinkdc.errors import DataError
 
-_PICKLES = (".pkl", ".pickle", ".p", ".pk", ".joblib")
+PICKLES = (".pkl", ".pickle", ".p", ".pk", ".joblib")
+"""How pickles are named."""
 _MAGIC = {
     b"\x93NUMPY": "a NumPy array (.npy)",
     b"PK\x03\x04": "a zip archive, as .npz and .pt are",
@@ -46,8 +47,9 @@ def read_arrays(path: Path) -> Any:
     if not path.is_file():
         raise DataError(f"Cannot read {path}: {'it is a folder' if path.is_dir() else 'there is no such file'}.")
     suffix = path.suffix.lower()
-    if suffix in _PICKLES:
-        raise DataError(refuse_pickle(path))
+    if suffix in PICKLES:
+        save = f"numpy.save({path.stem + '.npy'!r}, numpy.asarray(pickle.load(open({path.name!r}, 'rb'))))"
+        raise DataError(f"{refuse_pickle(path, 'import pickle, numpy', save)}\n{KNOWN}")
     try:
         return FORMATS.get(suffix, _read_plain_text)(path)
     except DataError as error:
@@ -58,13 +60,10 @@ def read_arrays(path: Path) -> Any:
     raise DataError(f"Cannot read {path} as {read_as}: {reason}.{_name_content(path, suffix)} {KNOWN}")
 
 
-def refuse_pickle(path: Path) -> str:
-    """Why a pickle is not read, and the two lines that make another format of it."""
-    return (
-        f"{path} is a pickle; those are never loaded, since they could run code. Where it comes from, convert it:\n"
-        f"  import pickle, numpy\n"
-        f"  numpy.save({path.stem + '.npy'!r}, numpy.asarray(pickle.load(open({path.name!r}, 'rb'))))\n{KNOWN}"
-    )
+def refuse_pickle(path: Path, *lines: str) -> str:
+    """Why a pickle is not read, and the lines of Python that make another format of it."""
+    told = f"{path} is a pickle of Python; those are never loaded, since they could run code. Where it comes from, "
+    return "\n  ".join([f"{told}convert it:", *lines])
 
 
 def describe(content: Any) -> str:

@@ -49,6 +49,9 @@ class _ByteArray:
 
 def _from_buffer(content: Any, kind: Any, shape: Any, order: Any) -> _ByteArray:
     """Stands for the call by which protocol 5 stores an array."""
+    # bytes(n) of a number would make n of them.
+    if not isinstance(content, bytes | bytearray | pickle.PickleBuffer):
+        raise pickle.UnpicklingError("an array that is not made of unsigned bytes")
     made = _ByteArray()
     made.__setstate__((1, shape, kind, order == "F", bytes(content)))
     return made
