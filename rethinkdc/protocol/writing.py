@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rethinkdc.protocol.protocol import Protocol
@@ -86,8 +87,6 @@ def _source(place: tuple[str, ...], sources: Mapping[str, str]) -> Iterator[str]
         yield from _comments([source])
 
 
-def _comments(texts: tuple[str, ...] | list[str]) -> Iterator[str]:
-    import textwrap
-
+def _comments(texts: Sequence[str]) -> Iterator[str]:
     for text in texts:
         yield from (f"# {line}" for line in textwrap.wrap(text, _WIDTH - 2))

@@ -12,7 +12,7 @@ from rethinkdc.context.cache import Cache
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.splits import Schema
 from rethinkdc.errors import RequestError
-from rethinkdc.protocol.derived import DERIVED, DataFacts, derive_protocol, facts_of
+from rethinkdc.protocol.derived import DERIVED, RULES_VERSION, DataFacts, derive_protocol, facts_of
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.reading import load_protocol
 from rethinkdc.protocol.writing import write_toml
@@ -98,7 +98,8 @@ def write_new_protocol(
 
 def _facts(dataset: Dataset, fingerprint: str, cache_folder: Path | None) -> DataFacts:
     """What a protocol is derived from: looked at once, since the content has the fingerprint whenever it is read."""
-    place = cache_folder and cache_folder / "fingerprints" / "facts" / f"{fingerprint}.json"
+    # Under other rules other facts may count.
+    place = cache_folder and cache_folder / "fingerprints" / "facts" / str(RULES_VERSION) / f"{fingerprint}.json"
     try:
         if place and place.exists():
             return DataFacts.model_validate_json(place.read_bytes())

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+
+from torch import Tensor
 
 from rethinkdc.context.cache import Cache
 from rethinkdc.contracts.kinds import Labeler
 from rethinkdc.data.backing import Backing
 from rethinkdc.data.dataset import Dataset
+from rethinkdc.data.decoded import DecodedImages
+from rethinkdc.data.rows import RowsOf
 from rethinkdc.data.splits import Schema, Splits
 from rethinkdc.data.stratified import stratified_split
 from rethinkdc.errors import DataError, RequestError
@@ -19,6 +22,7 @@ from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.deriving import default_protocol, derived_protocol
 from rethinkdc.runs.request import DEFAULT_DATASET
 from rethinkdc.seeds import Seeds
+from rethinkdc.types import Images
 
 TUNE_FRACTION = 0.2
 TUNE_SEED = 0
@@ -125,14 +129,11 @@ def load_splits(ground: Ground, cache: Cache) -> Splits:
     if not ground.tune:
         return splits
     kept, held_out = stratified_split(splits.train.targets, TUNE_FRACTION, TUNE_SEED)
-    return replace(splits, train=take_rows(splits.train, kept), test=take_rows(splits.train, held_out))
+    return replace(splits, train=_take_rows(splits.train, kept), test=_take_rows(splits.train, held_out))
 
 
-def take_rows(images: Any, rows: Any) -> Any:
+def _take_rows(images: Images, rows: Tensor) -> Images:
     """Some rows of a set, held as its backing holds it."""
-    from rethinkdc.data.decoded import DecodedImages
-    from rethinkdc.data.rows import RowsOf
-
     picked = RowsOf(images, rows)
     if not isinstance(images, DecodedImages):
         return picked
