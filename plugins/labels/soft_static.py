@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -20,7 +20,16 @@ from rethinkdc.contracts import (
     UnsupportedError,
     hookimpl,
 )
-from rethinkdc.labels import LABEL_SEMANTICS, StaticTargets, Tempered, load_tensors, mix_op
+from rethinkdc.labels import (
+    LABEL_SEMANTICS,
+    Ensemble,
+    OverCells,
+    StaticTargets,
+    Tempered,
+    load_tensors,
+    mix_op,
+    student_training,
+)
 
 _FILE = "labels.safetensors"
 _BATCH = 256
@@ -28,7 +37,12 @@ _ON_DEVICE = 256 << 20
 
 
 class SoftStatic(Tempered):
-    """One soft label for each image, whatever its view: what the teacher says of it whole, or what was learned."""
+    """One soft label for each image, whatever its view: what the teacher says of it, or what was learned.
+
+    Of an image that is seen whole, the teachers' logits are the label. Of a canvas whose views show one of n cells
+    each, it is the mean of n labels, p = 1/n sum_c softmax(z_c / T), with the logits z_c of cell c enlarged as the
+    student sees it, before anything is drawn at random. Stored is T log p, whose softmax at T is p.
+    """
 
     name: ClassVar[str] = "soft-static"
     track: ClassVar[Track] = "static"
@@ -40,7 +54,8 @@ class SoftStatic(Tempered):
 
     def prepare(self, compressed: CompressedSet, context: Context) -> Supervision:
         soft = self.softness(context)
-        labels, size = self._learned(compressed) if self.source == "learned" else self._predicted(compressed, context)
+        learned = self.source == "learned"
+        labels, size = self._learned(compressed) if learned else self._predicted(compressed, soft.temperature, context)
         # A small table lies where the batches are: looking up rows elsewhere would make a GPU wait at every step.
         if labels.numel() * labels.element_size() <= _ON_DEVICE:
             labels = labels.to(context.device)
@@ -55,18 +70,24 @@ class SoftStatic(Tempered):
             )
         return labels, labels.numel() * labels.element_size()
 
-    def _predicted(self, compressed: CompressedSet, context: Context) -> tuple[Tensor, int]:
+    def _predicted(self, compressed: CompressedSet, temperature: float, context: Context) -> tuple[Tensor, int]:
         ensemble, store = self.ensemble(context), context.protocol.store
-        key = {
+        asked: Ensemble | OverCells = ensemble
+        key: dict[str, Any] = {
             "semantics": LABEL_SEMANTICS,
             "set": compressed.fingerprint,
             "store": store.model_dump(mode="json"),
             "teachers": [ensemble.digests, self.averaging],
         }
+        if compressed.seen_in_cells:
+            training = student_training(compressed, None, context.protocol, ipc=context.ipc)
+            asked = OverCells.of(training, ensemble, temperature)
+            # Not in the key of images that are seen whole: their labels are what they always were.
+            key["cells"] = asked.definition()
 
         def build(_: Context, out: Path) -> None:
             parts = [
-                ensemble.logits(compressed.canvases(rows, store.size, store.fit, store.interpolation)).half().cpu()
+                asked.logits(compressed.canvases(rows, store.size, store.fit, store.interpolation)).half().cpu()
                 for rows in torch.arange(len(compressed)).split(_BATCH)
             ]
             logits = torch.cat(parts)

@@ -36,6 +36,10 @@ class Combination(Compressor):
         """The compressor whose rows are combined."""
         raise NotImplementedError
 
+    @property
+    def seen_in_cells(self) -> bool:
+        return self.constrained and self.grid > 1
+
     def rows_per_canvas(self) -> int:
         return self.grid**2
 

@@ -187,6 +187,11 @@ class CompressedSet:
         """Cells per canvas."""
         return self.sources.shape[1]
 
+    @property
+    def seen_in_cells(self) -> bool:
+        """Whether each view shows one of several cells."""
+        return self.view_rule.scope == "cell" and self.cells > 1
+
     @cached_property
     def fingerprint(self) -> str:
         """Content hash: rows of a fingerprinted dataset, or the pixels; with all else that a student may learn from."""

@@ -52,6 +52,11 @@ class Compressor(Adjustable):
         """Whether every class gets the same number of canvases."""
         return True
 
+    @property
+    def seen_in_cells(self) -> bool:
+        """Whether the views of its sets show one of several cells each; static labels are then means over cells."""
+        return False
+
     def rows_per_canvas(self) -> int:
         """Training rows of its own class that one canvas takes; 0 for methods that synthesise."""
         return 1

@@ -2,6 +2,7 @@
 
 from rethinkdc.compressed.working import load_tensors
 from rethinkdc.labels.asking import LABEL_SEMANTICS, BatchStatistics, OfViews, SoftLabeler, Tempered
+from rethinkdc.labels.cells import OverCells
 from rethinkdc.labels.coding import Coding, Dense, Quantised, TopK
 from rethinkdc.labels.ensemble import Averaging, Ensemble
 from rethinkdc.labels.losses import distillation, divergence, mse_gt
@@ -10,7 +11,7 @@ from rethinkdc.labels.schedule import LabelSchedule
 from rethinkdc.labels.shards import LabelReader, Shards, write_labels
 from rethinkdc.labels.storing import StoredLabeler
 from rethinkdc.labels.supervision import Objective, OnlineTargets, StaticTargets, StoredTargets
-from rethinkdc.protocol.student import StudentTraining
+from rethinkdc.protocol.student import StudentTraining, student_training
 from rethinkdc.training.targets import HardTargets
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Objective",
     "OfViews",
     "OnlineTargets",
+    "OverCells",
     "Quantised",
     "Shards",
     "SoftLabeler",
@@ -42,5 +44,6 @@ __all__ = [
     "load_tensors",
     "mix_op",
     "mse_gt",
+    "student_training",
     "write_labels",
 ]

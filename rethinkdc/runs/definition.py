@@ -70,6 +70,7 @@ class Definition(BaseModel):
         seeds: one on each axis.
         tune: whether the run trains and tests on a split of the training set.
         semantics: versions of what the core does.
+        cell_labels: version of static labels of cells; of runs whose static labels are of such.
         compressor_teachers: the protocol's teachers, of a compressor that asks one.
         labeler_teachers: the same, of a labeler that asks one.
     """
@@ -87,6 +88,7 @@ class Definition(BaseModel):
     seeds: Seeds
     tune: bool
     semantics: dict[str, int]
+    cell_labels: int | None = None
     compressor_teachers: dict[str, Any] | None = None
     labeler_teachers: dict[str, Any] | None = None
 
@@ -101,23 +103,30 @@ class Definition(BaseModel):
         names = ("compressor", "labeler", "compressor_teachers", "labeler_teachers")
         content = self.model_dump(mode="json")
         compressor, labeler, *teachers = (content.get(name) for name in names)
-        return digest([compressor, labeler, teachers])
+        about = [compressor, labeler, teachers]
+        return digest(about if self.cell_labels is None else [*about, self.cell_labels])
 
     @property
     def condition(self) -> str:
         """Digest of all but the compressor and the teachers that it asks: runs of one condition may be compared."""
-        content = self.model_dump(mode="json", exclude={"compressor", "compressor_teachers"})
+        content = self.model_dump(mode="json", exclude={"compressor", "compressor_teachers", "cell_labels"})
         return digest(content)
 
     def with_compressor(
         self, compressor: MethodDefinition | SetDefinition, teachers: dict[str, Any] | None = None
     ) -> Definition:
-        """The run of another compressor under the same condition; ``teachers`` = those that it asks."""
-        return self.model_copy(update={"compressor": compressor, "compressor_teachers": teachers})
+        """The run of another compressor under the same condition, whose sets are seen whole.
+
+        Args:
+            compressor: the other.
+            teachers: those that it asks.
+        """
+        update = {"compressor": compressor, "compressor_teachers": teachers, "cell_labels": None}
+        return self.model_copy(update=update)
 
     @model_serializer(mode="wrap")
     def _dump(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without_absent(dump(self), "images", "compressor_teachers", "labeler_teachers")
+        return _without_absent(dump(self), "images", "cell_labels", "compressor_teachers", "labeler_teachers")
 
 
 def _without_absent(content: dict[str, Any], *keys: str) -> dict[str, Any]:

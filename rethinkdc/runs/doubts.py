@@ -8,7 +8,6 @@ from statistics import mean
 
 from torch import Tensor
 
-from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts.evaluation import Evaluation
 from rethinkdc.types import Images, Track
 
@@ -25,23 +24,21 @@ _TELLING = 3
 _SHOWN = 5
 
 
-def doubts_of(
-    evaluation: Evaluation, compressed: CompressedSet, test: Images, *, track: Track, family: str
-) -> list[str]:
+def doubts_of(evaluation: Evaluation, test: Images, *, track: Track, family: str, labels: str = "") -> list[str]:
     """What makes a result doubtful, a sentence each with the likeliest cause; empty where nothing does.
 
     Args:
         evaluation: what was measured.
-        compressed: the set that the student was trained on.
         test: what it was tested on.
         track: the labeler's.
         family: the compressor's; controls may be at chance.
+        labels: what makes the labels doubtful (:func:`~rethinkdc.runs.own_views.doubt_of_labels`), or nothing.
     """
     counts = test.targets.bincount(minlength=len(test.class_names))
     stalled = _never_fell([point["train_loss"] for point in evaluation.curve if "train_loss" in point])
-    doubts = []
+    doubts = [labels] if labels and family != CONTROLS else []
     if stalled:
-        doubts.append(f"{stalled} Likeliest cause: {_why_stalled(compressed, track)}.")
+        doubts.append(f"{stalled} Likeliest cause: {_why_stalled(track, labels)}.")
     if family == CONTROLS:
         return doubts
     if chance := _at_chance(evaluation.metrics.get("top1"), counts):
@@ -50,7 +47,7 @@ def doubts_of(
         few = (
             f"too few test images ({int(counts.sum()):,}) to tell" if above and int(counts.sum()) < _FEW_TESTED else ""
         )
-        why = few or _why_chance(evaluation, compressed, track, bool(stalled))
+        why = few or _why_chance(evaluation, labels, bool(stalled))
         doubts.append(f"{chance} Likeliest cause: {why}.")
     elif unseen := _never_predicted(evaluation.predicted, counts, test.class_names):
         doubts.append(
@@ -92,26 +89,22 @@ def _never_predicted(predicted: Sequence[int], counts: Tensor, names: Sequence[s
     return f"{len(never)} of {len(names)} classes were never predicted: {shown}."
 
 
-def _why_stalled(compressed: CompressedSet, track: Track) -> str:
-    if _static_of_cells(compressed, track):
-        return "static labels of whole canvases, while the student sees single cells"
+def _why_stalled(track: Track, labels: str) -> str:
+    if labels:
+        return "labels that do not name the classes"
     rate = "a learning rate that does not fit"
     return rate if track == "hard" else f"labels that say nothing of the images, or {rate}"
 
 
-def _why_chance(evaluation: Evaluation, compressed: CompressedSet, track: Track, stalled: bool) -> str:
-    if _static_of_cells(compressed, track):
-        return "static labels of whole canvases, while the student sees single cells; try the labeler soft"
+def _why_chance(evaluation: Evaluation, labels: str, stalled: bool) -> str:
+    if labels:
+        return "labels that do not name the classes"
     if stalled:
         return "the student learned nothing, see its loss"
     return _few(evaluation) or (
         "the student learned the set but not the classes: classes in another order than the test images', another "
         "normalisation, or images without their content"
     )
-
-
-def _static_of_cells(compressed: CompressedSet, track: Track) -> bool:
-    return track == "static" and compressed.view_rule.scope == "cell"
 
 
 def _few(evaluation: Evaluation) -> str:

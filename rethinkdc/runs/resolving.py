@@ -9,6 +9,7 @@ from rethinkdc.context.sets import SET_SEMANTICS
 from rethinkdc.contracts.declared import check_metrics
 from rethinkdc.contracts.kinds import Compressor, Evaluator, Labeler, Score, TeacherSource
 from rethinkdc.labels.asking import LABEL_SEMANTICS
+from rethinkdc.labels.cells import CELL_LABEL_SEMANTICS
 from rethinkdc.method import Method, named_methods
 from rethinkdc.models.model import Model
 from rethinkdc.protocol.protocol import Network, Protocol
@@ -80,7 +81,13 @@ class Run(Ground):
 
 
 def resolve_run(
-    request: Request, registry: Registry, cache: Cache, *, finished: SetDefinition | None = None, trains: bool = True
+    request: Request,
+    registry: Registry,
+    cache: Cache,
+    *,
+    finished: SetDefinition | None = None,
+    seen_in_cells: bool = False,
+    trains: bool = True,
 ) -> Run:
     """Resolves a request.
 
@@ -89,6 +96,7 @@ def resolve_run(
         registry: finds the methods.
         cache: knows fingerprints of datasets seen before.
         finished: a finished set that takes the compressor's place.
+        seen_in_cells: whether the views of the finished set show one of several cells each.
         trains: whether a student is to be trained; if not, the labeler's track need not be the protocol's.
 
     Raises:
@@ -129,6 +137,7 @@ def resolve_run(
         for name, method in (("compressor_teachers", compressor), ("labeler_teachers", labeler))
         if method and _asked_teachers(method, registry, protocol)
     }
+    cells = compressor.seen_in_cells if compressor else seen_in_cells
     definition = Definition(
         dataset=original.dataset_fingerprint,
         compressor=made,
@@ -141,6 +150,7 @@ def resolve_run(
         seeds=request.seeds,
         tune=request.tune,
         semantics=_SEMANTICS | ({"labels": LABEL_SEMANTICS} if labeler.track != "hard" else {}),
+        cell_labels=CELL_LABEL_SEMANTICS if cells and labeler.track == "static" else None,
         **teachers,
     )
     return Run(

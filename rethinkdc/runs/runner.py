@@ -28,6 +28,7 @@ from rethinkdc.runs.device import choose_device, deterministic
 from rethinkdc.runs.doubts import doubts_of
 from rethinkdc.runs.environment import describe_environment
 from rethinkdc.runs.ground import Ground, load_splits
+from rethinkdc.runs.own_views import doubt_of_labels, measure_agreement
 from rethinkdc.runs.record import Record, Status
 from rethinkdc.runs.records import Records, now
 from rethinkdc.runs.request import Request
@@ -131,7 +132,7 @@ class Runner:
     ) -> tuple[Record, bool]:
         """Evaluates a finished set under the request's protocol and labeler; as :meth:`run` otherwise."""
         finished = SetDefinition(name=name, fingerprint=compressed.fingerprint, ipc=ipc)
-        run = resolve_run(request, self.registry, self.cache, finished=finished)
+        run = resolve_run(request, self.registry, self.cache, finished=finished, seen_in_cells=compressed.seen_in_cells)
         if not ranks.leads():
             return self._of_first_rank(run, len(self.records.attempts(run.key)), force), True
 
@@ -252,7 +253,10 @@ class Runner:
         evaluation = run.evaluator.evaluate(compressed, supervision, splits.test, context)
         check_evaluation(evaluation, run.evaluator)
         family = run.compressor.family if run.compressor else ""
-        doubts = doubts_of(evaluation, compressed, splits.test, track=run.labeler.track, family=family)
+        track = run.labeler.track
+        agreement = None if track == "hard" else measure_agreement(compressed, supervision, context)
+        labels = doubt_of_labels(agreement, context.books.notes)
+        doubts = doubts_of(evaluation, splits.test, track=track, family=family, labels=labels)
         return self._record(
             run,
             status="ok",

@@ -37,6 +37,10 @@ def _try_compressor(method: Method, data: Images, seeds: Seeds, bench: Bench) ->
             require(
                 set(result.histogram()) == {budget.ipc}, f"{name} declares balance; per class: {result.histogram()}"
             )
+    require(
+        result.seen_in_cells == method.seen_in_cells,
+        f"{name} declares seen_in_cells = {method.seen_in_cells}; its set's view_rule and cells say otherwise",
+    )
     canvases = result.canvases(torch.arange(len(result)), budget.size)
     require(
         canvases.dtype == torch.uint8 and canvases.shape == (len(result), 3, budget.size, budget.size),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rethinkdc.errors import RequestError, UnsupportedError
-from rethinkdc.types import ViewBatch, ViewKey, ViewRule
+from rethinkdc.types import Interpolation, ViewBatch, ViewKey, ViewRule
 from rethinkdc.views.base import CropOp, MixOp, PixelOp, ViewOp
 from rethinkdc.views.crop import RandomResizedCrop
 from rethinkdc.views.order import draw, split, stream_names
@@ -59,6 +59,11 @@ class Views:
         self._cells = cell_boxes.long() if rule.scope == "cell" and cell_boxes is not None else None
         if rule.scale is not None:
             self.crop = _scaled(self.crop, rule.scale)
+
+    @property
+    def interpolation(self) -> Interpolation:
+        """Filter that brings a crop, or a cell, to the size of a view."""
+        return self.crop.interpolation if self.crop else "bilinear"
 
     def render(self, store: Store, rows: Tensor, targets: Tensor, key: ViewKey) -> ViewBatch:
         """Renders the views of ``rows`` (int64 [B], of ``store``) that ``key`` names; ``targets`` int64 [B] goes along.
@@ -114,8 +119,7 @@ class Views:
         if self.before and len(rows):
             sources = _applied(self.before, self._streams[: len(self.before)], _stacked(sources), key).unbind()
         sizes = torch.tensor([source.shape[1:] for source in sources], dtype=torch.int64).reshape(-1, 2)
-        filter_ = self.crop.interpolation if self.crop else "bilinear"
-        return render_crops(sources, self.boxes(sizes, rows, key), self.size, filter_)
+        return render_crops(sources, self.boxes(sizes, rows, key), self.size, self.interpolation)
 
     def _cell_choice(self, cells: int, rows: Tensor, key: ViewKey) -> Tensor:
         """Int64 [B]: the cell that each view lies in."""

@@ -8,20 +8,21 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 
-from rethinkdc.compressed import CompressedSet
+from rethinkdc.compressed import CompressedSet, grid_boxes
 from rethinkdc.contracts import Evaluator, Labeler
 from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.evaluation import Evaluation
 from rethinkdc.errors import RequestError, UnsupportedError
-from rethinkdc.labels import OnlineTargets, StaticTargets, StoredTargets, distillation
+from rethinkdc.labels import LABEL_SEMANTICS, OnlineTargets, StaticTargets, StoredTargets, distillation
 from rethinkdc.models import weights_digest
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.student import student_training
 from rethinkdc.registry.registry import Registry
 from rethinkdc.seeds import Seeds
 from rethinkdc.testing import context, images
-from rethinkdc.types import Drawn, Supervision, ViewKey
+from rethinkdc.types import Drawn, Supervision, ViewKey, ViewRule
 
 IPC = 3
 
@@ -199,6 +200,75 @@ def test_a_static_label_is_the_teachers_of_the_whole_image_mixed_by_the_pasted_a
         share = float(batch.area[row])
         assert torch.allclose(found[row], (1 - share) * own + share * other, atol=1e-6)
     assert torch.allclose(found.sum(1), torch.ones(5))
+
+
+def tiled(here: Context, *, scope: Any = "cell", grid: int = 2) -> CompressedSet:
+    """One canvas of each class at 8 px, with cells that differ."""
+    canvases = here.data.canvases(torch.arange(0, 80, 20), 8)
+    part = {"canvases": canvases, "targets": torch.arange(4)}
+    rule = ViewRule(scope=scope)
+    return CompressedSet.of_canvases([part], here.data.class_names, cell_boxes=grid_boxes(8, grid), view_rule=rule)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.5])
+def test_a_static_label_of_cells_is_the_mean_of_those_of_the_cells_as_a_student_sees_them(
+    temperature: float, tmp_path: Path
+) -> None:
+    here = bench(tmp_path).here
+    made = tiled(here)
+    static = here.method(Labeler, f"soft-static:temperature={temperature},mix=none").prepare(made, here)
+    assert isinstance(static, StaticTargets)
+    canvases, teacher = made.canvases(torch.arange(4), 8), here.teacher()
+    expected = torch.zeros(4, 4, dtype=torch.float64)
+    for y, x in ((0, 0), (0, 4), (4, 0), (4, 4)):
+        cell = F.interpolate(canvases[:, :, y : y + 4, x : x + 4], size=(8, 8), mode="bilinear", antialias=True)
+        expected += torch.softmax(teacher.logits(cell).double() / temperature, dim=1) / 4
+    # Stored in half precision, and else exactly.
+    stored = (temperature * expected.log()).float().half()
+    assert torch.equal(static.labels, stored)
+    batch = student_training(made, None, here.protocol, ipc=1).render(Drawn(ViewKey(0, 0, 0), torch.arange(4)))
+    assert torch.allclose(static.targets(batch)["probabilities"].double(), expected, atol=2e-3)
+    assert static.cost.label_bytes < 200 + 4 * 4 * 2
+
+
+@pytest.mark.parametrize(("scope", "grid"), [("canvas", 2), ("cell", 1)])
+def test_a_canvas_that_is_seen_whole_has_the_label_that_it_always_had(scope: str, grid: int, tmp_path: Path) -> None:
+    """To the bit, and under the key: cells that no view is confined to change neither."""
+    here = bench(tmp_path).here
+    made, teacher = tiled(here, scope=scope, grid=grid), here.teacher()
+    static = here.method(Labeler, "soft-static").prepare(made, here)
+    assert torch.equal(static.labels, teacher.logits(made.canvases(torch.arange(4), 8)).half())
+    key = {
+        "semantics": LABEL_SEMANTICS,
+        "set": made.fingerprint,
+        "store": here.protocol.store.model_dump(mode="json"),
+        "teachers": [[teacher.digest], "mean"],
+    }
+    kept = here.artefact("static-labels", key, "labels", lambda *_: pytest.fail("another key"), files=[])
+    assert list(kept.glob("*.safetensors"))
+
+
+def test_cells_have_other_labels_at_another_temperature(tmp_path: Path) -> None:
+    here = bench(tmp_path).here
+    made = tiled(here)
+    for temperature in (1.0, 2.0, 1.0):
+        here.method(Labeler, f"soft-static:temperature={temperature}").prepare(made, here)
+    assert len(list((tmp_path / "cache" / "static-labels").iterdir())) == 2
+
+
+def test_labels_of_views_see_the_cells(tmp_path: Path) -> None:
+    """What is stored of a batch is what the teacher says of those views, which lie in cells."""
+    here = bench(tmp_path).here
+    made = tiled(here)
+    stored = here.method(Labeler, "soft-stored:dtype=float32,mix=none").prepare(made, here)
+    online = here.method(Labeler, "soft:mix=none").prepare(made, here)
+    drawn = stored.drawn(0)
+    batch = student_training(made, None, here.protocol, ipc=1).render(drawn)
+    whole = student_training(replace(made, view_rule=ViewRule()), None, here.protocol, ipc=1).render(drawn)
+    assert not torch.equal(batch.pixels, whole.pixels)
+    said = here.teacher().logits(batch.pixels)
+    assert torch.allclose(stored.targets(batch)["soft"], said, atol=1e-6)
+    assert torch.equal(online.targets(batch)["soft"], said)
 
 
 def test_learned_labels_are_the_sets_own_or_refused(tmp_path: Path) -> None:

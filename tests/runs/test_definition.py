@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from rethinkdc.context.cache import Cache
+from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.definition import KEY_LENGTH, Definition, MethodDefinition, SetDefinition
+from rethinkdc.runs.request import Request
+from rethinkdc.runs.resolving import resolve_run
 from rethinkdc.seeds import Seeds
 from rethinkdc.storage import digest
 
@@ -87,6 +92,35 @@ def test_another_compressor_asks_teachers_of_its_own() -> None:
     assert random.key == definition(compressor=RANDOM, labeler_teachers=TEACHERS).key
     assert random.condition == asking.condition
     assert asking.with_compressor(RANDOM, TEACHERS).compressor_teachers == TEACHERS
+
+
+def test_static_labels_of_cells_make_another_method_under_the_same_condition() -> None:
+    """So the run is never taken for one before them, and is ranked beside ``random``, which has no cells."""
+    whole, cells = definition(), definition(cell_labels=1)
+    assert "cell_labels" not in whole.model_dump(mode="json")
+    assert cells.key != whole.key
+    assert cells.method != whole.method
+    assert cells.condition == whole.condition
+    assert cells.with_compressor(RANDOM).key == whole.with_compressor(RANDOM).key
+
+
+@pytest.mark.parametrize(
+    ("compressor", "labeler", "found"),
+    [
+        ("pca", "soft-static", 1),
+        ("combine:select=random,grid=3", "soft-static", 1),
+        ("pca:constrained=false", "soft-static", None),
+        ("pca:grid=1", "soft-static", None),
+        ("rded:factor=2", "soft-static", None),
+        ("random", "soft-static", None),
+        ("pca", "soft-stored", None),
+    ],
+)
+def test_only_static_labels_of_what_is_seen_in_cells_are_of_cells(
+    compressor: str, labeler: str, found: int | None, tmp_path: Path
+) -> None:
+    request = Request(compressor=compressor, labeler=labeler, dataset="digits", protocol="digits-soft")
+    assert resolve_run(request, Registry(), Cache(tmp_path)).definition.cell_labels == found
 
 
 def test_only_the_frameworks_own_random_is_random() -> None:

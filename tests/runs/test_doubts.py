@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts.evaluation import Evaluation
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.runs.doubts import CONTROLS, doubts_of
-from rethinkdc.types import Track, ViewRule
+from rethinkdc.types import Track
 
 NAMES = ("a", "b", "c")
 FALLING = [{"train_loss": 1.1 / epoch} for epoch in range(1, 11)]
@@ -44,12 +43,9 @@ def doubts(
     *,
     track: Track = "hard",
     family: str = "pruning",
-    scope: Any = "canvas",
+    labels: str = "",
 ) -> str:
-    shown = images((1, 1, 1))
-    part = {"canvases": shown.pixels, "targets": shown.targets}
-    compressed = CompressedSet.of_canvases([part], NAMES, view_rule=ViewRule(scope=scope))
-    return "\n".join(doubts_of(evaluation, compressed, images(counts), track=track, family=family))
+    return "\n".join(doubts_of(evaluation, images(counts), track=track, family=family, labels=labels))
 
 
 def test_a_good_result_is_not_doubted() -> None:
@@ -84,6 +80,13 @@ def test_controls_are_meant_to_be_at_chance() -> None:
     assert "never fell" in doubts(measured(0.33, curve=FLAT), family=CONTROLS)
 
 
+def test_labels_at_chance_are_the_cause_of_what_follows() -> None:
+    said = doubts(measured(0.33, curve=FLAT), track="static", labels="The labels name another class.")
+    assert said.startswith("The labels name another class.\nThe training loss never fell")
+    assert said.count("labels that do not name the classes") == 2
+    assert doubts(measured(0.6), track="static", labels="Odd.", family=CONTROLS) == ""
+
+
 def test_a_loss_that_never_fell_is_told_with_its_values() -> None:
     said = doubts(measured(0.6, curve=FLAT))
     assert "never fell: 1.1 in the first epoch, 1.1 in the last" in said
@@ -100,14 +103,13 @@ def test_a_class_that_is_never_predicted_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("evaluation", "track", "scope", "cause"),
+    ("evaluation", "track", "cause"),
     [
-        (measured(0.33), "static", "cell", "the student sees single cells"),
-        (measured(0.33, curve=FLAT), "online", "canvas", "labels that say nothing of the images"),
-        (measured(0.33, steps=5), "hard", "canvas", "only 5 steps"),
-        (measured(0.33), "hard", "canvas", "another order"),
-        (measured(0.60, [300, 0, 0], steps=5), "hard", "canvas", "only 5 steps"),
+        (measured(0.33, curve=FLAT), "online", "labels that say nothing of the images"),
+        (measured(0.33, steps=5), "hard", "only 5 steps"),
+        (measured(0.33), "hard", "another order"),
+        (measured(0.60, [300, 0, 0], steps=5), "hard", "only 5 steps"),
     ],
 )
-def test_the_likeliest_cause_is_named(evaluation: Evaluation, track: Track, scope: str, cause: str) -> None:
-    assert cause in doubts(evaluation, track=track, scope=scope)
+def test_the_likeliest_cause_is_named(evaluation: Evaluation, track: Track, cause: str) -> None:
+    assert cause in doubts(evaluation, track=track)
