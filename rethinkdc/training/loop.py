@@ -21,6 +21,7 @@ from rethinkdc.storage import digest
 from rethinkdc.training.ahead import in_order
 from rethinkdc.training.checkpoint import load_checkpoint, save_checkpoint
 from rethinkdc.training.length import Length, Step
+from rethinkdc.training.memory import keep_freed_memory
 from rethinkdc.training.noise import reproducible, seed_noise
 from rethinkdc.training.observer import Observer
 from rethinkdc.training.predict import parameter_dtype
@@ -185,6 +186,8 @@ class _Training:
         """Trains from the checkpoint, or from the start, to the end."""
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
+        else:
+            keep_freed_memory()
         self._restore()
         advance(self.step)
         self.model.train()

@@ -237,6 +237,7 @@ def test_a_canvas_that_is_seen_whole_has_the_label_that_it_always_had(scope: str
     here = bench(tmp_path).here
     made, teacher = tiled(here, scope=scope, grid=grid), here.teacher()
     static = here.method(Labeler, "soft-static").prepare(made, here)
+    assert isinstance(static, StaticTargets)
     assert torch.equal(static.labels, teacher.logits(made.canvases(torch.arange(4), 8)).half())
     key = {
         "semantics": LABEL_SEMANTICS,
@@ -263,6 +264,7 @@ def test_labels_of_views_see_the_cells(tmp_path: Path) -> None:
     stored = here.method(Labeler, "soft-stored:dtype=float32,mix=none").prepare(made, here)
     online = here.method(Labeler, "soft:mix=none").prepare(made, here)
     drawn = stored.drawn(0)
+    assert drawn is not None
     batch = student_training(made, None, here.protocol, ipc=1).render(drawn)
     whole = student_training(replace(made, view_rule=ViewRule()), None, here.protocol, ipc=1).render(drawn)
     assert not torch.equal(batch.pixels, whole.pixels)
