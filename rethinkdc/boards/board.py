@@ -20,6 +20,8 @@ from rethinkdc.runs.record import Record
 from rethinkdc.runs.records import Records
 from rethinkdc.storage import canonical_json
 
+MARK = " #"
+"""Before the beginning of a digest, where several definitions share one printed form."""
 _MARK = 6
 """Hex digits of a definition's digest that tell methods of one printed form apart."""
 
@@ -194,7 +196,7 @@ def _spell(key: str, methods: dict[str, list[Record]]) -> str:
     """The printed form; with the beginning of the definition's digest where several definitions share it."""
     first = methods[key][0]
     alike = [group for group in methods.values() if group[0].names.methods == first.names.methods]
-    mark = f" #{key[:_MARK]}" if len(alike) > 1 else ""
+    mark = f"{MARK}{key[:_MARK]}" if len(alike) > 1 else ""
     return first.names.compressor + mark
 
 

@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rethinkdc.boards import Board, Row
+from rethinkdc.boards.board import MARK
 from rethinkdc.cli import tables
 from rethinkdc.runs.cost import order_stages
 
@@ -75,6 +76,11 @@ def notes_on(board: Board) -> list[str]:
         notes.append(f"n counts sets; n < {_NO_CLAIM} supports no claim.")
     if fixed := [_method(row, board) for row in measured if row.n_counts == "students"]:
         notes.append(f"n counts students of one set: {', '.join(fixed)}.")
+    if any(MARK in row.compressor for row in board.rows):
+        notes.append(
+            f"{MARK.strip()} parts what has one name and is not the same: sets that were evaluated from files, other "
+            "revisions or other files."
+        )
     if any(row.receiver_bytes for row in measured):
         notes.append("receiver: images as JPEG q75, labels, and the teacher where it is asked while training.")
     notes += [

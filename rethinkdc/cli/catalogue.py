@@ -16,8 +16,11 @@ from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.unused import leave_out_unused
 from rethinkdc.reference import print_value
 from rethinkdc.registry import Listed, Registry
+from rethinkdc.registry.networks import check_networks
 
 _console = Console()
+_NAME_WIDTH = 23
+"""Characters of a dotted name, its last dot among them, that a third of 80 columns holds."""
 
 
 def print_plugins(registry: Registry, *, kind: str | None, family: str | None, as_json: bool) -> None:
@@ -127,7 +130,11 @@ def print_one(registry: Registry, name: str, *, as_json: bool) -> None:
 
 def _find_protocol(registry: Registry, name: str) -> Protocol | None:
     """The protocol of a file, or the one of this name; None where a method may have it."""
-    if name.endswith(".toml") or name in DERIVED:
+    if name.endswith(".toml"):
+        protocol = registry.protocols.find(name)
+        check_networks(protocol, registry.build, name)
+        return protocol
+    if name in DERIVED:
         return registry.protocols.find(name)
     return registry.protocols.all().get(name)
 
@@ -174,7 +181,7 @@ def _print_protocol(protocol: Protocol) -> None:
     sources = protocol.sources
     title = f"{protocol.id} v{protocol.version}, digest {protocol.digest[:12]}"
     table = Table(title=title, title_justify="left")
-    # A name that is cut short cannot be typed after --set.
+    # Names are broken at their dots alone: one that is cut within a word cannot be typed after --set.
     table.add_column("value", overflow="fold")
     table.add_column("is", overflow="fold")
     table.add_column("source")
@@ -182,9 +189,21 @@ def _print_protocol(protocol: Protocol) -> None:
     for key, value in _flat(content):
         source = max((name for name in sources if key == name or key.startswith(f"{name}.")), key=len, default="")
         # What many values share is said at the first of them.
-        table.add_row(key, escape(str(value)), escape(sources.get(source, "")) if source != before else "")
+        table.add_row(
+            "\n".join(_broken(key)), escape(str(value)), escape(sources.get(source, "")) if source != before else ""
+        )
         before = source
     _console.print(table)
+
+
+def _broken(key: str) -> list[str]:
+    """A dotted name in lines of at most so many characters, where its parts allow it."""
+    lines = [""]
+    for part in key.split("."):
+        if lines[-1] and len(lines[-1]) + len(part) >= _NAME_WIDTH:
+            lines.append("")
+        lines[-1] += f"{part}."
+    return [*lines[:-1], lines[-1].removesuffix(".")]
 
 
 def _flat(content: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -48,6 +48,7 @@ for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
 
 _state = {"debug": False}
+_warned: set[str] = set()
 _INTERRUPTED = 130
 """What typer ends with on a keyboard interrupt."""
 
@@ -100,5 +101,7 @@ def _of_rank() -> str:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
-    if issubclass(category, UserWarning) and ranks.leads():
+    # What a sweep finds at each of its runs is said once.
+    if issubclass(category, UserWarning) and ranks.leads() and str(message) not in _warned:
+        _warned.add(str(message))
         typer.secho(f"Warning: {message}", fg=typer.colors.YELLOW, err=True)

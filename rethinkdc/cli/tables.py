@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rethinkdc.cli.metric_text import name_metric, write_difference, write_value
+from rethinkdc.protocol.derived import DERIVED
 from rethinkdc.registry import Registry
 from rethinkdc.runs.comparison import difference_to_random
 from rethinkdc.runs.cost import Cost, order_stages
@@ -53,7 +54,9 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
             table.add_row(name, escape(value))
     _console.print(table)
     print_files_read(record.notes)
-    if derived := record.notes.get("derived_protocol"):
+    derived = record.notes.get("derived_protocol")
+    # A file that began as a derived protocol may have been changed since.
+    if derived and derived["id"] in DERIVED:
         print(
             f"The protocol {derived['id']} was derived from the data: {derived['store']['size']} px, "
             f"{derived['student']['model']['name']}. `rethinkdc new-protocol NAME --from {derived['id']} --dataset D "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.errors import RequestError
 from rethinkdc.types import Budget
@@ -31,6 +33,18 @@ def check_budget(compressed: CompressedSet, name: str, budget: Budget, *, budget
             f"{name} declares balance but returned {min(histogram)} to {max(histogram)} canvases per class, "
             f"not {_spell(budget)}."
         )
+
+
+def largest_size(available: int, per_canvas: int) -> str:
+    """A sentence: the largest ipc that a class allows, or the largest grid where not one canvas can be filled.
+
+    Args:
+        available: images of the smallest class.
+        per_canvas: images that a canvas takes.
+    """
+    if available >= per_canvas:
+        return f"The largest ipc here is {available // per_canvas}."
+    return f"Not one canvas can be filled: the largest grid here is {math.isqrt(available)}."
 
 
 def _spell(budget: Budget) -> str:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet, grid_boxes
+from rethinkdc.compressed.budget import largest_size
 from rethinkdc.contracts.kinds import Compressor, Setting
 from rethinkdc.distillation.crops import best_crops, crop_canvases, rank_strided, score_candidates
 from rethinkdc.errors import UnsupportedError
@@ -129,7 +130,7 @@ class Stitching(Compressor):
         if available[smallest] < needed:
             raise UnsupportedError(
                 f"{asked}, one crop of each; class {data.class_names[smallest]!r} has {available[smallest]:,}. "
-                f"The largest ipc here is {available[smallest] // factor**2}."
+                f"{largest_size(available[smallest], factor**2)}"
             )
 
 

@@ -87,6 +87,9 @@ def write_new_protocol(
         raise RequestError(f"--out {out} {why}. Choose another file.")
     begun = find_protocol(registry, "auto-hard" if origin == "auto" else origin, dataset, cache)
     own: dict[str, Any] = {"id": name, "default": False}
+    if begun.status == "derived":
+        # What people change follows from no rule any more, and nobody tuned it.
+        own["status"] = "untuned"
     if dataset is not None:
         schema = registry.build(Dataset, dataset).identify(cache.home)[1]
         own["default_dataset"] = None

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from rethinkdc.compressed import CompressedSet, images_per_class
+from rethinkdc.compressed.card import Card
 from rethinkdc.compressed.preview import write_preview
+from rethinkdc.errors import RequestError
+from rethinkdc.protocol.derived import DERIVED
+from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.calls import EvaluateCall
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.opening import open_set
@@ -22,10 +26,26 @@ def evaluate_set(call: EvaluateCall) -> tuple[Record, bool]:
     compressed, name = open_set(call, runner.cache.home)
     if call.preview:
         write_preview(compressed, call.preview)
-    protocol = call.protocol or compressed.card.protocol or None
+    protocol = call.protocol or _protocol_of(compressed.card, name, call.dataset, runner.registry)
     # Nothing compresses: the set has the compressor's place.
     request = part_of(call, Request, compressor="", protocol=protocol)
     return runner.evaluate(compressed, request, name=name, ipc=_ipc_of(compressed), force=call.force)
+
+
+def _protocol_of(card: Card, name: str, dataset: str | None, registry: Registry) -> str | None:
+    """The protocol that a set was made under; None where its card names none.
+
+    Raises:
+        RequestError: it is a file of somebody's own, which a card cannot bring.
+    """
+    if not card.protocol or card.protocol in DERIVED or card.protocol in registry.protocols.all():
+        return card.protocol or None
+    digest = f", digest {card.protocol_digest[:12]}" if card.protocol_digest else ""
+    data = "" if dataset else " and its data with --dataset"
+    raise RequestError(
+        f"The set {name} was made under the protocol {card.protocol}{digest}, which is not installed but a file: "
+        f"give it with --protocol FILE.toml{data} (`rethinkdc list-protocols FOLDER` shows the files of a folder)."
+    )
 
 
 def _ipc_of(compressed: CompressedSet) -> int | None:

@@ -98,7 +98,7 @@ def resolve_ground(
     if labeler and trains and not fitting.admits(labeler.track):
         raise _wrong_track(fitting, labeler, registry)
     if not fitting.fits(schema):
-        raise _misfit(fitting, registry.label(source), schema)
+        raise _misfit(fitting, _name_dataset(source, registry), schema)
     return Ground(
         dataset=source,
         dataset_fingerprint=fingerprint,
@@ -143,11 +143,14 @@ def _take_rows(images: Images, rows: Tensor) -> Images:
 def _wrong_track(protocol: Protocol, labeler: Labeler, registry: Registry) -> RequestError:
     others = registry.protocols.all().values()
     alike = [f"--protocol {p.id}" for p in others if p.admits(labeler.track) and p.data == protocol.data]
-    if protocol.id in DERIVED:
-        alike = [f"--protocol {name}" for name in DERIVED if name != protocol.id]
+    if protocol.id in DERIVED or not alike:
+        admitting = "hard" if labeler.track == "hard" else "soft"
+        alike = [
+            f"--protocol {name}, which follows from the data" for name, track in DERIVED.items() if track == admitting
+        ]
     return RequestError(
         f"The protocol {protocol.id} takes {protocol.track} labels; the labeler {labeler.name} gives {labeler.track} "
-        f"ones. Choose another --labeler, or {' or '.join(alike) or 'a protocol for them'} "
+        f"ones. Choose another --labeler, or {' or '.join(alike)} "
         "(`rethinkdc list-protocols`)."
     )
 
@@ -164,5 +167,6 @@ def _misfit(protocol: Protocol, name: str, schema: Schema) -> RequestError:
     return RequestError(
         f"The protocol {protocol.id} is for {wanted.classes} classes, {wanted.train or 'any number of'} training and "
         f"{wanted.test or 'any number of'} test images; the dataset {name} has {schema.classes}, {schema.train} and "
-        f"{schema.test}. Choose a fitting --protocol (`rethinkdc list-protocols`) or --dataset."
+        f"{schema.test}. Choose a fitting --protocol (`rethinkdc list-protocols`; auto-{protocol.track} follows "
+        "from the data) or --dataset."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rethinkdc.compressed.budget import largest_size
 from rethinkdc.contracts.kinds import Compressor
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import UnsupportedError
@@ -39,7 +40,7 @@ def check_request(run: Run, splits: Splits) -> None:
             raise UnsupportedError(
                 f"{run.names.compressor} at ipc {run.ipc}{tiled} needs {run.ipc * per_canvas * len(counts):,} "
                 f"training images; {run.dataset_name} has {len(train):,}. "
-                f"The largest ipc here is {len(train) // (per_canvas * len(counts))}."
+                f"{largest_size(len(train) // len(counts), per_canvas)}"
             )
         return
     smallest = int(counts.argmin())
@@ -48,7 +49,7 @@ def check_request(run: Run, splits: Splits) -> None:
             f"{run.names.compressor} at ipc {run.ipc}{tiled} needs {run.ipc * per_canvas:,} training images of "
             f"every class, but class {train.class_names[smallest]!r} of {run.dataset_name} has "
             f"{int(counts[smallest]):,}. "
-            f"The largest ipc here is {int(counts[smallest]) // per_canvas}."
+            f"{largest_size(int(counts[smallest]), per_canvas)}"
         )
 
 

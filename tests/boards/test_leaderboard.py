@@ -334,6 +334,12 @@ def test_methods_of_one_label_and_different_definitions_are_told_apart(records: 
     names = [row.compressor for row in only(records).rows]
     assert len(set(names)) == 2
     assert all(name.startswith("pca #") for name in names)
+    assert any(note.startswith("# parts what has one name") for note in notes_on(only(records)))
+
+
+def test_names_that_are_apart_need_no_word_on_marks(records: Records) -> None:
+    add(records, record("pca", 0.5), record("random", 0.6))
+    assert not any(note.startswith("#") for note in notes_on(only(records)))
 
 
 def test_the_full_set_stands_unranked_on_every_board_of_its_conditions(records: Records) -> None:

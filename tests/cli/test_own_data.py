@@ -91,3 +91,80 @@ def test_of_many_known_names_the_nearest_are_shown(cli: Callable[..., Any]) -> N
     assert "Did you mean 'random'" in message
     assert "more. See `rethinkdc list-plugins --kind compressor`." in message
     assert message.count(", ") < 8
+
+
+def test_a_written_protocol_is_the_users_and_no_longer_derived(cli: Callable[..., Any], folder: Path) -> None:
+    """Its values may have been changed: no rule is claimed for them, and no file is offered for what has one."""
+    assert cli("new-protocol", "mine", "--dataset", str(folder)).code == 0
+    written = Path("mine.toml").read_text()
+    assert 'status = "untuned"' in written
+    Path("mine.toml").write_text(written.replace("batch = 64", "batch = 8"))
+    done = cli("run", "-c", "random", "-d", str(folder), "-p", "mine.toml", *SHORT)
+    assert done.code == 0, done.err
+    assert "derived" not in done.out
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [
+        ("norm=group", "norm=groop", ("student.model", "proxy.model", "'groop'", "'instance', 'group' or 'batch'")),
+        ('"convnet:', '"convnett:', ("teacher.recipes.weak.model", "Did you mean 'convnet'?")),
+        ("[proxy.scores.el2n]", "[proxy.scores.el2m]", ("proxy.scores.el2m", "Did you mean 'el2n'?")),
+    ],
+)
+def test_show_refuses_a_file_that_names_what_there_is_not(
+    cli: Callable[..., Any], folder: Path, was: str, now: str, said: tuple[str, ...]
+) -> None:
+    cli("new-protocol", "mine", "--dataset", str(folder))
+    text = Path("mine.toml").read_text()
+    assert was in text
+    Path("mine.toml").write_text(text.replace(was, now))
+    done = cli("show", "mine.toml")
+    assert done.code == 2
+    assert all(part in done.err for part in ("mine.toml: ", *said)), done.err
+
+
+def test_a_set_made_under_a_file_asks_for_the_file(cli: Callable[..., Any], folder: Path) -> None:
+    cli("new-protocol", "mine", "--dataset", str(folder))
+    data = ("-d", str(folder))
+    assert cli("compress", "-c", "random", *data, "-p", "mine.toml", "--ipc", "1", "--out", "set").code == 0
+    done = cli("evaluate", "set")
+    assert done.code == 2
+    for part in ("made under the protocol mine, digest ", "--protocol FILE.toml and its data with --dataset"):
+        assert part in done.err
+    assert "--dataset" not in cli("evaluate", "set", *data).err
+
+
+def test_soft_labels_under_a_file_for_hard_ones_name_a_protocol_for_them(cli: Callable[..., Any], folder: Path) -> None:
+    cli("new-protocol", "mine", "--dataset", str(folder))
+    done = cli("run", "-c", "random", "-d", str(folder), "-p", "mine.toml", "-l", "soft-stored")
+    assert done.code == 2
+    assert "--protocol auto-soft" in done.err
+
+
+def test_names_of_values_are_broken_at_their_dots_alone(cli: Callable[..., Any], monkeypatch: Any) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    cells = [line.split("│")[1].strip() for line in cli("show", "digits-soft").out.splitlines() if line.count("│") == 4]
+    assert "optimizer.weight_decay" in cells
+    parts = {part for cell in cells for part in cell.split(".")}
+    assert {"weight_decay", "recipes", "standard", "temperature"} <= parts
+    assert not {"ht_decay", "aining", "d"} & parts
+
+
+def test_what_is_found_again_is_said_once(cli: Callable[..., Any], image_tree: Callable[..., Path]) -> None:
+    folder = image_tree({"a": 10, "b": 10}, {})
+    lines = [f'dataset = "{folder}"', 'compressors = ["random"]', "ipc = [1]", "seeds = [0, 1]"]
+    Path("study.toml").write_text("\n".join([*lines, 'overrides = {"training.steps" = 3}']))
+    done = cli("sweep", "study.toml")
+    assert done.code == 0, done.err
+    assert done.err.count("There is no test split") == 1
+
+
+def test_where_not_one_canvas_can_be_filled_the_largest_grid_is_named(
+    cli: Callable[..., Any], image_tree: Callable[..., Path]
+) -> None:
+    folder = image_tree({"a": 10, "b": 12}, {"a": 2, "b": 2})
+    for compressor in ("pca:grid=4", "combine:select=random,grid=4", "rded:factor=4"):
+        done = cli("run", "-c", compressor, "-d", str(folder), "--ipc", "1", "--small-cells")
+        assert done.code == 2
+        assert "Not one canvas can be filled: the largest grid here is 3." in done.err, done.err
