@@ -76,5 +76,5 @@ def _add_card(compressed: CompressedSet, name: str) -> CompressedSet:
     """Gives a set that brings no card one that says what is known of sets made elsewhere."""
     if compressed.card.method:
         return compressed
-    ipc, notes = images_per_class(compressed.targets), {"external_data": [UNKNOWN]}
+    ipc, notes = images_per_class(compressed.targets), {"external_data": [UNKNOWN], **compressed.card.notes}
     return compressed.with_card(Card(method=name, ipc=ipc, external_data=[UNKNOWN], notes=notes))

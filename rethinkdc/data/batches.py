@@ -100,8 +100,26 @@ def read_batches(found: Batches) -> Splits:
         )
     names = _read_names(folder / layout.names, layout)
     parts = [[_read_batch(folder / name, layout) for name in files] for files in (layout.train, (layout.test,))]
+    _check_equal(parts[0], folder, layout)
     train, test = (_join(batches, names) for batches in parts)
+    for images, split in ((train, "training"), (test, "test")):
+        missing = [name for at, name in enumerate(names) if at not in images.targets.unique()]
+        if missing:
+            raise DataError(
+                f"{len(missing)} of {len(names)} classes have no images in the {split} batches of {folder}: "
+                f"{', '.join(missing[:8])}. Unpack the archive again, whole."
+            )
     return Splits(train=train, test=test)
+
+
+def _check_equal(batches: list[tuple[NDArray[np.uint8], Tensor]], folder: Path, layout: Layout) -> None:
+    """Refuses a batch that holds fewer images than the others: files may be cut off between two images."""
+    counts = [len(pixels) for pixels, _ in batches]
+    if short := [name for name, count in zip(layout.train, counts, strict=True) if count < max(counts)]:
+        raise DataError(
+            f"The batches of {folder} hold {max(counts):,} images each, and {', '.join(short)} only "
+            f"{min(counts):,}: it is cut off. Unpack the archive again, whole."
+        )
 
 
 def _holds_all(folder: Path, layout: Layout) -> bool:

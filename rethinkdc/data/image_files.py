@@ -34,6 +34,8 @@ _FOREIGN = (
     (b"\x00\x00\x01\xb3", "MPEG film"),
 )
 _MARKS = tuple(mark for mark, _ in _FOREIGN)
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
+_BLANK = ord(" ")
 _LFS = b"version https://git-lfs"
 
 
@@ -72,8 +74,12 @@ def explain_undecodable(source: bytes | Path) -> str:
         return "The file is empty (0 bytes)."
     if start.startswith(_LFS):
         return "The file is a pointer of Git LFS, not the image: run `git lfs pull` where it was cloned."
-    if foreign := name_foreign(start):
+    if foreign := name_foreign(start.lstrip()):
         return f"The file is no image but a {foreign}."
+    if start[4:8] == b"ftyp" and start[8:12] in _HEIC:
+        return "The file is a HEIC photograph, which is not read here: convert it to JPEG or PNG."
+    if start.isascii() and all(character >= _BLANK or chr(character).isspace() for character in start):
+        return f"The file is text and no image; it begins with {start.decode()!r}."
     return "The file is damaged, incomplete, or no image."
 
 
