@@ -57,7 +57,7 @@ def read_split(
 
 
 def _same_classes(targets: Tensor, other: Any, label: str) -> bool:
-    """Whether another column gives the rows the class indices of the targets int64 [N], or divides them alike by name."""
+    """Whether another column gives rows the class indices of the targets int64 [N], or divides them alike by name."""
     try:
         indices, names = read_targets(other, None, label)
     except DataError:  # lists, numbers that are no classes, rows without a label

@@ -12,8 +12,8 @@ from rethinkdc.method import Method
 from rethinkdc.storage import digest
 
 LOADER_REVISION = 3
-"""Raised whenever the same files give another content hash (other columns, class order or rows), or are refused, or told
-of otherwise: what the book knows of them is then looked at again."""
+"""Raised whenever the same files give another content hash (other columns, class order or rows), or are refused, or
+told of otherwise: what the book knows of them is then looked at again."""
 
 
 class Dataset(Method):

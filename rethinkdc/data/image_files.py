@@ -83,6 +83,19 @@ def explain_undecodable(source: bytes | Path) -> str:
     return "The file is damaged, incomplete, or no image."
 
 
+def name_file(path: Path) -> str | None:
+    """What a file surely is by its first bytes, whatever its name says; None = they do not tell."""
+    start = read_start(path)
+    if _size(path) == 0:
+        return "is empty (0 bytes)"
+    if start.startswith(_LFS):
+        return "is a pointer of Git LFS, not the file: run `git lfs pull` where it was cloned"
+    if start[8:9] == b"{" and start[7:8] == b"\0":
+        return "is a safetensors file: name it .safetensors"
+    foreign = name_foreign(start.lstrip())
+    return foreign and f"is a {foreign}, and no file of weights or tensors"
+
+
 def read_size(source: bytes | Path) -> tuple[int, int] | None:
     """Width and height by an image's header, also where Pillow refuses to open an image of that many pixels."""
     start = source[:32] if isinstance(source, bytes) else read_start(source)
