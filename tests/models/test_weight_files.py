@@ -177,7 +177,7 @@ def test_a_last_layer_of_another_name_is_found_and_told() -> None:
     told = fill_network(ours, Weights(dict(theirs.state_dict())), "a.pth", "m")
     assert torch.equal(ours.state_dict()["fc.weight"], theirs.state_dict()["linear.weight"])
     assert "another name of its last layer" in told[-1]
-    with pytest.raises(RequestError, match="fc.weight is missing"):
+    with pytest.raises(RequestError, match=r"fc\.weight is missing"):
         fill_network(ours, Weights({"stem.bias": torch.ones(2), "other.weight": torch.ones(2, 2)}), "a", "m")
 
 
