@@ -64,7 +64,7 @@ def _same_classes(targets: Tensor, other: Any, label: str) -> bool:
         return False
     if not holds_texts(other):
         return torch.equal(indices, targets)
-    pairs = torch.stack([targets, indices]).unique(dim=1).shape[1]
+    pairs = int(torch.stack([targets, indices]).unique(dim=1).shape[1])
     return pairs == len(targets.unique()) == len(names)
 
 

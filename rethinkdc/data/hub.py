@@ -118,7 +118,7 @@ def load_hub(
         DataError: there is no such dataset, no network to download it, or it cannot be used.
     """
     remedy = (
-        "Check the id. Download it once with network access (gated datasets need `hf auth login`), or pass a local "
+        f"There is no folder {repo} here either. Check the name. Download it once with network access (gated datasets need `hf auth login`), or pass a local "
         f"folder: `hf download {repo} --repo-type dataset --local-dir FOLDER`, then --dataset FOLDER."
     )
     loaded, _ = load_dataset(repo, None, remedy)

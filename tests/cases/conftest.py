@@ -54,7 +54,8 @@ def names_in(cases: Path, answers: dict[str, list[str]]) -> Callable[[str], set[
 @pytest.fixture(scope="session")
 def digits() -> Images:
     """The training images that the scores and rows belong to."""
-    return Digits().load().train
+    train: Images = Digits().load().train
+    return train
 
 
 @pytest.fixture

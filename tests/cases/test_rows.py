@@ -73,14 +73,14 @@ def test_rows_that_may_be_meant_otherwise_are_refused(name: str, cases: Path, di
 
 
 def test_a_subset_of_any_size_is_evaluated_under_its_own(cases: Path, tmp_path: Path) -> None:
-    place = {"records": tmp_path / "records", "cache_dir": tmp_path / "cache"}
     record = rdc.run(
         f"rows:path={cases / 'rows' / 'odd_total.csv'}",
         dataset="digits",
         protocol="digits-hard",
         overrides={"training.steps": 2},
         device="cpu",
-        **place,
+        records=tmp_path / "records",
+        cache_dir=tmp_path / "cache",
     )
     assert record.status == "ok"
     assert record.definition.images == 19

@@ -16,9 +16,9 @@ from rethinkdc.compressed.fitting import fit_set
 from rethinkdc.errors import RequestError
 
 DIGITS = tuple(map(str, range(10)))
-CIFAR = {"mean": (0.4914, 0.4822, 0.4465), "std": (0.2023, 0.1994, 0.2010)}
-MNIST = {"mean": (0.1307,), "std": (0.3081,)}
-PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
+CIFAR: dict[str, Any] = {"mean": (0.4914, 0.4822, 0.4465), "std": (0.2023, 0.1994, 0.2010)}
+MNIST: dict[str, Any] = {"mean": (0.1307,), "std": (0.3081,)}
+PLAIN: dict[str, Any] = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 READ = {
     "good.pt": "",
     "label_float.pt": "labels: float32 [50], all whole, taken as class indices",
