@@ -12,30 +12,21 @@ from typing import Any
 
 from rethinkdc.data.backing import Backing
 from rethinkdc.data.batches import find_batches, read_batches
-from rethinkdc.data.columns import IMAGE_COLUMNS, LABEL_COLUMNS, has_no_labels, read_split, read_stated_names
+from rethinkdc.data.columns import has_no_labels, read_split, read_stated_names
 from rethinkdc.data.fingerprint import KnownSplits
 from rethinkdc.data.held_out import hold_out
 from rethinkdc.data.image_tree import TRAIN_NAMES
 from rethinkdc.data.labelled import TEST_NAMES, assemble_splits, tell_unlabelled
 from rethinkdc.data.labels import check_from_zero
+from rethinkdc.data.layouts import LAYOUTS, refuse_layout
 from rethinkdc.data.opening import SAVED, load_dataset, load_saved
 from rethinkdc.data.shards import check_shards, tell_joined
 from rethinkdc.data.splits import Splits
 from rethinkdc.data.tree_layouts import read_tree
-from rethinkdc.data.walking import list_files, show_path
+from rethinkdc.data.walking import list_files
 from rethinkdc.errors import DataError
 
-__all__ = ["LAYOUTS", "from_datasets", "load_hub", "load_path", "read_split"]
-
-LAYOUTS = (
-    "Known layouts: an image tree with FOLDER/train/CLASS/FILE and FOLDER/test/CLASS/FILE "
-    f"(the test part may be named {', '.join(TEST_NAMES)}); the same with a flat test part and a file of its labels, "
-    "as Tiny ImageNet and ImageNet are published; images beside a metadata.csv, .jsonl or .parquet with the columns "
-    "file_name and label; any of these without a test part, or FOLDER/CLASS/FILE alone: then a fifth "
-    "of the images is held out for testing; CIFAR's unpacked batches, for Python or binary; what save_to_disk of "
-    f"Hugging Face wrote; a folder of Parquet files with those splits and the columns {'|'.join(IMAGE_COLUMNS)} and "
-    f"{'|'.join(LABEL_COLUMNS)}."
-)
+__all__ = ["from_datasets", "load_hub", "load_path", "read_split"]
 
 
 def load_path(
@@ -80,11 +71,7 @@ def load_path(
     parquet = [file for file in list_files(folder) if file.suffix == ".parquet"]
     check_shards(parquet)
     if not parquet:
-        names = sorted(show_path(entry.name) for entry in folder.iterdir())
-        raise DataError(
-            f"The folder {path} has no layout that is known; it holds {', '.join(names[:8]) or 'nothing'}"
-            f"{f' and {len(names) - 8} more' if len(names) > 8 else ''}. {_tell_archives(names)}{LAYOUTS}"
-        )
+        refuse_layout(path, folder)
     remedy = "Check the folder's Parquet files."
     loaded, files = load_dataset(str(folder), cache_folder and cache_folder / "datasets", remedy)
     return from_datasets(
@@ -118,8 +105,9 @@ def load_hub(
         DataError: there is no such dataset, no network to download it, or it cannot be used.
     """
     remedy = (
-        f"There is no folder {repo} here either. Check the name. Download it once with network access (gated datasets need `hf auth login`), or pass a local "
-        f"folder: `hf download {repo} --repo-type dataset --local-dir FOLDER`, then --dataset FOLDER."
+        f"There is no folder {repo} here either. Check the name. Download it once with network access (gated datasets "
+        f"need `hf auth login`), or pass a local folder: `hf download {repo} --repo-type dataset --local-dir FOLDER`, "
+        "then --dataset FOLDER."
     )
     loaded, _ = load_dataset(repo, None, remedy)
     return from_datasets(loaded, where=repo, cache_folder=cache_folder, backing=backing, known=known)
@@ -184,11 +172,6 @@ def _find_labelled_test(loaded: Mapping[str, Any], where: str) -> tuple[str, lis
     present = ", ".join(map(str, loaded))
     why = f"; without labels: {', '.join(unlabelled)}" if unlabelled else ""
     raise DataError(f"{where} has no labelled test split; it has {present}{why}. Known names: {', '.join(TEST_NAMES)}.")
-
-
-def _tell_archives(names: Sequence[str]) -> str:
-    packed = [name for name in names if name.endswith((".tar", ".gz", ".tgz", ".zip"))]
-    return f"Unpack {' and '.join(packed[:4])} first. " if packed else ""
 
 
 def _list_bases(files: Sequence[str], folder: Path) -> list[Path]:

@@ -249,3 +249,19 @@ def test_annotations_are_read_however_they_are_written_and_those_without_images_
     assert found.test.targets.tolist() == [0, 0, 1, 1, 2, 2]
     note = f"val_annotations.txt names {more} more images than are there."
     assert found.facts.tell() == (note if more else "")
+
+
+@pytest.mark.parametrize("place", ["inner/train/a", "data/train/a"])
+def test_a_dataset_one_folder_below_is_pointed_to(tmp_path: Path, draw: Draw, place: str) -> None:
+    draw(tmp_path / "outer" / place / "0.png", 1)
+    with pytest.raises(DataError, match=f"A dataset lies in {place.split('/')[0]}: name that folder itself"):
+        load_path(tmp_path / "outer")
+
+
+def test_a_folder_that_keeps_others_from_being_classes_is_named(tmp_path: Path, draw: Draw) -> None:
+    for index, name in enumerate(("a/0.png", "a/1.png", "b/0.png", "b/1.png")):
+        draw(tmp_path / "tree" / name, index)
+    assert len(load_path(tmp_path / "tree").train) == 2
+    (tmp_path / "tree" / "docs").mkdir()
+    with pytest.raises(DataError, match="If its folders are classes, move docs away: no image lies in it"):
+        load_path(tmp_path / "tree")
