@@ -34,9 +34,10 @@ WRITERS: dict[str, Callable[[Path], Any]] = {
     ".npz": lambda path: np.savez(path, n=NUMBERS),
     ".pt": lambda path: torch.save(torch.from_numpy(NUMBERS), path),
     ".pth": lambda path: torch.save({"n": NUMBERS}, path),
-    ".ckpt": lambda path: torch.save([NUMBERS], path),
+    ".ckpt": lambda path: torch.save(NUMBERS.tolist(), path),
     ".safetensors": lambda path: save_file({"n": torch.from_numpy(NUMBERS)}, path),
     ".json": lambda path: path.write_text(json.dumps(NUMBERS.tolist())),
+    ".jsonl": lambda path: path.write_text("\n".join(json.dumps({"n": number}) for number in NUMBERS.tolist())),
     ".csv": lambda path: path.write_text("n\n7\n0\n12\n3\n"),
     ".tsv": lambda path: path.write_text("7\t0\t12\t3"),
     ".txt": lambda path: np.savetxt(path, NUMBERS, fmt="%d"),
@@ -136,15 +137,19 @@ def test_other_byte_orders_and_unsigned_numbers_are_read(tmp_path: Path) -> None
     assert read_arrays(tmp_path / "utf16.csv").tolist() == [3, 4]
 
 
-def test_nothing_is_unpickled(tmp_path: Path) -> None:
-    (tmp_path / "idx.pkl").write_bytes(pickle.dumps([1, 2]))
+@pytest.mark.parametrize("content", [[1, 2], {"n": np.array([1, 2]), "epoch": 3}, (torch.tensor([1, 2]),)])
+def test_nothing_is_unpickled_and_the_lines_that_convert_it_do(content: Any, tmp_path: Path) -> None:
+    (tmp_path / "idx.pkl").write_bytes(pickle.dumps(content))
     with pytest.raises(DataError, match="is a pickle") as told:
         read_arrays(tmp_path / "idx.pkl")
-    # The two lines that it names do convert it.
     code = "\n".join(line.strip() for line in str(told.value).splitlines()[1:3])
     names: dict[str, Any] = {"open": lambda name, mode: (tmp_path / name).open(mode)}
-    exec(code.replace("'idx.npy'", repr(str(tmp_path / "idx.npy"))), names)
-    assert read_arrays(tmp_path / "idx.npy").tolist() == [1, 2]
+    exec(code.replace("'idx.pt'", repr(str(tmp_path / "idx.pt"))), names)
+    read = read_arrays(tmp_path / "idx.pt")
+    assert (read["n"] if isinstance(read, dict) else read.flatten()).tolist() == [1, 2]
+
+
+def test_objects_in_arrays_are_not_unpickled(tmp_path: Path) -> None:
     np.save(tmp_path / "objects.npy", np.array([{}, []], dtype=object))
     np.savez(tmp_path / "objects.npz", a=np.array([{}, []], dtype=object))
     for name in ("objects.npy", "objects.npz"):
