@@ -28,6 +28,8 @@ _BLACK = (
     "No pixel is above 1 of 255: all images are black. Likely they were in 0..1 when they were cast to bytes, or were "
     "divided by 255 twice."
 )
+_FAR = 1.2
+"""Spread above which images are no whitened ones either: those vary by 1 at most."""
 _BYTES = 20.0
 """No normalised image reaches it, and images in 0..255 do."""
 
@@ -102,9 +104,10 @@ class Loss:
             return f"Values that reach {self.high:.0f} are pixels in 0..255: --mean 0 --std 0.00392157."
         if self._plain:
             return f"{_ZCA}, or normalised: state the mean and std that they were normalised with."
+        whitened = "Likely they were" if self.spread > _FAR else f"{_ZCA},"
         return (
-            f"{_ZCA}, normalised by another mean and std than those, or were learned far beyond black and white; "
-            "--preview grid.png shows what is left of them."
+            f"{whitened} normalised by another mean and std than those, or were learned far beyond black and white "
+            f"(they vary by {self.spread:.2f}, normalised images by about 1); --preview grid.png shows what is left."
         )
 
 

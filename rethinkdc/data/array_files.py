@@ -156,7 +156,7 @@ def _unwritten_index(table: Any) -> tuple[str, Tensor] | None:
     """Name and numbers of the index of a part of a pandas table, which stands in the metadata alone; None = plain."""
     for index in (table.schema.pandas_metadata or {}).get("index_columns", ()):
         if isinstance(index, Mapping) and (index["start"], index["step"]) != (0, 1):
-            numbers = torch.arange(index["start"], index["stop"], index["step"])
+            numbers = torch.tensor(range(index["start"], index["stop"], index["step"]), dtype=torch.int64)
             return (index["name"] or "", numbers) if len(numbers) == len(table) else None
     return None
 

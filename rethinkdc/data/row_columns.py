@@ -190,8 +190,8 @@ def _entries(content: Mapping[str, Any]) -> tuple[list[Named], list[str], list[s
             columns += [_within(column, name) for column in _columns_of_table(value)]
         elif isinstance(value, tuple) and value and all(isinstance(item, str) for item in value):
             columns.append(Named(name, title_of(name), value))
-        elif isinstance(value, Tensor) and value.ndim and len(found := _columns_of_tensor(value)) == 1:
-            columns.append(Named(name, title_of(name), found[0].values))
+        elif isinstance(value, Tensor) and value.ndim and value.numel() == max(value.shape):
+            columns.append(Named(name, title_of(name), _plain(value).flatten()))
         elif value is None or isinstance(value, int | float | str) or (isinstance(value, Tensor) and not value.ndim):
             beside.append(f"{name} = {value.item() if isinstance(value, Tensor) else value}")
         elif isinstance(value, Namespace | SimpleNamespace):
