@@ -160,10 +160,10 @@ def test_the_same_rows_are_read_from_every_form(form: str, tmp_path: Path) -> No
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, N - 1), st.integers(0, N - 1), st.integers(-4, 4).filter(bool))
 def test_a_part_of_a_table_of_pandas_lists_its_own_rows(tmp_path: Path, first: int, last: int, step: int) -> None:
-    """The index of a slice lies in the metadata of the file alone."""
+    """The index of a slice lies in the metadata of the file alone; one that counts the lines may be no index."""
     rows = np.arange(N)[first:last:step]
     write(tmp_path / "part.parquet", EVERY.assign(label=DATA.targets.tolist()).iloc[first:last:step].to_parquet)
-    if len(rows) and not np.array_equal(rows, np.arange(len(rows))):
+    if len(rows) and not any(np.array_equal(rows, np.arange(start, start + len(rows))) for start in (0, 1)):
         assert read_rows(tmp_path / "part.parquet", DATA).rows.tolist() == rows.tolist()
     else:
         with pytest.raises(DataError, match=r"no column of row numbers|lists no rows"):
