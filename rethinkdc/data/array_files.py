@@ -25,6 +25,7 @@ _MAGIC = {
     b"\x93NUMPY": "a NumPy array (.npy)",
     b"PK\x03\x04": "a zip archive, as .npz and .pt are",
     b"PAR1": "Parquet (.parquet)",
+    b"ARROW1": "Arrow (.arrow, .feather)",
     b"\x89HDF": "HDF5",
     b"MATLAB": "MATLAB (.mat)",
     b"\x1f\x8b": "a gzip archive",
@@ -108,10 +109,11 @@ def _objects_refused(path: Path, load: Callable[[], Any]) -> Any:
     except ValueError as error:
         if "pickle" not in str(error) and "Object arrays" not in str(error):
             raise
-        save = f"numpy.savez('plain.npz', array=numpy.load({path.name!r}, allow_pickle=True){{}}.astype(float))"
+        load = f"numpy.load({path.name!r}, allow_pickle=True)"
+        plain = "{k: v.tolist() if v.dtype == object else v for k, v in " + load + ".items()}"
         raise DataError(
             "it holds pickled objects; those are never loaded, since they could run code. Where it comes from, convert "
-            f"it with {save.format('' if path.suffix == '.npy' else '[NAME]')}"
+            f"it with torch.save({load + '.tolist()' if path.suffix == '.npy' else plain}, {path.stem + '.pt'!r})"
         ) from error
 
 
@@ -123,11 +125,14 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_json(path: Path) -> Any:
-    return arrange(json.loads(_decode(path)))
-
-
-def _read_json_lines(path: Path) -> Any:
-    return arrange([json.loads(line) for line in _decode(path).splitlines() if line.strip()])
+    """One value, or one on each line, whatever the ending: many write lines into ``.json``."""
+    text = _decode(path)
+    try:
+        return arrange(json.loads(text))
+    except json.JSONDecodeError as error:
+        if not error.msg.startswith("Extra data"):
+            raise
+        return arrange([json.loads(line) for line in text.splitlines() if line.strip()])
 
 
 def _read_torch(path: Path) -> Any:
@@ -197,7 +202,7 @@ FORMATS: dict[str, Callable[[Path], Any]] = {
     ".ckpt": _read_torch,
     ".safetensors": _read_safetensors,
     ".json": _read_json,
-    ".jsonl": _read_json_lines,
+    ".jsonl": _read_json,
     ".csv": _read_plain_text,
     ".tsv": _read_plain_text,
     ".txt": _read_plain_text,

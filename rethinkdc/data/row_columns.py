@@ -27,7 +27,8 @@ ROW_NAMES = frozenset(
 
 LABEL_NAMES = frozenset(
     {"label", "labels", "target", "targets", "class", "classes", "class_id", "class_index", "class_idx", "class_name"}
-    | {"fine_label", "fine_labels", "y", "true_label", "category"}
+    | {"fine_label", "fine_labels", "y", "true_label", "category", "cls", "gt", "ground_truth"}
+    | {"class_label", "label_id", "label_name", "classname"}
 )
 SCORE_NAMES = frozenset({"score", "scores"})
 WEIGHT_NAMES = frozenset({"weight", "weights"})

@@ -70,6 +70,7 @@ SCORE_FORMS: dict[str, tuple[str, Any]] = {
     "R's row names": (".csv", '"","score"\n' + "\n".join(f'"{row + 1}",{score}' for row, score in enumerate(SCORES))),
     "records": (".json", FRAME.to_json(orient="records")),
     "records by line": (".jsonl", FRAME.to_json(orient="records", lines=True)),
+    "records by line in another ending": (".json", FRAME.to_json(orient="records", lines=True)),
     "columns": (".json", json.dumps({"row": ORDER.tolist(), "score": LISTED.tolist()})),
     "pairs": (".json", FRAME.to_json(orient="values")),
     "split": (".json", INDEXED.to_json(orient="split")),
@@ -214,3 +215,17 @@ def test_what_is_no_list_is_left_out_where_the_list_is_named(tmp_path: Path) -> 
     read = read_rows(tmp_path / "run.pt", DATA, "subset.indices")
     assert read.rows.tolist() == PICKED
     assert "float32 [4, 3, 3, 3] in column 'net.conv': not used" in read.reading.taken
+
+
+def test_labels_agree_as_names_that_are_numbers_too(tmp_path: Path) -> None:
+    """Sorted as text, class 10 comes before class 2."""
+    data = DecodedImages(DATA.pixels, DATA.targets, ["1", "10", "2"])
+    names = [int(data.class_names[index]) for index in data.targets.tolist()]
+    for labels, agree in ((names, True), (data.targets.tolist(), True), ([*names[1:], names[0]], False)):
+        lines = [f"{label},{score}" for label, score in zip(labels, SCORES, strict=True)]
+        write(tmp_path / "scores.csv", "\n".join(["gt,score", *lines]))
+        if agree:
+            assert "agree in all 30 entries" in read_scores(tmp_path / "scores.csv", data).reading.order
+        else:
+            with pytest.raises(DataError, match="contradicts the labels"):
+                read_scores(tmp_path / "scores.csv", data)
