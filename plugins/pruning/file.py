@@ -19,7 +19,7 @@ class FileScore(OfCopy, Score):
     family: ClassVar[str] = "pruning"
 
     path: Annotated[str, Content()] = Field(
-        description="What `rethinkdc score` wrote, or .npy, .npz, .pt, .json(l), .csv, .tsv, .txt, .parquet, .safetensors."
+        description="What `rethinkdc score` wrote, or .npy, .npz, .pt, .json, .csv, .tsv, .txt, .parquet, .safetensors."
     )
     column: str | None = Field(default=None, description="That holds the scores; none = score, or the only one.")
     negate: bool = Field(default=False, description="The file's larger numbers are the easier rows.")

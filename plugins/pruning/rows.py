@@ -18,7 +18,7 @@ class Rows(OfCopy, Selector):
     listed: ClassVar[bool] = True
 
     path: Annotated[str, Content()] = Field(
-        description="What `rethinkdc rows` wrote, or .npy, .npz, .pt, .json(l), .csv, .tsv, .txt, .parquet, .safetensors."
+        description="What `rethinkdc rows` wrote, or .npy, .npz, .pt, .json, .csv, .tsv, .txt, .parquet, .safetensors."
     )
     column: str | None = Field(default=None, description="That lists the rows; none = row, or the only one.")
 

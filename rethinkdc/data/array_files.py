@@ -109,11 +109,11 @@ def _objects_refused(path: Path, load: Callable[[], Any]) -> Any:
     except ValueError as error:
         if "pickle" not in str(error) and "Object arrays" not in str(error):
             raise
-        load = f"numpy.load({path.name!r}, allow_pickle=True)"
-        plain = "{k: v.tolist() if v.dtype == object else v for k, v in " + load + ".items()}"
+        loaded = f"numpy.load({path.name!r}, allow_pickle=True)"
+        plain = f"{{k: v.tolist() if v.dtype == object else v for k, v in {loaded}.items()}}"
         raise DataError(
             "it holds pickled objects; those are never loaded, since they could run code. Where it comes from, convert "
-            f"it with torch.save({load + '.tolist()' if path.suffix == '.npy' else plain}, {path.stem + '.pt'!r})"
+            f"it with torch.save({loaded + '.tolist()' if path.suffix == '.npy' else plain}, {path.stem + '.pt'!r})"
         ) from error
 
 

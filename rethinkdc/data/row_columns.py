@@ -195,6 +195,8 @@ def _entries(content: Mapping[str, Any]) -> tuple[list[Named], list[str], list[s
             columns.append(Named(name, title_of(name), _plain(value).flatten()))
         elif value is None or isinstance(value, int | float | str) or (isinstance(value, Tensor) and not value.ndim):
             beside.append(f"{name} = {value.item() if isinstance(value, Tensor) else value}")
+        elif isinstance(value, Mapping | list | tuple) and not value:
+            beside.append(f"{name}, empty")
         elif isinstance(value, Namespace | SimpleNamespace):
             beside.append(f"{name}, options")
         else:

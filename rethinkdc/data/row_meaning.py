@@ -85,13 +85,21 @@ def tell_rows(columns: Sequence[Named], chosen: str | None, rows: int, classes: 
         raise DataError(f"{weights[0].title} and {weights[1].title} are both weights: leave one out")
     others = [c for c in others if c not in labels and c not in weights]
     given = find(columns, chosen) if chosen is not None else None
-    listed = given or _mask(others, rows) or _listed(others, columns, rows, classes)
-    masked = len(listed) == rows > 2 and listed.is_mask
-    _refuse_left_out(listed)
+    dropped = [c for c in others if _lists_left_out(c)]
+    others = [c for c in others if c not in dropped]
+    listed = (
+        given or _mask(others, rows) or (None if dropped and not others else _listed(others, columns, rows, classes))
+    )
+    masked = listed is not None and len(listed) == rows > 2 and listed.is_mask
+    if not all(listed and not masked and _is_apart(c, listed) for c in dropped) or listed is None:
+        raise DataError(
+            f"{dropped[0].title} seems to say which rows are left out. Write those that are kept, in a column named "
+            "row or keep"
+        )
     others = [c for c in others if c is not listed]
     numbering, counters = _number_mask(others, rows) if masked else (None, [])
     others = [c for c in others if c is not numbering and c not in counters]
-    unused = [*counters, *(c for c in others if _is_harmless(c, listed))]
+    unused = [*counters, *dropped, *(c for c in others if _is_harmless(c, listed))]
     others = [c for c in others if c not in unused]
     if masked and numbering is None:
         refuse_other_order(others, rows)
@@ -135,14 +143,15 @@ def _refuse_nameless(columns: Sequence[Named], classes: int) -> None:
     )
 
 
-def _refuse_left_out(column: Named) -> None:
-    """Refuses a list of what is left out: which rows are kept it does not say in every case."""
-    words = set(column.key.replace("-", "_").split("_"))
-    if words & LEFT_OUT_WORDS and column.key != "mask":
-        raise DataError(
-            f"{column.title} seems to say which rows are left out. Write those that are kept, in a column named row or "
-            "keep"
-        )
+def _lists_left_out(column: Named) -> bool:
+    """Whether its name says that it lists what is left out; a mask may be of either."""
+    return column.key != "mask" and bool(set(column.key.split("_")) & LEFT_OUT_WORDS)
+
+
+def _is_apart(column: Named, listed: Named) -> bool:
+    """Whether it is a list too, and none of its rows is listed as kept."""
+    ours, theirs = listed.whole, column.whole
+    return ours is not None and theirs is not None and not column.is_mask and not bool(torch.isin(theirs, ours).any())
 
 
 def _number_mask(columns: Sequence[Named], rows: int) -> tuple[Named | None, list[Named]]:

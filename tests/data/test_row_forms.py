@@ -134,7 +134,10 @@ ROW_FORMS: dict[str, tuple[str, Any]] = {
     "a comma at the end": (".txt", ", ".join(map(str, PICKED)) + ","),
     "separators at the ends": (".csv", "\n".join(f"{row}," for row in PICKED)),
     "texts": (".json", json.dumps({"indices": list(map(str, PICKED))})),
-    "a mapping within": (".pt", lambda path: torch.save({"exp": 0, "subset": {"indices": np.array(PICKED)}}, path)),
+    "a mapping within": (
+        ".pt",
+        lambda path: torch.save({"exp": 0, "subset": {"indices": np.array(PICKED)}, "args": {}}, path),
+    ),
     "tensors of one number": (".pt", lambda path: torch.save([torch.tensor([row]) for row in PICKED], path)),
     "what nonzero gives": (".pt", lambda path: torch.save((torch.tensor(PICKED),), path)),
     "names beside": (".npz", lambda path: np.savez(path, idx=PICKED, ipc=2, method="el2n")),
@@ -194,6 +197,20 @@ def test_what_is_left_out_is_not_kept(name: str, values: list[Any], tmp_path: Pa
     path = write(tmp_path / "rows.json", json.dumps({name: values}))
     with pytest.raises(DataError, match="seems to say which rows are left out"):
         read_rows(path, DATA)
+
+
+def test_a_list_of_what_is_left_out_beside_the_others_is_not_used(tmp_path: Path) -> None:
+    rest = [row for row in range(N) if row not in PICKED]
+    path = write(tmp_path / "rows.json", json.dumps({"kept_idx": PICKED, "removed_idx": rest}))
+    read = read_rows(path, DATA)
+    assert read.rows.tolist() == PICKED
+    assert "column 'removed_idx': not used" in read.reading.taken
+    for content in (
+        {"kept_idx": PICKED, "removed_idx": [PICKED[0]]},
+        {"row": list(range(N)), "removed": MASK.tolist()},
+    ):
+        with pytest.raises(DataError, match="seems to say which rows are left out"):
+            read_rows(write(tmp_path / "rows.json", json.dumps(content)), DATA)
 
 
 def test_a_list_of_nothing_is_refused(tmp_path: Path) -> None:
