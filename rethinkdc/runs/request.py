@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 from rethinkdc.choices import Backing
-from rethinkdc.errors import RequestError
+from rethinkdc.errors import RequestError, nearest
 from rethinkdc.runs.options import Option, Options
 
 if TYPE_CHECKING:
@@ -23,17 +23,27 @@ def read_overrides(pairs: list[str]) -> dict[str, Any]:
     """Reads ``training.batch=32`` and the like.
 
     Raises:
-        RequestError: one is no KEY=VALUE.
+        RequestError: one is no KEY=VALUE, or its value cannot be read.
     """
-    from rethinkdc.reference import parse_reference
-
     overrides: dict[str, Any] = {}
     for pair in pairs:
         key, equals, _ = pair.partition("=")
         if not equals or not key:
             raise RequestError(f"--set {pair}: expected KEY=VALUE, for example training.batch=32.")
-        overrides |= parse_reference(f"set:{pair}").values
+        overrides |= _read_override(pair)
     return overrides
+
+
+def _read_override(pair: str) -> dict[str, Any]:
+    from rethinkdc.reference import parse_reference
+
+    try:
+        return dict(parse_reference(f"set:{pair}").values)
+    except RequestError:
+        raise RequestError(
+            f"--set {pair}: the value cannot be read. Numbers, words and lists such as [0.5,1.0] can be given here; "
+            "tables belong in a file: `rethinkdc new-protocol` writes one to change."
+        ) from None
 
 
 def read_share(text: str) -> float:
@@ -158,7 +168,7 @@ def parse_seeds(text: str | None, seed: int = 0) -> "list[Seeds]":
         return [Seeds.all(seed)]
     axis, _, values = text.rpartition("=")
     if axis and axis not in AXES:
-        raise RequestError(f"--seeds {text}: unknown axis {axis!r}. Known: {', '.join(AXES)}.")
+        raise RequestError(f"--seeds {text}: unknown axis {axis!r}. {nearest(axis, AXES)}")
     try:
         numbers = [int(value) for value in values.split(",")]
     except ValueError:

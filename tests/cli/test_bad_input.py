@@ -73,7 +73,7 @@ UNKNOWN = {
     "nested parameter": (("run", "-c", "pca:score=[el2n:epoch=3]"), ["el2n has no parameter 'epoch'", "'epochs'"]),
     "name": (("show", "pcaa"), ["'pcaa'", "'pca'"]),
     "override": (("run", "-c", "random", "--set", "trainig.batch=3"), ["'trainig.batch'", "'training.batch'"]),
-    "seed axis": (("run", "-c", "random", "--seeds", "studnet=0,1"), ["'studnet'", "student"]),
+    "seed axis": (("run", "-c", "random", "--seeds", "studnet=0,1"), ["'studnet'", "Did you mean 'student'"]),
     "tracker": (("run", "-c", "random", "--tracker", "wandbb"), ["'wandbb'"]),
     "set to evaluate": (("evaluate", "nowhere"), ["nowhere", "rethinkdc compress"]),
 }
@@ -93,6 +93,10 @@ OUT_OF_BOUNDS = {
     "fold": (("run", "-c", "random", "-d", "digits:fold=5"), ["fold = 5", "less than 5"]),
     "label smoothing": (("run", "-c", "random", "-l", "hard:label_smoothing=1"), ["label_smoothing = 1"]),
     "protocol value": (("run", "-c", "random", "--set", "training.batch=0"), ["training.batch", "0"]),
+    "override with a table": (
+        ("run", "-c", "random", "--set", 'training.views=[{"op":"flip"}]'),
+        ["--set training.views=", "tables belong in a file", "new-protocol"],
+    ),
     "override without a value": (("run", "-c", "random", "--set", "training.batch"), ["KEY=VALUE"]),
     "seeds": (("run", "-c", "random", "--seeds", "0,x"), ["0,x", "0,1,2"]),
     "equal seeds": (("run", "-c", "random", "--seeds", "0,0"), ["0,0", "differ"]),
