@@ -44,9 +44,11 @@ def class_places(class_names: tuple[str, ...], known: tuple[str, ...], dataset: 
         RequestError: neither names nor numbers fit, numbers start at 1, or may be meant in two ways.
     """
     ours, theirs = list(map(plain_name, known)), list(map(plain_name, class_names))
-    if set(theirs) == set(ours) and len(set(ours)) == len(known):
-        return ClassPlaces(torch.tensor([ours.index(name) for name in theirs]))
     plain = [_NUMBERED.fullmatch(name) for name in class_names]
+    # Some of the classes are known by their names too, unless those are numbers, which may be indices.
+    same = set(theirs) == set(ours) or (set(theirs) < set(ours) and not any(plain))
+    if same and len(set(ours)) == len(known) and len(set(theirs)) == len(theirs):
+        return ClassPlaces(torch.tensor([ours.index(name) for name in theirs]))
     if all(plain):
         numbers = [int(match[2]) for match in plain if match]
         if any(match[1] for match in plain if match):

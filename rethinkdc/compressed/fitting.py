@@ -8,6 +8,8 @@ from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.compressed.tensors import indexed_names
 from rethinkdc.errors import RequestError
 
+_SHOWN = 8
+
 
 def fit_set(
     compressed: CompressedSet,
@@ -47,8 +49,23 @@ def fit_set(
         )
     if compressed.class_names != class_names:
         compressed = _with_classes(compressed, class_names, dataset)
-    check_numbers(compressed.targets.unique().tolist(), len(class_names), dataset)
-    return compressed
+    present = compressed.targets.unique().tolist()
+    check_numbers(present, len(class_names), dataset)
+    return _tell_missing(compressed, [name for index, name in enumerate(class_names) if index not in set(present)])
+
+
+def _tell_missing(compressed: CompressedSet, missing: list[str]) -> CompressedSet:
+    """The set, its card telling the classes without an image: no student learns them."""
+    if not missing:
+        return compressed
+    shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
+    return _told(compressed, f"no image of {len(missing):,} of {len(compressed.class_names):,} classes: {shown}")
+
+
+def _told(compressed: CompressedSet, *told: str) -> CompressedSet:
+    card = compressed.card
+    notes = {**card.notes, "read": [*card.notes.get("read", ()), *told]}
+    return compressed.with_card(card.model_copy(update={"notes": notes}))
 
 
 def _with_classes(compressed: CompressedSet, class_names: tuple[str, ...], dataset: str) -> CompressedSet:
@@ -69,10 +86,7 @@ def _with_classes(compressed: CompressedSet, class_names: tuple[str, ...], datas
     told = [found.told] if found.told else []
     if len(used) > 1 and used == list(range(1, len(used) + 1)):
         told.append(f"no image of class 0 ({class_names[0]}): are the labels counted from 1?")
-    if told:
-        card = compressed.card
-        notes = {**card.notes, "read": [*card.notes.get("read", ()), *told]}
-        compressed = compressed.with_card(card.model_copy(update={"notes": notes}))
+    compressed = _told(compressed, *told) if told else compressed
     return compressed.with_classes(class_names, found.places)
 
 
