@@ -105,7 +105,7 @@ def load_hub(
         DataError: there is no such dataset, no network to download it, or it cannot be used.
     """
     remedy = (
-        f"There is no folder {repo} here either. Check the name. Download it once with network access (gated datasets "
+        f"There is no folder {repo} here either. Check the id. Download it once with network access (gated datasets "
         f"need `hf auth login`), or pass a local folder: `hf download {repo} --repo-type dataset --local-dir FOLDER`, "
         "then --dataset FOLDER."
     )
