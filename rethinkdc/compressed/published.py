@@ -20,6 +20,7 @@ from rethinkdc.compressed.card import Card
 from rethinkdc.compressed.encoding import ROWS, encode
 from rethinkdc.compressed.set import SYNTHETIC, CompressedSet
 from rethinkdc.data.backing import choose_backing
+from rethinkdc.data.columns import IMAGE_COLUMNS, LABEL_COLUMNS, find_column_name
 from rethinkdc.data.decode import decode, raise_limit
 from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.data.hub import quiet_unless_watched, read_split
@@ -29,6 +30,8 @@ from rethinkdc.storage import MANIFEST, commit_folder, verify_folder
 from rethinkdc.types import Fit, Interpolation, ViewRule
 
 CARD = "card.json"
+_FURTHER = ("sources", "source_boxes", "weight", "soft_target")
+"""What a set may hold for each image beside its class."""
 
 
 def export_folder(
@@ -164,9 +167,11 @@ def _set_of_columns(
     bases: Sequence[Path] = (),
 ) -> CompressedSet:
     files = read_split(split, where, bases=bases)
+    if told := _tell_columns(split, where):
+        card = card.model_copy(update={"notes": {**card.notes, "read": [*card.notes.get("read", ()), *told]}})
     if names := about.get("class_names"):
         files = replace(files, class_names=tuple(names))
-    columns = {name: _read_column(split, name) for name in ("sources", "source_boxes", "weight", "soft_target")}
+    columns = {name: _read_column(split, name) for name in _FURTHER}
     boxes, count = about.get("cell_boxes"), len(files.blobs)
     cells = len(boxes) if boxes else 1
     sources, shown = columns["sources"], columns["source_boxes"]
@@ -182,6 +187,25 @@ def _set_of_columns(
         view_rule=ViewRule.model_validate(about.get("view_rule", {})),
         card=card,
     )
+
+
+def _tell_columns(split: Any, where: str) -> list[str]:
+    """Which columns nobody reads, for the record.
+
+    Raises:
+        DataError: two columns of labels contradict each other.
+    """
+    used = [find_column_name(split, known, where) for known in (IMAGE_COLUMNS, LABEL_COLUMNS)]
+    classes = split.data.column(used[1]).to_pylist()
+    for other in [name for name in LABEL_COLUMNS if name in split.column_names and name != used[1]]:
+        pairs = set(zip(classes, split.data.column(other).to_pylist(), strict=True))
+        alike = all(type(ours) is type(theirs) for ours, theirs in pairs)
+        if any(ours != theirs for ours, theirs in pairs) if alike else len(pairs) != len(set(classes)):
+            raise DataError(
+                f"The columns {used[1]} and {other} of {where} contradict each other: leave one of them out."
+            )
+    left = [name for name in split.column_names if name not in (*used, *_FURTHER)]
+    return [f"left unread: {', '.join(left)}"] if left else []
 
 
 def _read_card(folder: Path) -> tuple[dict[str, Any], Card]:

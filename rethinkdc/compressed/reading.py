@@ -76,5 +76,6 @@ def _add_card(compressed: CompressedSet, name: str) -> CompressedSet:
     """Gives a set that brings no card one that says what is known of sets made elsewhere."""
     if compressed.card.method:
         return compressed
-    ipc, notes = images_per_class(compressed.targets), {"external_data": [UNKNOWN]}
+    ipc = images_per_class(compressed.targets)
+    notes = {**compressed.card.notes, "external_data": [UNKNOWN]}
     return compressed.with_card(Card(method=name, ipc=ipc, external_data=[UNKNOWN], notes=notes))
