@@ -62,6 +62,22 @@ def class_places(class_names: tuple[str, ...], known: tuple[str, ...], dataset: 
     raise _unknown(class_names, known, dataset)
 
 
+def index_places(class_names: tuple[str, ...], known: tuple[str, ...]) -> ClassPlaces:
+    """The places of classes that are bare indices: a label 2 is the dataset's class of index 2, whatever its name."""
+    told = _tell_misleading(known) or f"classes: {class_names[0]} is index 0 ({known[0]}), and so on"
+    return ClassPlaces(torch.arange(min(len(class_names), len(known))), told)
+
+
+def _tell_misleading(known: tuple[str, ...]) -> str:
+    """Says what an index is where a class has that number for a name and another place; empty where none has."""
+    for place, name in enumerate(known):
+        if name.isdecimal() and int(name) != place and int(name) < len(known):
+            return (
+                f"classes: labels were taken as indices, so that {place} is the class called {name}, and not as names"
+            )
+    return ""
+
+
 def check_numbers(numbers: Sequence[int], count: int, dataset: str) -> None:
     """Refuses class indices that a dataset of ``count`` classes has not; says so where they start at 1.
 
@@ -85,7 +101,11 @@ def _by_index(numbers: list[int], class_names: tuple[str, ...], known: tuple[str
     check_numbers(numbers, len(known), dataset)
     # As tensors name them, where nothing else is meant.
     same = all(name == f"class {number}" for name, number in zip(class_names, numbers, strict=True))
-    told = "" if same else f"classes: {class_names[0]} is index {numbers[0]} ({known[numbers[0]]}), and so on"
+    told = (
+        _tell_misleading(known)
+        if same
+        else f"classes: {class_names[0]} is index {numbers[0]} ({known[numbers[0]]}), and so on"
+    )
     return ClassPlaces(torch.tensor(numbers), told)
 
 

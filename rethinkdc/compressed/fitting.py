@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rethinkdc.compressed.card import Card
-from rethinkdc.compressed.class_places import check_numbers, class_places
+from rethinkdc.compressed.class_places import check_numbers, class_places, index_places
 from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.compressed.tensors import indexed_names
 from rethinkdc.errors import RequestError
@@ -73,7 +73,11 @@ def _with_classes(compressed: CompressedSet, class_names: tuple[str, ...], datas
     if compressed.class_names == indexed_names(len(compressed.class_names)):
         # What labels say, and not how many names there are: of labels from 1 on nobody has the first.
         check_numbers(compressed.targets.unique().tolist(), len(class_names), dataset)
-    found = class_places(compressed.class_names, class_names, dataset)
+    if compressed.numbered:
+        check_numbers(compressed.targets.unique().tolist(), len(class_names), dataset)
+        found = index_places(compressed.class_names, class_names)
+    else:
+        found = class_places(compressed.class_names, class_names, dataset)
     if compressed.soft_targets is not None and len(found.places) != len(class_names):
         raise RequestError(
             f"The set's soft labels are of {len(found.places)} classes; {dataset} has {len(class_names)}."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import pickle
 import re
 from collections.abc import Callable
@@ -9,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 import rethinkdc as rdc
@@ -404,14 +409,48 @@ def test_how_classes_were_found_stands_in_the_notes(
 @pytest.fixture
 def make_tree() -> Callable[[Path, list[str]], Path]:
     def make(root: Path, names: list[str]) -> Path:
-        from PIL import Image
-
         for name in names:
             (root / name).mkdir(parents=True)
             Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(root / name / "0.png")
         return root
 
     return make
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_class_ids_are_indices_unless_their_names_are_stated(tmp_path: Path, named: bool) -> None:
+    """Of a dataset whose classes are numbers, sorted as text: its class of index 2 is called 10."""
+    known = tuple(sorted(map(str, range(12))))
+    images = [Image.fromarray(np.full((8, 8, 3), index, dtype=np.uint8)) for index in range(12)]
+    column = {"names": [str(index) for index in range(12)], "_type": "ClassLabel"}
+    features = {"image": {"_type": "Image"}, "class_id": column if named else {"dtype": "int64", "_type": "Value"}}
+    table = pa.table({"image": pa.array([png(image) for image in images]), "class_id": list(range(12))})
+    about = {"huggingface": json.dumps({"info": {"features": features}})}
+    (tmp_path / "set").mkdir()
+    pq.write_table(table.replace_schema_metadata(about if named else None), tmp_path / "set" / "train.parquet")
+    given = read_set(tmp_path / "set", cache_folder=tmp_path / "cache")
+    made = fitted(given, known)
+    wanted = [known.index(str(index)) for index in range(12)] if named else list(range(12))
+    assert made.targets.tolist() == wanted
+    told = "classes: labels were taken as indices, so that 2 is the class called 10, and not as names"
+    assert read(made) == ("" if named else told)
+    tensors = saved(tmp_path / "set.pt", [given.canvases(torch.arange(12), 8), torch.arange(12)])
+    assert fitted(read_set(tensors), known).targets.tolist() == list(range(12))
+    assert told in read(fitted(read_set(tensors), known))
+
+
+def test_class_ids_beyond_the_dataset_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    blobs = pa.array([png(Image.new("RGB", (8, 8)))] * 3)
+    pq.write_table(pa.table({"image": blobs, "class_id": [1, 2, 3]}), tmp_path / "set" / "train.parquet")
+    with pytest.raises(RequestError, match="numbered 1 to 3; those of some are counted from 0"):
+        fitted(read_set(tmp_path / "set", cache_folder=tmp_path / "cache"), ("1", "2", "3"))
+
+
+def png(image: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
 
 
 @pytest.mark.parametrize("images", [FLOATS.to(torch.uint8), FLOATS / 255, FLOATS.double() / 255])
