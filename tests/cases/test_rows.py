@@ -44,7 +44,7 @@ READ = {
 }
 REFUSED = {
     "headerless_two.csv": "2 columns without names, and which of them lists the rows is not clear",
-    "idx.pkl": r"is a pickle of Python; .*\n  import pickle, numpy\n  numpy\.save\('idx\.npy'",
+    "idx.pkl": r"is a pickle of Python; .*\n  import pickle, torch\n  torch\.save\(.*'idx\.pt'\)",
     "negatives.csv": "counts from the end: add 1437",
     "filename.csv": "no column of row numbers, such as 'row'; it has column 'filename', column 'label'",
 }
