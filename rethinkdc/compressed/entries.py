@@ -15,8 +15,8 @@ from rethinkdc.errors import RequestError
 
 IMAGE_WORDS = frozenset({"image", "images", "img", "imgs", "x", "data", "pixels", "pictures", "canvases", "inputs"})
 LABEL_WORDS = frozenset({"label", "labels", "target", "targets", "y"})
-CLASS_NAMES = frozenset({"class_names", "classes", "label_names", "class_name", "names"})
-"""What the names of the classes are called, in the order of their indices."""
+CLASS_NAMES = frozenset({"class_names", "classes", "label_names"})
+"""What the names of the classes are called, in the order of their indices, each once."""
 _OTHER_SPLIT = frozenset({"test", "val", "valid", "validation", "eval"})
 _RATE_WORDS = frozenset({"lr", "rate"})
 _USUAL = (("images",), ("images", "labels"), ("images", "targets"))
@@ -133,9 +133,9 @@ def _take_names(content: Mapping[Any, Any]) -> tuple[dict[Any, Any], tuple[str, 
     Raises:
         RequestError: it has two lists of names, or labels that are not among them.
     """
-    named = [key for key, value in content.items() if str(key).lower() in CLASS_NAMES and _is_texts(value)]
-    texts = [key for key, value in content.items() if words_of(key) & LABEL_WORDS and _is_texts(value)]
-    texts = [key for key in texts if key not in named]
+    lists = {key: value for key, value in content.items() if _is_texts(value)}
+    named = [key for key, value in lists.items() if str(key).lower() in CLASS_NAMES and len(set(value)) == len(value)]
+    texts = [key for key in lists if words_of(key) & LABEL_WORDS and key not in named]
     if len(named) > 1 or len(texts) > 1:
         raise RequestError(f"it holds {describe(content)}. {_several(named if len(named) > 1 else texts, 'names')}")
     rest = {key: value for key, value in content.items() if key not in named}

@@ -102,6 +102,11 @@ class Loss:
     def _cause(self) -> str:
         if self.low >= 0 and self.high > _BYTES:
             return f"Values that reach {self.high:.0f} are pixels in 0..255: --mean 0 --std 0.00392157."
+        if self.spread > _BYTES:
+            return (
+                f"Values in {self.low:.0f}..{self.high:.0f} are pixels of 0..255 less their mean: state that mean "
+                "divided by 255, and --std 0.00392157."
+            )
         if self._plain:
             return f"{_ZCA}, or normalised: state the mean and std that they were normalised with."
         whitened = "Likely they were" if self.spread > _FAR else f"{_ZCA},"
@@ -210,6 +215,8 @@ def _read_normalisation(mean: Sequence[float] | None, std: Sequence[float] | Non
     for name, values in (("mean", mean), ("std", std)):
         if len(values) not in (1, 3) or not all(math.isfinite(value) for value in values):
             raise RequestError(f"The {name} must be three numbers, or one for all channels; found {list(values)}.")
+    if max(mean) > 1:
+        raise RequestError(f"The mean {max(mean):g} is one of pixels in 0..255: divide mean and std by 255.")
     if min(std) <= 0:
         raise RequestError(f"The std must be positive; found {list(std)}.")
     first, second = (torch.tensor(list(values), dtype=torch.float64).expand(3).view(3, 1, 1) for values in (mean, std))

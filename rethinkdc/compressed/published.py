@@ -20,7 +20,7 @@ from rethinkdc.compressed.card import Card
 from rethinkdc.compressed.encoding import ROWS, encode
 from rethinkdc.compressed.set import SYNTHETIC, CompressedSet
 from rethinkdc.data.backing import choose_backing
-from rethinkdc.data.columns import read_split
+from rethinkdc.data.columns import IMAGE_COLUMNS, LABEL_COLUMNS, find_column_name, read_split
 from rethinkdc.data.decode import decode, raise_limit
 from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.data.labelled import Labelled
@@ -32,6 +32,8 @@ from rethinkdc.storage import MANIFEST, commit_folder, verify_folder
 from rethinkdc.types import Fit, Interpolation, ViewRule
 
 CARD = "card.json"
+_FURTHER = ("sources", "source_boxes", "weight", "soft_target")
+"""What a set may hold for each image beside its class."""
 
 
 def export_folder(
@@ -167,12 +169,12 @@ def _set_of_columns(
     bases: Sequence[Path] = (),
 ) -> CompressedSet:
     files = read_split(split, where, bases=bases)
+    told = _tell_columns(split, where)
     if names := about.get("class_names"):
         files = replace(files, class_names=tuple(names), numbered=False)
-    if files.notes:
-        read = {"read": [*card.notes.get("read", ()), *files.notes]}
-        card = card.model_copy(update={"notes": {**card.notes, **read}})
-    columns = {name: _read_column(split, name) for name in ("sources", "source_boxes", "weight", "soft_target")}
+    if told := [*told, *files.notes]:
+        card = card.model_copy(update={"notes": {**card.notes, "read": [*card.notes.get("read", ()), *told]}})
+    columns = {name: _read_column(split, name) for name in _FURTHER}
     boxes, count = about.get("cell_boxes"), len(files.blobs)
     cells = len(boxes) if boxes else 1
     sources, shown = columns["sources"], columns["source_boxes"]
@@ -188,6 +190,25 @@ def _set_of_columns(
         view_rule=ViewRule.model_validate(about.get("view_rule", {})),
         card=card,
     )
+
+
+def _tell_columns(split: Any, where: str) -> list[str]:
+    """Which columns nobody reads, for the record.
+
+    Raises:
+        DataError: two columns of labels contradict each other.
+    """
+    used = [find_column_name(split, known, where) for known in (IMAGE_COLUMNS, LABEL_COLUMNS)]
+    classes = split.data.column(used[1]).to_pylist()
+    for other in [name for name in LABEL_COLUMNS if name in split.column_names and name != used[1]]:
+        pairs = set(zip(classes, split.data.column(other).to_pylist(), strict=True))
+        alike = all(type(ours) is type(theirs) for ours, theirs in pairs)
+        if any(ours != theirs for ours, theirs in pairs) if alike else len(pairs) != len(set(classes)):
+            raise DataError(
+                f"The columns {used[1]} and {other} of {where} contradict each other: leave one of them out."
+            )
+    left = [name for name in split.column_names if name not in (*used, *_FURTHER)]
+    return [f"left unread: {', '.join(left)}"] if left else []
 
 
 def _read_card(folder: Path) -> tuple[dict[str, Any], Card]:

@@ -21,6 +21,7 @@ from torch import Tensor
 import rethinkdc as rdc
 from rethinkdc.compressed import CompressedSet, FileFacts, read_set, set_of_tensors
 from rethinkdc.compressed.class_places import class_places
+from rethinkdc.compressed.encoding import encode
 from rethinkdc.compressed.fitting import fit_set
 from rethinkdc.compressed.pixels import to_pixels
 from rethinkdc.errors import DataError, RequestError
@@ -315,6 +316,7 @@ WHITENED = torch.randn((40, 3, 8, 8), generator=generator(2))
         (WHITENED * 0.6, 0.49, 0.2, "vary by 0.60 .*ZCA-whitened"),
         (BYTES.float(), 0.49, 0.2, "pixels in 0..255: --mean 0 --std 0.00392157"),
         (WHITENED * 4, 0.13, 0.3, "^(?!.*ZCA).*learned far beyond black and white .they vary by 3.98"),
+        (BYTES.float() - 120, 0.49, 0.2, "are pixels of 0..255 less their mean"),
         (FLOATS, 0.49, 0.2, "lie in 0..1 as they are given: they were not normalised"),
         (FLOATS * 2 - 1, 0.49, 0.2, "^(?!.*ZCA).*in -1..1: --mean 0.5 --std 0.5"),
         (FLOATS * 2 - 1, 0.5, 0.5, "^$"),
@@ -466,3 +468,23 @@ def test_images_that_are_doubted_are_on_record(tmp_path: Path) -> None:
     assert "doubtful: The images lie in 0..1" in read(made)
     with pytest.raises(RequestError, match=r"Pixels in -1..1 are --mean 0.5 --std 0.5"):
         set_of_tensors(FLOATS * 2 - 1, TARGETS)
+    with pytest.raises(RequestError, match=r"The mean 125 is one of pixels in 0..255"):
+        set_of_tensors(FLOATS, TARGETS, mean=(125,), std=(63,))
+
+
+@pytest.mark.parametrize(
+    ("other", "agrees"),
+    [(TARGETS.tolist(), True), ([NAMES[index] for index in TARGETS], True), ((TARGETS + 1).tolist(), False)],
+)
+def test_columns_of_parquet_that_nobody_reads_are_told(other: list[Any], agrees: bool, tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    images = encode(BYTES, "PNG")
+    columns = {"image": images, "label": TARGETS.tolist(), "cls": other, "soft_label": [[0.5, 0.5]] * len(BYTES)}
+    pq.write_table(pa.table(columns), tmp_path / "train.parquet")
+    if agrees:
+        assert "left unread: cls, soft_label" in read(read_set(tmp_path))
+    else:
+        with pytest.raises(DataError, match=r"The columns label and cls of .* contradict each other"):
+            read_set(tmp_path)

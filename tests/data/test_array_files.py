@@ -161,8 +161,9 @@ def test_objects_in_arrays_are_not_unpickled_and_the_line_that_converts_them_doe
             read_arrays(Path(name))
         exec(str(told.value).partition("convert it with ")[2].partition(". Known")[0], {"torch": torch, "numpy": np})
         read = read_arrays(Path(name).with_suffix(".pt"))
-        value = read.get("n", read.get("m")) if isinstance(read, dict) else read
+        value: Any = read.get("n", read.get("m")) if isinstance(read, dict) else read
         value = value["n"] if isinstance(value, dict) else value
+        assert value is not None
         assert value.flatten().tolist() == [1, 2]
 
 
