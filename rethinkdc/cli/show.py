@@ -14,7 +14,12 @@ from rethinkdc.runs.options import Option
 class ShowCommand(Printed):
     """What the command takes."""
 
-    name: Annotated[str, Option("A method, a dataset, a model, a protocol or its .toml file.", argument="name")]
+    name: Annotated[
+        str,
+        Option(
+            "A method, a dataset, a model, a protocol or its .toml file, or a record: its file or key.", argument="name"
+        ),
+    ]
     dataset: Annotated[
         str | None,
         Option(
@@ -32,16 +37,28 @@ class ShowCommand(Printed):
 
 @takes_options(ShowCommand)
 def show(command: ShowCommand) -> None:
-    """Show a method's parameters, or all values of a protocol with their sources.
+    """Show a method's parameters, all values of a protocol with their sources, or a record with what it assumed.
 
     Example: rethinkdc show pca
+
+    Example: rethinkdc show records/7b4df44c1f117fc748a3aca9/0001.json
     """
     from rethinkdc.context.cache import Cache
     from rethinkdc.protocol.derived import DERIVED
     from rethinkdc.registry.registry import Registry
     from rethinkdc.runs.deriving import find_protocol
+    from rethinkdc.runs.finding import find_record
 
     registry = Registry()
+    if found := find_record(command.name):
+        from rethinkdc.cli import tables
+
+        record, records = found
+        if command.as_json:
+            tables.print_json([record.model_dump(mode="json")])
+        else:
+            tables.print_record(record, records)
+        return
     if command.toml or (command.dataset is not None and command.name in DERIVED):
         protocol = find_protocol(registry, command.name, command.dataset, Cache())
         if command.toml:

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rethinkdc.cli.metric_text import name_metric, write_difference, write_value
+from rethinkdc.data.facts import Facts
 from rethinkdc.registry import Registry
 from rethinkdc.runs.comparison import difference_to_random
 from rethinkdc.runs.cost import Cost, order_stages
@@ -44,8 +45,11 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
         ("teacher", _teacher(cost, record.notes)),
         ("weights read", _teacher_weights(record.notes)),
         ("receiver bytes", _receiver_bytes(cost)),
+        ("source", record.notes.get("source", "")),
         ("read", "\n".join(_read(record.notes))),
+        ("classes", record.notes.get("classes", "")),
         ("pixels", _pixels(record.notes)),
+        ("files", _files(record.notes)),
         ("external data", ", ".join(record.notes.get("external_data", ()))),
         ("marks", ", ".join(marks)),
     ]:
@@ -63,6 +67,16 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
         print(f"Doubtful: {doubt}")
     # Outside the table, where no column cuts it short.
     print(f"{'existing record' if existed else 'record'}: {records.path(record.key, record.attempt)}")
+
+
+def print_record(record: Record, records: Records) -> None:
+    """A record as its run printed it, or why there is no result."""
+    if record.results and record.cost is not None:
+        print_run(record, records, existed=True)
+        return
+    names = record.names
+    print(f"{names.methods} on {names.dataset} ({names.protocol}, ipc {names.ipc}): {record.status}")
+    print(record.reason)
 
 
 def print_files_read(notes: Mapping[str, Any]) -> None:
@@ -136,6 +150,11 @@ def _read(notes: dict[str, Any]) -> list[str]:
     experiment = [f"experiment {notes['experiment']}"] if "experiment" in notes else []
     rate = [f"student_lr {notes['student_lr']}"] if "student_lr" in notes else []
     return [*experiment, *notes.get("read", ()), *rate]
+
+
+def _files(notes: dict[str, Any]) -> str:
+    """What was passed over or assumed when the dataset was read."""
+    return Facts.model_validate(notes["files"]).tell() if "files" in notes else ""
 
 
 def _pixels(notes: dict[str, Any]) -> str:

@@ -23,10 +23,12 @@ class ClassPlaces(NamedTuple):
     Attributes:
         places: int64, an index into the dataset's classes for each of the set's.
         told: how they were found, for the record; empty where the names are the dataset's own.
+        named: whether they were found by their names, which proves their order; else by numbers, which prove nothing.
     """
 
     places: Tensor
     told: str = ""
+    named: bool = False
 
 
 def class_places(class_names: tuple[str, ...], known: tuple[str, ...], dataset: str) -> ClassPlaces:
@@ -45,7 +47,7 @@ def class_places(class_names: tuple[str, ...], known: tuple[str, ...], dataset: 
     """
     ours, theirs = list(map(plain_name, known)), list(map(plain_name, class_names))
     if set(theirs) == set(ours) and len(set(ours)) == len(known):
-        return ClassPlaces(torch.tensor([ours.index(name) for name in theirs]))
+        return ClassPlaces(torch.tensor([ours.index(name) for name in theirs]), named=True)
     plain = [_NUMBERED.fullmatch(name) for name in class_names]
     if all(plain):
         numbers = [int(match[2]) for match in plain if match]
@@ -96,7 +98,7 @@ def _by_bare_number(
     if len(by_name) == len(numbers) == len(set(numbers)) and max(numbers) >= len(known):
         # No index is that large: only the names can be meant.
         told = f"classes: {class_names[0]} is the dataset's {known[by_name[0]]}, and so on"
-        return ClassPlaces(torch.tensor(by_name), told)
+        return ClassPlaces(torch.tensor(by_name), told, named=True)
     for name, number in zip(class_names, numbers, strict=True):
         if own.get(number, number) != number < len(known):
             raise RequestError(

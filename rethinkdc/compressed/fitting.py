@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rethinkdc.compressed.card import Card
 from rethinkdc.compressed.class_places import check_numbers, class_places
 from rethinkdc.compressed.set import CompressedSet
@@ -45,14 +47,19 @@ def fit_set(
             f"The set holds images of {compressed.size} px; the protocol {protocol} stores {size} px. "
             "Resize them, or choose a --protocol of their size (`rethinkdc list-protocols`)."
         )
+    named = _BY_NAME
     if compressed.class_names != class_names:
-        compressed = _with_classes(compressed, class_names, dataset)
+        compressed, named = _with_classes(compressed, class_names, dataset)
     check_numbers(compressed.targets.unique().tolist(), len(class_names), dataset)
-    return compressed
+    return compressed if compressed.card.dataset_fingerprint else _with_note(compressed, classes=named)
 
 
-def _with_classes(compressed: CompressedSet, class_names: tuple[str, ...], dataset: str) -> CompressedSet:
-    """The set with the dataset's classes; its card tells how they were found where that is no matter of course."""
+_BY_NAME = "by name"
+"""What the record says of classes that are called as the dataset's are."""
+
+
+def _with_classes(compressed: CompressedSet, class_names: tuple[str, ...], dataset: str) -> tuple[CompressedSet, str]:
+    """The set with the dataset's classes, and what says which they are; its card tells what is no matter of course."""
     if compressed.class_names == indexed_names(len(compressed.class_names)):
         # What labels say, and not how many names there are: of labels from 1 on nobody has the first.
         check_numbers(compressed.targets.unique().tolist(), len(class_names), dataset)
@@ -66,10 +73,15 @@ def _with_classes(compressed: CompressedSet, class_names: tuple[str, ...], datas
     if len(used) > 1 and used == list(range(1, len(used) + 1)):
         told.append(f"no image of class 0 ({class_names[0]}): are the labels counted from 1?")
     if told:
-        card = compressed.card
-        notes = {**card.notes, "read": [*card.notes.get("read", ()), *told]}
-        compressed = compressed.with_card(card.model_copy(update={"notes": notes}))
-    return compressed.with_classes(class_names, found.places)
+        compressed = _with_note(compressed, read=[*compressed.card.notes.get("read", ()), *told])
+    first = int(found.places[0])
+    numbered = f"by number, order: not verified ({compressed.class_names[0]!r} is {class_names[first]!r}, and so on)"
+    return compressed.with_classes(class_names, found.places), _BY_NAME if found.named else numbered
+
+
+def _with_note(compressed: CompressedSet, **facts: Any) -> CompressedSet:
+    card = compressed.card
+    return compressed.with_card(card.model_copy(update={"notes": {**card.notes, **facts}}))
 
 
 def _check_card(card: Card, dataset: str, fingerprint: str, protocol_digest: str, asked: str | None) -> None:

@@ -43,10 +43,12 @@ def read_set(place: str | Path, facts: FileFacts | None = None, cache_folder: Pa
     if stated:
         raise RequestError(f"{', '.join(stated)}: {place} is no file of tensors ({', '.join(SUFFIXES)}).")
     if not path.exists() and _HUB.fullmatch(str(place)):
-        return _add_card(import_hub(str(place), cache_folder), set_name(place))
+        return _add_card(
+            import_hub(str(place), cache_folder), set_name(place), "columns image and class_id of a hub dataset"
+        )
     if path.is_dir() and (tree := _scan_tree(path)):
-        return _add_card(set_of_images(tree, cache_folder), set_name(place))
-    return _add_card(import_folder(path, cache_folder), set_name(place))
+        return _add_card(set_of_images(tree, cache_folder), set_name(place), "a tree of image files")
+    return _add_card(import_folder(path, cache_folder), set_name(place), "columns image and class_id of Parquet files")
 
 
 def set_name(place: str | Path) -> str:
@@ -72,9 +74,10 @@ def _scan_tree(folder: Path) -> Labelled | None:
     return None
 
 
-def _add_card(compressed: CompressedSet, name: str) -> CompressedSet:
-    """Gives a set that brings no card one that says what is known of sets made elsewhere."""
+def _add_card(compressed: CompressedSet, name: str, form: str) -> CompressedSet:
+    """Gives a set that brings no card one that says what is known of sets made elsewhere, and their form."""
     if compressed.card.method:
         return compressed
-    ipc, notes = images_per_class(compressed.targets), {"external_data": [UNKNOWN]}
+    source = f"{form}: {len(compressed):,} images of {compressed.size} px"
+    ipc, notes = images_per_class(compressed.targets), {"external_data": [UNKNOWN], "source": source}
     return compressed.with_card(Card(method=name, ipc=ipc, external_data=[UNKNOWN], notes=notes))

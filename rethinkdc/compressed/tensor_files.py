@@ -72,6 +72,8 @@ def import_tensors(path: Path, facts: FileFacts, name: str | None = None) -> Com
         found, rate, notes = _read_parts(path, facts)
         for tensor in (found.images, *found.labels):
             _require_values(tensor)
+        forms = ", ".join(["images " + describe(found.images), *(f"labels {describe(each)}" for each in found.labels)])
+        notes["source"] = f"tensors of {path.name}: {forms}"
         labels = arrange_labels(found.labels, len(found.images), facts.soft_labels)
         if told := [*found.told, *labels.told]:
             notes["read"] = told
