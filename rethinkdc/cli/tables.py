@@ -48,7 +48,7 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
         ("source", record.notes.get("source", "")),
         ("read", "\n".join(_read(record.notes))),
         ("classes", record.notes.get("classes", "")),
-        ("pixels", _pixels(record.notes)),
+        ("pixels", write_pixels(record.notes.get("pixels") or {})),
         ("files", _files(record.notes)),
         ("external data", ", ".join(record.notes.get("external_data", ()))),
         ("marks", ", ".join(marks)),
@@ -157,9 +157,8 @@ def _files(notes: dict[str, Any]) -> str:
     return Facts.model_validate(notes["files"]).tell() if "files" in notes else ""
 
 
-def _pixels(notes: dict[str, Any]) -> str:
+def write_pixels(loss: Mapping[str, Any]) -> str:
     """What storing float images as bytes did to them."""
-    loss = notes.get("pixels")
     if not loss:
         return ""
     taken = "taken as 0..1"

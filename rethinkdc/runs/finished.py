@@ -22,12 +22,16 @@ def evaluate_set(call: EvaluateCall) -> tuple[Record, bool]:
     compressed, name = open_set(call, runner.cache.home)
     if call.preview:
         write_preview(compressed, call.preview)
-    protocol = call.protocol or compressed.card.protocol or None
-    # Nothing compresses: the set has the compressor's place.
-    request = part_of(call, Request, compressor="", protocol=protocol)
-    return runner.evaluate(compressed, request, name=name, ipc=_ipc_of(compressed), force=call.force)
+    return runner.evaluate(
+        compressed, request_of(call, compressed), name=name, ipc=ipc_of(compressed), force=call.force
+    )
 
 
-def _ipc_of(compressed: CompressedSet) -> int | None:
+def request_of(call: EvaluateCall, compressed: CompressedSet) -> Request:
+    """The request of an evaluation: nothing compresses, and without a protocol that of the set holds."""
+    return part_of(call, Request, compressor="", protocol=call.protocol or compressed.card.protocol or None)
+
+
+def ipc_of(compressed: CompressedSet) -> int | None:
     """Images per class: the card's, or the mean over the classes that occur."""
     return compressed.card.ipc if compressed.card.method else images_per_class(compressed.targets)

@@ -1,0 +1,90 @@
+"""A finished set before a teacher: its class order, its normalisation, its channels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from rethinkdc.compressed import CompressedSet
+from rethinkdc.data.decoded import DecodedImages
+from rethinkdc.data.splits import Splits
+from rethinkdc.inspection.hypotheses import Hypothesis, Numbers, of_channels, of_given, of_stored
+from rethinkdc.inspection.surroundings import Surroundings
+from rethinkdc.inspection.triage import Seen, Triage, weigh
+from rethinkdc.runs.calls import EvaluateCall
+from rethinkdc.runs.opening import open_set
+from rethinkdc.runs.resolving import Run
+from rethinkdc.training.predict import predict
+from rethinkdc.training.teacher import Teacher
+
+_MOST = 2000
+"""Images that a teacher is shown of each hypothesis."""
+
+
+def judge_set(around: Surroundings, call: EvaluateCall, compressed: CompressedSet, run: Run, splits: Splits) -> Triage:
+    """Asks a teacher for the likeliest cause of another accuracy than a paper's.
+
+    Args:
+        around: what asks.
+        call: how the set is read.
+        compressed: the set, fitted to the run.
+        run: what would evaluate it.
+        splits: the run's images; a trained teacher learns of the training part.
+
+    Raises:
+        RequestError: there is no such teacher.
+    """
+    rows = _some(compressed.targets)
+    targets = compressed.targets[rows]
+    stated = compressed.canvases(rows, run.protocol.store.size)
+    with around.runner.surroundings(run, splits) as context:
+        teacher = context.teacher(around.call.teacher)
+        seen = [
+            Seen(each.name, each.remedy, _ask(teacher, each.canvases, targets, compressed.class_names))
+            for each in (
+                Hypothesis("as it is read", "", stated),
+                *_hypotheses(call, compressed, stated, rows, (teacher.mean, teacher.std)),
+            )
+        ]
+    return weigh(teacher.id, teacher.top1, seen[0], seen[1:], targets, compressed.class_names)
+
+
+def _hypotheses(
+    call: EvaluateCall, compressed: CompressedSet, stated: Tensor, rows: Tensor, own: tuple[Numbers, Numbers]
+) -> Iterator[Hypothesis]:
+    if compressed.card.notes.get("pixels") is None:
+        yield from of_stored(stated, own)
+    else:
+
+        def read(mean: Numbers, std: Numbers) -> Tensor:
+            other, _ = open_set(replace(call, mean=mean, std=std), None)
+            assert other.size is not None
+            return other.canvases(rows, other.size)
+
+        yield from of_given(read, own, stated)
+        if call.mean is None:
+            yield from of_stored(stated, own)
+    yield from of_channels(stated)
+
+
+def _ask(teacher: Teacher, canvases: Tensor, targets: Tensor, names: tuple[str, ...]) -> Tensor:
+    return predict(
+        teacher.module,
+        DecodedImages(canvases, targets, names),
+        teacher.test,
+        mean=teacher.mean,
+        std=teacher.std,
+        device=teacher.device,
+    )
+
+
+def _some(targets: Tensor) -> Tensor:
+    """Rows of the first images of each class, as many of each as the limit lets in."""
+    if len(targets) <= _MOST:
+        return torch.arange(len(targets))
+    each = max(2, _MOST // len(targets.unique()))
+    chosen = [(targets == index).nonzero().flatten()[:each] for index in targets.unique().tolist()]
+    return torch.cat(chosen).sort().values

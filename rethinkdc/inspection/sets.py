@@ -1,0 +1,170 @@
+"""Finished sets, as ``evaluate`` reads them and fits them to a dataset and a protocol."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rethinkdc.compressed import CompressedSet
+from rethinkdc.compressed.entries import find_entries
+from rethinkdc.compressed.tensor_folders import SUFFIXES
+from rethinkdc.data.splits import Splits
+from rethinkdc.errors import RequestError
+from rethinkdc.inspection.commands import of_set
+from rethinkdc.inspection.findings import SetFinding
+from rethinkdc.inspection.judging import judge_set
+from rethinkdc.inspection.surroundings import Surroundings
+from rethinkdc.runs.calls import EvaluateCall
+from rethinkdc.runs.definition import SetDefinition
+from rethinkdc.runs.finished import ipc_of, request_of
+from rethinkdc.runs.fitted import fit_to_run
+from rethinkdc.runs.opening import open_set
+from rethinkdc.runs.options import part_of
+from rethinkdc.runs.request import DEFAULT_DATASET
+from rethinkdc.runs.resolving import Run, resolve_run
+
+_LEARNED = "soft-static:source=learned"
+"""The labeler that trains on the labels that a set brings."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A set, what makes it doubtful, and what it was fitted to.
+
+    Attributes:
+        compressed: fitted to the run where there is one.
+        warnings: of the readers.
+        run: what would evaluate it; None where that is refused.
+        splits: the run's images.
+        refused: why.
+    """
+
+    compressed: CompressedSet
+    warnings: tuple[str, ...]
+    run: Run | None = None
+    splits: Splits | None = None
+    refused: str = ""
+
+
+def evaluation_of(around: Surroundings) -> EvaluateCall:
+    """The evaluation that the user would ask for."""
+    return part_of(around.call, EvaluateCall, images=str(around.call.file))
+
+
+@contextmanager
+def opened(around: Surroundings) -> Iterator[Opened]:
+    """Reads a set and fits it, as ``evaluate`` does; what the readers keep on disk goes afterwards.
+
+    Raises:
+        RequestError: it cannot be read as it is asked for.
+    """
+    call = evaluation_of(around)
+    with tempfile.TemporaryDirectory(prefix="rethinkdc-") as kept, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        compressed, name = open_set(call, Path(kept))
+        told = tuple(str(each.message) for each in caught if issubclass(each.category, UserWarning))
+        if compressed.soft_targets is not None:
+            call = replace(call, labeler=_LEARNED)
+        yield _fit(around, call, compressed, name, told)
+
+
+def find_set(around: Surroundings) -> SetFinding:
+    """Tells what a finished set is, what it was taken for, and whether ``evaluate`` takes it.
+
+    Raises:
+        RequestError: it is no set.
+    """
+    try:
+        with opened(around) as found:
+            finding = _describe(around, found)
+            if around.call.teacher is None:
+                return finding
+            if found.run is None or found.splits is None:
+                raise RequestError(f"--teacher {around.call.teacher}: the set cannot be judged: {found.refused}")
+            triage = judge_set(around, evaluation_of(around), found.compressed, found.run, found.splits)
+            return finding.model_copy(update={"triage": triage})
+    except RequestError as error:
+        if not _looks_like_a_set(around.path):
+            raise
+        if around.call.mean is None and around.call.std is None:
+            return _without_normalisation(around, str(error))
+        return SetFinding(refused=str(error), command=_command(around))
+
+
+def _without_normalisation(around: Surroundings, refused: str) -> SetFinding:
+    """What is known of images that may have been normalised by nobody knows what; a teacher may tell."""
+    try:
+        found = find_set(Surroundings(replace(around.call, mean=(0.0,), std=(1.0,))))
+    except RequestError:
+        return SetFinding(refused=refused, command=_command(around))
+    if found.images is None:
+        # It lacks something else.
+        return SetFinding(refused=refused, command=_command(around))
+    command = found.command.replace("--mean 0 --std 1", "--mean MEAN --std STD")
+    return found.model_copy(update={"refused": refused, "command": command, "pixels": None, "warnings": ()})
+
+
+def _command(around: Surroundings) -> str:
+    return of_set(around, dataset=around.call.dataset or "NAME", labeler=None)
+
+
+def _fit(
+    around: Surroundings, call: EvaluateCall, compressed: CompressedSet, name: str, told: tuple[str, ...]
+) -> Opened:
+    runner = around.runner
+    finished = SetDefinition(name=name, fingerprint=compressed.fingerprint, ipc=ipc_of(compressed))
+    try:
+        run = resolve_run(request_of(call, compressed), runner.registry, runner.cache, finished=finished)
+        splits = run.dataset.load(runner.cache.home, "encoded")
+        return Opened(fit_to_run(compressed, run, splits), told, run, splits)
+    except RequestError as error:
+        return Opened(compressed, told, refused=str(error))
+
+
+def _describe(around: Surroundings, found: Opened) -> SetFinding:
+    compressed, call = found.compressed, around.call
+    notes = compressed.card.notes
+    named = call.dataset or (None if found.run else "NAME")
+    under = f"under {call.dataset or f'{DEFAULT_DATASET}, the default'}: " if found.refused else ""
+    experiment = [f"experiment {notes['experiment']}"] if "experiment" in notes else []
+    rate = [f"student_lr {notes['student_lr']}"] if "student_lr" in notes else []
+    return SetFinding(
+        taken=(*experiment, *notes.get("read", ()), *rate),
+        warnings=found.warnings,
+        refused=under + found.refused,
+        command=of_set(around, dataset=named, labeler=_LEARNED if compressed.soft_targets is not None else None),
+        method=compressed.card.method,
+        source=notes.get("source", "a folder of `compress --out`" if compressed.card.definition else ""),
+        images=len(compressed),
+        size=compressed.size,
+        per_class=tuple(torch.bincount(compressed.targets, minlength=len(compressed.class_names)).tolist()),
+        class_names=compressed.class_names,
+        soft_labels=compressed.soft_targets is not None,
+        student_lr=compressed.student_lr,
+        pixels=notes.get("pixels"),
+        classes=notes.get("classes", ""),
+        dataset=found.run.dataset_name if found.run else "",
+        protocol=found.run.names.protocol if found.run else "",
+    )
+
+
+def _looks_like_a_set(path: Path) -> bool:
+    """Whether a file's images are known although the user has not yet said enough of them, or of their labels."""
+    if path.suffix not in SUFFIXES or not path.is_file():
+        return False
+    from rethinkdc.compressed.tensor_files import read_tensors
+
+    try:
+        content: Any = read_tensors(path)
+        experiments = content.get("data") if isinstance(content, Mapping) else None
+        find_entries(experiments[0] if isinstance(experiments, list | tuple) and experiments else content)
+    except RequestError:
+        return False
+    return True

@@ -1,0 +1,52 @@
+"""What an inspection is made in: this machine, and the dataset that a run would take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from rethinkdc.data.splits import Splits
+from rethinkdc.runs.calls import InspectCall
+from rethinkdc.runs.ground import Ground, resolve_ground
+from rethinkdc.runs.machine import make_runner
+from rethinkdc.runs.runner import Runner
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The call, and what follows from it once it is asked for."""
+
+    call: InspectCall
+
+    @property
+    def path(self) -> Path:
+        """What is inspected."""
+        return Path(self.call.file).expanduser()
+
+    @cached_property
+    def runner(self) -> Runner:
+        """What would run it."""
+        return make_runner(self.call)
+
+    @cached_property
+    def ground(self) -> Ground:
+        """The dataset and protocol that a run would take.
+
+        Raises:
+            RequestError: there is no such dataset or protocol, or they do not go together.
+        """
+        call = self.call
+        return resolve_ground(
+            self.runner.registry,
+            self.runner.cache,
+            dataset=call.dataset,
+            protocol=call.protocol,
+            seeds=call.seeds,
+            backing=call.backing,
+        )
+
+    @cached_property
+    def splits(self) -> Splits:
+        """The dataset's images; nothing is decoded for keeps."""
+        return self.ground.dataset.load(self.runner.cache.home, "encoded")
