@@ -54,7 +54,9 @@ def print_inspection(found: Inspection) -> None:
     if len(found.findings) > 1:
         print("Which it is, the command that uses it says; --as KIND tells of one alone.")
     for kind, reason in found.refused.items():
-        print(f"Not {_TITLES[kind]}: {reason.removeprefix(f'{found.file}: ')}")
+        # Of tensors it is plain what they are not.
+        why = f"; --as {kind} says why" if kind in ("weights", "set") else f": {reason.removeprefix(f'{found.file}: ')}"
+        print(f"not {_TITLES[kind]}{why}")
     if found.preview:
         print(f"picture: {found.preview}")
 

@@ -97,6 +97,8 @@ class SetFinding(Finding):
         student_lr: its learned student rate.
         pixels: what storing float images as bytes costs, as the record says it: mean, std, clamped, clamp_error,
             rounding_error.
+        likely: the one known mean and std that make whole bytes of its values, as options; empty = none such, or those
+            that were stated.
         classes: how its classes were found among the dataset's.
         dataset: the dataset that it was fitted to.
         protocol: the protocol that it was fitted to.
@@ -113,6 +115,7 @@ class SetFinding(Finding):
     soft_labels: bool = False
     student_lr: float | None = None
     pixels: dict[str, Any] | None = None
+    likely: str = ""
     classes: str = ""
     dataset: str = ""
     protocol: str = ""

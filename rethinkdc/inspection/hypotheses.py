@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch import Tensor
 from rethinkdc.compressed.pixels import to_pixels
 from rethinkdc.errors import RequestError
 
+T = TypeVar("T")
 Numbers = tuple[float, ...]
 
 KNOWN: dict[str, tuple[Numbers, Numbers]] = {
@@ -24,6 +25,9 @@ KNOWN: dict[str, tuple[Numbers, Numbers]] = {
     "0.5 and 0.5": ((0.5,), (0.5,)),
 }
 """Mean and std of the normalisations in common use."""
+_WHOLE = 1e-5
+"""Rounding, in 0..1, up to which a value was a byte: float32 errs by less."""
+_SHADES = 8
 PLAIN = {"pixels in 0..1": ((0.0,), (1.0,)), "pixels in 0..255": ((0.0,), (1 / 255,))}
 
 
@@ -34,31 +38,52 @@ class Hypothesis(NamedTuple):
         name: what it is.
         remedy: what to type or do if it did.
         canvases: uint8 [M, 3, S, S], the images as they were before.
+        exact: whether every value then is a whole byte, which no other mean and std make of images that were bytes.
     """
 
     name: str
     remedy: str
     canvases: Tensor
+    exact: bool = False
+
+
+class Shown(NamedTuple):
+    """Images under a mean and std: uint8 [M, 3, S, S], and whether storing them as bytes changed nothing."""
+
+    canvases: Tensor
+    exact: bool
+
+
+def is_exact(pixels: Mapping[str, Any] | None, canvases: Tensor) -> bool:
+    """Whether storing float images as bytes changed nothing; of two or three shades that tells nothing.
+
+    Args:
+        pixels: what storing them cost, as the card says it; None = they were bytes.
+        canvases: uint8 [M, 3, S, S], what was stored.
+    """
+    if pixels is None or pixels["clamped"] or pixels["rounding_error"] > _WHOLE:
+        return False
+    return len(canvases.unique()) >= _SHADES
 
 
 def of_given(
-    read: Callable[[Numbers, Numbers], Tensor], own: tuple[Numbers, Numbers], stated: Tensor
+    read: Callable[[Numbers, Numbers], Shown], own: tuple[Numbers, Numbers] | None, stated: Tensor
 ) -> Iterator[Hypothesis]:
     """Float images that were normalised otherwise than stated.
 
     Args:
-        read: reads them under a mean and std: uint8 [M, 3, S, S].
-        own: the teacher's mean and std.
+        read: reads them under a mean and std.
+        own: the teacher's mean and std; None = there is no teacher.
         stated: uint8 [M, 3, S, S], the images as they are read.
     """
-    for name, (mean, std) in {**KNOWN, "the teacher's own": own, **PLAIN}.items():
+    for name, (mean, std) in {**KNOWN, **({"the teacher's own": own} if own else {}), **PLAIN}.items():
         try:
-            canvases = _quietly(partial(read, mean, std))
+            shown = _quietly(partial(read, mean, std))
         except RequestError:
             # Grey images with three means, for one.
             continue
-        if not torch.equal(canvases, stated):
-            yield Hypothesis(f"normalised by {name}", f"--mean {_spell(mean)} --std {_spell(std)}", canvases)
+        if not torch.equal(shown.canvases, stated):
+            yield Hypothesis(f"normalised by {name}", f"--mean {_spell(mean)} --std {_spell(std)}", *shown)
 
 
 def of_stored(stated: Tensor, own: tuple[Numbers, Numbers]) -> Iterator[Hypothesis]:
@@ -100,7 +125,7 @@ def _spell(values: Numbers) -> str:
     return ",".join(f"{value:.6g}" for value in values)
 
 
-def _quietly(make: Callable[[], Tensor]) -> Tensor:
+def _quietly(make: Callable[[], T]) -> T:
     """What it would cost is no warning: it is only tried."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch import Tensor
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.splits import Splits
-from rethinkdc.inspection.hypotheses import Hypothesis, Numbers, of_channels, of_given, of_stored
+from rethinkdc.inspection.hypotheses import Hypothesis, Numbers, Shown, is_exact, of_channels, of_given, of_stored
 from rethinkdc.inspection.surroundings import Surroundings
 from rethinkdc.inspection.triage import Seen, Triage, weigh
 from rethinkdc.runs.calls import EvaluateCall
@@ -43,9 +44,9 @@ def judge_set(around: Surroundings, call: EvaluateCall, compressed: CompressedSe
     with around.runner.surroundings(run, splits) as context:
         teacher = context.teacher(around.call.teacher)
         seen = [
-            Seen(each.name, each.remedy, _ask(teacher, each.canvases, targets, compressed.class_names))
+            Seen(each.name, each.remedy, _ask(teacher, each.canvases, targets, compressed.class_names), each.exact)
             for each in (
-                Hypothesis("as it is read", "", stated),
+                Hypothesis("as it is read", "", stated, is_exact(compressed.card.notes.get("pixels"), stated)),
                 *_hypotheses(call, compressed, stated, rows, (teacher.mean, teacher.std)),
             )
         ]
@@ -58,16 +59,28 @@ def _hypotheses(
     if compressed.card.notes.get("pixels") is None:
         yield from of_stored(stated, own)
     else:
-
-        def read(mean: Numbers, std: Numbers) -> Tensor:
-            other, _ = open_set(replace(call, mean=mean, std=std), None)
-            assert other.size is not None
-            return other.canvases(rows, other.size)
-
-        yield from of_given(read, own, stated)
+        yield from of_given(partial(read_under, call, rows), own, stated)
         if call.mean is None:
             yield from of_stored(stated, own)
     yield from of_channels(stated)
+
+
+def read_under(call: EvaluateCall, rows: Tensor, mean: Numbers, std: Numbers) -> Shown:
+    """Some images of a file, read as if the user had stated this mean and std."""
+    other, _ = open_set(replace(call, mean=mean, std=std), None)
+    assert other.size is not None
+    canvases = other.canvases(rows, other.size)
+    return Shown(canvases, is_exact(other.card.notes.get("pixels"), canvases))
+
+
+def name_exact(call: EvaluateCall, compressed: CompressedSet) -> list[Hypothesis]:
+    """The known means and stds under which every value is a whole byte, where the stated ones are none such."""
+    pixels, rows = compressed.card.notes.get("pixels"), torch.arange(len(compressed))
+    assert compressed.size is not None
+    stated = compressed.canvases(rows, compressed.size)
+    if pixels is None or len(rows) > _MOST or is_exact(pixels, stated):
+        return []
+    return [each for each in of_given(partial(read_under, call, rows), None, stated) if each.exact]
 
 
 def _ask(teacher: Teacher, canvases: Tensor, targets: Tensor, names: tuple[str, ...]) -> Tensor:

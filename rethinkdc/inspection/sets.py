@@ -19,7 +19,7 @@ from rethinkdc.data.splits import Splits
 from rethinkdc.errors import RequestError
 from rethinkdc.inspection.commands import of_set
 from rethinkdc.inspection.findings import SetFinding
-from rethinkdc.inspection.judging import judge_set
+from rethinkdc.inspection.judging import judge_set, name_exact
 from rethinkdc.inspection.surroundings import Surroundings
 from rethinkdc.runs.calls import EvaluateCall
 from rethinkdc.runs.definition import SetDefinition
@@ -30,6 +30,7 @@ from rethinkdc.runs.options import part_of
 from rethinkdc.runs.request import DEFAULT_DATASET
 from rethinkdc.runs.resolving import Run, resolve_run
 
+_WHOLE_BYTES = "every value is a whole byte"
 _LEARNED = "soft-static:source=learned"
 """The labeler that trains on the labels that a set brings."""
 
@@ -107,8 +108,16 @@ def _without_normalisation(around: Surroundings, refused: str) -> SetFinding:
     if found.images is None:
         # It lacks something else.
         return SetFinding(refused=refused, command=_command(around))
-    command = found.command.replace("--mean 0 --std 1", "--mean MEAN --std STD")
-    return found.model_copy(update={"refused": refused, "command": command, "pixels": None, "warnings": ()})
+    stated = found.likely or "--mean MEAN --std STD"
+    command = found.command.replace("--mean 0 --std 1", stated)
+    return found.model_copy(
+        update={"refused": refused, "command": command, "pixels": None, "warnings": _of_bytes(found)}
+    )
+
+
+def _of_bytes(found: SetFinding) -> tuple[str, ...]:
+    """What values that are whole bytes tell: all that a reading under no mean and std may say."""
+    return tuple(warning for warning in found.warnings if warning.startswith(_WHOLE_BYTES))
 
 
 def _command(around: Surroundings) -> str:
@@ -133,11 +142,14 @@ def _describe(around: Surroundings, found: Opened) -> SetFinding:
     notes = compressed.card.notes
     named = call.dataset or (None if found.run else "NAME")
     under = f"under {call.dataset or f'{DEFAULT_DATASET}, the default'}: " if found.refused else ""
+    exact = name_exact(evaluation_of(around), compressed)
+    told = [f"{_WHOLE_BYTES} if it is {each.name}: {each.remedy}" for each in exact]
     experiment = [f"experiment {notes['experiment']}"] if "experiment" in notes else []
     rate = [f"student_lr {notes['student_lr']}"] if "student_lr" in notes else []
     return SetFinding(
         taken=(*experiment, *notes.get("read", ()), *rate),
-        warnings=found.warnings,
+        warnings=(*found.warnings, *told),
+        likely=exact[0].remedy if len(exact) == 1 else "",
         refused=under + found.refused,
         command=of_set(around, dataset=named, labeler=_LEARNED if compressed.soft_targets is not None else None),
         method=compressed.card.method,

@@ -13,9 +13,12 @@ from rethinkdc.inspection.class_order import FittedOrder, fit_order
 
 _SURE = 0.01
 """Probability of chance below which a fault is named; shared among all that is tried."""
+_HINT = 0.1
+"""And below which it is told of, as nothing sure."""
 _ALIKE = 0.05
+"""Probability above which two causes are not told apart."""
 _SHOWN = 10
-_CERTAIN = 0.95
+_INTERVAL = 0.95
 
 
 class Evidence(BaseModel):
@@ -28,6 +31,7 @@ class Evidence(BaseModel):
         low: lower end of its 95 % interval (Wilson).
         high: upper end.
         loss: mean cross-entropy.
+        exact: whether every value then is a whole byte.
         chance: probability that a difference as large to the images as they are comes by chance (exact McNemar).
     """
 
@@ -39,6 +43,7 @@ class Evidence(BaseModel):
     low: float
     high: float
     loss: float
+    exact: bool = False
     chance: float | None = None
 
 
@@ -79,11 +84,12 @@ class Triage(BaseModel):
 
 
 class Seen(NamedTuple):
-    """What a teacher says of the images of a hypothesis: logits float32 [M, C]."""
+    """What a teacher says of the images of a hypothesis: logits float32 [M, C]; ``exact``: every value is a byte."""
 
     name: str
     remedy: str
     logits: Tensor
+    exact: bool = False
 
 
 class _Weighed(NamedTuple):
@@ -114,7 +120,7 @@ def weigh(
     base = _weigh(stated, targets, None)
     tried = [_weigh(each, targets, base.correct) for each in others]
     tried.sort(key=lambda each: (-each.evidence.top1, each.evidence.loss))
-    best = tried[0] if tried and (tried[0].evidence.chance or 0.0) * len(tried) < _SURE else None
+    best = _choose(base, tried)
     chosen = best or base
     order = chosen.order
     verdict, told = _judge(base, best, tried, targets, names, top1)
@@ -145,6 +151,19 @@ def weigh(
     )
 
 
+def _choose(base: _Weighed, tried: Sequence[_Weighed]) -> _Weighed | None:
+    """What is surely better than the images as they are; of what a teacher cannot tell apart, what gives whole bytes.
+
+    Whole bytes prove a normalisation by themselves, unless the teacher is surely worse under it.
+    """
+    sure = [each for each in tried if (each.evidence.chance or 0.0) * len(tried) < _SURE]
+    exact = [each for each in tried if each.seen.exact and not base.seen.exact]
+    proved = [each for each in exact if _better(base.correct, each.correct) > _ALIKE]
+    if not sure:
+        return proved[0] if proved else None
+    return next((each for each in proved if _better(sure[0].correct, each.correct) > _ALIKE), sure[0])
+
+
 def _weigh(seen: Seen, targets: Tensor, correct_as_stated: Tensor | None) -> _Weighed:
     probabilities = seen.logits.double().softmax(dim=1)
     order = fit_order(probabilities, targets)
@@ -160,6 +179,7 @@ def _weigh(seen: Seen, targets: Tensor, correct_as_stated: Tensor | None) -> _We
         low=low,
         high=high,
         loss=float(F.cross_entropy(seen.logits.double(), classes)),
+        exact=seen.exact,
         chance=None if correct_as_stated is None else _better(correct, correct_as_stated),
     )
     return _Weighed(seen, order, chance, correct, evidence)
@@ -176,11 +196,16 @@ def _judge(
     chosen = best or base
     sentences = []
     if best:
-        alike = [each.seen.name for each in tried if each is not best and _better(best.correct, each.correct) > _ALIKE]
+        alike = [
+            each.seen.name
+            for each in tried
+            if each is not best and each.seen.exact == best.seen.exact and _better(best.correct, each.correct) > _ALIKE
+        ]
         doubt = f" It cannot be told from: {'; '.join(alike)}." if alike else ""
+        proof = "every value then is a whole byte, and " if best.seen.exact else ""
         sentences.append(
-            f"Likeliest: {best.seen.name} ({best.seen.remedy}): the teacher finds {_share(best.correct)} right, and "
-            f"{_share(base.correct)} as they are (p = {best.evidence.chance:.2g}, {len(tried)} tried).{doubt}"
+            f"Likeliest: {best.seen.name} ({best.seen.remedy}): {proof}the teacher finds {_share(best.correct)} right, "
+            f"and {_share(base.correct)} as they are (p = {best.evidence.chance:.2g}, {len(tried)} tried).{doubt}"
         )
     if chosen.reordered:
         judged = chosen.order.judged
@@ -193,28 +218,38 @@ def _judge(
     if best or chosen.reordered:
         kind = "order and pixels" if best and chosen.reordered else "pixels" if best else "order"
         return kind, " ".join(sentences)  # type: ignore[return-value]  # one of the three
-    return _judge_unchanged(base, targets, names, top1)
+    return _judge_unchanged(base, tried, targets, names, top1)
 
 
 def _judge_unchanged(
-    base: _Weighed, targets: Tensor, names: Sequence[str], top1: float | None
+    base: _Weighed, tried: Sequence[_Weighed], targets: Tensor, names: Sequence[str], top1: float | None
 ) -> tuple[Literal["right", "unclear"], str]:
-    found, count = int(base.correct.sum()), len(targets)
     guessed = 1 / len(names)
-    by_chance = _at_least(found, count, guessed)
     known = f"the teacher finds {_share(base.correct)} right as they are (chance {guessed:.1%})"
     if top1 is not None:
         known += f"; on test images it finds {top1:.1%}"
-    if not bool(base.order.judged.any()):
-        known += ". One image of a class cannot tell the class order by a fit: some order always fits"
-    elif base.order.places[targets].ne(targets).any():
-        known += (
-            f". An order that moves {_list_moved(base.order, targets, names)} fits no better than chance may (p = "
-            f"{base.chance_of_order:.2g})"
-        )
-    if by_chance < _SURE:
-        return "right", f"The set looks right: {known}."
-    return "unclear", f"Nothing that was tried explains the set: {known}."
+    hints = []
+    if base.chance_of_order is not None and base.chance_of_order < _HINT:
+        moved = _list_moved(base.order, targets, names)
+        hints.append(f"an order in which {moved} would be better (p = {base.chance_of_order:.2g})")
+    if tried and (tried[0].evidence.chance or 0.0) < _HINT:
+        top = tried[0]
+        hints.append(f"{top.seen.name} would be better (p = {top.evidence.chance:.2g}, {len(tried)} tried)")
+    lone = (
+        ""
+        if bool(base.order.judged.any())
+        else (" One image of a class cannot tell the class order by a fit: some order always fits.")
+    )
+    if hints:
+        return "unclear", f"Nothing is sure: {known}; {'; '.join(hints)}.{lone}"
+    found, count = int(base.correct.sum()), len(targets)
+    if _at_least(found, count, guessed) >= _SURE:
+        return "unclear", f"Nothing that was tried explains the set: {known}.{lone}"
+    below = 1.0 if top1 is None else _at_least(count - found, count, 1 - top1)
+    if below < _SURE:
+        told = "Images that were learned may show their class in a way of their own; nothing that was tried fits better"
+        return "unclear", f"Better than chance and worse than test images (p = {below:.2g}): {known}. {told}.{lone}"
+    return "right", f"The set looks right: {known}.{lone}"
 
 
 def _list_moved(order: FittedOrder, targets: Tensor, names: Sequence[str]) -> str:
@@ -240,7 +275,7 @@ def _at_least(found: int, count: int, share: float) -> float:
 def _interval(correct: Tensor) -> tuple[float, float]:
     from scipy.stats import binomtest
 
-    interval = binomtest(int(correct.sum()), len(correct)).proportion_ci(_CERTAIN, method="wilson")
+    interval = binomtest(int(correct.sum()), len(correct)).proportion_ci(_INTERVAL, method="wilson")
     return float(interval.low), float(interval.high)
 
 
