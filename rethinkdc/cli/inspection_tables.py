@@ -90,7 +90,7 @@ def _print_finding(found: Finding) -> None:
     for warning in found.warnings:
         print(f"warning: {warning.rstrip('.')}.")
     if found.refused:
-        print(f"refused {found.refused}" if found.refused.startswith("under ") else f"refused: {found.refused}")
+        print(f"refused: {found.refused}")
     if isinstance(found, SetFinding) and found.triage:
         _print_triage(found.triage)
     print(f"use: {found.command}")

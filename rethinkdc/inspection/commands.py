@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +20,11 @@ def spell(*words: str, **options: str | None) -> str:
     return shlex.join(parts)
 
 
-def of_reference(around: Surroundings, name: str, **values: Any) -> str:
-    """A run of a compressor that reads the file, with what the user said of it."""
+def reference_to(around: Surroundings, name: str, **values: Any) -> str:
+    """The method that reads the file, with what the user said of it."""
     call = around.call
-    given: Mapping[str, Any] = {
-        "path": str(call.file),
-        **{key: value for key in ("column", "order") if (value := getattr(call, key)) is not None},
-        **({"like": str(call.like)} if call.like is not None else {}),
-        **values,
-    }
-    reference = str(Reference(name=name, values=dict(given)))
-    return spell("run", "--compressor", reference, dataset=call.dataset, protocol=call.protocol)
+    given = {key: value for key in ("column", "order", "like") if (value := getattr(call, key)) is not None}
+    return str(Reference(name=name, values={"path": str(call.file), **{k: str(v) for k, v in given.items()}, **values}))
 
 
 def of_set(around: Surroundings, *, dataset: str | None, labeler: str | None) -> str:

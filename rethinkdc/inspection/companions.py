@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rethinkdc.choices import FileKind
 from rethinkdc.compressed.entries import LABEL_WORDS, words_of
+from rethinkdc.data.columns import IMAGE_COLUMNS
 from rethinkdc.inspection.findings import Part
 
 _IMAGE_DIMENSIONS = 3
@@ -21,7 +22,11 @@ def narrow(kinds: Sequence[FileKind], parts: Sequence[Part]) -> list[FileKind]:
 
 
 def tell_companion(path: Path, parts: Sequence[Part]) -> str:
-    """A sentence where a file's name and shape say that it belongs to the images in another."""
+    """A sentence where a file's name and content say that it belongs to another."""
+    if path.suffix == ".json" and path.with_suffix(".safetensors").is_file():
+        return f"It tells what {path.with_suffix('.safetensors')} was made of: inspect that."
+    if path.suffix == ".parquet" and any(part.name in IMAGE_COLUMNS for part in parts):
+        return f"It is a part of a dataset or of a finished set: inspect the folder, {path.absolute().parent}"
     if len(parts) != 1:
         return ""
     (part,) = parts

@@ -11,12 +11,12 @@ from torch import Tensor
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.row_order import COPIES, find_order
-from rethinkdc.data.splits import Schema, Splits, schema_of
-from rethinkdc.errors import DataError, RequestError
+from rethinkdc.data.splits import Splits
+from rethinkdc.errors import DataError
 from rethinkdc.inspection.commands import spell
 from rethinkdc.inspection.findings import DatasetFinding
 from rethinkdc.inspection.surroundings import Surroundings
-from rethinkdc.runs.deriving import default_protocol
+from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.types import Images
 
 _ALL, _SAMPLE = 2_000, 64
@@ -32,9 +32,9 @@ def find_dataset(around: Surroundings) -> DatasetFinding:
     with warnings.catch_warnings():
         # What was passed over or assumed is told as part of the finding.
         warnings.simplefilter("ignore", UserWarning)
-        source, splits = _load(around)
-        train, schema = splits.train, schema_of(splits)
-        protocol, refused = _protocol(around, source, splits.fingerprint, schema)
+        splits = _load(around)
+        train = splits.train
+        run, refused = around.plan("random", splits, dataset=str(around.call.file))
     counts = torch.bincount(train.targets, minlength=len(train.class_names))
     ratio = float(counts.max()) / max(1, int(counts.min()))
     unbalanced = [f"the largest class has {ratio:.1f} times the training images of the smallest"] * (ratio >= 2)
@@ -51,13 +51,13 @@ def find_dataset(around: Surroundings) -> DatasetFinding:
         sizes=_sizes(train),
         fingerprint=splits.fingerprint,
         order=say_order(train),
-        protocol=protocol,
+        protocol="" if run is None else _name(run.protocol),
     )
 
 
 def images_of_dataset(around: Surroundings) -> CompressedSet:
     """The training images, for a picture."""
-    train = _load(around)[1].train
+    train = _load(around).train
     return CompressedSet.of_rows(train, torch.arange(len(train)))
 
 
@@ -76,24 +76,13 @@ def say_order(train: Images) -> str:
     return "mixed: a column of labels beside rows or scores proves their order"
 
 
-def _load(around: Surroundings) -> tuple[Dataset, Splits]:
+def _load(around: Surroundings) -> Splits:
     source = around.runner.registry.build(Dataset, str(around.call.file))
-    return source, source.load(around.runner.cache.home, "encoded")
+    return source.load(around.runner.cache.home, "encoded")
 
 
-def _protocol(around: Surroundings, source: Dataset, fingerprint: str, schema: Schema) -> tuple[str, str]:
-    """The protocol of a run, and why it would be refused."""
-    registry, call = around.runner.registry, around.call
-    try:
-        found = (
-            registry.protocols.find(call.protocol)
-            if call.protocol
-            else default_protocol(registry, source, fingerprint, schema, "hard", around.runner.cache.home)
-        )
-    except RequestError as error:
-        return "", str(error)
-    refused = "" if found.fits(schema) else f"the protocol {found.id} is for other classes or numbers of images"
-    return f"{found.id} v{found.version} ({found.status or 'no status'}), {found.store.size} px", refused
+def _name(protocol: Protocol) -> str:
+    return f"{protocol.id} v{protocol.version} ({protocol.status or 'no status'}), {protocol.store.size} px"
 
 
 def _sizes(train: Images) -> dict[str, int]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.data.row_files import read_rows, read_scores
 from rethinkdc.data.row_order import Foreign, find_foreign
-from rethinkdc.inspection.commands import of_reference
+from rethinkdc.inspection.commands import reference_to, spell
 from rethinkdc.inspection.findings import RowsFinding, ScoresFinding
 from rethinkdc.inspection.surroundings import Surroundings
 from rethinkdc.types import Images
@@ -24,10 +24,12 @@ def find_rows(around: Surroundings) -> RowsFinding:
     """
     data = around.splits.train
     read = read_rows(around.path, data, around.call.column, _foreign(around, data))
+    reference = reference_to(around, "rows")
     return RowsFinding(
         taken=read.reading.taken,
         warnings=read.reading.warnings,
-        command=of_reference(around, "rows"),
+        refused=around.plan(reference, around.splits).refused,
+        command=spell("run", "--compressor", reference, dataset=around.call.dataset, protocol=around.call.protocol),
         dataset=around.ground.dataset_name,
         order=read.reading.order,
         rows=len(read.rows),
@@ -51,10 +53,12 @@ def find_scores(around: Surroundings) -> ScoresFinding:
     """
     data = around.splits.train
     read = read_scores(around.path, data, around.call.column, _foreign(around, data))
+    reference = reference_to(around, "file", direction="hard")
     return ScoresFinding(
         taken=read.reading.taken,
         warnings=read.reading.warnings,
-        command=of_reference(around, "file", direction="hard"),
+        refused=around.plan(reference, around.splits).refused,
+        command=spell("run", "--compressor", reference, dataset=around.call.dataset, protocol=around.call.protocol),
         dataset=around.ground.dataset_name,
         order=read.reading.order,
         rows=len(read.scores),

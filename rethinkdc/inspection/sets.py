@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,11 @@ from rethinkdc.runs.finished import ipc_of, request_of
 from rethinkdc.runs.fitted import fit_to_run
 from rethinkdc.runs.opening import open_set
 from rethinkdc.runs.options import part_of
-from rethinkdc.runs.request import DEFAULT_DATASET
 from rethinkdc.runs.resolving import Run, resolve_run
 
 _WHOLE_BYTES = "every value is a whole byte"
+_PASSED_OVER = "The set as it was read: Passed over: "
+"""How the reader of trees begins to tell what it left out."""
 _LEARNED = "soft-static:source=learned"
 """The labeler that trains on the labels that a set brings."""
 
@@ -42,6 +43,7 @@ class Opened:
     Attributes:
         compressed: fitted to the run where there is one.
         warnings: of the readers.
+        labeler: what labels it.
         run: what would evaluate it; None where that is refused.
         splits: the run's images.
         refused: why.
@@ -49,6 +51,7 @@ class Opened:
 
     compressed: CompressedSet
     warnings: tuple[str, ...]
+    labeler: str
     run: Run | None = None
     splits: Splits | None = None
     refused: str = ""
@@ -71,8 +74,6 @@ def opened(around: Surroundings) -> Iterator[Opened]:
         warnings.simplefilter("always", UserWarning)
         compressed, name = open_set(call, Path(kept))
         told = tuple(str(each.message) for each in caught if issubclass(each.category, UserWarning))
-        if compressed.soft_targets is not None:
-            call = replace(call, labeler=_LEARNED)
         yield _fit(around, call, compressed, name, told)
 
 
@@ -82,29 +83,37 @@ def find_set(around: Surroundings) -> SetFinding:
     Raises:
         RequestError: it is no set.
     """
-    try:
-        with opened(around) as found:
-            finding = _describe(around, found)
-            if around.call.teacher is None:
-                return finding
-            if found.run is None or found.splits is None:
-                raise RequestError(f"--teacher {around.call.teacher}: the set cannot be judged: {found.refused}")
-            triage = judge_set(around, evaluation_of(around), found.compressed, found.run, found.splits)
-            return finding.model_copy(update={"triage": triage})
-    except RequestError as error:
-        if not _looks_like_a_set(around.path):
-            raise
-        if around.call.mean is None and around.call.std is None:
-            return _without_normalisation(around, str(error))
-        return SetFinding(refused=str(error), command=_command(around))
+    with ExitStack() as kept:
+        try:
+            found = kept.enter_context(opened(around))
+        except RequestError as error:
+            return _not_yet_read(around, error)
+        finding = _describe(around, found)
+        if around.call.teacher is None:
+            return finding
+        if found.run is None or found.splits is None:
+            told = f"the teacher {around.call.teacher} was not asked, since the set is refused"
+            return finding.model_copy(update={"warnings": (*finding.warnings, told)})
+        triage = judge_set(around, evaluation_of(around), found.compressed, found.run, found.splits)
+        return finding.model_copy(update={"triage": triage})
+
+
+def _not_yet_read(around: Surroundings, error: RequestError) -> SetFinding:
+    """What is known of a set of which the user has not said enough.
+
+    Raises:
+        RequestError: it is no set.
+    """
+    if not _looks_like_a_set(around.path):
+        raise error
+    if around.call.mean is None and around.call.std is None:
+        return _without_normalisation(around, str(error))
+    return SetFinding(refused=str(error), command=_command(around))
 
 
 def _without_normalisation(around: Surroundings, refused: str) -> SetFinding:
     """What is known of images that may have been normalised by nobody knows what; a teacher may tell."""
-    try:
-        found = find_set(Surroundings(replace(around.call, mean=(0.0,), std=(1.0,))))
-    except RequestError:
-        return SetFinding(refused=refused, command=_command(around))
+    found = find_set(Surroundings(replace(around.call, mean=(0.0,), std=(1.0,))))
     if found.images is None:
         # It lacks something else.
         return SetFinding(refused=refused, command=_command(around))
@@ -127,31 +136,36 @@ def _command(around: Surroundings) -> str:
 def _fit(
     around: Surroundings, call: EvaluateCall, compressed: CompressedSet, name: str, told: tuple[str, ...]
 ) -> Opened:
-    runner = around.runner
+    """The set under its learned labels where it has some and the protocol takes them, else under hard ones."""
+    runner, refused = around.runner, ""
     finished = SetDefinition(name=name, fingerprint=compressed.fingerprint, ipc=ipc_of(compressed))
-    try:
-        run = resolve_run(request_of(call, compressed), runner.registry, runner.cache, finished=finished)
-        splits = run.dataset.load(runner.cache.home, "encoded")
-        return Opened(fit_to_run(compressed, run, splits), told, run, splits)
-    except RequestError as error:
-        return Opened(compressed, told, refused=str(error))
+    for labeler in (_LEARNED, call.labeler) if compressed.soft_targets is not None else (call.labeler,):
+        try:
+            request = request_of(replace(call, labeler=labeler), compressed)
+            run = resolve_run(request, runner.registry, runner.cache, finished=finished)
+            splits = run.dataset.load(runner.cache.home, "encoded")
+            return Opened(fit_to_run(compressed, run, splits), told, labeler, run, splits)
+        except RequestError as error:  # noqa: PERF203 - of two labelers
+            refused = refused or str(error)
+    return Opened(compressed, told, _LEARNED if compressed.soft_targets is not None else call.labeler, refused=refused)
 
 
 def _describe(around: Surroundings, found: Opened) -> SetFinding:
     compressed, call = found.compressed, around.call
     notes = compressed.card.notes
     named = call.dataset or (None if found.run else "NAME")
-    under = f"under {call.dataset or f'{DEFAULT_DATASET}, the default'}: " if found.refused else ""
+    under = "" if not found.refused else f"under {call.dataset}: " if call.dataset else "without --dataset: "
     exact = name_exact(evaluation_of(around), compressed)
     told = [f"{_WHOLE_BYTES} if it is {each.name}: {each.remedy}" for each in exact]
     experiment = [f"experiment {notes['experiment']}"] if "experiment" in notes else []
     rate = [f"student_lr {notes['student_lr']}"] if "student_lr" in notes else []
     return SetFinding(
         taken=(*experiment, *notes.get("read", ()), *rate),
-        warnings=(*found.warnings, *told),
+        ignored=tuple(each.removeprefix(_PASSED_OVER) for each in found.warnings if each.startswith(_PASSED_OVER)),
+        warnings=(*(each for each in found.warnings if not each.startswith(_PASSED_OVER)), *told),
         likely=exact[0].remedy if len(exact) == 1 else "",
         refused=under + found.refused,
-        command=of_set(around, dataset=named, labeler=_LEARNED if compressed.soft_targets is not None else None),
+        command=of_set(around, dataset=named, labeler=found.labeler if found.labeler == _LEARNED else None),
         method=compressed.card.method,
         source=notes.get("source", "a folder of `compress --out`" if compressed.card.definition else ""),
         images=len(compressed),

@@ -37,6 +37,7 @@ def find_weights(around: Surroundings) -> WeightsFinding:
     refused = "" if fits else f"it fits none of the models that were tried: {tried}"
     if fits and fits[0].classes != ground.layout.classes:
         refused = f"under {ground.dataset_name}: it has {fits[0].classes} classes, the dataset {ground.layout.classes}"
+    refused = refused or around.plan("random", around.splits, labeler=str(labeler)).refused
     return WeightsFinding(
         taken=(*(told or weights.told), "mean and std of its input: the protocol's, since the file has none"),
         refused=refused,

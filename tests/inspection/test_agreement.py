@@ -205,7 +205,7 @@ def test_a_finished_set_is_told_as_evaluate_takes_it(
     assert f"--labeler {labeler}" in found.command or not soft
 
 
-def test_a_set_made_here_has_its_classes_by_name_and_nothing_assumed(digits: Pick) -> None:
+def test_classes_that_are_called_as_the_datasets_are_known_by_name(digits: Pick) -> None:
     images, labels = digits(1)
     a_numbered_tree(images, labels)
     for index in range(10):
@@ -291,6 +291,14 @@ def test_weights_are_told_as_the_teacher_reads_them() -> None:
     assert "'soft:teachers=[checkpoint:path=made.pth,model=convnet]'" in found.command
 
 
+def test_a_dataset_that_a_run_refuses_is_told_so_in_its_words(tree: Path) -> None:
+    found = rdc.inspect(str(tree), protocol="digits-hard").find(DatasetFinding)
+    with pytest.raises(RequestError) as refused:
+        rdc.run("random", dataset=str(tree), protocol="digits-hard")
+    assert found is not None
+    assert found.refused == str(refused.value)
+
+
 def test_weights_of_another_number_of_classes_are_refused_with_both_numbers() -> None:
     torch.save(build_seeded(Registry().build(Model, "convnet"), 7, 8, 0).state_dict(), "made.pth")
     found = rdc.inspect("made.pth", dataset="digits").find(WeightsFinding)
@@ -366,10 +374,10 @@ def test_what_cannot_be_said_of_a_file_is_refused() -> None:
     np.save("made.npy", np.arange(20))
     with pytest.raises(RequestError, match=r"--mean, --column: made\.npy may be rows or scores or set"):
         rdc.inspect("made.npy", mean=(0.5,), column="row")
-    with pytest.raises(RequestError, match="--as trace: made.npy may be rows or scores or set"):
+    with pytest.raises(RequestError, match=r"--as trace: made\.npy may be rows or scores or set"):
         rdc.inspect("made.npy", kind="trace")
+    Path("s.csv").write_text("\n".join(f"{row / 7}" for row in range(ROWS)))
     with pytest.raises(RequestError, match=r"--preview x\.png: there are no images"):
-        Path("s.csv").write_text("\n".join(f"{row / 7}" for row in range(ROWS)))
         rdc.inspect("s.csv", preview="x.png")
 
 
