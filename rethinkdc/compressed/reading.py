@@ -43,12 +43,11 @@ def read_set(place: str | Path, facts: FileFacts | None = None, cache_folder: Pa
     if stated:
         raise RequestError(f"{', '.join(stated)}: {place} is no file of tensors ({', '.join(SUFFIXES)}).")
     if not path.exists() and _HUB.fullmatch(str(place)):
-        return _add_card(
-            import_hub(str(place), cache_folder), set_name(place), "columns image and class_id of a hub dataset"
-        )
-    if path.is_dir() and (tree := _scan_tree(path)):
-        return _add_card(set_of_images(tree, cache_folder), set_name(place), "a tree of image files")
-    return _add_card(import_folder(path, cache_folder), set_name(place), "columns image and class_id of Parquet files")
+        return _add_card(import_hub(str(place), cache_folder), set_name(place), "the train split of a hub dataset")
+    if path.is_dir() and (found := _scan_tree(path)):
+        tree, part = found
+        return _add_card(set_of_images(tree, cache_folder), set_name(place), f"a tree of image files{part}")
+    return _add_card(import_folder(path, cache_folder), set_name(place), "the train split of Parquet files")
 
 
 def set_name(place: str | Path) -> str:
@@ -57,8 +56,11 @@ def set_name(place: str | Path) -> str:
     return path.stem if path.suffix in SUFFIXES else path.name
 
 
-def _scan_tree(folder: Path) -> Labelled | None:
-    """Lists the images of a folder whose subfolders are classes; None where the folder holds something else."""
+def _scan_tree(folder: Path) -> tuple[Labelled, str] | None:
+    """Lists the images of a folder whose subfolders are classes, and says of which part where there are several.
+
+    None where the folder holds something else.
+    """
     if (folder / CARD).exists() or any(file.suffix in (".parquet", ".arrow") for file in list_files(folder)):
         return None
     for root in (*(folder / name for name in TRAIN_NAMES), folder):
@@ -70,7 +72,7 @@ def _scan_tree(folder: Path) -> Labelled | None:
             if len(tree.blobs) and len(tree.class_names) > 1:
                 if told := Facts.of([tree.passed_over]).tell():
                     warnings.warn(f"The set as it was read: {told}", stacklevel=2)
-                return tree
+                return tree, "" if root == folder else f", its part {root.name} alone"
     return None
 
 

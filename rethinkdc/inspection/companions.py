@@ -31,7 +31,7 @@ def tell_companion(path: Path, parts: Sequence[Part]) -> str:
         return ""
     (part,) = parts
     if not part.shape and part.low is not None and part.low > 0:
-        return f"One number may be the learned student rate of a set: evaluate SET --student-lr {path}"
+        return f"One number may be the learned student rate of a set: `rethinkdc evaluate SET --student-lr {path}`"
     if words_of(path.stem) & LABEL_WORDS and len(part.shape) < _IMAGE_DIMENSIONS:
-        return f"Its name says that it holds the labels of a set: evaluate IMAGES --labels {path}"
+        return f"Its name says that it holds the labels of a set: `rethinkdc evaluate IMAGES --labels {path}`"
     return ""

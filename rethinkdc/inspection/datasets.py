@@ -11,6 +11,7 @@ from torch import Tensor
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.row_order import COPIES, find_order
+from rethinkdc.data.row_reading import labels_prove_order
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import DataError
 from rethinkdc.inspection.commands import spell
@@ -70,10 +71,9 @@ def say_order(train: Images) -> str:
             break
         if torch.equal(places, torch.arange(len(train))):
             return f"that of the copy {copy!r}, by the first labels of each batch"
-    changes = int((train.targets.diff() != 0).sum())
-    if changes < len(train.class_names):
-        return "sorted by class: labels prove nothing of the order within a class"
-    return "mixed: a column of labels beside rows or scores proves their order"
+    if labels_prove_order(train):
+        return "mixed: a column of labels beside rows or scores proves their order"
+    return "sorted by class: labels prove nothing of the order within a class"
 
 
 def _load(around: Surroundings) -> Splits:
