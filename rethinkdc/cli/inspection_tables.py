@@ -72,19 +72,19 @@ def _print_parts(parts: Sequence[Part]) -> None:
 
 
 def _range(part: Part) -> str:
-    missing = f"; {part.missing:,} empty or not finite" if part.missing else ""
-    if part.low is None or part.high is None:
-        return part.value + missing
-    return f"{part.low:g} to {part.high:g}{missing}"
+    known = part.value if part.low is None or part.high is None else f"{part.low:g} to {part.high:g}"
+    missing = f"{part.missing:,} empty or not finite" if part.missing else ""
+    return "; ".join(each for each in (known, missing) if each)
 
 
 def _print_finding(found: Finding) -> None:
-    table = Table(title=f"As {_TITLES[found.kind]}", title_justify="left", show_header=False)
+    table = Table(show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in (*_rows(found), ("taken", "\n".join(found.taken)), ("ignored", "\n".join(found.ignored))):
         if value:
             table.add_row(name, escape(value))
+    print(f"As {_TITLES[found.kind]}")
     if table.row_count:
         _console.print(table)
     for warning in found.warnings:

@@ -194,7 +194,8 @@ def _join_numbers(value: Any) -> Any:
 
 
 def _require_dense(tensor: Tensor) -> None:
-    if tensor.layout != torch.strided or tensor.is_nested or tensor.is_meta or tensor.is_complex():
+    packed = tensor.is_nested or tensor.is_quantized
+    if tensor.layout != torch.strided or packed or tensor.is_meta or tensor.is_complex():
         raise DataError("it holds a tensor that is not dense and real")
 
 

@@ -104,13 +104,18 @@ def rows_of(told: RowColumns, rows: int) -> tuple[Tensor, Tensor]:
     """The rows that are listed, int64 [k] in pick order, and the place of each in the other columns, int64 [k].
 
     Raises:
-        DataError: no whole numbers, rows that do not exist, repeats, or a mask of another length.
+        DataError: no whole numbers, no row at all, rows that do not exist, repeats, or a mask of another length.
     """
     if _is_bool(told.rows) and len(told.rows) != rows:
         raise DataError(f"{told.rows.title} is a mask of {len(told.rows):,} rows; the training set has {rows:,}")
     if not told.masked:
-        return check_numbers(told.rows, rows, each=False), torch.arange(len(told.rows))
+        listed = check_numbers(told.rows, rows, each=False)
+        if not len(listed):
+            raise DataError(f"no row is listed in {told.rows.title}")
+        return listed, torch.arange(len(told.rows))
     places = told.rows.numbers.nonzero().flatten()
+    if not len(places):
+        raise DataError(f"{told.rows.title} is a mask that keeps no row")
     numbers = torch.arange(rows) if told.numbering is None else check_numbers(told.numbering, rows, each=True)
     return numbers[places], places
 

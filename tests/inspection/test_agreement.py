@@ -37,15 +37,21 @@ QUICK = {"training.steps": 2}
 
 @pytest.fixture
 def quick(tmp_path: Path) -> Callable[[str], str]:
-    """A protocol of the digits whose student trains for two steps: its file."""
+    """A protocol of the digits whose student trains for two steps and its proxy for two epochs: its file."""
 
     def write(name: str) -> str:
         protocol = Registry().protocols.find(name)
-        training = protocol.training.model_copy(update={"steps": {1: 2, 10: 2, 50: 2}})
+        proxy = protocol.proxy_recipe()
+        changed = {
+            "id": f"quick-{name}",
+            "default": False,
+            "training": protocol.training.model_copy(update={"steps": {1: 2, 10: 2, 50: 2}}),
+            "proxy": proxy.model_copy(
+                update={"training": proxy.training.model_copy(update={"epochs": 2}), "scores": {}}
+            ),
+        }
         file = tmp_path / f"quick-{name}.toml"
-        file.write_text(
-            write_toml(protocol.model_copy(update={"id": f"quick-{name}", "training": training, "default": False}))
-        )
+        file.write_text(write_toml(protocol.model_copy(update=changed)))
         return str(file)
 
     return write
@@ -301,7 +307,7 @@ def test_a_dataset_that_a_run_refuses_is_told_so_in_its_words(tree: Path) -> Non
 
 def test_weights_of_another_number_of_classes_are_refused_with_both_numbers() -> None:
     torch.save(build_seeded(Registry().build(Model, "convnet"), 7, 8, 0).state_dict(), "made.pth")
-    found = rdc.inspect("made.pth", dataset="digits").find(WeightsFinding)
+    found = rdc.inspect("made.pth", dataset="digits", model="convnet").find(WeightsFinding)
     assert found is not None
     assert found.refused == "under digits: it has 7 classes, the dataset 10"
 
@@ -324,7 +330,7 @@ def test_a_trace_a_protocol_a_study_and_records_are_known(quick: Callable[[str],
     folder = rdc.inspect("records").find(TextFinding)
     assert folder is not None
     assert (folder.kind, folder.about["attempts"]) == ("records", "1 ok")
-    about = rdc.trace("traced", protocol="digits-hard")
+    about = rdc.trace("traced", protocol=file)
     trace = rdc.inspect("traced").find(TraceFinding)
     assert trace is not None
     assert (trace.rows, trace.epochs) == (about["rows"], about["epochs"])
@@ -351,6 +357,19 @@ def write_soft_labels() -> None:
     torch.save(torch.rand(20, 10, generator=generator(0)), "my_labels.pt")
 
 
+def write_no_rows() -> None:
+    np.save("none.npy", np.zeros(0, dtype=np.int64))
+
+
+def write_empty_mask() -> None:
+    torch.save(torch.zeros(ROWS, dtype=torch.bool), "none.pt")
+
+
+def write_packed() -> None:
+    torch.save(torch.quantize_per_tensor(torch.ones(4), 0.1, 0, torch.qint8), "packed.pt")
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
 @pytest.mark.parametrize(
     ("write", "file", "parts"),
     [
@@ -358,6 +377,8 @@ def write_soft_labels() -> None:
         (write_two_columns, "made.csv", ["int64 [20] (column 1)", "as rows: ", "as scores: "]),
         (write_rate, "made.pt", ["float32 []", "--student-lr made.pt"]),
         (write_soft_labels, "my_labels.pt", ["float32 [20, 10]", "--labels my_labels.pt"]),
+        (write_no_rows, "none.npy", ["as rows: none.npy: no row is listed in its numbers"]),
+        (write_packed, "packed.pt", ["qint8, not dense [4]", "a tensor that is not dense and real"]),
         (lambda: None, "nowhere.csv", ["There is no file or folder nowhere.csv"]),
     ],
 )
@@ -368,6 +389,14 @@ def test_what_can_be_used_as_nothing_says_what_it_holds(write: Callable[[], None
     assert refused.value.exit_code == 2
     for part in parts:
         assert part in str(refused.value)
+
+
+def test_a_mask_that_keeps_no_row_is_no_list_of_rows() -> None:
+    write_empty_mask()
+    with pytest.raises(RequestError, match="a mask that keeps no row"):
+        rdc.inspect("none.pt", kind="rows")
+    with pytest.raises(RequestError, match="a mask that keeps no row"):
+        rdc.run("rows:path=none.pt")
 
 
 def test_what_cannot_be_said_of_a_file_is_refused() -> None:
