@@ -151,7 +151,7 @@ def _rows_of_set(found: SetFinding) -> Iterator[tuple[str, str]]:
 
 def _print_triage(triage: Triage) -> None:
     known = "" if triage.teacher_top1 is None else f", top-1 {triage.teacher_top1:.2%} on test images"
-    print(f"teacher: {triage.teacher}{known}; shown {triage.images:,} images of the set")
+    print(f"teacher: {triage.teacher}{known}; shown {triage.images:,} images or cells of the set")
     table = Table("if it is", "top-1", "95 %", "loss", "p", box=None, padding=(0, 2, 0, 0))
     for each in (triage.stated, *triage.tried[:_TRIED]):
         table.add_row(escape(each.name), *_figures(each))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.data.decoded import DecodedImages
+from rethinkdc.data.resize import resize
 from rethinkdc.data.splits import Splits
 from rethinkdc.inspection.hypotheses import Hypothesis, Numbers, Shown, is_exact, of_channels, of_given, of_stored
 from rethinkdc.inspection.surroundings import Surroundings
@@ -39,8 +40,8 @@ def judge_set(around: Surroundings, call: EvaluateCall, compressed: CompressedSe
         RequestError: there is no such teacher.
     """
     rows = _some(compressed.targets)
-    targets = compressed.targets[rows]
-    stated = compressed.canvases(rows, run.protocol.store.size)
+    stated = _cells(compressed, compressed.canvases(rows, run.protocol.store.size))
+    targets = compressed.targets[rows].repeat_interleave(compressed.cells)
     with around.runner.surroundings(run, splits) as context:
         teacher = context.teacher(around.call.teacher)
         seen = [
@@ -92,6 +93,16 @@ def _ask(teacher: Teacher, canvases: Tensor, targets: Tensor, names: tuple[str, 
         std=teacher.std,
         device=teacher.device,
     )
+
+
+def _cells(compressed: CompressedSet, canvases: Tensor) -> Tensor:
+    """What a student sees one at a time: the canvases, or their cells enlarged to the same side."""
+    if compressed.cells == 1:
+        return canvases
+    side = canvases.shape[-1]
+    boxes = compressed.cell_boxes.tolist()
+    cut = [resize(canvases[:, :, y : y + h, x : x + w], (side, side), "squash", "bilinear") for y, x, h, w in boxes]
+    return torch.stack(cut, dim=1).flatten(0, 1)
 
 
 def _some(targets: Tensor) -> Tensor:

@@ -28,10 +28,12 @@ from rethinkdc.runs.fitted import fit_to_run
 from rethinkdc.runs.opening import open_set
 from rethinkdc.runs.options import part_of
 from rethinkdc.runs.resolving import Run, resolve_run
+from rethinkdc.types import Images
 
 _WHOLE_BYTES = "every value is a whole byte"
 _PASSED_OVER = "The set as it was read: Passed over: "
 """How the reader of trees begins to tell what it left out."""
+_LOOKED_AT = 64
 _LEARNED = "soft-static:source=learned"
 """The labeler that trains on the labels that a set brings."""
 
@@ -157,6 +159,8 @@ def _describe(around: Surroundings, found: Opened) -> SetFinding:
     under = "" if not found.refused else f"under {call.dataset}: " if call.dataset else "without --dataset: "
     exact = name_exact(evaluation_of(around), compressed)
     told = [f"{_WHOLE_BYTES} if it is {each.name}: {each.remedy}" for each in exact]
+    if found.splits and found.run and _is_grey(compressed, found.run) and not _is_grey(found.splits.train, found.run):
+        told.append("its images are grey, and those of the dataset are not")
     experiment = [f"experiment {notes['experiment']}"] if "experiment" in notes else []
     rate = [f"student_lr {notes['student_lr']}"] if "student_lr" in notes else []
     return SetFinding(
@@ -179,6 +183,12 @@ def _describe(around: Surroundings, found: Opened) -> SetFinding:
         dataset=found.run.dataset_name if found.run else "",
         protocol=found.run.names.protocol if found.run else "",
     )
+
+
+def _is_grey(images: Images, run: Run) -> bool:
+    """Whether the channels are the same in all of some images."""
+    canvases = images.canvases(torch.arange(min(_LOOKED_AT, len(images))), run.protocol.store.size)
+    return bool((canvases == canvases[:, :1]).all())
 
 
 def _looks_like_a_set(path: Path) -> bool:

@@ -13,7 +13,7 @@ from rethinkdc.inspection.class_order import FittedOrder, fit_order
 
 _SURE = 0.01
 """Probability of chance below which a fault is named; shared among all that is tried."""
-_HINT = 0.1
+_HINT = 0.05
 """And below which it is told of, as nothing sure."""
 _ALIKE = 0.05
 """Probability above which two causes are not told apart."""
@@ -53,7 +53,7 @@ class Triage(BaseModel):
     Attributes:
         teacher: who was asked.
         teacher_top1: its top-1 on the dataset's test images, as a fraction.
-        images: how many of the set it was shown.
+        images: how many of the set, or cells of its canvases, it was shown.
         judged: of how many of them another half of the set tells the class order.
         stated: as the set is read, classes as they are assumed.
         declared_order: top-1 on the judged images in the assumed order; None where none is judged.
@@ -247,7 +247,7 @@ def _judge_unchanged(
         return "unclear", f"Nothing that was tried explains the set: {known}.{lone}"
     below = 1.0 if top1 is None else _at_least(count - found, count, 1 - top1)
     if below < _SURE:
-        told = "Images that were learned may show their class in a way of their own; nothing that was tried fits better"
+        told = "Images that were learned, tiled or made smaller may show less of their class; nothing that was tried fits better"
         return "unclear", f"Better than chance and worse than test images (p = {below:.2g}): {known}. {told}.{lone}"
     return "right", f"The set looks right: {known}.{lone}"
 

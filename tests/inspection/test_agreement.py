@@ -297,6 +297,19 @@ def test_weights_are_told_as_the_teacher_reads_them() -> None:
     assert "'soft:teachers=[checkpoint:path=made.pth,model=convnet]'" in found.command
 
 
+def test_a_grey_set_of_a_dataset_in_colours_is_told_of(tree: Path) -> None:
+    grey = torch.randint(0, 256, (2, 12, 12), dtype=torch.uint8, generator=generator(8))
+    for name, images in (("grey", grey), ("colours", torch.stack([grey, 255 - grey, grey // 2], dim=1))):
+        torch.save({"images": images, "labels": torch.arange(2)}, f"{name}.pt")
+    told = {}
+    for name in ("grey", "colours"):
+        found = rdc.inspect(f"{name}.pt", dataset=str(tree)).find(SetFinding)
+        assert found is not None
+        assert not found.refused
+        told[name] = found.warnings
+    assert told == {"grey": ("its images are grey, and those of the dataset are not",), "colours": ()}
+
+
 def test_a_dataset_that_a_run_refuses_is_told_so_in_its_words(tree: Path) -> None:
     found = rdc.inspect(str(tree), protocol="digits-hard").find(DatasetFinding)
     with pytest.raises(RequestError) as refused:

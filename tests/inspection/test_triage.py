@@ -12,9 +12,11 @@ from PIL import Image
 from torch import Tensor
 
 import rethinkdc as rdc
+from rethinkdc.compressed import CompressedSet, export_folder, grid_boxes
 from rethinkdc.inspection.findings import SetFinding
 from rethinkdc.inspection.triage import Triage
 from rethinkdc.models import Model, build_seeded
+from rethinkdc.protocol.writing import write_toml
 from rethinkdc.registry.registry import Registry
 from rethinkdc.seeds import generator
 
@@ -134,6 +136,30 @@ def test_two_faults_are_named_both(digits: Pick) -> None:
     assert triage.verdict == "order and pixels"
     assert "dark for bright" in triage.told
     assert torch.equal(torch.tensor(triage.places)[ORDER], torch.arange(10))
+
+
+def test_of_a_tiled_canvas_the_teacher_sees_single_cells(digits: Pick, tmp_path: Path) -> None:
+    """Four digits of eight pixels on a canvas of sixteen, which whole is no digit at all."""
+    images, labels = digits(8)
+    canvases = images.view(10, 2, 2, 2, 3, 8, 8).permute(0, 1, 4, 2, 5, 3, 6).reshape(20, 3, 16, 16)
+    part = {"canvases": canvases, "targets": labels[::4]}
+    tiled = CompressedSet.of_canvases([part], tuple(map(str, range(10))), cell_boxes=grid_boxes(16, 2))
+    export_folder(tiled, tmp_path / "tiled", size=16)
+    protocol = Registry().protocols.find("digits-hard")
+    larger = {"id": "sixteen", "store": protocol.store.model_copy(update={"size": 16}), "default": False}
+    Path("sixteen.toml").write_text(write_toml(protocol.model_copy(update=larger)))
+    whole = CompressedSet.of_canvases([part], tuple(map(str, range(10))))
+    export_folder(whole, tmp_path / "whole", size=16)
+    tops = []
+    for name in ("tiled", "whole"):
+        found = rdc.inspect(name, kind="set", dataset="digits", protocol="sixteen.toml", teacher="trained:recipe=weak")
+        finding = found.find(SetFinding)
+        assert finding is not None
+        assert finding.triage is not None, finding.refused
+        tops.append((finding.triage.images, finding.triage.stated.top1))
+    (cells, seen), (canvases_shown, unseen) = tops
+    assert (cells, canvases_shown) == (80, 20)
+    assert seen > 0.6 > unseen
 
 
 def test_noise_is_explained_by_nothing() -> None:
