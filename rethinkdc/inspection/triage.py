@@ -247,7 +247,9 @@ def _judge_unchanged(
         return "unclear", f"Nothing that was tried explains the set: {known}.{lone}"
     below = 1.0 if top1 is None else _at_least(count - found, count, 1 - top1)
     if below < _SURE:
-        told = "Images that were learned, tiled or made smaller may show less of their class; nothing that was tried fits better"
+        told = (
+            "Images that were learned, tiled or shrunk may show less of their class; nothing that was tried fits better"
+        )
         return "unclear", f"Better than chance and worse than test images (p = {below:.2g}): {known}. {told}.{lone}"
     return "right", f"The set looks right: {known}.{lone}"
 
