@@ -1,12 +1,14 @@
 """``rethinkdc show``. Imports nothing heavy before the command is called."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rethinkdc.cli.options import Printed, takes_options
 from rethinkdc.errors import RequestError
+from rethinkdc.runs.calls import RecordsFolder
 from rethinkdc.runs.options import Option
 
 
@@ -17,9 +19,11 @@ class ShowCommand(Printed):
     name: Annotated[
         str,
         Option(
-            "A method, a dataset, a model, a protocol or its .toml file, or a record: its file or key.", argument="name"
+            "A method, a dataset, a model, a protocol or its .toml file; or a record: its key, or its .json file.",
+            argument="name",
         ),
     ]
+    records: RecordsFolder = field(default=None, kw_only=True)
     dataset: Annotated[
         str | None,
         Option(
@@ -37,28 +41,28 @@ class ShowCommand(Printed):
 
 @takes_options(ShowCommand)
 def show(command: ShowCommand) -> None:
-    """Show a method's parameters, all values of a protocol with their sources, or a record with what it assumed.
+    """Show a method's parameters, all values of a protocol with their sources, or a record as its run was printed.
 
     Example: rethinkdc show pca
-
-    Example: rethinkdc show records/7b4df44c1f117fc748a3aca9/0001.json
     """
+    from rethinkdc.runs.records import Records
+
+    records = Records(Path(command.records) if command.records else None)
+    if record := records.named(command.name):
+        from rethinkdc.cli import tables
+
+        if command.as_json:
+            tables.print_json(record.model_dump(mode="json"))
+        else:
+            path = Path(command.name).expanduser()
+            tables.print_record(record, Records(path.parent.parent) if path.is_file() else records)
+        return
     from rethinkdc.context.cache import Cache
     from rethinkdc.protocol.derived import DERIVED
     from rethinkdc.registry.registry import Registry
     from rethinkdc.runs.deriving import find_protocol
-    from rethinkdc.runs.finding import find_record
 
     registry = Registry()
-    if found := find_record(command.name):
-        from rethinkdc.cli import tables
-
-        record, records = found
-        if command.as_json:
-            tables.print_json([record.model_dump(mode="json")])
-        else:
-            tables.print_record(record, records)
-        return
     if command.toml or (command.dataset is not None and command.name in DERIVED):
         protocol = find_protocol(registry, command.name, command.dataset, Cache())
         if command.toml:

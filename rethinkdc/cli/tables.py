@@ -28,6 +28,16 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=1))
 
 
+def print_record(record: Record, records: Records) -> None:
+    """A record as its run was printed; one without a result with the reason."""
+    if record.results:
+        print_run(record, records, existed=True)
+        return
+    names = record.names
+    title = f"{names.methods} on {names.dataset} ({names.protocol}, ipc {names.ipc})"
+    print(f"{title}: {record.status}: {record.reason}")
+
+
 def print_run(record: Record, records: Records, *, existed: bool) -> None:
     """The result of one run: its metrics, seconds of each stage, bytes, where the record is."""
     cost, names = record.cost, record.names
@@ -67,16 +77,6 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
         print(f"Doubtful: {doubt}")
     # Outside the table, where no column cuts it short.
     print(f"{'existing record' if existed else 'record'}: {records.path(record.key, record.attempt)}")
-
-
-def print_record(record: Record, records: Records) -> None:
-    """A record as its run printed it, or why there is no result."""
-    if record.results and record.cost is not None:
-        print_run(record, records, existed=True)
-        return
-    names = record.names
-    print(f"{names.methods} on {names.dataset} ({names.protocol}, ipc {names.ipc}): {record.status}")
-    print(record.reason)
 
 
 def print_files_read(notes: Mapping[str, Any]) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from rethinkdc.compressed.card import Card
-from rethinkdc.compressed.class_places import check_numbers, class_places
+from rethinkdc.compressed.class_places import check_numbers, class_places, index_places
 from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.compressed.tensors import indexed_names
 from rethinkdc.errors import RequestError
+
+_SHOWN = 8
 
 
 def fit_set(
@@ -47,11 +49,31 @@ def fit_set(
             f"The set holds images of {compressed.size} px; the protocol {protocol} stores {size} px. "
             "Resize them, or choose a --protocol of their size (`rethinkdc list-protocols`)."
         )
-    named = _BY_NAME
+    named = _by_number(compressed, class_names[0]) if compressed.numbered else _BY_NAME
     if compressed.class_names != class_names:
         compressed, named = _with_classes(compressed, class_names, dataset)
-    check_numbers(compressed.targets.unique().tolist(), len(class_names), dataset)
-    return compressed if compressed.card.dataset_fingerprint else _with_note(compressed, classes=named)
+    present = compressed.targets.unique().tolist()
+    check_numbers(present, len(class_names), dataset)
+    if not compressed.card.dataset_fingerprint:
+        compressed = _with_notes(compressed, classes=named)
+    return _tell_missing(compressed, [name for index, name in enumerate(class_names) if index not in set(present)])
+
+
+def _tell_missing(compressed: CompressedSet, missing: list[str]) -> CompressedSet:
+    """The set, its card telling the classes without an image: no student learns them."""
+    if not missing:
+        return compressed
+    shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
+    return _told(compressed, f"no image of {len(missing):,} of {len(compressed.class_names):,} classes: {shown}")
+
+
+def _told(compressed: CompressedSet, *told: str) -> CompressedSet:
+    return _with_notes(compressed, read=[*compressed.card.notes.get("read", ()), *told])
+
+
+def _with_notes(compressed: CompressedSet, **facts: Any) -> CompressedSet:
+    card = compressed.card
+    return compressed.with_card(card.model_copy(update={"notes": {**card.notes, **facts}}))
 
 
 _BY_NAME = "by name"
@@ -63,7 +85,11 @@ def _with_classes(compressed: CompressedSet, class_names: tuple[str, ...], datas
     if compressed.class_names == indexed_names(len(compressed.class_names)):
         # What labels say, and not how many names there are: of labels from 1 on nobody has the first.
         check_numbers(compressed.targets.unique().tolist(), len(class_names), dataset)
-    found = class_places(compressed.class_names, class_names, dataset)
+    if compressed.numbered:
+        check_numbers(compressed.targets.unique().tolist(), len(class_names), dataset)
+        found = index_places(compressed.class_names, class_names)
+    else:
+        found = class_places(compressed.class_names, class_names, dataset)
     if compressed.soft_targets is not None and len(found.places) != len(class_names):
         raise RequestError(
             f"The set's soft labels are of {len(found.places)} classes; {dataset} has {len(class_names)}."
@@ -72,16 +98,13 @@ def _with_classes(compressed: CompressedSet, class_names: tuple[str, ...], datas
     told = [found.told] if found.told else []
     if len(used) > 1 and used == list(range(1, len(used) + 1)):
         told.append(f"no image of class 0 ({class_names[0]}): are the labels counted from 1?")
-    if told:
-        compressed = _with_note(compressed, read=[*compressed.card.notes.get("read", ()), *told])
-    first = int(found.places[0])
-    numbered = f"by number, order: not verified ({compressed.class_names[0]!r} is {class_names[first]!r}, and so on)"
-    return compressed.with_classes(class_names, found.places), _BY_NAME if found.named else numbered
+    compressed = _told(compressed, *told) if told else compressed
+    named = _BY_NAME if found.named else _by_number(compressed, class_names[int(found.places[0])])
+    return compressed.with_classes(class_names, found.places), named
 
 
-def _with_note(compressed: CompressedSet, **facts: Any) -> CompressedSet:
-    card = compressed.card
-    return compressed.with_card(card.model_copy(update={"notes": {**card.notes, **facts}}))
+def _by_number(compressed: CompressedSet, first: str) -> str:
+    return f"by number, order: not verified ({compressed.class_names[0]!r} is {first!r}, and so on)"
 
 
 def _check_card(card: Card, dataset: str, fingerprint: str, protocol_digest: str, asked: str | None) -> None:

@@ -46,7 +46,12 @@ def read_set(place: str | Path, facts: FileFacts | None = None, cache_folder: Pa
         return _add_card(import_hub(str(place), cache_folder), set_name(place), "the train split of a hub dataset")
     if path.is_dir() and (found := _scan_tree(path)):
         tree, part = found
-        return _add_card(set_of_images(tree, cache_folder), set_name(place), f"a tree of image files{part}")
+        told = Facts.of([tree.passed_over]).tell()
+        if told:
+            warnings.warn(f"The set as it was read: {told}", stacklevel=2)
+        card = Card(notes={"read": [told]} if told else {})
+        compressed = set_of_images(tree, cache_folder, card=card)
+        return _add_card(compressed, set_name(place), f"a tree of image files{part}")
     return _add_card(import_folder(path, cache_folder), set_name(place), "the train split of Parquet files")
 
 
@@ -70,8 +75,6 @@ def _scan_tree(folder: Path) -> tuple[Labelled, str] | None:
             except DataError:
                 return None
             if len(tree.blobs) and len(tree.class_names) > 1:
-                if told := Facts.of([tree.passed_over]).tell():
-                    warnings.warn(f"The set as it was read: {told}", stacklevel=2)
                 return tree, "" if root == folder else f", its part {root.name} alone"
     return None
 
@@ -81,5 +84,6 @@ def _add_card(compressed: CompressedSet, name: str, form: str) -> CompressedSet:
     if compressed.card.method:
         return compressed
     source = f"{form}: {len(compressed):,} images of {compressed.size} px"
-    ipc, notes = images_per_class(compressed.targets), {"external_data": [UNKNOWN], "source": source}
+    notes = {"external_data": [UNKNOWN], "source": source, **compressed.card.notes}
+    ipc = images_per_class(compressed.targets)
     return compressed.with_card(Card(method=name, ipc=ipc, external_data=[UNKNOWN], notes=notes))

@@ -57,15 +57,15 @@ def test_a_record_is_shown_with_what_was_assumed(cli: Callable[..., Any], publis
     assert notes["classes"] == "by number, order: not verified ('class 0' is '0', and so on)"
     assert (notes["pixels"]["mean"], notes["pixels"]["std"]) == ([0.5], [0.25])
     file = f"records/{record['key']}/0001.json"
-    for name in (file, f"records/{record['key']}", record["key"], record["key"][:8]):
+    for name in (file, record["key"]):
         shown = " ".join(cli("show", name).out.replace("│", " ").split())
         assert "tensors of my set.pt: images float32 [10, 3, 8, 8], labels int64 [10]" in shown
         assert "by number, order: not verified ('class 0' is '0', and so on)" in shown
         assert "times std 0.25 plus mean 0.5" in shown
-    assert json.loads(cli("show", file, "--json").out) == [record]
+    assert json.loads(cli("show", file, "--json").out) == record
     (tmp_path / "other.json").write_text("{}")
     done = cli("show", "other.json")
-    assert done.code == 2
+    assert done.code
     assert "other.json is not a readable record" in done.err
 
 
@@ -106,7 +106,7 @@ def test_what_a_teacher_says_is_printed_with_its_numbers(cli: Callable[..., Any]
     ("words", "part"),
     [
         (("nowhere",), "There is no file or folder nowhere"),
-        (("my set.pt", "--as", "rows"), "column 'data' holds"),
+        (("my set.pt", "--as", "rows"), "a list of numbers is expected"),
         (("my set.pt", "--column", "idx", "--teacher", "trained"), "of which not all of this can be said"),
         (("my set.pt", "--as", "tree"), "choose dataset, set, rows"),
         (("my set.pt", "--mean", "0.5", "--std", "0.25", "--preview", "x"), "--preview x: name a picture"),
