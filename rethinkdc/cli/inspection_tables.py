@@ -21,6 +21,7 @@ from rethinkdc.inspection.findings import (
     TraceFinding,
     WeightsFinding,
 )
+from rethinkdc.inspection.sets import DOUBTFUL
 from rethinkdc.inspection.triage import Evidence, Triage
 
 _console = Console()
@@ -81,7 +82,7 @@ def _print_finding(found: Finding) -> None:
     table = Table(show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in (*_rows(found), ("taken", "\n".join(found.taken)), ("ignored", "\n".join(found.ignored))):
+    for name, value in (*_rows(found), ("taken", _taken(found)), ("ignored", "\n".join(found.ignored))):
         if value:
             table.add_row(name, escape(value))
     print(f"As {_TITLES[found.kind]}")
@@ -94,6 +95,11 @@ def _print_finding(found: Finding) -> None:
     if isinstance(found, SetFinding) and found.triage:
         _print_triage(found.triage)
     print(f"use: {found.command}")
+
+
+def _taken(found: Finding) -> str:
+    """What its parts were taken for; what readers warn of stands below the table."""
+    return "\n".join(each for each in found.taken if not each.startswith(DOUBTFUL))
 
 
 def _rows(found: Finding) -> Iterator[tuple[str, str]]:

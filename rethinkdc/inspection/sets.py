@@ -30,6 +30,8 @@ from rethinkdc.runs.options import part_of
 from rethinkdc.runs.resolving import Run, resolve_run
 from rethinkdc.types import Images
 
+DOUBTFUL = "doubtful: "
+"""How a card begins to tell what its readers warn of."""
 _WHOLE_BYTES = "every value is a whole byte"
 _PASSED_OVER = "The set as it was read: Passed over: "
 """How the reader of trees begins to tell what it left out."""
@@ -121,9 +123,10 @@ def _without_normalisation(around: Surroundings, refused: str) -> SetFinding:
         return SetFinding(refused=refused, command=_command(around))
     stated = found.likely or "--mean MEAN --std STD"
     command = found.command.replace("--mean 0 --std 1", stated)
-    return found.model_copy(
-        update={"refused": refused, "command": command, "pixels": None, "warnings": _of_bytes(found)}
-    )
+    # What was said of pixels is said of a reading that nobody asked for.
+    taken = tuple(each for each in found.taken if not each.startswith(DOUBTFUL))
+    changed = {"refused": refused, "command": command, "pixels": None, "warnings": _of_bytes(found), "taken": taken}
+    return found.model_copy(update=changed)
 
 
 def _of_bytes(found: SetFinding) -> tuple[str, ...]:
