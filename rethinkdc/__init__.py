@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rethinkdc.api import compress, evaluate, leaderboard, rows, run, score, sweep, trace
+    from rethinkdc.api import compress, evaluate, inspect, leaderboard, rows, run, score, sweep, trace
     from rethinkdc.compressed.preview import contact_sheet
     from rethinkdc.contracts.hooks import hookimpl
     from rethinkdc.runs.records import Record
@@ -25,6 +25,7 @@ _HOMES = {
     "contact_sheet": "compressed.preview",
     "evaluate": "api",
     "hookimpl": "contracts.hooks",
+    "inspect": "api",
     "leaderboard": "api",
     "rows": "api",
     "run": "api",
@@ -40,6 +41,7 @@ __all__ = [
     "contact_sheet",
     "evaluate",
     "hookimpl",
+    "inspect",
     "leaderboard",
     "rows",
     "run",

@@ -10,10 +10,12 @@ from torch import Tensor
 from rethinkdc import boards
 from rethinkdc.boards import Board
 from rethinkdc.compressed import CompressedSet
+from rethinkdc.inspection import Inspection, inspect_file
 from rethinkdc.runs.calling import takes
 from rethinkdc.runs.calls import (
     CompressCall,
     EvaluateCall,
+    InspectCall,
     LeaderboardCall,
     RowsCall,
     RunCall,
@@ -59,6 +61,21 @@ def evaluate(call: EvaluateCall) -> Record:
         RequestError: sizes, types or classes do not fit the protocol.
     """
     return evaluate_set(call)[0]
+
+
+@takes(InspectCall)
+def inspect(call: InspectCall) -> Inspection:
+    """Tells what a file or folder is, what a run or an evaluation takes it for, and the command that uses it.
+
+    Nothing is trained but a teacher that is asked for, and nothing is written but the preview and the fingerprints of
+    datasets. ``inspect(...).model_dump(mode="json")`` is what the command prints with ``--json``.
+
+    Example: ``inspect("res_DC_CIFAR10_ConvNet_1ipc.pt", mean=(0.49, 0.48, 0.45), std=(0.2, 0.2, 0.2))``
+
+    Raises:
+        RequestError: it cannot be read, or is nothing that is known; says what is.
+    """
+    return inspect_file(call)
 
 
 @takes(CompressCall)
@@ -165,4 +182,4 @@ def rank_records(call: LeaderboardCall) -> list[Board]:
     return boards.leaderboard(records, metric=call.metric, ipc=call.ipc, protocol=call.protocol, dataset=call.dataset)
 
 
-__all__ = ["compress", "evaluate", "leaderboard", "rows", "run", "score", "sweep", "trace"]
+__all__ = ["compress", "evaluate", "inspect", "leaderboard", "rows", "run", "score", "sweep", "trace"]

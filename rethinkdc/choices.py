@@ -4,3 +4,5 @@ from typing import Literal
 
 Backing = Literal["auto", "decoded", "encoded"]
 LabelForm = Literal["logits", "probabilities"]
+FileKind = Literal["dataset", "set", "rows", "scores", "trace", "weights", "protocol", "study", "record", "records"]
+"""What a file or folder may be."""

@@ -38,6 +38,7 @@ ROOMS = (
     "evaluation",
     "registry",
     "runs",
+    "inspection",
     "boards",
     "testing",
     "api",

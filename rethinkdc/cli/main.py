@@ -10,6 +10,7 @@ import typer
 
 from rethinkdc.cli.compress import compress
 from rethinkdc.cli.evaluate import evaluate
+from rethinkdc.cli.inspect import inspect
 from rethinkdc.cli.installation import check_installation
 from rethinkdc.cli.leaderboard import leaderboard
 from rethinkdc.cli.listing import list_plugins, list_protocols
@@ -31,6 +32,7 @@ COMMANDS = {
     "list-plugins": list_plugins,
     "list-protocols": list_protocols,
     "show": show,
+    "inspect": inspect,
     "new-protocol": new_protocol,
     "rows": rows,
     "trace": trace,

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rethinkdc.cli.metric_text import name_metric, write_difference, write_value
+from rethinkdc.data.facts import Facts
 from rethinkdc.protocol.derived import DERIVED
 from rethinkdc.registry import Registry
 from rethinkdc.runs.comparison import difference_to_random
@@ -55,8 +56,11 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
         ("teacher", _teacher(cost, record.notes)),
         ("weights read", _teacher_weights(record.notes)),
         ("receiver bytes", _receiver_bytes(cost)),
+        ("source", record.notes.get("source", "")),
         ("read", "\n".join(_read(record.notes))),
-        ("pixels", _pixels(record.notes)),
+        ("classes", record.notes.get("classes", "")),
+        ("pixels", write_pixels(record.notes.get("pixels") or {})),
+        ("files", _files(record.notes)),
         ("external data", ", ".join(record.notes.get("external_data", ()))),
         ("marks", ", ".join(marks)),
     ]:
@@ -151,9 +155,13 @@ def _read(notes: dict[str, Any]) -> list[str]:
     return [*experiment, *notes.get("read", ()), *rate]
 
 
-def _pixels(notes: dict[str, Any]) -> str:
+def _files(notes: dict[str, Any]) -> str:
+    """What was passed over or assumed when the dataset was read."""
+    return Facts.model_validate(notes["files"]).tell() if "files" in notes else ""
+
+
+def write_pixels(loss: Mapping[str, Any]) -> str:
     """What storing float images as bytes did to them."""
-    loss = notes.get("pixels")
     if not loss:
         return ""
     taken = "taken as 0..1"

@@ -23,10 +23,12 @@ class ClassPlaces(NamedTuple):
     Attributes:
         places: int64, an index into the dataset's classes for each of the set's.
         told: how they were found, for the record; empty where the names are the dataset's own.
+        named: whether they were found by their names, which proves their order; else by numbers, which prove nothing.
     """
 
     places: Tensor
     told: str = ""
+    named: bool = False
 
 
 def class_places(class_names: tuple[str, ...], known: tuple[str, ...], dataset: str) -> ClassPlaces:
@@ -48,7 +50,7 @@ def class_places(class_names: tuple[str, ...], known: tuple[str, ...], dataset: 
     # Some of the classes are known by their names too, unless those are numbers, which may be indices.
     same = set(theirs) == set(ours) or (set(theirs) < set(ours) and not any(plain))
     if same and len(set(ours)) == len(known) and len(set(theirs)) == len(theirs):
-        return ClassPlaces(torch.tensor([ours.index(name) for name in theirs]))
+        return ClassPlaces(torch.tensor([ours.index(name) for name in theirs]), named=True)
     if all(plain):
         numbers = [int(match[2]) for match in plain if match]
         if any(match[1] for match in plain if match):
@@ -118,7 +120,7 @@ def _by_bare_number(
     if len(by_name) == len(numbers) == len(set(numbers)) and max(numbers) >= len(known):
         # No index is that large: only the names can be meant.
         told = f"classes: {class_names[0]} is the dataset's {known[by_name[0]]}, and so on"
-        return ClassPlaces(torch.tensor(by_name), told)
+        return ClassPlaces(torch.tensor(by_name), told, named=True)
     for name, number in zip(class_names, numbers, strict=True):
         if own.get(number, number) != number < len(known):
             raise RequestError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rethinkdc.compressed.card import Card
 from rethinkdc.compressed.class_places import check_numbers, class_places, index_places
 from rethinkdc.compressed.set import CompressedSet
@@ -47,10 +49,13 @@ def fit_set(
             f"The set holds images of {compressed.size} px; the protocol {protocol} stores {size} px. "
             "Resize them, or choose a --protocol of their size (`rethinkdc list-protocols`)."
         )
+    named = _by_number(compressed, class_names[0]) if compressed.numbered else _BY_NAME
     if compressed.class_names != class_names:
-        compressed = _with_classes(compressed, class_names, dataset)
+        compressed, named = _with_classes(compressed, class_names, dataset)
     present = compressed.targets.unique().tolist()
     check_numbers(present, len(class_names), dataset)
+    if not compressed.card.dataset_fingerprint:
+        compressed = _with_notes(compressed, classes=named)
     return _tell_missing(compressed, [name for index, name in enumerate(class_names) if index not in set(present)])
 
 
@@ -63,13 +68,20 @@ def _tell_missing(compressed: CompressedSet, missing: list[str]) -> CompressedSe
 
 
 def _told(compressed: CompressedSet, *told: str) -> CompressedSet:
+    return _with_notes(compressed, read=[*compressed.card.notes.get("read", ()), *told])
+
+
+def _with_notes(compressed: CompressedSet, **facts: Any) -> CompressedSet:
     card = compressed.card
-    notes = {**card.notes, "read": [*card.notes.get("read", ()), *told]}
-    return compressed.with_card(card.model_copy(update={"notes": notes}))
+    return compressed.with_card(card.model_copy(update={"notes": {**card.notes, **facts}}))
 
 
-def _with_classes(compressed: CompressedSet, class_names: tuple[str, ...], dataset: str) -> CompressedSet:
-    """The set with the dataset's classes; its card tells how they were found where that is no matter of course."""
+_BY_NAME = "by name"
+"""What the record says of classes that are called as the dataset's are."""
+
+
+def _with_classes(compressed: CompressedSet, class_names: tuple[str, ...], dataset: str) -> tuple[CompressedSet, str]:
+    """The set with the dataset's classes, and what says which they are; its card tells what is no matter of course."""
     if compressed.class_names == indexed_names(len(compressed.class_names)):
         # What labels say, and not how many names there are: of labels from 1 on nobody has the first.
         check_numbers(compressed.targets.unique().tolist(), len(class_names), dataset)
@@ -87,7 +99,12 @@ def _with_classes(compressed: CompressedSet, class_names: tuple[str, ...], datas
     if len(used) > 1 and used == list(range(1, len(used) + 1)):
         told.append(f"no image of class 0 ({class_names[0]}): are the labels counted from 1?")
     compressed = _told(compressed, *told) if told else compressed
-    return compressed.with_classes(class_names, found.places)
+    named = _BY_NAME if found.named else _by_number(compressed, class_names[int(found.places[0])])
+    return compressed.with_classes(class_names, found.places), named
+
+
+def _by_number(compressed: CompressedSet, first: str) -> str:
+    return f"by number, order: not verified ({compressed.class_names[0]!r} is {first!r}, and so on)"
 
 
 def _check_card(card: Card, dataset: str, fingerprint: str, protocol_digest: str, asked: str | None) -> None:

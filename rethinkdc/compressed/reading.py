@@ -43,14 +43,16 @@ def read_set(place: str | Path, facts: FileFacts | None = None, cache_folder: Pa
     if stated:
         raise RequestError(f"{', '.join(stated)}: {place} is no file of tensors ({', '.join(SUFFIXES)}).")
     if not path.exists() and _HUB.fullmatch(str(place)):
-        return _add_card(import_hub(str(place), cache_folder), set_name(place))
-    if path.is_dir() and (tree := _scan_tree(path)):
+        return _add_card(import_hub(str(place), cache_folder), set_name(place), "the train split of a hub dataset")
+    if path.is_dir() and (found := _scan_tree(path)):
+        tree, part = found
         told = Facts.of([tree.passed_over]).tell()
         if told:
             warnings.warn(f"The set as it was read: {told}", stacklevel=2)
         card = Card(notes={"read": [told]} if told else {})
-        return _add_card(set_of_images(tree, cache_folder, card=card), set_name(place))
-    return _add_card(import_folder(path, cache_folder), set_name(place))
+        compressed = set_of_images(tree, cache_folder, card=card)
+        return _add_card(compressed, set_name(place), f"a tree of image files{part}")
+    return _add_card(import_folder(path, cache_folder), set_name(place), "the train split of Parquet files")
 
 
 def set_name(place: str | Path) -> str:
@@ -59,8 +61,11 @@ def set_name(place: str | Path) -> str:
     return path.stem if path.suffix in SUFFIXES else path.name
 
 
-def _scan_tree(folder: Path) -> Labelled | None:
-    """Lists the images of a folder whose subfolders are classes; None where the folder holds something else."""
+def _scan_tree(folder: Path) -> tuple[Labelled, str] | None:
+    """Lists the images of a folder whose subfolders are classes, and says of which part where there are several.
+
+    None where the folder holds something else.
+    """
     if (folder / CARD).exists() or any(file.suffix in (".parquet", ".arrow") for file in list_files(folder)):
         return None
     for root in (*(folder / name for name in TRAIN_NAMES), folder):
@@ -70,13 +75,15 @@ def _scan_tree(folder: Path) -> Labelled | None:
             except DataError:
                 return None
             if len(tree.blobs) and len(tree.class_names) > 1:
-                return tree
+                return tree, "" if root == folder else f", its part {root.name} alone"
     return None
 
 
-def _add_card(compressed: CompressedSet, name: str) -> CompressedSet:
-    """Gives a set that brings no card one that says what is known of sets made elsewhere."""
+def _add_card(compressed: CompressedSet, name: str, form: str) -> CompressedSet:
+    """Gives a set that brings no card one that says what is known of sets made elsewhere, and their form."""
     if compressed.card.method:
         return compressed
-    ipc, notes = images_per_class(compressed.targets), {"external_data": [UNKNOWN], **compressed.card.notes}
+    source = f"{form}: {len(compressed):,} images of {compressed.size} px"
+    notes = {"external_data": [UNKNOWN], "source": source, **compressed.card.notes}
+    ipc = images_per_class(compressed.targets)
     return compressed.with_card(Card(method=name, ipc=ipc, external_data=[UNKNOWN], notes=notes))

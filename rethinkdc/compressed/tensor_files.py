@@ -72,6 +72,8 @@ def import_tensors(path: Path, facts: FileFacts, name: str | None = None) -> Com
         found, rate, notes = _read_parts(path, facts)
         for tensor in (found.images, *found.labels):
             _require_values(tensor)
+        forms = ", ".join(["images " + describe(found.images), *(f"labels {describe(each)}" for each in found.labels)])
+        notes["source"] = f"tensors of {path.name}: {forms}"
         labels = arrange_labels(found.labels, len(found.images), facts.soft_labels)
         if told := [*found.told, *labels.told]:
             notes["read"] = told
@@ -177,6 +179,7 @@ def _read_labels(path: Path) -> Tensor:
 
 def _require_values(tensor: Tensor) -> None:
     """Refuses tensors that do not hold each of their values: sparse, nested and meta ones may come from a file too."""
-    if tensor.layout != torch.strided or tensor.is_nested or tensor.is_meta:
-        kind = "meta" if tensor.is_meta else "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
+    if tensor.layout != torch.strided or tensor.is_nested or tensor.is_meta or tensor.is_quantized:
+        packed = "nested" if tensor.is_nested else "quantized" if tensor.is_quantized else ""
+        kind = "meta" if tensor.is_meta else packed or str(tensor.layout).removeprefix("torch.")
         raise RequestError(f"it holds a tensor that is {kind}, and only dense ones are read.")

@@ -117,7 +117,7 @@ def rows_of(told: RowColumns, rows: int) -> tuple[Tensor, Tensor]:
     """The rows that are listed, int64 [k] in pick order, and the place of each in the other columns, int64 [k].
 
     Raises:
-        DataError: no whole numbers, rows that do not exist, repeats, or a mask of another length.
+        DataError: no whole numbers, no row at all, rows that do not exist, repeats, or a mask of another length.
     """
     if _is_bool(told.rows) and len(told.rows) != rows:
         raise DataError(f"{told.rows.title} is a mask of {len(told.rows):,} rows; the training set has {rows:,}")

@@ -74,11 +74,14 @@ def check_labels(column: Named, rows: Tensor, data: Images) -> str:
             f"{column.title} contradicts the labels of the training set in {wrong:,} of {len(rows):,} entries. "
             f"{_likely_cause(found, wanted)}"
         )
-    runs = 1 + int((data.targets[1:] != data.targets[:-1]).sum())
-    # In rows that are sorted by class, labels say nothing of the order within a class.
-    proved = runs > 2 * len(data.class_names) or len(data) <= runs
-    within = "" if proved else "; not verified within a class, since the rows are sorted by class"
+    within = "" if labels_prove_order(data) else "; not verified within a class, since the rows are sorted by class"
     return f"the labels in {column.title} agree in all {len(rows):,} entries{within}"
+
+
+def labels_prove_order(data: Images) -> bool:
+    """Whether labels that agree say that rows are ours: of rows sorted by class, they say nothing within a class."""
+    runs = 1 + int((data.targets[1:] != data.targets[:-1]).sum())
+    return runs > 2 * len(data.class_names) or len(data) <= runs
 
 
 def check_numbers(column: Named, rows: int, *, each: bool) -> Tensor:

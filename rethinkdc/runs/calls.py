@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-from rethinkdc.choices import Backing, LabelForm
+from rethinkdc.choices import Backing, FileKind, LabelForm
 from rethinkdc.errors import RequestError
 from rethinkdc.runs.options import Option, Options
 from rethinkdc.runs.request import Judging, Labelling, Request, Seeded, SetRequest
@@ -111,9 +111,45 @@ class TraceCall(Machine, Seeded):
     out: NewFolder
 
 
+@dataclass(frozen=True, kw_only=True)
+class SetFacts(Options):
+    """What a finished set does not say of itself."""
+
+    labels: Annotated[
+        str | Path | None,
+        Option("Of tensors: the file of the labels, where the images are alone in theirs.", typed=Path),
+    ] = None
+    soft_labels: Annotated[LabelForm | None, Option("Of tensors: what soft labels are, logits or probabilities.")] = (
+        None
+    )
+    mean: Annotated[
+        Sequence[float] | None,
+        Option(
+            "Of tensors: channel means of the normalisation, e.g. 0.49,0.48,0.45.",
+            typed=str,
+            read=partial(read_numbers, "--mean"),
+        ),
+    ] = None
+    std: Annotated[
+        Sequence[float] | None,
+        Option(
+            "Of tensors: channel standard deviations of the normalisation.",
+            typed=str,
+            read=partial(read_numbers, "--std"),
+        ),
+    ] = None
+    experiment: Annotated[int | None, Option("Of tensors of several experiments: which, from 0.", minimum=0)] = field(
+        default=None, kw_only=True
+    )
+    student_lr: Annotated[
+        float | str | Path | None,
+        Option("Of tensors: the learned student rate, or the file that holds it.", typed=str, read=read_rate),
+    ] = None
+
+
 @dataclass(frozen=True)
-class FinishedSet(Options):
-    """A finished set, made here or elsewhere, and what it does not say of itself."""
+class FinishedSet(SetFacts):
+    """A finished set, made here or elsewhere."""
 
     images: Annotated[
         "Tensor | CompressedSet | str | Path",
@@ -133,36 +169,6 @@ class FinishedSet(Options):
     soft_targets: Annotated[
         "Tensor | None", Option("With tensors: learned labels as logits, float [M, C].", python_only=True)
     ] = field(default=None, kw_only=True)
-    labels: Annotated[
-        str | Path | None,
-        Option("Of tensors: the file of the labels, where the images are alone in theirs.", typed=Path),
-    ] = field(default=None, kw_only=True)
-    soft_labels: Annotated[LabelForm | None, Option("Of tensors: what soft labels are, logits or probabilities.")] = (
-        field(default=None, kw_only=True)
-    )
-    mean: Annotated[
-        Sequence[float] | None,
-        Option(
-            "Of tensors: channel means of the normalisation, e.g. 0.49,0.48,0.45.",
-            typed=str,
-            read=partial(read_numbers, "--mean"),
-        ),
-    ] = field(default=None, kw_only=True)
-    std: Annotated[
-        Sequence[float] | None,
-        Option(
-            "Of tensors: channel standard deviations of the normalisation.",
-            typed=str,
-            read=partial(read_numbers, "--std"),
-        ),
-    ] = field(default=None, kw_only=True)
-    experiment: Annotated[int | None, Option("Of tensors of several experiments: which, from 0.", minimum=0)] = field(
-        default=None, kw_only=True
-    )
-    student_lr: Annotated[
-        float | str | Path | None,
-        Option("Of tensors: the learned student rate, or the file that holds it.", typed=str, read=read_rate),
-    ] = field(default=None, kw_only=True)
     name: Annotated[str | None, Option("What tables call the set.")] = field(default=None, kw_only=True)
 
 
@@ -170,6 +176,46 @@ class FinishedSet(Options):
 class EvaluateCall(Recording, Machine, Judging, Labelling, Seeded, FinishedSet):
     """What ``evaluate`` takes."""
 
+    preview: Picture = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class InspectCall(Machine, Seeded, SetFacts):
+    """What ``inspect`` takes."""
+
+    file: Annotated[
+        str | Path,
+        Option(
+            "A dataset's folder, a finished set, rows, scores, a trace, weights, a protocol, a study or records.",
+            argument="FILE",
+            typed=str,
+        ),
+    ]
+    kind: Annotated[
+        FileKind | None, Option("What it is to be read as, where several are possible; default: all.", flag="--as")
+    ] = field(default=None, kw_only=True)
+    teacher: Annotated[
+        str | None,
+        Option(
+            "Teacher that a finished set is tested with for class order and normalisation, e.g. trained or "
+            "checkpoint:path=FILE,model=NAME; a trained one is trained once."
+        ),
+    ] = field(default=None, kw_only=True)
+    column: Annotated[str | None, Option("Of rows and scores: the column that holds them.")] = field(
+        default=None, kw_only=True
+    )
+    order: Annotated[str | None, Option("Of rows and scores: that of the rows, as rows:order= has it.")] = field(
+        default=None, kw_only=True
+    )
+    like: Annotated[
+        str | Path | None, Option("Of rows and scores: folder of the copy that they were made on.", typed=Path)
+    ] = field(default=None, kw_only=True)
+    entry: Annotated[str | None, Option("Of weights: where in the file they are, as checkpoint:entry= has it.")] = (
+        field(default=None, kw_only=True)
+    )
+    model: Annotated[
+        str | None, Option("Of weights: the model that they should fit; default: those that are known.")
+    ] = field(default=None, kw_only=True)
     preview: Picture = field(default=None, kw_only=True)
 
 

@@ -26,18 +26,28 @@ def evaluate_set(call: EvaluateCall) -> tuple[Record, bool]:
     compressed, name = open_set(call, runner.cache.home)
     if call.preview:
         write_preview(compressed, call.preview)
-    protocol = call.protocol or _protocol_of(compressed.card, name, call.dataset, runner.registry)
+    request = request_of(call, compressed, name, runner.registry)
     # Nothing compresses: the set has the compressor's place.
-    request = part_of(call, Request, compressor="", protocol=protocol)
-    return runner.evaluate(compressed, request, name=name, ipc=_ipc_of(compressed), force=call.force)
+    return runner.evaluate(compressed, request, name=name, ipc=ipc_of(compressed), force=call.force)
+
+
+def request_of(call: EvaluateCall, compressed: CompressedSet, name: str, registry: Registry) -> Request:
+    """The request of an evaluation: nothing compresses, and without a protocol that of the set holds.
+
+    Args:
+        call: what the user asks.
+        compressed: the set.
+        name: what tables call it.
+        registry: what is installed.
+
+    Raises:
+        RequestError: the set's protocol is a file of somebody's own, which a card cannot bring.
+    """
+    protocol = call.protocol or _protocol_of(compressed.card, name, call.dataset, registry)
+    return part_of(call, Request, compressor="", protocol=protocol)
 
 
 def _protocol_of(card: Card, name: str, dataset: str | None, registry: Registry) -> str | None:
-    """The protocol that a set was made under; None where its card names none.
-
-    Raises:
-        RequestError: it is a file of somebody's own, which a card cannot bring.
-    """
     if not card.protocol or card.protocol in DERIVED or card.protocol in registry.protocols.all():
         return card.protocol or None
     digest = f", digest {card.protocol_digest[:12]}" if card.protocol_digest else ""
@@ -48,6 +58,6 @@ def _protocol_of(card: Card, name: str, dataset: str | None, registry: Registry)
     )
 
 
-def _ipc_of(compressed: CompressedSet) -> int | None:
+def ipc_of(compressed: CompressedSet) -> int | None:
     """Images per class: the card's, or the mean over the classes that occur."""
     return compressed.card.ipc if compressed.card.method else images_per_class(compressed.targets)

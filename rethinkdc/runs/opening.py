@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet, FileFacts, read_set, set_name, set_of_tensors
 from rethinkdc.errors import RequestError
-from rethinkdc.runs.calls import EvaluateCall, StudyRequest
+from rethinkdc.runs.calls import EvaluateCall, SetFacts, StudyRequest
 from rethinkdc.runs.study import Study, load_study
 
 
@@ -32,7 +32,18 @@ def open_set(call: EvaluateCall, cache_folder: Path | None) -> tuple[CompressedS
     Raises:
         RequestError: it cannot be read.
     """
-    facts = FileFacts(
+    facts = facts_of(call)
+    images = call.images
+    if isinstance(images, CompressedSet):
+        return images, call.name or images.card.method or "tensors"
+    if isinstance(images, Tensor):
+        return _set_of_tensors(images, call, facts), call.name or "tensors"
+    return read_set(images, facts, cache_folder), call.name or set_name(images)
+
+
+def facts_of(call: SetFacts) -> FileFacts:
+    """What a user says of a finished set."""
+    return FileFacts(
         labels=None if call.labels is None else Path(call.labels),
         mean=None if call.mean is None else tuple(call.mean),
         std=None if call.std is None else tuple(call.std),
@@ -40,12 +51,6 @@ def open_set(call: EvaluateCall, cache_folder: Path | None) -> tuple[CompressedS
         experiment=call.experiment,
         student_lr=Path(call.student_lr) if isinstance(call.student_lr, str) else call.student_lr,
     )
-    images = call.images
-    if isinstance(images, CompressedSet):
-        return images, call.name or images.card.method or "tensors"
-    if isinstance(images, Tensor):
-        return _set_of_tensors(images, call, facts), call.name or "tensors"
-    return read_set(images, facts, cache_folder), call.name or set_name(images)
 
 
 def _set_of_tensors(images: Tensor, call: EvaluateCall, facts: FileFacts) -> CompressedSet:

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.compressed.fitting import fit_set
 from rethinkdc.context import ranks
 from rethinkdc.context.cache import Cache
 from rethinkdc.context.run import RunContext
@@ -27,6 +26,7 @@ from rethinkdc.runs.definition import SetDefinition
 from rethinkdc.runs.device import choose_device, deterministic
 from rethinkdc.runs.doubts import doubts_of
 from rethinkdc.runs.environment import describe_environment
+from rethinkdc.runs.fitted import fit_to_run
 from rethinkdc.runs.ground import Ground, load_splits
 from rethinkdc.runs.own_views import doubt_of_labels, measure_agreement
 from rethinkdc.runs.record import Record, Status
@@ -137,16 +137,7 @@ class Runner:
             return self._of_first_rank(run, len(self.records.attempts(run.key)), force), True
 
         def fitted(context: RunContext, splits: Splits) -> CompressedSet:
-            fitting = fit_set(
-                compressed,
-                dataset=run.dataset_name,
-                class_names=splits.train.class_names,
-                fingerprint=splits.train.fingerprint,
-                size=run.protocol.store.size,
-                protocol=run.protocol.id,
-                protocol_digest=run.protocol.digest,
-                asked=run.request.protocol,
-            )
+            fitting = fit_to_run(compressed, run, splits)
             # What its making used was not left behind because it was made before.
             context.note(**fitting.card.notes)
             return fitting

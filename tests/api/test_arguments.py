@@ -120,6 +120,14 @@ def test_every_change_of_an_argument_is_seen() -> None:
 
 SOFT: dict[str, Any] = {"labeler": "soft-static:source=learned", "protocol": "digits-soft"}
 
+
+def float_file(there: dict[str, Any]) -> Path:
+    """A file of normalised images beside the cache."""
+    file = Path(there["cache_dir"]).with_name("floats.pt")
+    torch.save({"images": torch.randn(10, 3, 8, 8), "labels": torch.arange(10)}, file)
+    return file
+
+
 CALLS: dict[str, tuple[Callable[[], dict[str, Any]], Callable[..., Any]]] = {
     "run": (lambda: {"overrides": dict(SHORT)}, lambda there, **a: rdc.run("random", ipc=1, **a, **there)),
     "run of a score": (
@@ -139,6 +147,10 @@ CALLS: dict[str, tuple[Callable[[], dict[str, Any]], Callable[..., Any]]] = {
     "evaluate a set with soft labels": (
         lambda: {"images": reordered()},
         lambda there, **a: rdc.evaluate(**a, **SOFT, **there),
+    ),
+    "inspect": (
+        lambda: {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.2]},
+        lambda there, **a: rdc.inspect(float_file(there), cache_dir=there["cache_dir"], **a),
     ),
     "sweep": (lambda: {"study": study()}, lambda there, **a: rdc.sweep(**a, **there)),
 }
