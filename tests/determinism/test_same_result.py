@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-PCA = ("run", "--compressor", "pca", "--ipc", "1")
+PCA = ("run", "-d", "digits", "--compressor", "pca", "--ipc", "1")
 
 
 @pytest.fixture(scope="module")
