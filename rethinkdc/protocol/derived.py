@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from rethinkdc.data.splits import Schema, Splits
 from rethinkdc.protocol.protocol import Protocol, validated
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Raised whenever the same data would have another protocol; it is the protocols' version."""
 DERIVED = {"auto-hard": "hard", "auto-soft": "soft"}
 """The names of derived protocols, with their tracks."""
@@ -22,8 +22,8 @@ _LARGEST = 64
 _WHOLE = 224
 _MANY = 100_000
 _CHARACTERS = 32
-_TRIED = (8, 32)
-"""Sizes at which real sets could be tried with ``--tune``: the digits, CIFAR-10."""
+_TRIED = (8, 28, 32)
+"""Sizes at which real sets could be tried with ``--tune``: digits, mnist-5k, CIFAR-10."""
 _MEAN, _STD = [0.5, 0.5, 0.5], [0.25, 0.25, 0.25]
 
 
@@ -134,10 +134,9 @@ def _model(size: int, norm: str, factor: int = 1) -> Any:
 
 
 def _views(size: int) -> list[dict[str, Any]]:
-    if size <= 12:
-        return [{"op": "affine", "shift": 1.0, "rotation": 10.0, "scale": [0.85, 1.15]}]
     if size < _CHARACTERS:
-        return [{"op": "random-resized-crop", "scale": [0.6, 1.0]}]
+        shift = max(1.0, round(size / 14, 1))
+        return [{"op": "affine", "shift": shift, "rotation": 10.0, "scale": [0.85, 1.15]}]
     return [{"op": "random-resized-crop", "scale": [0.25 if size < _WHOLE else 0.08, 1.0]}, {"op": "flip"}]
 
 

@@ -64,7 +64,8 @@ def test_it_goes_through_every_command_and_less_is_better(
     assert (shown.code, "How late in the training set" in shown.out) == (0, True)
 
     short = [word for value in SHORT for word in ("--set", value)]
-    study = f"compressors = {json.dumps(list(METHODS))}\nevaluator = 'farthest'\nseeds = [0, 1]\n[overrides]\n"
+    lists = f"dataset = 'digits'\ncompressors = {json.dumps(list(METHODS))}\nseeds = [0, 1]\n"
+    study = f"{lists}evaluator = 'farthest'\n[overrides]\n"
     (tmp_path / "study.toml").write_text(study + "\n".join(SHORT))
     swept = cli("sweep", "study.toml")
     assert swept.code == 0, swept.err

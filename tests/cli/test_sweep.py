@@ -83,7 +83,8 @@ def write(tmp_path: Path) -> Callable[..., None]:
     """Writes study.toml with short training."""
 
     def written(*compressors: str, seeds: str = "[0]", more: str = "") -> None:
-        lists = f'dataset = "digits"\ncompressors = {json.dumps(list(compressors))}\nseeds = {seeds}\n'
+        dataset = "" if "dataset" in more else 'dataset = "digits"\n'
+        lists = f"{dataset}compressors = {json.dumps(list(compressors))}\nseeds = {seeds}\n"
         (tmp_path / "study.toml").write_text(f"{lists}{more}\n[overrides]\ntraining.steps = 5\n")
 
     return written

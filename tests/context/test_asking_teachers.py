@@ -169,7 +169,8 @@ def test_what_a_set_is_made_of_never_sees_the_test_images(tmp_path: Path, monkey
         return made
 
     monkeypatch.setattr(registry.find("compressor", "random"), "compress", watched)
-    rdc.run("random", "soft", ipc=2, overrides=SHORT, cache_dir=tmp_path / "cache", records=tmp_path / "records")
+    place: dict[str, Any] = {"cache_dir": tmp_path / "cache", "records": tmp_path / "records"}
+    rdc.run("random", "soft", dataset="digits", ipc=2, overrides=SHORT, **place)
     assert seen == [None]
 
 
