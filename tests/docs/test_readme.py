@@ -24,6 +24,7 @@ SKIPPED = {
 }
 LONG = {
     "rethinkdc run --compressor pca --labeler hard",
+    "rethinkdc run --compressor pca --seeds 0,1,2,3,4",
     "rethinkdc run --compressor el2n:direction=easy --seeds 0,1,2 --dataset digits",
     "rethinkdc run --compressor random --keep 0.3 --dataset digits",
     "rethinkdc run --compressor rded --labeler soft --dataset digits",
