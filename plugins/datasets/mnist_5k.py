@@ -13,9 +13,8 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rethinkdc.contracts import Backing, Dataset, Schema, Splits, hookimpl
+from rethinkdc.contracts import Backing, DataError, Dataset, Schema, Splits, hookimpl
 from rethinkdc.data import DecodedImages, stat_signature, stratified_folds
-from rethinkdc.errors import DataError
 
 FOLDS = 5
 _FOLD_SEED = 20_231
