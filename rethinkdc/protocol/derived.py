@@ -201,8 +201,8 @@ def _sources(facts: DataFacts, size: int, *, soft: bool) -> dict[str, str]:
             f"{untuned}rule: below {_CHARACTERS} px, where characters are common, shifts (a fourteenth of the side, at "
             "least 1 px) and turns, no flip: with --tune on three random sets at ipc 1 they gave mnist-5k (width 32) "
             "51.1 % where crops from .6 of the area gave 43.5, tiled 85.3 and 79.8, and digits 63.5 and 58.5; from "
-            "there on crops from .25 and flips, as in cifar10-small-hard: 4,000 CIFAR-10 images 17.1 % where crops from "
-            f".08 gave 16.6 and from .5 15.8; crops from .08 at {_WHOLE} px"
+            "there on crops from .25 and flips, as in cifar10-small-hard: 4,000 CIFAR-10 images 17.1 % where crops "
+            f"from .08 gave 16.6 and from .5 15.8; crops from .08 at {_WHOLE} px"
         ),
         "test": "rule: as images are stored",
         "proxy": (
