@@ -193,8 +193,8 @@ def _sources(facts: DataFacts, size: int, *, soft: bool) -> dict[str, str]:
         "training.batch": "rule: as in digits-hard and cifar10-small-hard",
         "training.optimizer": (
             f"{untuned}rule: as in digits-hard; with --tune on three random sets at ipc 1, rates of .001, .003 and .01 "
-            "gave digits 65.0, 63.5 and 63.4 %, 4,000 CIFAR-10 images 15.2, 17.1 and 15.4, where a ResNet did no better; "
-            f"at {_WHOLE} px as in imagenet1k-hard"
+            "gave digits 65.0, 63.5 and 63.4 %, 4,000 CIFAR-10 images 15.2, 17.1 and 15.4, where a ResNet did no "
+            f"better; at {_WHOLE} px as in imagenet1k-hard"
         ),
         "training.schedule": "rule: cosine per step, as in all small protocols",
         "training.views": (
