@@ -1,12 +1,14 @@
 """``rethinkdc show``. Imports nothing heavy before the command is called."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rethinkdc.cli.options import Printed, takes_options
 from rethinkdc.errors import RequestError
+from rethinkdc.runs.calls import RecordsFolder
 from rethinkdc.runs.options import Option
 
 
@@ -14,7 +16,14 @@ from rethinkdc.runs.options import Option
 class ShowCommand(Printed):
     """What the command takes."""
 
-    name: Annotated[str, Option("A method, a dataset, a model, a protocol or its .toml file.", argument="name")]
+    name: Annotated[
+        str,
+        Option(
+            "A method, a dataset, a model, a protocol or its .toml file; or a record: its key, or its .json file.",
+            argument="name",
+        ),
+    ]
+    records: RecordsFolder = field(default=None, kw_only=True)
     dataset: Annotated[
         str | None,
         Option(
@@ -32,10 +41,22 @@ class ShowCommand(Printed):
 
 @takes_options(ShowCommand)
 def show(command: ShowCommand) -> None:
-    """Show a method's parameters, or all values of a protocol with their sources.
+    """Show a method's parameters, all values of a protocol with their sources, or a record as its run was printed.
 
     Example: rethinkdc show pca
     """
+    from rethinkdc.runs.records import Records
+
+    records = Records(Path(command.records) if command.records else None)
+    if record := records.named(command.name):
+        from rethinkdc.cli import tables
+
+        if command.as_json:
+            tables.print_json(record.model_dump(mode="json"))
+        else:
+            path = Path(command.name).expanduser()
+            tables.print_record(record, Records(path.parent.parent) if path.is_file() else records)
+        return
     from rethinkdc.context.cache import Cache
     from rethinkdc.protocol.derived import DERIVED
     from rethinkdc.registry.registry import Registry

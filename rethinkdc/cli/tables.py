@@ -27,6 +27,16 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=1))
 
 
+def print_record(record: Record, records: Records) -> None:
+    """A record as its run was printed; one without a result with the reason."""
+    if record.results:
+        print_run(record, records, existed=True)
+        return
+    names = record.names
+    title = f"{names.methods} on {names.dataset} ({names.protocol}, ipc {names.ipc})"
+    print(f"{title}: {record.status}: {record.reason}")
+
+
 def print_run(record: Record, records: Records, *, existed: bool) -> None:
     """The result of one run: its metrics, seconds of each stage, bytes, where the record is."""
     cost, names = record.cost, record.names

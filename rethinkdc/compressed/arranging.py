@@ -100,6 +100,9 @@ def arrange_labels(labels: Sequence[Tensor], count: int, form: LabelForm | None)
         if bare.ndim == 2 and bare.shape[1] == 1:
             bare = bare[:, 0]
             told.append("labels: a column")
+        elif bare.ndim == 2 and tuple(bare.shape) == (1, count) and count > 1:
+            bare = bare[0]
+            told.append("labels: a row")
         if bare.ndim == 1 and _is_whole(bare):
             if bare.is_floating_point():
                 told.append(f"labels: {_name(bare)}, all whole, taken as class indices")
@@ -119,7 +122,18 @@ def arrange_labels(labels: Sequence[Tensor], count: int, form: LabelForm | None)
     if soft:
         _check_rows(soft[0], count, form)
         told.append(f"labels: learned, said to be {form}" + ("" if hard else "; the class is the largest of each"))
+        told += _doubts(soft[0], hard[0] if hard else None, form)
     return ArrangedLabels(hard[0] if hard else None, soft[0] if soft else None, tuple(told))
+
+
+def _doubts(soft: Tensor, hard: Tensor | None, form: LabelForm | None) -> list[str]:
+    """What makes it doubtful that learned labels are what they were said to be."""
+    found = []
+    if form == "logits" and _adds_up(soft):
+        found.append("doubtful: the labels add up to 1 in every row, as probabilities do: --soft-labels probabilities?")
+    if hard is not None and len(hard) == len(soft) and (other := int((soft.argmax(1) != hard).sum())):
+        found.append(f"the largest learned label is that of another class in {other:,} of {len(hard):,} images")
+    return found
 
 
 def _repeat(images: Tensor, *told: str) -> ArrangedImages:
@@ -156,7 +170,7 @@ def _check_rows(labels: Tensor, count: int, form: LabelForm | None) -> None:
 def _guess(labels: Tensor) -> str:
     """A sentence on what rows of numbers look like."""
     values = labels.to(torch.float64)
-    if bool((values >= 0).all()) and bool(((values.sum(dim=1) - 1).abs() <= SUM_TOLERANCE).all()):
+    if _adds_up(labels):
         return " They look like probabilities: every row adds up to 1."
     top = values.max(dim=1, keepdim=True).values
     others = values[values < top]
@@ -166,6 +180,11 @@ def _guess(labels: Tensor) -> str:
             f"{float(top[0]):.3g}): labels.argmax(1) are their class indices."
         )
     return ""
+
+
+def _adds_up(labels: Tensor) -> bool:
+    values = labels.detach().to(torch.float64)
+    return bool((values >= 0).all()) and bool(((values.sum(dim=1) - 1).abs() <= SUM_TOLERANCE).all())
 
 
 def _refuse(label: Tensor, count: int) -> str:

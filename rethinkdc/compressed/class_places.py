@@ -44,9 +44,11 @@ def class_places(class_names: tuple[str, ...], known: tuple[str, ...], dataset: 
         RequestError: neither names nor numbers fit, numbers start at 1, or may be meant in two ways.
     """
     ours, theirs = list(map(plain_name, known)), list(map(plain_name, class_names))
-    if set(theirs) == set(ours) and len(set(ours)) == len(known):
-        return ClassPlaces(torch.tensor([ours.index(name) for name in theirs]))
     plain = [_NUMBERED.fullmatch(name) for name in class_names]
+    # Some of the classes are known by their names too, unless those are numbers, which may be indices.
+    same = set(theirs) == set(ours) or (set(theirs) < set(ours) and not any(plain))
+    if same and len(set(ours)) == len(known) and len(set(theirs)) == len(theirs):
+        return ClassPlaces(torch.tensor([ours.index(name) for name in theirs]))
     if all(plain):
         numbers = [int(match[2]) for match in plain if match]
         if any(match[1] for match in plain if match):
@@ -58,6 +60,22 @@ def class_places(class_names: tuple[str, ...], known: tuple[str, ...], dataset: 
         _check_words([match[2] for match in named if match], numbers, class_names, known, dataset)
         return _by_index(numbers, class_names, known, dataset)
     raise _unknown(class_names, known, dataset)
+
+
+def index_places(class_names: tuple[str, ...], known: tuple[str, ...]) -> ClassPlaces:
+    """The places of classes that are bare indices: a label 2 is the dataset's class of index 2, whatever its name."""
+    told = _tell_misleading(known) or f"classes: {class_names[0]} is index 0 ({known[0]}), and so on"
+    return ClassPlaces(torch.arange(min(len(class_names), len(known))), told)
+
+
+def _tell_misleading(known: tuple[str, ...]) -> str:
+    """Says what an index is where a class has that number for a name and another place; empty where none has."""
+    for place, name in enumerate(known):
+        if name.isdecimal() and int(name) != place and int(name) < len(known):
+            return (
+                f"classes: labels were taken as indices, so that {place} is the class called {name}, and not as names"
+            )
+    return ""
 
 
 def check_numbers(numbers: Sequence[int], count: int, dataset: str) -> None:
@@ -83,7 +101,11 @@ def _by_index(numbers: list[int], class_names: tuple[str, ...], known: tuple[str
     check_numbers(numbers, len(known), dataset)
     # As tensors name them, where nothing else is meant.
     same = all(name == f"class {number}" for name, number in zip(class_names, numbers, strict=True))
-    told = "" if same else f"classes: {class_names[0]} is index {numbers[0]} ({known[numbers[0]]}), and so on"
+    told = (
+        _tell_misleading(known)
+        if same
+        else f"classes: {class_names[0]} is index {numbers[0]} ({known[numbers[0]]}), and so on"
+    )
     return ClassPlaces(torch.tensor(numbers), told)
 
 

@@ -15,6 +15,8 @@ from rethinkdc.errors import RequestError
 
 IMAGE_WORDS = frozenset({"image", "images", "img", "imgs", "x", "data", "pixels", "pictures", "canvases", "inputs"})
 LABEL_WORDS = frozenset({"label", "labels", "target", "targets", "y"})
+CLASS_NAMES = frozenset({"class_names", "classes", "label_names", "class_name", "names"})
+"""What the names of the classes are called, in the order of their indices."""
 _OTHER_SPLIT = frozenset({"test", "val", "valid", "validation", "eval"})
 _RATE_WORDS = frozenset({"lr", "rate"})
 _USUAL = (("images",), ("images", "labels"), ("images", "targets"))
@@ -37,11 +39,13 @@ class Entries(NamedTuple):
         images: whatever shape they have.
         labels: none, one, or class indices and learned labels.
         told: which entries they are and what else there was, for the record.
+        class_names: what the class indices mean; None = the file does not say.
     """
 
     images: Tensor
     labels: list[Tensor]
     told: tuple[str, ...] = ()
+    class_names: tuple[str, ...] | None = None
 
 
 def words_of(name: Any) -> set[str]:
@@ -82,13 +86,24 @@ def find_labels(content: Any) -> Tensor | None:
 
 
 def to_labels(value: Any) -> Any:
-    """A plain list of numbers as a tensor; all else as it is."""
-    if isinstance(value, list | tuple) and value and all(type(item) in (int, float) for item in value):
+    """A plain list of numbers, or of tensors of one shape that hold one image or number each, as a tensor."""
+    if not isinstance(value, list | tuple) or not value:
+        return value
+    if all(type(item) in (int, float) for item in value):
         return torch.tensor(value)
+    if all(_is_tensor(item) and item.ndim <= _DIMENSIONS for item in value):
+        kinds = {(item.shape, item.dtype) for item in value}
+        # Two tensors may be a pair of images and labels, or of classes.
+        return torch.stack([*value]) if len(kinds) == 1 and (len(value) > 2 or not value[0].ndim) else value
     return value
 
 
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(item, str) for item in value)
+
+
 def _of_mapping(content: Mapping[Any, Any]) -> Entries:
+    content, names = _take_names(content)
     tensors = {key: value for key, value in ((key, to_labels(content[key])) for key in content) if _is_tensor(value)}
     here = [key for key in tensors if not words_of(key) & _OTHER_SPLIT]
     images = [key for key in here if words_of(key) & IMAGE_WORDS and tensors[key].ndim >= _DIMENSIONS]
@@ -107,7 +122,32 @@ def _of_mapping(content: Mapping[Any, Any]) -> Entries:
         told.append(f"left unread: {', '.join(map(str, left[:_SHOWN]))}{more}")
     if rates := [key for key in left if words_of(key) & _RATE_WORDS]:
         told.append(f"if {rates[0]!r} is the learned student rate, state --student-lr")
-    return Entries(tensors[images[0]], [tensors[key] for key in labels], tuple(told))
+    if names is not None:
+        told.append(f"classes: by the names in the file, {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}")
+    return Entries(tensors[images[0]], [tensors[key] for key in labels], tuple(told), names)
+
+
+def _take_names(content: Mapping[Any, Any]) -> tuple[dict[Any, Any], tuple[str, ...] | None]:
+    """The content without the names of its classes, and these; labels that are names as indices into them.
+
+    Raises:
+        RequestError: it has two lists of names, or labels that are not among them.
+    """
+    named = [key for key, value in content.items() if str(key).lower() in CLASS_NAMES and _is_texts(value)]
+    texts = [key for key, value in content.items() if words_of(key) & LABEL_WORDS and _is_texts(value)]
+    texts = [key for key in texts if key not in named]
+    if len(named) > 1 or len(texts) > 1:
+        raise RequestError(f"it holds {describe(content)}. {_several(named if len(named) > 1 else texts, 'names')}")
+    rest = {key: value for key, value in content.items() if key not in named}
+    names = tuple(content[named[0]]) if named else tuple(sorted(set(content[texts[0]]))) if texts else None
+    for key in texts:
+        assert names is not None
+        if unknown := sorted(set(content[key]) - set(names)):
+            raise RequestError(
+                f"its labels name {unknown[0]!r}, which is none of its class names {', '.join(names[:8])}"
+            )
+        rest[key] = torch.tensor([names.index(text) for text in content[key]])
+    return rest, names
 
 
 def _is_tensor(value: Any) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from rethinkdc.compressed.card import Card
-from rethinkdc.compressed.class_places import check_numbers, class_places
+from rethinkdc.compressed.class_places import check_numbers, class_places, index_places
 from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.compressed.tensors import indexed_names
 from rethinkdc.errors import RequestError
+
+_SHOWN = 8
 
 
 def fit_set(
@@ -47,8 +49,23 @@ def fit_set(
         )
     if compressed.class_names != class_names:
         compressed = _with_classes(compressed, class_names, dataset)
-    check_numbers(compressed.targets.unique().tolist(), len(class_names), dataset)
-    return compressed
+    present = compressed.targets.unique().tolist()
+    check_numbers(present, len(class_names), dataset)
+    return _tell_missing(compressed, [name for index, name in enumerate(class_names) if index not in set(present)])
+
+
+def _tell_missing(compressed: CompressedSet, missing: list[str]) -> CompressedSet:
+    """The set, its card telling the classes without an image: no student learns them."""
+    if not missing:
+        return compressed
+    shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
+    return _told(compressed, f"no image of {len(missing):,} of {len(compressed.class_names):,} classes: {shown}")
+
+
+def _told(compressed: CompressedSet, *told: str) -> CompressedSet:
+    card = compressed.card
+    notes = {**card.notes, "read": [*card.notes.get("read", ()), *told]}
+    return compressed.with_card(card.model_copy(update={"notes": notes}))
 
 
 def _with_classes(compressed: CompressedSet, class_names: tuple[str, ...], dataset: str) -> CompressedSet:
@@ -56,7 +73,11 @@ def _with_classes(compressed: CompressedSet, class_names: tuple[str, ...], datas
     if compressed.class_names == indexed_names(len(compressed.class_names)):
         # What labels say, and not how many names there are: of labels from 1 on nobody has the first.
         check_numbers(compressed.targets.unique().tolist(), len(class_names), dataset)
-    found = class_places(compressed.class_names, class_names, dataset)
+    if compressed.numbered:
+        check_numbers(compressed.targets.unique().tolist(), len(class_names), dataset)
+        found = index_places(compressed.class_names, class_names)
+    else:
+        found = class_places(compressed.class_names, class_names, dataset)
     if compressed.soft_targets is not None and len(found.places) != len(class_names):
         raise RequestError(
             f"The set's soft labels are of {len(found.places)} classes; {dataset} has {len(class_names)}."
@@ -65,10 +86,7 @@ def _with_classes(compressed: CompressedSet, class_names: tuple[str, ...], datas
     told = [found.told] if found.told else []
     if len(used) > 1 and used == list(range(1, len(used) + 1)):
         told.append(f"no image of class 0 ({class_names[0]}): are the labels counted from 1?")
-    if told:
-        card = compressed.card
-        notes = {**card.notes, "read": [*card.notes.get("read", ()), *told]}
-        compressed = compressed.with_card(card.model_copy(update={"notes": notes}))
+    compressed = _told(compressed, *told) if told else compressed
     return compressed.with_classes(class_names, found.places)
 
 

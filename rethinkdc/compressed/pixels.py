@@ -22,6 +22,14 @@ _MUCH = 0.15
 """Share of clamped values above which a warning is due: distilled sets of 10 images per class reach a tenth."""
 _FLAT = 0.7
 """Spread of normalised values below which they were hardly normalised as stated; their own mean and std give 1."""
+_PLUS_MINUS = (0.5, 0.5)
+"""Mean and std of images in -1..1."""
+_BLACK = (
+    "No pixel is above 1 of 255: all images are black. Likely they were in 0..1 when they were cast to bytes, or were "
+    "divided by 255 twice."
+)
+_FAR = 1.2
+"""Spread above which images are no whitened ones either: those vary by 1 at most."""
 _BYTES = 20.0
 """No normalised image reaches it, and images in 0..255 do."""
 
@@ -64,17 +72,27 @@ class Loss:
     @property
     def doubt(self) -> str:
         """What is likely wrong with a mean and std under which so much is lost; empty where nothing is."""
+        if not self._plain and self.low >= 0 and self.high <= 1:
+            return "The images lie in 0..1 as they are given: they were not normalised. Leave out the mean and std."
         if self.clamped > _MUCH:
             return (
                 f"{self.clamped:.0%} of the values were clamped, by up to {self.clamp_error:.2f} of 1; more than "
                 f"{_MUCH:.0%} is not usual. {self._cause()}"
             )
-        if not self._plain and self.spread < _FLAT and self.low < 0:
+        if not self._plain and not self._halves and self.spread < _FLAT and self.low < 0:
+            cause = f"{_ZCA}, or normalised by another std."
+            if self.low >= -1 and self.high <= 1:
+                cause = "Likely they are in -1..1: --mean 0.5 --std 0.5."
             return (
                 f"The images vary by {self.spread:.2f} as they are given; images of this mean and std vary by about 1. "
-                f"{_ZCA}, or normalised by another std."
+                f"{cause}"
             )
         return ""
+
+    @property
+    def _halves(self) -> bool:
+        """Whether -1..1 was brought to 0..1."""
+        return (set(self.mean or ()), set(self.std or ())) == tuple({half} for half in _PLUS_MINUS)
 
     @property
     def _plain(self) -> bool:
@@ -86,9 +104,10 @@ class Loss:
             return f"Values that reach {self.high:.0f} are pixels in 0..255: --mean 0 --std 0.00392157."
         if self._plain:
             return f"{_ZCA}, or normalised: state the mean and std that they were normalised with."
+        whitened = "Likely they were" if self.spread > _FAR else f"{_ZCA},"
         return (
-            f"{_ZCA}, normalised by another mean and std than those, or were learned far beyond black and white; "
-            "--preview grid.png shows what is left of them."
+            f"{whitened} normalised by another mean and std than those, or were learned far beyond black and white "
+            f"(they vary by {self.spread:.2f}, normalised images by about 1); --preview grid.png shows what is left."
         )
 
 
@@ -104,10 +123,12 @@ class Pixels(NamedTuple):
     Attributes:
         canvases: uint8 [M, 3, S, S].
         loss: what that did to them; None = they were bytes.
+        doubt: what makes it doubtful that these are the images that were meant; empty where nothing does.
     """
 
     canvases: Tensor
     loss: Loss | None = None
+    doubt: str = ""
 
 
 def to_pixels(images: Tensor, mean: Sequence[float] | None = None, std: Sequence[float] | None = None) -> Pixels:
@@ -125,7 +146,7 @@ def to_pixels(images: Tensor, mean: Sequence[float] | None = None, std: Sequence
     if images.dtype == torch.uint8:
         if scale is not None:
             raise RequestError("Images of type uint8 are pixels already: leave out the mean and std.")
-        return Pixels(images.cpu())
+        return _doubt(images.cpu(), None)
     if images.dtype not in _FLOATS:
         hint = ""
         if not images.is_complex() and not images.is_floating_point() and images.dtype != torch.bool:
@@ -146,9 +167,17 @@ def to_pixels(images: Tensor, mean: Sequence[float] | None = None, std: Sequence
         parts.append(_measure(given, values, inside, rounded))
         canvases[first : first + _IMAGES] = rounded.to(torch.uint8)
     loss = _join(torch.stack(parts), images.numel(), mean, std)
-    if loss.doubt:
-        warnings.warn(loss.doubt, stacklevel=2)
-    return Pixels(canvases, loss)
+    return _doubt(canvases, loss)
+
+
+def _doubt(canvases: Tensor, loss: Loss | None) -> Pixels:
+    """Warns of what is hardly meant, so that it is seen before hours are spent on it."""
+    doubt = loss.doubt if loss else ""
+    if not doubt and canvases.numel() and int(canvases.max()) <= 1:
+        doubt = _BLACK
+    if doubt:
+        warnings.warn(doubt, stacklevel=3)
+    return Pixels(canvases, loss, doubt)
 
 
 def _measure(given: Tensor, values: Tensor, inside: Tensor, rounded: Tensor) -> Tensor:
@@ -195,6 +224,8 @@ def _check_plain(images: Tensor) -> None:
     found = f"Images must be uint8, or float in 0..1; found {images.dtype} in {low:.3g}..{high:.3g}."
     if low >= 0 and _BYTES < high <= 255:
         raise RequestError(f"{found} Pixels in 0..255 are --mean 0 --std 0.00392157.")
+    if low >= -1 and high <= 1:
+        raise RequestError(f"{found} Pixels in -1..1 are --mean 0.5 --std 0.5.")
     raise RequestError(
         f"{found} Undo the normalisation: state the channels' mean and std (--mean 0.49,0.48,0.45 --std 0.25,0.24,0.26)"
         ". Plain pixels that only overshoot are --mean 0 --std 1, pixels in 0..255 --mean 0 --std 0.00392157."

@@ -20,10 +20,13 @@ from rethinkdc.compressed.card import Card
 from rethinkdc.compressed.encoding import ROWS, encode
 from rethinkdc.compressed.set import SYNTHETIC, CompressedSet
 from rethinkdc.data.backing import choose_backing
+from rethinkdc.data.columns import read_split
 from rethinkdc.data.decode import decode, raise_limit
 from rethinkdc.data.encoded import EncodedImages
-from rethinkdc.data.hub import quiet_unless_watched, read_split
 from rethinkdc.data.labelled import Labelled
+from rethinkdc.data.opening import quiet_unless_watched, tell_cause
+from rethinkdc.data.shards import check_shards
+from rethinkdc.data.walking import list_files
 from rethinkdc.errors import DamagedError, DataError, RequestError
 from rethinkdc.storage import MANIFEST, commit_folder, verify_folder
 from rethinkdc.types import Fit, Interpolation, ViewRule
@@ -84,6 +87,7 @@ def import_folder(folder: Path, cache_folder: Path | None = None) -> CompressedS
             f"There is no compressed set at {folder}. "
             f"Make one with `rethinkdc compress --compressor NAME --out {folder}`."
         )
+    check_shards(list(list_files(folder)))
     split = _load_train(str(folder), cache_folder and cache_folder / "datasets", "")
     about, card = _read_card(folder)
     # Paths of images are relative to the folder, or to the Parquet file, which lies here or in ``data``.
@@ -136,6 +140,7 @@ def set_of_images(
         sources=torch.full((len(images), len(boxes)), SYNTHETIC) if sources is None else sources,
         cell_boxes=boxes,
         size=size,
+        numbered=files.numbered,
         **values,
     )
 
@@ -147,9 +152,7 @@ def _load_train(name: str, arrow_folder: Path | None, remedy: str) -> Any:
         with quiet_unless_watched():
             loaded = datasets.load_dataset(name, cache_dir=str(arrow_folder) if arrow_folder else None)
     except Exception as error:  # the libraries below raise their own, unrelated types
-        raise DataError(
-            f"Cannot read a compressed set from {name}: {type(error).__name__}: {error} {remedy}".rstrip()
-        ) from error
+        raise DataError(f"Cannot read a compressed set from {name}: {tell_cause(error)} {remedy}".rstrip()) from error
     if "train" not in loaded:
         raise DataError(f"{name} has no train split; found {', '.join(loaded)}.")
     return loaded["train"]
@@ -165,7 +168,10 @@ def _set_of_columns(
 ) -> CompressedSet:
     files = read_split(split, where, bases=bases)
     if names := about.get("class_names"):
-        files = replace(files, class_names=tuple(names))
+        files = replace(files, class_names=tuple(names), numbered=False)
+    if files.notes:
+        read = {"read": [*card.notes.get("read", ()), *files.notes]}
+        card = card.model_copy(update={"notes": {**card.notes, **read}})
     columns = {name: _read_column(split, name) for name in ("sources", "source_boxes", "weight", "soft_target")}
     boxes, count = about.get("cell_boxes"), len(files.blobs)
     cells = len(boxes) if boxes else 1

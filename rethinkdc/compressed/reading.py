@@ -45,7 +45,11 @@ def read_set(place: str | Path, facts: FileFacts | None = None, cache_folder: Pa
     if not path.exists() and _HUB.fullmatch(str(place)):
         return _add_card(import_hub(str(place), cache_folder), set_name(place))
     if path.is_dir() and (tree := _scan_tree(path)):
-        return _add_card(set_of_images(tree, cache_folder), set_name(place))
+        told = Facts.of([tree.passed_over]).tell()
+        if told:
+            warnings.warn(f"The set as it was read: {told}", stacklevel=2)
+        card = Card(notes={"read": [told]} if told else {})
+        return _add_card(set_of_images(tree, cache_folder, card=card), set_name(place))
     return _add_card(import_folder(path, cache_folder), set_name(place))
 
 
@@ -66,8 +70,6 @@ def _scan_tree(folder: Path) -> Labelled | None:
             except DataError:
                 return None
             if len(tree.blobs) and len(tree.class_names) > 1:
-                if told := Facts.of([tree.passed_over]).tell():
-                    warnings.warn(f"The set as it was read: {told}", stacklevel=2)
                 return tree
     return None
 
@@ -76,5 +78,5 @@ def _add_card(compressed: CompressedSet, name: str) -> CompressedSet:
     """Gives a set that brings no card one that says what is known of sets made elsewhere."""
     if compressed.card.method:
         return compressed
-    ipc, notes = images_per_class(compressed.targets), {"external_data": [UNKNOWN]}
+    ipc, notes = images_per_class(compressed.targets), {"external_data": [UNKNOWN], **compressed.card.notes}
     return compressed.with_card(Card(method=name, ipc=ipc, external_data=[UNKNOWN], notes=notes))

@@ -45,6 +45,7 @@ class CompressedSet:
             whose rate is fixed trains with its own.
         view_rule: how the set wants to be viewed.
         card: where it comes from.
+        numbered: whether its classes are bare indices that nobody named; their names are these numbers.
     """
 
     backing: Images | Canvases
@@ -60,6 +61,7 @@ class CompressedSet:
     student_lr: float | None = None
     view_rule: ViewRule = field(default_factory=ViewRule)
     card: Card = field(default_factory=Card)
+    numbered: bool = False
 
     def __post_init__(self) -> None:
         """Brings every value to its type.
@@ -218,7 +220,7 @@ class CompressedSet:
             RequestError: the set's learned labels are of another number of classes.
         """
         soft = None if self.soft_targets is None else self.soft_targets[:, torch.argsort(places)]
-        return replace(self, targets=places[self.targets], class_names=class_names, soft_targets=soft)
+        return replace(self, targets=places[self.targets], class_names=class_names, soft_targets=soft, numbered=False)
 
     def native(self, rows: Tensor) -> list[Tensor]:
         return self.backing.native(rows if self.rows is None else self.rows[rows])

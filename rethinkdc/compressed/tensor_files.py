@@ -80,7 +80,14 @@ def import_tensors(path: Path, facts: FileFacts, name: str | None = None) -> Com
         ipc = None if hard is None or not len(hard) else images_per_class(hard)
         card = Card(method=name or path.stem, ipc=ipc, external_data=[UNKNOWN], notes=notes)
         return set_of_tensors(
-            found.images, hard, mean=facts.mean, std=facts.std, soft_targets=soft, student_lr=rate, card=card
+            found.images,
+            hard,
+            mean=facts.mean,
+            std=facts.std,
+            soft_targets=soft,
+            student_lr=rate,
+            card=card,
+            class_names=found.class_names,
         )
     except DataError:
         raise
@@ -142,8 +149,7 @@ def read_tensors(path: Path) -> Any:
         DataError: no such file, another format, damaged, or it holds objects that are no tensors.
     """
     if path.suffix in PICKLES and path.is_file():
-        save = f"torch.save(pickle.load(open({path.name!r}, 'rb')), {path.stem + '.pt'!r})"
-        raise DataError(refuse_pickle(path, "import pickle, torch", save))
+        raise DataError(refuse_pickle(path))
     if path.suffix not in SUFFIXES:
         raise DataError(
             f"Cannot read tensors from {path}: known are files named {', '.join(SUFFIXES)}. Where another format "

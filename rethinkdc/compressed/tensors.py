@@ -10,7 +10,7 @@ from torch import Tensor
 from rethinkdc.choices import LabelForm as LabelForm
 from rethinkdc.compressed.arranging import SUM_TOLERANCE, arrange_images
 from rethinkdc.compressed.card import Card
-from rethinkdc.compressed.pixels import Loss, to_pixels
+from rethinkdc.compressed.pixels import Pixels, to_pixels
 from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.errors import RequestError
 
@@ -32,6 +32,7 @@ def set_of_tensors(
     soft_targets: Tensor | None = None,
     student_lr: float | None = None,
     card: Card | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> CompressedSet:
     """Makes a compressed set of plain tensors, every image synthetic, classes named by their index: ``class 0``.
 
@@ -48,6 +49,7 @@ def set_of_tensors(
         student_lr: a learned student rate.
         card: what is known of the set; its clamp and rounding errors are set here, and its notes tell what the images
             were taken for (``read``) and what storing them cost (``pixels``).
+        class_names: what the indices mean, where the file says so itself; None = their place in the dataset.
 
     Raises:
         RequestError: shapes, types or values that cannot be a set; says which, and what was found.
@@ -64,11 +66,13 @@ def set_of_tensors(
     if soft_targets is not None:
         part["soft_targets"] = as_logits(_check_soft(soft_targets, len(images), classes), "logits")
         classes = soft_targets.shape[1]
+    if class_names is not None and not classes <= len(class_names) == len(set(class_names)):
+        raise RequestError(f"it names {len(class_names)} classes ({', '.join(class_names[:8])}) and has {classes}.")
     return CompressedSet.of_canvases(
         [part],
-        indexed_names(classes),
+        indexed_names(classes) if class_names is None else tuple(class_names),
         student_lr=student_lr,
-        card=_tell(card or Card(), arranged.told, pixels.loss),
+        card=_tell(card or Card(), arranged.told, pixels),
     )
 
 
@@ -111,9 +115,11 @@ def as_logits(labels: Tensor, form: LabelForm) -> Tensor:
     return torch.cat([_shift(some.to("cpu", torch.float64), form, place * _LABELS) for place, some in parts])
 
 
-def _tell(card: Card, told: tuple[str, ...], loss: Loss | None) -> Card:
+def _tell(card: Card, told: tuple[str, ...], pixels: Pixels) -> Card:
     """The card with what was done to the images."""
-    notes = dict(card.notes)
+    notes, loss = dict(card.notes), pixels.loss
+    if pixels.doubt:
+        told = (*told, f"doubtful: {pixels.doubt}")
     if told:
         notes["read"] = [*notes.get("read", ()), *told]
     if loss:

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rethinkdc.data.tables import Column, Table, parse_column, read_text
+from rethinkdc.data.plain_values import arrange, column_of
+from rethinkdc.data.tables import Column, Table, read_text
 from rethinkdc.data.torch_files import read_torch, to_tensor
 from rethinkdc.errors import DataError
 
@@ -24,6 +25,7 @@ _MAGIC = {
     b"\x93NUMPY": "a NumPy array (.npy)",
     b"PK\x03\x04": "a zip archive, as .npz and .pt are",
     b"PAR1": "Parquet (.parquet)",
+    b"ARROW1": "Arrow (.arrow, .feather)",
     b"\x89HDF": "HDF5",
     b"MATLAB": "MATLAB (.mat)",
     b"\x1f\x8b": "a gzip archive",
@@ -48,8 +50,7 @@ def read_arrays(path: Path) -> Any:
         raise DataError(f"Cannot read {path}: {'it is a folder' if path.is_dir() else 'there is no such file'}.")
     suffix = path.suffix.lower()
     if suffix in PICKLES:
-        save = f"numpy.save({path.stem + '.npy'!r}, numpy.asarray(pickle.load(open({path.name!r}, 'rb'))))"
-        raise DataError(f"{refuse_pickle(path, 'import pickle, numpy', save)}\n{KNOWN}")
+        raise DataError(f"{refuse_pickle(path)}\n{KNOWN}")
     try:
         return FORMATS.get(suffix, _read_plain_text)(path)
     except DataError as error:
@@ -60,10 +61,12 @@ def read_arrays(path: Path) -> Any:
     raise DataError(f"Cannot read {path} as {read_as}: {reason}.{_name_content(path, suffix)} {KNOWN}")
 
 
-def refuse_pickle(path: Path, *lines: str) -> str:
+def refuse_pickle(path: Path) -> str:
     """Why a pickle is not read, and the lines of Python that make another format of it."""
     told = f"{path} is a pickle of Python; those are never loaded, since they could run code. Where it comes from, "
-    return "\n  ".join([f"{told}convert it:", *lines])
+    save = f"torch.save(pickle.load(open({path.name!r}, 'rb')), {path.stem + '.pt'!r})"
+    frame = f"pandas.read_pickle({path.name!r}).to_parquet({path.stem + '.parquet'!r})"
+    return "\n  ".join([f"{told}convert it:", "import pickle, torch", save, f"# a table of pandas: {frame}"])
 
 
 def describe(content: Any) -> str:
@@ -80,17 +83,24 @@ def describe(content: Any) -> str:
     return type(content).__name__
 
 
-def _read_npy(path: Path) -> Tensor:
+def _read_npy(path: Path) -> Any:
     import numpy as np
 
-    return to_tensor(_objects_refused(path, lambda: np.load(path, allow_pickle=False)))
+    return _of_array(_objects_refused(path, lambda: np.load(path, allow_pickle=False)))
 
 
-def _read_npz(path: Path) -> dict[str, Tensor]:
+def _read_npz(path: Path) -> dict[str, Any]:
     import numpy as np
 
     with np.load(path, allow_pickle=False) as archive:
-        return {name: to_tensor(_objects_refused(path, partial(archive.get, name))) for name in archive.files}
+        return {name: _of_array(_objects_refused(path, partial(archive.get, name))) for name in archive.files}
+
+
+def _of_array(array: Any) -> Any:
+    """Fields as a table, texts as they are, numbers as a tensor."""
+    if array.dtype.names:
+        return Table(array.dtype.names, tuple(to_tensor(array[name]) for name in array.dtype.names))
+    return arrange(array.tolist()) if array.dtype.kind == "U" else to_tensor(array)
 
 
 def _objects_refused(path: Path, load: Callable[[], Any]) -> Any:
@@ -99,9 +109,11 @@ def _objects_refused(path: Path, load: Callable[[], Any]) -> Any:
     except ValueError as error:
         if "pickle" not in str(error) and "Object arrays" not in str(error):
             raise
+        loaded = f"numpy.load({path.name!r}, allow_pickle=True)"
+        plain = f"{{k: v.tolist() if v.dtype == object else v for k, v in {loaded}.items()}}"
         raise DataError(
             "it holds pickled objects; those are never loaded, since they could run code. Where it comes from, convert "
-            f"it with numpy.save('plain.npy', numpy.load({path.name!r}, allow_pickle=True).astype(float))"
+            f"it with torch.save({loaded + '.tolist()' if path.suffix == '.npy' else plain}, {path.stem + '.pt'!r})"
         ) from error
 
 
@@ -113,51 +125,18 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_json(path: Path) -> Any:
-    return _of_json(json.loads(_decode(path)))
+    """One value, or one on each line, whatever the ending: many write lines into ``.json``."""
+    text = _decode(path)
+    try:
+        return arrange(json.loads(text))
+    except json.JSONDecodeError as error:
+        if not error.msg.startswith("Extra data"):
+            raise
+        return arrange([json.loads(line) for line in text.splitlines() if line.strip()])
 
 
-def _of_json(content: Any) -> Any:
-    """Lists of numbers as tensors; pandas' forms (records, a series by row, columns of such) as tables."""
-    if isinstance(content, list):
-        if content and all(isinstance(item, dict) for item in content):
-            return _table({name: [item.get(name) for item in content] for name in content[0]}, content)
-        return _of_list(content)
-    if not isinstance(content, dict) or not content:
-        return content
-    values = list(content.values())
-    if _by_row(content):
-        return _table({"": list(content), "value": values})
-    if all(isinstance(value, dict) and _by_row(value) and list(value) == list(values[0]) for value in values):
-        return _table({"": list(values[0]), **{name: list(value.values()) for name, value in content.items()}})
-    return {name: _of_json(value) for name, value in content.items()}
-
-
-def _by_row(content: dict[str, Any]) -> bool:
-    plain = all(value is None or isinstance(value, int | float | str) for value in content.values())
-    return bool(content) and plain and all(name.isdecimal() for name in content)
-
-
-def _of_list(items: list[Any]) -> Any:
-    if not items or not all(item is None or isinstance(item, int | float) for item in items):
-        # Numbers of several dimensions become one tensor; ragged ones stay lists.
-        parts = [_of_list(item) if isinstance(item, list) else item for item in items]
-        same = len({part.shape if isinstance(part, Tensor) else None for part in parts}) == 1
-        return torch.stack(parts) if items and same and isinstance(parts[0], Tensor) else parts
-    if all(isinstance(item, bool) for item in items):
-        return torch.tensor(items)
-    whole = all(isinstance(item, int) for item in items)
-    numbers = [float("nan") if item is None else item for item in items]
-    return torch.tensor(numbers, dtype=torch.int64 if whole else torch.float64)
-
-
-def _table(columns: Mapping[str, list[Any]], records: list[Any] | None = None) -> Table:
-    if records and any(item.keys() != records[0].keys() for item in records):
-        raise DataError(f"its records do not all have the fields {', '.join(records[0])}")
-    return Table(tuple(columns), tuple(_column(values) for values in columns.values()))
-
-
-def _column(values: list[Any]) -> Column:
-    return parse_column(["" if value is None else str(value) for value in values])
+def _read_torch(path: Path) -> Any:
+    return arrange(read_torch(path))
 
 
 def _read_parquet(path: Path) -> Table:
@@ -168,11 +147,23 @@ def _read_parquet(path: Path) -> Table:
     # The name that pandas gives to an index without one.
     names = ["" if name.startswith("__index_level_") else name for name in table.column_names]
     columns: list[Column] = []
+    if index := _unwritten_index(table):
+        names.insert(0, index[0])
+        columns.append(index[1])
     for column in table.columns:
         number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
         whole = number and not column.null_count
-        columns.append(to_tensor(column.to_numpy()) if whole else _column(column.to_pylist()))
+        columns.append(to_tensor(column.to_numpy()) if whole else column_of(column.to_pylist()))
     return Table(tuple(names), tuple(columns))
+
+
+def _unwritten_index(table: Any) -> tuple[str, Tensor] | None:
+    """Name and numbers of the index of a part of a pandas table, which stands in the metadata alone; None = plain."""
+    for index in (table.schema.pandas_metadata or {}).get("index_columns", ()):
+        if isinstance(index, Mapping) and (index["start"], index["step"]) != (0, 1):
+            numbers = torch.tensor(range(index["start"], index["stop"], index["step"]), dtype=torch.int64)
+            return (index["name"] or "", numbers) if len(numbers) == len(table) else None
+    return None
 
 
 def _read_plain_text(path: Path) -> Table | Tensor:
@@ -206,11 +197,12 @@ def _name_content(path: Path, suffix: str) -> str:
 FORMATS: dict[str, Callable[[Path], Any]] = {
     ".npy": _read_npy,
     ".npz": _read_npz,
-    ".pt": read_torch,
-    ".pth": read_torch,
-    ".ckpt": read_torch,
+    ".pt": _read_torch,
+    ".pth": _read_torch,
+    ".ckpt": _read_torch,
     ".safetensors": _read_safetensors,
     ".json": _read_json,
+    ".jsonl": _read_json,
     ".csv": _read_plain_text,
     ".tsv": _read_plain_text,
     ".txt": _read_plain_text,

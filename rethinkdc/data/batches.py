@@ -13,12 +13,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rethinkdc.data.decoded import DecodedImages
+from rethinkdc.data.facts import Facts
 from rethinkdc.data.plain_pickles import read_plain_pickle
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import DataError
 
 _SIDE = 32
 _PIXELS = 3 * _SIDE * _SIDE
+_TRAIN, _TEST = 50_000, 10_000
+_SHOWN = 8
+_Batch = tuple[NDArray[np.uint8], Tensor]
+"""Pixels uint8 [N, 3072] and labels int64 [N]."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +105,34 @@ def read_batches(found: Batches) -> Splits:
         )
     names = _read_names(folder / layout.names, layout)
     parts = [[_read_batch(folder / name, layout) for name in files] for files in (layout.train, (layout.test,))]
+    _check_whole(parts[0], parts[1][0], folder, layout)
     train, test = (_join(batches, names) for batches in parts)
-    return Splits(train=train, test=test)
+    notes = [_tell_empty(images, split) for images, split in ((train, "training"), (test, "test"))]
+    return Splits(train=train, test=test, facts=Facts.of([], filter(None, notes)))
+
+
+def _tell_empty(images: DecodedImages, split: str) -> str:
+    """Names the classes without images, a sentence; empty where each has some."""
+    counts = torch.bincount(images.targets, minlength=len(images.class_names))
+    empty = [images.class_names[at] for at in (counts == 0).nonzero().flatten().tolist()]
+    more = f" and {len(empty) - _SHOWN} more" if len(empty) > _SHOWN else ""
+    shown = ", ".join(empty[:_SHOWN])
+    return f"{len(empty)} classes have no images in the {split} batches: {shown}{more}." if empty else ""
+
+
+def _check_whole(batches: list[_Batch], test: _Batch, folder: Path, layout: Layout) -> None:
+    """Refuses a batch that holds fewer images than the others: files may be cut off between two images."""
+    counts = [len(pixels) for pixels, _ in batches]
+    if sum(counts) == _TRAIN and len(test[0]) != _TEST:
+        raise DataError(
+            f"The batch {folder / layout.test} holds {len(test[0]):,} images, and the published one {_TEST:,}: it is "
+            "cut off. Unpack the archive again, whole."
+        )
+    if short := [name for name, count in zip(layout.train, counts, strict=True) if count < max(counts)]:
+        raise DataError(
+            f"The batches of {folder} hold {max(counts):,} images each, and {', '.join(short)} only "
+            f"{min(counts):,}: it is cut off. Unpack the archive again, whole."
+        )
 
 
 def _holds_all(folder: Path, layout: Layout) -> bool:
@@ -123,7 +154,7 @@ def _read_names(path: Path, layout: Layout) -> tuple[str, ...]:
     return texts
 
 
-def _read_batch(path: Path, layout: Layout) -> tuple[NDArray[np.uint8], Tensor]:
+def _read_batch(path: Path, layout: Layout) -> _Batch:
     """Pixels uint8 [N, 3072] and labels int64 [N]."""
     if layout.before:
         return _read_binary(path, layout)
@@ -142,7 +173,7 @@ def _read_batch(path: Path, layout: Layout) -> tuple[NDArray[np.uint8], Tensor]:
     return pixels, torch.tensor(labels, dtype=torch.int64)
 
 
-def _read_binary(path: Path, layout: Layout) -> tuple[NDArray[np.uint8], Tensor]:
+def _read_binary(path: Path, layout: Layout) -> _Batch:
     raw = np.fromfile(path, dtype=np.uint8)
     width = layout.before + _PIXELS
     if not len(raw) or len(raw) % width:
@@ -153,7 +184,7 @@ def _read_binary(path: Path, layout: Layout) -> tuple[NDArray[np.uint8], Tensor]
     return rows[:, layout.before :], torch.from_numpy(rows[:, int(layout.labels)].astype(np.int64))
 
 
-def _join(batches: list[tuple[NDArray[np.uint8], Tensor]], names: tuple[str, ...]) -> DecodedImages:
+def _join(batches: list[_Batch], names: tuple[str, ...]) -> DecodedImages:
     pixels = torch.from_numpy(np.concatenate([pixels for pixels, _ in batches])).view(-1, 3, _SIDE, _SIDE)
     return DecodedImages(pixels, torch.cat([labels for _, labels in batches]), names)
 

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from rethinkdc.data.blobs import ArrowBlobs
 from rethinkdc.data.labelled import Labelled
-from rethinkdc.data.labels import is_unlabelled, plain_labels, read_targets
+from rethinkdc.data.labels import holds_texts, is_unlabelled, plain_labels, read_targets
 from rethinkdc.errors import DataError
 
 IMAGE_COLUMNS = ("image", "img", "images", "image_bytes", "jpg", "jpeg", "png")
@@ -35,8 +38,34 @@ def read_split(
     image = find_column_name(dataset, IMAGE_COLUMNS, label)
     target = find_column_name(dataset, LABEL_COLUMNS, label)
     stated = class_names or getattr(dataset.features[target], "names", None)
-    targets, names = read_targets(dataset.data.column(target), stated, label)
-    return Labelled(ArrowBlobs(dataset.data.column(image), label, bases), targets, names, label)
+    column = dataset.data.column(target)
+    targets, names = read_targets(column, stated, label)
+    others = [name for name in LABEL_COLUMNS if name in dataset.column_names and name != target]
+    notes = [
+        f"Classes are the column {target!r}; {other!r} gives others and is not used."
+        for other in others
+        if not _same_classes(targets, dataset.data.column(other), label)
+    ]
+    return Labelled(
+        ArrowBlobs(dataset.data.column(image), label, bases),
+        targets,
+        names,
+        label,
+        notes=tuple(notes),
+        numbered=stated is None and not holds_texts(column),
+    )
+
+
+def _same_classes(targets: Tensor, other: Any, label: str) -> bool:
+    """Whether another column gives rows the class indices of the targets int64 [N], or divides them alike by name."""
+    try:
+        indices, names = read_targets(other, None, label)
+    except DataError:  # lists, numbers that are no classes, rows without a label
+        return False
+    if not holds_texts(other):
+        return torch.equal(indices, targets)
+    pairs = int(torch.stack([targets, indices]).unique(dim=1).shape[1])
+    return pairs == len(targets.unique()) == len(names)
 
 
 def has_no_labels(dataset: Any, label: str) -> bool:

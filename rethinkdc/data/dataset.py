@@ -11,8 +11,9 @@ from rethinkdc.data.splits import Schema, Splits, schema_of
 from rethinkdc.method import Method
 from rethinkdc.storage import digest
 
-LOADER_REVISION = 2
-"""Raised whenever the same files give another content hash: other columns, class order or rows."""
+LOADER_REVISION = 3
+"""Raised whenever the same files give another content hash (other columns, class order or rows), or are refused, or
+told of otherwise: what the book knows of them is then looked at again."""
 
 
 class Dataset(Method):

@@ -27,7 +27,8 @@ class Facts(BaseModel):
         total: Counter[str] = Counter()
         for part in passed_over:
             total.update(part)
-        return cls(notes=tuple(notes), passed_over=dict(sorted(total.items())))
+        # Two parts that were read alike say the same.
+        return cls(notes=tuple(dict.fromkeys(notes)), passed_over=dict(sorted(total.items())))
 
     def tell(self) -> str:
         """One sentence for what was left out and one for each note; empty when there is nothing to tell."""

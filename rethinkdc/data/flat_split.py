@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import torch
 
 from rethinkdc.data.blobs import PathBlobs
 from rethinkdc.data.image_tree import list_images, name_ending
-from rethinkdc.data.label_lists import LabelFile, read_label_files
+from rethinkdc.data.label_lists import LabelFile, list_candidates, read_label_files, read_table
 from rethinkdc.data.labelled import Labelled
 from rethinkdc.data.walking import Walk, show_path
 from rethinkdc.errors import DataError
 
 
-def read_flat(folder: Path, root: Path, class_names: Sequence[str], *, sniff: bool = True) -> Labelled | None:
+def read_flat(
+    folder: Path, root: Path, class_names: Sequence[str], *, sniff: bool = True, apart: Sequence[Path] = ()
+) -> Labelled | None:
     """Lists the images below one folder, with the classes that a file of labels gives them.
 
     Rows are sorted by class and file name, so that the split equals the tree of class folders that some sort it into.
@@ -26,6 +28,7 @@ def read_flat(folder: Path, root: Path, class_names: Sequence[str], *, sniff: bo
         root: the dataset's folder: files of labels lie in the split, in ``root``, or between.
         class_names: the classes of the training images.
         sniff: whether to look at the first bytes of every image.
+        apart: other splits, whose images must not be shown here too.
 
     Returns:
         The labelled images; None when no file gives their classes.
@@ -33,7 +36,7 @@ def read_flat(folder: Path, root: Path, class_names: Sequence[str], *, sniff: bo
     Raises:
         DataError: labels are missing, or files contradict each other; says which.
     """
-    walk = Walk(folder)
+    walk = Walk(folder, apart)
     names = sorted(list_images(folder, walk, sniff=sniff))
     if not names:
         return None
@@ -48,6 +51,12 @@ def read_flat(folder: Path, root: Path, class_names: Sequence[str], *, sniff: bo
             f"{show_path(folder)}; {show_path(lost)} has none. Restore the file, or remove the images without a class."
         )
     return _sort_by_class(folder, names, class_names, chosen, walk.passed_over)
+
+
+def count_lines(folder: Path, root: Path) -> Iterator[tuple[Path, int]]:
+    """Every file that is looked at for the labels of a flat split, with the number of its lines."""
+    for path in list_candidates(_list_places(folder, root)):
+        yield path, len(read_table(path))
 
 
 def _list_places(folder: Path, root: Path) -> list[Path]:

@@ -1,39 +1,32 @@
 """Hugging Face ``datasets``: Parquet folders and hub ids, read from their memory-mapped Arrow files.
 
-``datasets`` takes seconds to import, so that happens inside the functions. Remote code is never run.
+Remote code is never run.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rethinkdc.data.backing import Backing
 from rethinkdc.data.batches import find_batches, read_batches
-from rethinkdc.data.columns import IMAGE_COLUMNS, LABEL_COLUMNS, has_no_labels, read_split, read_stated_names
+from rethinkdc.data.columns import has_no_labels, read_split, read_stated_names
 from rethinkdc.data.fingerprint import KnownSplits
 from rethinkdc.data.held_out import hold_out
 from rethinkdc.data.image_tree import TRAIN_NAMES
 from rethinkdc.data.labelled import TEST_NAMES, assemble_splits, tell_unlabelled
 from rethinkdc.data.labels import check_from_zero
+from rethinkdc.data.layouts import LAYOUTS, refuse_layout
+from rethinkdc.data.opening import SAVED, load_dataset, load_saved
+from rethinkdc.data.shards import check_shards, tell_joined
 from rethinkdc.data.splits import Splits
 from rethinkdc.data.tree_layouts import read_tree
-from rethinkdc.data.walking import list_files, show_path
+from rethinkdc.data.walking import list_files
 from rethinkdc.errors import DataError
 
-__all__ = ["LAYOUTS", "from_datasets", "load_hub", "load_path", "read_split"]
-
-LAYOUTS = (
-    "Known layouts: an image tree with FOLDER/train/CLASS/FILE and FOLDER/test/CLASS/FILE "
-    f"(the test part may be named {', '.join(TEST_NAMES)}); the same with a flat test part and a file of its labels, "
-    "as Tiny ImageNet and ImageNet are published; either without a test part, or FOLDER/CLASS/FILE alone: then a fifth "
-    "of the images is held out for testing; CIFAR's unpacked batches, for Python or binary; a folder of Parquet "
-    f"files with those splits and the columns {'|'.join(IMAGE_COLUMNS)} and {'|'.join(LABEL_COLUMNS)}."
-)
+__all__ = ["from_datasets", "load_hub", "load_path", "read_split"]
 
 
 def load_path(
@@ -59,25 +52,35 @@ def load_path(
         why = "it is a file" if folder.exists() else "it does not exist"
         raise DataError(f"Cannot read the dataset folder {path}: {why}. {LAYOUTS}")
     if batches := find_batches(folder):
+        if batches.folder != folder and (
+            other := next((name for name in TRAIN_NAMES if (folder / name).is_dir()), None)
+        ):
+            raise DataError(
+                f"The folder {path} holds several datasets: {batches.folder.name}, and another in {other}. Name "
+                f"{batches.folder} itself, or move it away."
+            )
         return read_batches(batches)
     # Where the book knows the files, their first bytes were looked at; only where some were foreign, they are again.
     tree = read_tree(folder, sniff=known is None or bool(known.facts.passed_over))
     if tree:
         return assemble_splits(*tree, known=known, cache_folder=cache_folder, backing=backing)
-    if not any(file.suffix == ".parquet" for file in list_files(folder)):
-        names = sorted(show_path(entry.name) for entry in folder.iterdir())
-        raise DataError(
-            f"The folder {path} has no layout that is known; it holds {', '.join(names[:8]) or 'nothing'}"
-            f"{f' and {len(names) - 8} more' if len(names) > 8 else ''}. {_tell_archives(names)}{LAYOUTS}"
+    if (folder / SAVED).is_file():
+        return from_datasets(
+            load_saved(folder), where=str(path), cache_folder=cache_folder, backing=backing, known=known
         )
+    parquet = [file for file in list_files(folder) if file.suffix == ".parquet"]
+    check_shards(parquet)
+    if not parquet:
+        refuse_layout(path, folder)
     remedy = "Check the folder's Parquet files."
-    loaded, files = _load_dataset(str(folder), cache_folder and cache_folder / "datasets", remedy)
+    loaded, files = load_dataset(str(folder), cache_folder and cache_folder / "datasets", remedy)
     return from_datasets(
         loaded,
         where=str(path),
         cache_folder=cache_folder,
         backing=backing,
         known=known,
+        notes=tell_joined(files, folder),
         class_names={split: read_stated_names(names, f"the {split} split of {path}") for split, names in files.items()},
         bases={split: _list_bases(names, folder) for split, names in files.items()},
     )
@@ -102,10 +105,11 @@ def load_hub(
         DataError: there is no such dataset, no network to download it, or it cannot be used.
     """
     remedy = (
-        "Check the id. Download it once with network access (gated datasets need `hf auth login`), or pass a local "
-        f"folder: `hf download {repo} --repo-type dataset --local-dir FOLDER`, then --dataset FOLDER."
+        f"There is no folder {repo} here either. Check the name. Download it once with network access (gated datasets "
+        f"need `hf auth login`), or pass a local folder: `hf download {repo} --repo-type dataset --local-dir FOLDER`, "
+        "then --dataset FOLDER."
     )
-    loaded, _ = _load_dataset(repo, None, remedy)
+    loaded, _ = load_dataset(repo, None, remedy)
     return from_datasets(loaded, where=repo, cache_folder=cache_folder, backing=backing, known=known)
 
 
@@ -118,6 +122,7 @@ def from_datasets(
     known: KnownSplits | None = None,
     class_names: Mapping[str, tuple[str, ...] | None] | None = None,
     bases: Mapping[str, Sequence[Path]] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Splits:
     """Makes a dataset of a ``datasets.DatasetDict``.
 
@@ -130,6 +135,7 @@ def from_datasets(
         class_names: the names that a split's own files state, where they are known: they overrule the features,
             which ``datasets`` takes from one split and gives to all without mapping the labels.
         bases: the folders that a split's paths to images may be relative to.
+        notes: what was assumed before, a sentence each.
 
     Raises:
         DataError: a split or column is missing, or the classes do not fit; says what was found.
@@ -141,6 +147,7 @@ def from_datasets(
     if len(loaded) == 1:
         whole = read_split(loaded[train], f"the {train} split of {where}", stated.get(train), places.get(train, ()))
         check_from_zero(whole.targets, whole.label)
+        whole = replace(whole, notes=(*notes, *whole.notes))
         return assemble_splits(*hold_out(whole), known=known, cache_folder=cache_folder, backing=backing)
     test, unlabelled = _find_labelled_test(loaded, where)
     parts = [
@@ -148,6 +155,7 @@ def from_datasets(
         for name in (train, test)
     ]
     check_from_zero(parts[0].targets, parts[0].label)
+    parts[0] = replace(parts[0], notes=(*notes, *parts[0].notes))
     parts[1] = replace(parts[1], notes=(*parts[1].notes, *tell_unlabelled(test, unlabelled)))
     return assemble_splits(*parts, known=known, cache_folder=cache_folder, backing=backing)
 
@@ -166,11 +174,6 @@ def _find_labelled_test(loaded: Mapping[str, Any], where: str) -> tuple[str, lis
     raise DataError(f"{where} has no labelled test split; it has {present}{why}. Known names: {', '.join(TEST_NAMES)}.")
 
 
-def _tell_archives(names: Sequence[str]) -> str:
-    packed = [name for name in names if name.endswith((".tar", ".gz", ".tgz", ".zip"))]
-    return f"Unpack {' and '.join(packed[:4])} first. " if packed else ""
-
-
 def _list_bases(files: Sequence[str], folder: Path) -> list[Path]:
     """Each file's own folder and those above it, up to the dataset's."""
     bases: dict[Path, None] = {}
@@ -179,34 +182,3 @@ def _list_bases(files: Sequence[str], folder: Path) -> list[Path]:
             if base == folder or folder in base.parents:
                 bases[base] = None
     return list(bases)
-
-
-def _load_dataset(
-    name: str, arrow_folder: Path | None, remedy: str
-) -> tuple[Mapping[str, Any], Mapping[str, list[str]]]:
-    """Loads the splits, and names the data files that each was made of."""
-    import datasets
-
-    arrow = arrow_folder and str(arrow_folder)
-    try:
-        with quiet_unless_watched():
-            files = datasets.load_dataset_builder(name, cache_dir=arrow).config.data_files or {}
-            loaded: Mapping[str, Any] = datasets.load_dataset(name, cache_dir=arrow)
-            return loaded, {str(split): [str(file) for file in paths] for split, paths in files.items()}
-    except Exception as error:  # the libraries below raise their own, unrelated types
-        raise DataError(f"Cannot load the dataset {name}: {type(error).__name__}: {error} {remedy}") from error
-
-
-@contextmanager
-def quiet_unless_watched() -> Iterator[None]:
-    """Turns the progress bars of ``datasets`` off where stderr is no terminal."""
-    import datasets
-
-    quiet = not sys.stderr.isatty() and not datasets.are_progress_bars_disabled()
-    if quiet:
-        datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if quiet:
-            datasets.enable_progress_bars()

@@ -34,6 +34,8 @@ _FOREIGN = (
     (b"\x00\x00\x01\xb3", "MPEG film"),
 )
 _MARKS = tuple(mark for mark, _ in _FOREIGN)
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
+_BLANK = ord(" ")
 _LFS = b"version https://git-lfs"
 
 
@@ -72,9 +74,26 @@ def explain_undecodable(source: bytes | Path) -> str:
         return "The file is empty (0 bytes)."
     if start.startswith(_LFS):
         return "The file is a pointer of Git LFS, not the image: run `git lfs pull` where it was cloned."
-    if foreign := name_foreign(start):
+    if foreign := name_foreign(start.lstrip()):
         return f"The file is no image but a {foreign}."
+    if start[4:8] == b"ftyp" and start[8:12] in _HEIC:
+        return "The file is a HEIC photograph, which is not read here: convert it to JPEG or PNG."
+    if start.isascii() and all(character >= _BLANK or chr(character).isspace() for character in start):
+        return f"The file is text and no image; it begins with {start.decode()!r}."
     return "The file is damaged, incomplete, or no image."
+
+
+def name_file(path: Path) -> str | None:
+    """What a file surely is by its first bytes, whatever its name says; None = they do not tell."""
+    start = read_start(path)
+    if _size(path) == 0:
+        return "is empty (0 bytes)"
+    if start.startswith(_LFS):
+        return "is a pointer of Git LFS, not the file: run `git lfs pull` where it was cloned"
+    if start[8:9] == b"{" and start[7:8] == b"\0":
+        return "is a safetensors file: name it .safetensors"
+    foreign = name_foreign(start.lstrip())
+    return foreign and f"is a {foreign}, and no file of weights or tensors"
 
 
 def read_size(source: bytes | Path) -> tuple[int, int] | None:

@@ -7,7 +7,7 @@ without images and needs seconds to import. Class names and order (sorted) are t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -15,30 +15,36 @@ import torch
 from rethinkdc.data.blobs import PathBlobs
 from rethinkdc.data.image_files import image_endings, name_foreign, read_start
 from rethinkdc.data.labelled import Labelled
-from rethinkdc.data.walking import LINK_BACK, Walk, is_within, list_subfolders, show_path
+from rethinkdc.data.walking import LINK_BACK, Walk, is_hidden, is_within, list_subfolders, show_path
 from rethinkdc.errors import DataError
 
 TRAIN_NAMES = ("train", "training")
+
+_OF_TOOLS = frozenset({".ipynb_checkpoints", ".git", ".cache", ".Trashes", ".Spotlight-V100", ".fseventsd"})
+"""Hidden folders that tools and systems make: never classes."""
 
 _BOXES = "_boxes.txt"
 """Bounding boxes beside the images of a class, as Tiny ImageNet has them: no part of a classification dataset."""
 
 
-def scan(split: Path, *, sniff: bool = True) -> Labelled:
+def scan(split: Path, *, sniff: bool = True, apart: Sequence[Path] = ()) -> Labelled:
     """Lists the images of one split: classes are its folders, rows sorted by class and file name.
 
     Hidden files are passed over; so are, and counted, files whose ending is no image format's, files that begin as
-    another format does, and links to what the split shows already.
+    another format does, files beside the classes, and links to what the split shows already.
 
     Args:
         split: the folder.
         sniff: whether to look at the first bytes of every file; needless where it was done before.
+        apart: other splits, whose images must not be shown here too.
 
     Raises:
-        DataError: a folder cannot be listed, or the name of a class is not UTF-8; or two classes are one folder.
+        DataError: a folder cannot be listed, or the name of a class is not UTF-8; or two classes are one folder, or a
+            link leads nowhere or into another split.
     """
-    walk = Walk(split)
+    walk = Walk(split, apart)
     classes = _list_classes(split, walk)
+    _count_beside(split, walk)
     blobs = PathBlobs((folder, list(list_images(folder, walk, sniff=sniff))) for folder in classes)
     counts = torch.tensor(blobs.counts, dtype=torch.int64)
     return Labelled(
@@ -71,6 +77,23 @@ def name_ending(name: str | Path) -> str:
     """What a file is called that is passed over because of its ending."""
     ending = Path(name).suffix.lower()
     return f"{show_path(ending)} file" if ending else "file without an ending"
+
+
+def _count_beside(split: Path, walk: Walk) -> None:
+    """Counts what lies in a split and in none of its classes."""
+    endings = tuple(image_endings())
+    for path in sorted(split.iterdir()):
+        if path.is_dir():
+            if path.name.startswith(".") and path.name not in _OF_TOOLS:
+                walk.passed_over[f"folder with a dot before its name ({show_path(path.name)})"] += 1
+        elif not is_hidden(path.name):
+            if path.is_symlink() and not path.exists():
+                raise DataError(
+                    f"{show_path(path)} is a link to {show_path(path.readlink())}, where nothing is. Mount or restore "
+                    "what it leads to, or remove it."
+                )
+            of_image = path.name.lower().endswith(endings)
+            walk.passed_over["image in no class folder" if of_image else name_ending(path)] += 1
 
 
 def _list_classes(split: Path, walk: Walk) -> list[Path]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from rethinkdc.data.labelled import plain_name
-from rethinkdc.data.synsets import find_numbers, number_from
+from rethinkdc.data.synsets import Numbers, find_numbers, number_from
 from rethinkdc.data.walking import is_hidden, show_path
 from rethinkdc.errors import DataError
 
@@ -45,14 +45,16 @@ def read_label_files(places: Sequence[Path], names: Sequence[str], class_names: 
         DataError: a file gives several classes to one image, or unknown ones to some.
     """
     known = {plain_name(name): name for name in class_names}
-    tables = [(path, _read_table(path)) for path in _list_candidates(places)]
+    tables = [(path, read_table(path)) for path in list_candidates(places)]
     named = [found for path, rows in tables if (found := _read_named(path, rows, names, known))]
+    named = named or [found for path, rows in tables if (found := _read_numbered(path, rows, names, known, places))]
     if named:
         return named
     return [found for path, rows in tables if (found := _read_ordered(path, rows, names, known, places))]
 
 
-def _list_candidates(places: Sequence[Path]) -> Iterator[Path]:
+def list_candidates(places: Sequence[Path]) -> Iterator[Path]:
+    """Lists the text files that may give labels, those of the preferred folders first."""
     for place in places:
         for path in sorted(place.iterdir()):
             plain = path.suffix.lower() in _ENDINGS and not is_hidden(path.name) and path.is_file()
@@ -60,17 +62,21 @@ def _list_candidates(places: Sequence[Path]) -> Iterator[Path]:
                 yield path
 
 
-def _read_table(path: Path) -> list[list[str]]:
-    """The cells of each line that is not empty: parted by tabs, by commas, or by blanks where there is neither."""
+def read_table(path: Path) -> list[list[str]]:
+    """Reads the cells of each line that is not empty: parted by tabs, semicolons or commas, or else by blanks.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
         raise DataError(f"Cannot read {show_path(path)}: {error.strerror}. Check its permissions.") from error
     first = next((line for line in text.splitlines() if line.strip()), "")
-    if "\t" in first or "," in first:
+    if mark := next((mark for mark in "\t;," if mark in first), None):
         # A NUL or an endless field would be an error of the parser; such files are no tables that name images.
         lines = [line for line in text.replace("\0", "").splitlines() if len(line) < csv.field_size_limit()]
-        rows = csv.reader(lines, delimiter="\t" if "\t" in first else ",")
+        rows = csv.reader(lines, delimiter=mark)
         return [[cell.strip() for cell in row] for row in rows if any(map(str.strip, row))]
     return [line.split() for line in text.splitlines() if line.strip()]
 
@@ -79,15 +85,11 @@ def _read_named(
     path: Path, rows: Sequence[Sequence[str]], names: Sequence[str], known: Mapping[str, str]
 ) -> LabelFile | None:
     """Reads a table in which one column names images and one other column their classes; None where none does."""
-    images = {PurePosixPath(name).stem: name for name in names} | {name: name for name in names}
-    width = max(map(len, rows), default=0)
-    if width < 2 or len(set(names)) < len(names):
+    found = _find_images(rows, names)
+    if found is None:
         return None
-    hits = [sum(images.get(_cell(row, column, base=True)) is not None for row in rows) for column in range(width)]
-    at = hits.index(max(hits))
-    pairs = [(images[_cell(row, at, base=True)], row) for row in rows if _cell(row, at, base=True) in images]
-    if not pairs:
-        return None
+    at, pairs = found
+    width = max(map(len, rows))
     given = {column: [_class_of(_cell(row, column), known) for _, row in pairs] for column in range(width)}
     given = {
         column: found for column, found in given.items() if column != at and 2 * sum(map(bool, found)) > len(pairs)
@@ -99,7 +101,47 @@ def _read_named(
             f"{len(given)} columns of {show_path(path)} give classes, and they differ: columns "
             f"{', '.join(str(column + 1) for column in given)} of {width}. Leave one of them in the file."
         )
-    return LabelFile(path, _pair_up(path, pairs, next(iter(given.values()))), (path,))
+    column, classes = next(iter(given.items()))
+    labelled = sum(_class_of(_cell(row, column), known) is not None for row in rows)
+    more = labelled - sum(map(bool, classes))
+    note = f"{show_path(path.name)} names {more:,} more images than are there." if more else ""
+    return LabelFile(path, _pair_up(path, pairs, classes), (path,), note)
+
+
+def _find_images(
+    rows: Sequence[Sequence[str]], names: Sequence[str]
+) -> tuple[int, list[tuple[str, Sequence[str]]]] | None:
+    """Finds the column that names images, and the rows of those that are there; None where no column does."""
+    images = {PurePosixPath(name).stem: name for name in names} | {name: name for name in names}
+    width = max(map(len, rows), default=0)
+    if width < 2 or len(set(names)) < len(names):
+        return None
+    hits = [sum(images.get(_cell(row, column, base=True)) is not None for row in rows) for column in range(width)]
+    at = hits.index(max(hits))
+    pairs = [(images[_cell(row, at, base=True)], row) for row in rows if _cell(row, at, base=True) in images]
+    return (at, pairs) if pairs else None
+
+
+def _read_numbered(
+    path: Path, rows: Sequence[Sequence[str]], names: Sequence[str], known: Mapping[str, str], places: Sequence[Path]
+) -> LabelFile | None:
+    """Reads a table of two columns, images and the numbers of their classes; None where it is none."""
+    found = _find_images(rows, names)
+    if found is None or max(map(len, rows)) != 2:
+        return None
+    at, pairs = found
+    given = [_cell(row, 1 - at) for _, row in pairs]
+    numbers = _numbers_beside(path, places, known) if all(number.isdecimal() for number in given) else None
+    if numbers is None:
+        return None
+    classes: list[str | None] = [*number_from(path, list(map(int, given)), numbers)]
+    note = f"The numbers in {show_path(path.name)} count the classes as {numbers.path.name} does."
+    return LabelFile(path, _pair_up(path, pairs, classes), (path, numbers.path), note)
+
+
+def _numbers_beside(path: Path, places: Sequence[Path], known: Mapping[str, str]) -> Numbers | None:
+    others = [(other, read_table(other)) for other in list_candidates(places) if other != path]
+    return find_numbers(others, places, known)
 
 
 def _pair_up(path: Path, pairs: Sequence[tuple[str, Sequence[str]]], given: Sequence[str | None]) -> dict[str, str]:
@@ -142,9 +184,7 @@ def _read_ordered(
         return LabelFile(path, dict(zip(names, map(str, named), strict=True)), (path,), by_order)
     if not all(line.isdecimal() for line in lines):
         return None
-    numbers = find_numbers(
-        [(other, _read_table(other)) for other in _list_candidates(places) if other != path], places, known
-    )
+    numbers = _numbers_beside(path, places, known)
     if numbers is None:
         return None
     classes = number_from(path, list(map(int, lines)), numbers)

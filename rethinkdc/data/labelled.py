@@ -36,6 +36,7 @@ class Labelled:
         label: names the split in errors.
         passed_over: what was left out, and how many files of each kind.
         notes: what was assumed, a sentence each.
+        numbered: whether the classes are bare indices that nobody named: their names are these numbers.
     """
 
     blobs: Blobs
@@ -44,6 +45,7 @@ class Labelled:
     label: str
     passed_over: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    numbered: bool = False
 
 
 def assemble_splits(
@@ -75,6 +77,28 @@ def assemble_splits(
         train=choose_backing(_open(train, known.train if known else None), cache_folder, backing=backing),
         test=choose_backing(_open(test, known.test if known else None), cache_folder, backing=backing),
         facts=Facts.of([train.passed_over, test.passed_over], [*train.notes, *test.notes]),
+    )
+
+
+def leave_out_empty(part: Labelled, known: Collection[str]) -> Labelled:
+    """The split without folders that hold no image and are no known class, such as those that sorting leaves behind.
+
+    Args:
+        part: a split by folders.
+        known: plain names of the classes.
+    """
+    counts = torch.bincount(part.targets, minlength=len(part.class_names)).tolist()
+    kept = [place for place, name in enumerate(part.class_names) if counts[place] or plain_name(name) in known]
+    if len(kept) == len(part.class_names):
+        return part
+    places = torch.full((len(part.class_names),), -1)
+    places[torch.tensor(kept)] = torch.arange(len(kept))
+    left = {"folder without images": len(part.class_names) - len(kept)}
+    return replace(
+        part,
+        targets=places[part.targets],
+        class_names=tuple(part.class_names[place] for place in kept),
+        passed_over=Counter(part.passed_over) + Counter(left),
     )
 
 
@@ -131,9 +155,15 @@ def _check_every_class_present(part: Labelled) -> None:
     counts = torch.bincount(part.targets, minlength=len(part.class_names))
     empty = [part.class_names[index] for index in (counts == 0).nonzero().flatten().tolist()]
     if empty:
+        left = Facts.of([part.passed_over]).tell()
         raise DataError(
             f"{len(empty)} of {len(part.class_names)} classes have no images in {part.label}: {_list_some(empty)}. "
-            "Add their images, or remove the classes from every split."
+            f"{left}{' ' * bool(left)}Add their images, or remove the classes from every split."
+        )
+    if len(part.class_names) == 1:
+        raise DataError(
+            f"All images of {part.label} are of one class, {part.class_names[0]!r}: there is nothing to tell apart. "
+            "Classes are folders in each split, or a column of labels."
         )
 
 

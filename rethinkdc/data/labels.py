@@ -11,6 +11,8 @@ from torch import Tensor
 from rethinkdc.errors import DataError
 
 _NO_LABEL = -1
+_MOST = 1_000_000
+"""Classes that bare numbers may have: beyond it they are ids, and a name for each would fill the memory."""
 _EXPECTED = "expected whole numbers or texts"
 
 
@@ -32,7 +34,7 @@ def read_targets(column: Any, names: Sequence[str] | None, label: str) -> tuple[
         raise DataError(f"There are no images in {label}.")
     column = plain_labels(column, label)
     if column.null_count:
-        raise DataError(f"{column.null_count} of {len(column)} rows have no label in {label}.")
+        raise DataError(f"{column.null_count} of {len(column)} rows have no label in {label}. Remove such rows.")
     if pa.types.is_string(column.type):
         texts = pc.unique(column).to_pylist()
         if names is not None and (strange := sorted(set(texts) - set(names))):
@@ -44,6 +46,11 @@ def read_targets(column: Any, names: Sequence[str] | None, label: str) -> tuple[
         column = pc.index_in(column, value_set=pa.array(names, type=column.type))
     targets = _copy_int64(column)
     _check_range(targets, names, label)
+    if names is None and int(targets.max()) >= _MOST:
+        raise DataError(
+            f"A label of {label} is {int(targets.max()):,}: numbers that large are no class indices, which count from "
+            "0. If they are ids, write them as texts."
+        )
     if names is None:
         names = [str(index) for index in range(int(targets.max()) + 1)]
     return targets, tuple(names)
@@ -85,6 +92,15 @@ def plain_labels(column: Any, label: str) -> Any:
         ) from error
 
 
+def holds_texts(column: Any) -> bool:
+    """Whether labels are texts, or texts as bytes: names of classes, where whole numbers are their indices."""
+    import pyarrow as pa
+
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    types = pa.types
+    return not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_null(kind))
+
+
 def is_unlabelled(column: Any) -> bool:
     """Whether every one of these plain labels is missing: null, -1, or an empty text."""
     import pyarrow as pa
@@ -102,6 +118,11 @@ def _check_range(targets: Tensor, names: Sequence[str] | None, label: str) -> No
         raise DataError(f"Row {row} of {label} has the label {int(targets[row])}: it has none. Remove such rows.")
     if names is not None and lowest == 1 and highest == len(names):
         raise _from_one(highest, label)
+    if names is not None and highest >= len(names):
+        raise DataError(
+            f"{int((targets >= len(names)).sum())} rows of {label} have class indices up to {highest}, and its "
+            f"features state {len(names)} classes (0..{len(names) - 1})."
+        )
 
 
 def check_from_zero(targets: Tensor, label: str) -> None:

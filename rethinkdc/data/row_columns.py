@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from rethinkdc.data.array_files import describe
-from rethinkdc.data.tables import Column, Table, first_text
+from rethinkdc.data.plain_values import VALUE
+from rethinkdc.data.tables import Column, Table, first_text, is_ambiguous
 from rethinkdc.errors import DataError
 
 ROW_NAMES = frozenset(
@@ -24,16 +27,22 @@ ROW_NAMES = frozenset(
 
 LABEL_NAMES = frozenset(
     {"label", "labels", "target", "targets", "class", "classes", "class_id", "class_index", "class_idx", "class_name"}
-    | {"fine_label", "fine_labels", "y", "true_label", "category"}
+    | {"fine_label", "fine_labels", "y", "true_label", "category", "cls", "gt", "ground_truth"}
+    | {"class_label", "label_id", "label_name", "classname"}
 )
 SCORE_NAMES = frozenset({"score", "scores"})
 WEIGHT_NAMES = frozenset({"weight", "weights"})
+LEFT_OUT_WORDS = frozenset(
+    {"removed", "remove", "pruned", "prune", "excluded", "exclude", "deleted", "delete", "discarded", "discard"}
+    | {"dropped", "drop", "rejected", "reject", "forgotten", "unselected", "unused", "masked", "not"}
+)
+"""Words in names of columns that list what is left out rather than what is kept."""
 RANK_NAMES = frozenset({"rank", "ranking", "ranks", "position", "order"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Named:
-    """A column and how messages call it.
+    """A column and how messages call it; equal only to itself.
 
     Attributes:
         name: as the file spells it; empty = nameless.
@@ -47,10 +56,10 @@ class Named:
 
     @property
     def key(self) -> str:
-        """The name in one spelling."""
-        return (
-            self.name.strip().lower().replace("-", "_").replace(" ", "_") if self.name.lower() != "unnamed: 0" else ""
-        )
+        """The name in one spelling, without the mapping that it lies in: ``subset.indices`` is ``indices``."""
+        if self.name.lower() == "unnamed: 0":
+            return ""
+        return self.name.strip().lower().replace("-", "_").replace(" ", "_").rpartition(".")[2]
 
     def __len__(self) -> int:
         return len(self.values)
@@ -65,7 +74,8 @@ class Named:
         if isinstance(self.values, Tensor):
             return self.values
         place, text = first_text(self.values)
-        raise DataError(f"{self.title} must hold numbers; entry {place + 1} is {text!r}")
+        more = ", where the comma may part thousands or be the decimal point" if is_ambiguous(text) else ""
+        raise DataError(f"{self.title} must hold numbers; entry {place + 1} is {text!r}{more}")
 
     @property
     def whole(self) -> Tensor | None:
@@ -100,20 +110,28 @@ class Named:
         return self.values.dtype == torch.bool or bool(((self.values == 0) | (self.values == 1)).all())
 
 
-def columns_of(content: Any) -> tuple[list[Named], list[str]]:
+def columns_of(content: Any, chosen: str | None = None) -> tuple[list[Named], list[str]]:
     """The columns of what was read from a file, and what stands beside them, in words.
+
+    Args:
+        content: what :func:`~rethinkdc.data.array_files.read_arrays` gives; lists within mappings are columns too.
+        chosen: the column that a user names: what is no list of numbers is then left out.
 
     Raises:
         DataError: no lists of numbers, or two columns of one name; it names no file.
     """
-    content = _join_numbers(content)
     if isinstance(content, Tensor):
         return _columns_of_tensor(content), []
     if isinstance(content, Table):
         return _columns_of_table(content), []
-    if isinstance(content, Mapping):
-        return _entries(content)
-    raise DataError(f"it holds {describe(content)}, and a list of numbers is expected")
+    columns, beside, odd = _entries(content) if isinstance(content, Mapping) else ([], [], [])
+    if not columns:
+        raise DataError(f"it holds {odd[0] if odd else describe(content)}, and a list of numbers is expected")
+    if odd and chosen is None:
+        names = " or ".join(f"column={column.name}" for column in columns[:2] if column.name)
+        hint = f"; name the list that is meant with {names}" if names else ""
+        raise DataError(f"it holds {odd[0]}, and a list of numbers is expected{hint}")
+    return columns, [*beside, *odd]
 
 
 def find(columns: Sequence[Named], name: str) -> Named:
@@ -144,59 +162,84 @@ LONE = "its numbers"
 
 
 def _columns_of_tensor(content: Tensor) -> list[Named]:
-    _require_dense(content)
-    squeezed = content.flatten() if content.ndim == 2 and 1 in content.shape else content
-    if squeezed.ndim == 1:
-        return [Named("", LONE, squeezed)]
-    if squeezed.ndim != 2:
+    plain = _plain(content)
+    # In whatever direction a lone list lies.
+    plain = plain.flatten() if plain.ndim > 1 and plain.numel() == max(plain.shape) else plain
+    if plain.ndim == 1:
+        return [Named("", LONE, plain)]
+    if plain.ndim != 2:
         raise DataError(f"it holds {describe(content)}, and a list of numbers is expected")
-    return [Named("", f"column {place + 1}", column) for place, column in enumerate(squeezed.unbind(1))]
+    return [Named("", f"column {place + 1}", column) for place, column in enumerate(plain.unbind(1))]
 
 
 def _columns_of_table(content: Table) -> list[Named]:
+    columns = [_plain(column) if isinstance(column, Tensor) else column for column in content.columns]
     if not content.names:
-        return [Named("", f"column {place + 1}", column) for place, column in enumerate(content.columns)]
+        return [Named("", f"column {place + 1}", column) for place, column in enumerate(columns)]
     if len(set(content.names)) != len(content.names):
         raise DataError(f"two of its columns have one name: {', '.join(content.names)}")
-    return [Named(name, _title(name), column) for name, column in zip(content.names, content.columns, strict=True)]
+    return [Named(name, title_of(name), column) for name, column in zip(content.names, columns, strict=True)]
 
 
-def _entries(content: Mapping[str, Any]) -> tuple[list[Named], list[str]]:
-    """Lists as columns; single values are told of, and anything else is refused."""
-    columns, beside = [], []
-    for name, value in content.items():
-        value = _join_numbers(value)
-        if isinstance(value, list | tuple) and value and all(isinstance(item, str) for item in value):
-            columns.append(Named(str(name), _title(str(name)), tuple(value)))
-        elif isinstance(value, Tensor) and value.ndim:
-            (column, *more) = _columns_of_tensor(value)
-            if more:
-                raise DataError(f"{_title(str(name))} holds {describe(value)}, and a list of numbers is expected")
-            columns.append(Named(str(name), _title(str(name)), column.values))
-        elif value is None or isinstance(value, int | float | str | Tensor):
+def _entries(content: Mapping[str, Any]) -> tuple[list[Named], list[str], list[str]]:
+    """Lists as columns, single values beside them, and what is neither, in words; also of mappings within."""
+    columns: list[Named] = []
+    beside: list[str] = []
+    odd: list[str] = []
+    for name, value in _flatten(content):
+        if isinstance(value, Table):
+            columns += [_within(column, name) for column in _columns_of_table(value)]
+        elif isinstance(value, tuple) and value and all(isinstance(item, str) for item in value):
+            columns.append(Named(name, title_of(name), value))
+        elif isinstance(value, Tensor) and value.ndim and value.numel() == max(value.shape):
+            columns.append(Named(name, title_of(name), _plain(value).flatten()))
+        elif value is None or isinstance(value, int | float | str) or (isinstance(value, Tensor) and not value.ndim):
             beside.append(f"{name} = {value.item() if isinstance(value, Tensor) else value}")
+        elif isinstance(value, Mapping | list | tuple) and not value:
+            beside.append(f"{name}, empty")
+        elif isinstance(value, Namespace | SimpleNamespace):
+            beside.append(f"{name}, options")
         else:
-            raise DataError(f"{_title(str(name))} holds {describe(value)}, and a list of numbers is expected")
-    if not columns:
-        raise DataError(f"it holds {describe(content)}, and a list of numbers is expected")
-    return columns, beside
+            odd.append(f"{describe(value)} in {title_of(name)}")
+    return columns, beside, odd
 
 
-def _join_numbers(value: Any) -> Any:
-    """A list of numbers, also of tensors that hold one each, as a tensor; anything else as it is."""
-    if not isinstance(value, list | tuple) or not value:
-        return value
-    if all(isinstance(item, int | float) for item in value):
-        return torch.tensor(value, dtype=None if all(isinstance(item, int) for item in value) else torch.float64)
-    if all(isinstance(item, Tensor) and item.ndim == 0 for item in value):
-        return torch.stack(list(value))
-    return value
+def _flatten(content: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flatten(value, f"{within}{key}.")
+        else:
+            yield f"{within}{key}", value
 
 
-def _require_dense(tensor: Tensor) -> None:
+def _within(column: Named, name: str) -> Named:
+    """A column of a table in a mapping, such as the scores of ``{"scores": {"0": 0.5, "1": 0.7}}``."""
+    if not column.name:
+        return column
+    inner = name if column.name == VALUE else f"{name}.{column.name}"
+    return replace(column, name=inner, title=title_of(inner))
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    """The same numbers as bool, int64 or float64, which every operation knows.
+
+    Raises:
+        DataError: they are none, or beyond int64.
+    """
     if tensor.layout != torch.strided or tensor.is_nested or tensor.is_meta or tensor.is_complex():
         raise DataError("it holds a tensor that is not dense and real")
+    if tensor.is_quantized:
+        raise DataError("it holds a quantised tensor: save tensor.dequantize()")
+    if tensor.dtype == torch.bool:
+        return tensor.detach()
+    if tensor.is_floating_point():
+        return tensor.detach().double()
+    whole = tensor.detach().long()
+    if tensor.dtype == torch.uint64 and bool((whole < 0).any()):
+        raise DataError("it holds uint64 numbers beyond int64")
+    return whole
 
 
-def _title(name: str) -> str:
+def title_of(name: str) -> str:
+    """How messages call a column of this name."""
     return f"column {name!r}" if name else "the nameless column"

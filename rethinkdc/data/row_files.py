@@ -44,7 +44,7 @@ def read_scores(path: Path, data: Images, column: str | None = None, foreign: Fo
     places = None if foreign is None else foreign.places
     order = None if foreign is None else foreign.name
     with naming(path):
-        columns, beside = columns_of(read_arrays(path))
+        columns, beside = columns_of(read_arrays(path), column)
         columns, noted = fit_length(columns, path, len(data))
         told = tell_scores(columns, column, len(data), data.targets if places is None else data.targets[places])
         rows = torch.arange(len(data)) if told.rows is None else check_numbers(told.rows, len(data), each=True)
@@ -85,7 +85,7 @@ def read_rows(path: Path, data: Images, column: str | None = None, foreign: Fore
     places = None if foreign is None else foreign.places
     order = None if foreign is None else foreign.name
     with naming(path):
-        columns, beside = columns_of(read_arrays(path))
+        columns, beside = columns_of(read_arrays(path), column)
         columns, noted = drop_header(columns, path, len(data.class_names))
         told = tell_rows(columns, column, len(data), len(data.class_names))
         rows, entries = rows_of(told, len(data))
@@ -109,7 +109,7 @@ def count_rows(path: Path, rows: int, classes: int, column: str | None = None) -
         DataError: as :func:`read_rows`.
     """
     with naming(path):
-        columns, _ = drop_header(columns_of(read_arrays(path))[0], path, classes)
+        columns, _ = drop_header(columns_of(read_arrays(path), column)[0], path, classes)
         return len(rows_of(tell_rows(columns, column, rows, classes), rows)[0])
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rethinkdc.data.row_columns import (
     LABEL_NAMES,
+    LEFT_OUT_WORDS,
     RANK_NAMES,
     ROW_NAMES,
     SCORE_NAMES,
@@ -17,6 +18,7 @@ from rethinkdc.data.row_columns import (
     Named,
     find,
 )
+from rethinkdc.data.row_numbering import choose_numbering, find_numbering, refuse_other_order
 from rethinkdc.data.row_reading import check_numbers
 from rethinkdc.errors import DataError
 
@@ -83,13 +85,24 @@ def tell_rows(columns: Sequence[Named], chosen: str | None, rows: int, classes: 
         raise DataError(f"{weights[0].title} and {weights[1].title} are both weights: leave one out")
     others = [c for c in others if c not in labels and c not in weights]
     given = find(columns, chosen) if chosen is not None else None
-    listed = given or _mask(others, rows) or _listed(others, columns, rows, classes)
-    masked = len(listed) == rows > 2 and listed.is_mask
+    dropped = [c for c in others if _lists_left_out(c)]
+    others = [c for c in others if c not in dropped]
+    listed = (
+        given or _mask(others, rows) or (None if dropped and not others else _listed(others, columns, rows, classes))
+    )
+    masked = listed is not None and len(listed) == rows > 2 and listed.is_mask
+    if not all(listed and not masked and _is_apart(c, listed) for c in dropped) or listed is None:
+        raise DataError(
+            f"{dropped[0].title} seems to say which rows are left out. Write those that are kept, in a column named "
+            "row or keep"
+        )
     others = [c for c in others if c is not listed]
-    numbering = next((c for c in others if masked and c.key in ROW_NAMES and c.counts_to(rows)), None)
-    others = [c for c in others if c is not numbering]
-    unused = [c for c in others if _is_harmless(c, listed)]
+    numbering, counters = _number_mask(others, rows) if masked else (None, [])
+    others = [c for c in others if c is not numbering and c not in counters]
+    unused = [*counters, *dropped, *(c for c in others if _is_harmless(c, listed))]
     others = [c for c in others if c not in unused]
+    if masked and numbering is None:
+        refuse_other_order(others, rows)
     if others and chosen is None:
         raise DataError(
             f"{others[0].title} has no meaning in a list of rows: name the column of rows with "
@@ -108,9 +121,11 @@ def rows_of(told: RowColumns, rows: int) -> tuple[Tensor, Tensor]:
     """
     if _is_bool(told.rows) and len(told.rows) != rows:
         raise DataError(f"{told.rows.title} is a mask of {len(told.rows):,} rows; the training set has {rows:,}")
+    places = told.rows.numbers.nonzero().flatten() if told.masked else torch.arange(len(told.rows))
+    if not len(places):
+        raise DataError(f"{told.rows.title} lists no rows")
     if not told.masked:
-        return check_numbers(told.rows, rows, each=False), torch.arange(len(told.rows))
-    places = told.rows.numbers.nonzero().flatten()
+        return check_numbers(told.rows, rows, each=False), places
     numbers = torch.arange(rows) if told.numbering is None else check_numbers(told.numbering, rows, each=True)
     return numbers[places], places
 
@@ -126,6 +141,22 @@ def _refuse_nameless(columns: Sequence[Named], classes: int) -> None:
         f"it has {width} columns without names, and which of them lists the rows is not clear. Write a line of names "
         "above them, such as row,weight, or keep one column"
     )
+
+
+def _lists_left_out(column: Named) -> bool:
+    """Whether its name says that it lists what is left out; a mask may be of either."""
+    return column.key != "mask" and bool(set(column.key.split("_")) & LEFT_OUT_WORDS)
+
+
+def _is_apart(column: Named, listed: Named) -> bool:
+    """Whether it is a list too, and none of its rows is listed as kept."""
+    ours, theirs = listed.whole, column.whole
+    return ours is not None and theirs is not None and not column.is_mask and not bool(torch.isin(theirs, ours).any())
+
+
+def _number_mask(columns: Sequence[Named], rows: int) -> tuple[Named | None, list[Named]]:
+    """The column that numbers the lines of a mask, and those that only count them."""
+    return choose_numbering(find_numbering([c for c in columns if not _is_score(c)], rows), rows)
 
 
 def _is_bool(column: Named) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +67,8 @@ def check_labels(column: Named, rows: Tensor, data: Images) -> str:
     """
     found, wanted = _class_indices(column, data), data.targets[rows]
     wrong = int((found != wanted).sum())
+    if wrong and _agrees_by_name(found, wanted, data.class_names):
+        wrong = 0
     if wrong:
         raise DataError(
             f"{column.title} contradicts the labels of the training set in {wrong:,} of {len(rows):,} entries. "
@@ -138,6 +141,13 @@ def _class_indices(column: Named, data: Images) -> Tensor:
         known = ", ".join(data.class_names[:8]) + (", ..." if len(places) > 8 else "")
         raise DataError(f"{column.title} names {unknown[0]!r}, which is no class of the training set. Known: {known}")
     return torch.tensor([places[text] for text in column.values])
+
+
+def _agrees_by_name(numbers: Tensor, wanted: Tensor, class_names: Sequence[str]) -> bool:
+    """Whether each number is the name of the class, where all names are numbers that are no places: 1, 10, 2."""
+    if not all(name.isdecimal() for name in class_names):
+        return False
+    return torch.equal(torch.tensor([int(name) for name in class_names])[wanted], numbers)
 
 
 def _likely_cause(found: Tensor, wanted: Tensor) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rethinkdc.data.row_columns import LABEL_NAMES, RANK_NAMES, ROW_NAMES, SCORE_NAMES, Named, find
-from rethinkdc.data.row_reading import check_numbers
+from rethinkdc.data.row_columns import LABEL_NAMES, LONE, RANK_NAMES, ROW_NAMES, SCORE_NAMES, Named, find
+from rethinkdc.data.row_numbering import choose_numbering, find_numbering, refuse_other_order
 from rethinkdc.errors import DataError
 
 
@@ -61,23 +61,34 @@ def tell_scores(columns: Sequence[Named], chosen: str | None, rows: int, targets
         others.remove(given)
     labels = [c for c in others if c.key in LABEL_NAMES or (len(columns) > 1 and _equals(c, targets))]
     others = [c for c in others if c not in labels]
-    numbering = _numbering(others, rows) if len(columns) > 1 else []
+    numbering = find_numbering(others, rows) if len(columns) > 1 else []
     others = [c for c in others if c not in numbering]
     scores = given or _only(others, columns, [*labels, *numbering])
     others = [c for c in others if c is not scores]
     ranks = [c for c in [*others, *numbering] if c.key in RANK_NAMES and _ranks(c, scores)]
     # What is called a rank and ranks something else is no row number either.
     others = [c for c in [*others, *(c for c in numbering if c.key in RANK_NAMES)] if c not in ranks]
-    row, counters = _one_numbering([c for c in numbering if c.key not in RANK_NAMES], rows)
-    if others and chosen is None:
+    numbering = [c for c in numbering if c.key not in RANK_NAMES]
+    row, counters = choose_numbering(numbering, rows)
+    if row is not None and _sorts(row, scores):
         raise DataError(
-            f"{others[0].title} has no meaning here: name the column of scores with column={scores.name or 'NAME'} to "
-            "leave out what is not used"
+            f"{row.title} lists the rows in the order of {scores.title}: row numbers, or what argsort gave where the "
+            "lines are in the rows' order? Leave it out where it is that, or name it row and sort the lines by it"
         )
+    # R numbers lines from 1, in a column without a name.
+    counters += [c for c in others if not c.name and len(columns) > 1 and c.title != LONE and c.is_counter]
+    others = [c for c in others if c not in counters]
     if bad := [c for c in others if c.key in ROW_NAMES - {""} and isinstance(c.values, Tensor) and len(c) == rows]:
         raise DataError(
             f"{bad[0].title} should number the rows 0 to {rows - 1}, each once; it does not. Mend it, or leave it out "
             "where the lines are in the rows' order"
+        )
+    if row is None:
+        refuse_other_order(others, rows)
+    if others and chosen is None:
+        raise DataError(
+            f"{others[0].title} has no meaning here: name the column of scores with column={scores.name or 'NAME'} to "
+            "leave out what is not used"
         )
     return ScoreColumns(scores, row, tuple(labels), (*counters, *ranks), tuple(others))
 
@@ -107,6 +118,8 @@ def doubts(scores: Tensor, stored: Tensor) -> list[str]:
         )
     if kinds <= 2:
         found.append(f"the scores have {kinds} different values: a mask or labels rather than scores")
+    if endless := int(scores.isinf().sum()):
+        found.append(f"{endless:,} of {count:,} scores are infinite")
     if lost > 0.01 * kinds:
         found.append(f"{lost:,} of {kinds:,} different scores are equal as float32, which ranks see")
     return found
@@ -122,46 +135,24 @@ def _equals(column: Named, targets: Tensor) -> bool:
     return whole is not None and torch.equal(whole, targets)
 
 
-def _numbering(columns: Sequence[Named], rows: int) -> list[Named]:
-    """The columns that number the rows: those with such a name, or else any other permutation of 0..rows-1."""
-    permuted = [c for c in columns if c.counts_to(rows)]
-    named = [c for c in permuted if c.key in ROW_NAMES and c.title.startswith(("column '", "the nameless"))]
-    broken = [
-        c for c in columns if c.key in ROW_NAMES - {""} and c not in permuted and len(c) == rows and c.whole is not None
-    ]
-    if broken:
-        check_numbers(broken[0], rows, each=True)
-    return named or permuted
-
-
-def _one_numbering(columns: Sequence[Named], rows: int) -> tuple[Named | None, list[Named]]:
-    """The column that names the rows, and those that only count the lines beside it.
-
-    Raises:
-        DataError: two columns number the rows differently.
-    """
-    identity = torch.arange(rows)
-    telling = [c for c in columns if not torch.equal(_whole(c), identity)] or list(columns[:1])
-    if any(not torch.equal(_whole(c), _whole(telling[0])) for c in telling):
-        names = " and ".join(c.title for c in telling)
-        raise DataError(f"{names} number the rows differently: leave one of them out")
-    row = telling[0] if telling else None
-    return row, [c for c in columns if c is not row]
-
-
-def _whole(column: Named) -> Tensor:
-    whole = column.whole
-    assert whole is not None
-    return whole
-
-
 def _ranks(column: Named, scores: Named) -> bool:
-    """Whether a column ranks the scores, from 0 or 1, in either direction."""
+    """Whether a column ranks the scores: the rank of each from 0 or 1, or the rows in the scores' order."""
     whole, values = column.whole, scores.values
     if whole is None or not isinstance(values, Tensor) or len(column) != len(values):
         return False
-    ordered = values[whole.argsort()].double()
-    steps = ordered.diff()
+    return _is_monotone(values[whole.argsort()]) or _sorts(column, scores)
+
+
+def _sorts(column: Named, scores: Named) -> bool:
+    """Whether it lists the rows in the order of scores that stand in another: what ``argsort`` gives."""
+    values = scores.values
+    if not isinstance(values, Tensor) or not column.counts_to(len(values)):
+        return False
+    return _is_monotone(values[column.whole]) and not _is_monotone(values)
+
+
+def _is_monotone(values: Tensor) -> bool:
+    steps = values.double().diff()
     return bool((steps >= 0).all()) or bool((steps <= 0).all())
 
 

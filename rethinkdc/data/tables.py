@@ -18,6 +18,9 @@ Column = Tensor | tuple[str, ...]
 
 _NO_NUMBER = frozenset({"", "nan", "na", "n/a", "null", "none"})
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
+_DECLARED = re.compile(r"sep=(.)", re.IGNORECASE)
+"""Excel's first line, which names the separator."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ def read_text(text: str) -> Table | Tensor:
     """Reads numbers from text: lines of a table, one number on each line, all on one line, or in brackets.
 
     Fields are parted by tabs, semicolons, commas or blanks; lines that begin with ``#`` are comments. A decimal comma
-    is understood where fields are parted otherwise.
+    is understood where fields are parted otherwise; numbers that may as well have commas between thousands stay texts.
 
     Returns:
         A table; or a tensor [n] where there is but one list of numbers, without a header.
@@ -52,13 +55,16 @@ def read_text(text: str) -> Table | Tensor:
     data = [line for line in lines if line.strip() and not line.startswith("#")]
     if not data:
         raise DataError("it holds no numbers")
-    if data[0].startswith("[") and data[-1].endswith("]"):
+    if (data[0][0], data[-1][-1]) in (("[", "]"), ("(", ")")):
         return _read_brackets(" ".join(data))
-    delimiter = next((mark for mark in "\t;," if mark in data[0]), None)
-    fields = _split(data, delimiter)
+    declared = _DECLARED.fullmatch(data[0]) if len(data) > 1 else None
+    if declared:
+        data = data[1:]
+    delimiter = declared[1] if declared else next((mark for mark in "\t;," if mark in data[0]), None)
+    fields = _drop_ends(_split(data, delimiter))
     header = fields.pop(0) if len(fields) > 1 and _is_header(fields[0], fields[1]) else _commented(lines, fields[0])
-    if header and len(header) == len(fields[0]) - 1:
-        # R leaves out the name of the column of row names.
+    if header and len(header) == len(fields[0]) - 1 and any(row[-1] for row in fields):
+        # R leaves out the name of the column of row names; where the last is empty, it may as well lack that one.
         header = ["", *header]
     _check_lengths(header, fields)
     if not header and len(fields) == 1 and len(fields[0]) > 1:
@@ -82,7 +88,8 @@ def parse_column(cells: Sequence[str], *, commas: bool = False) -> Column:
         return torch.tensor([cell.lower() == "true" for cell in stripped])
     if any("_" in word for word in words):
         return tuple(stripped)
-    if commas and any(_DECIMAL_COMMA.fullmatch(word) for word in words):
+    with_commas = [word for word in words if "," in word]
+    if commas and not all(map(_THOUSANDS.fullmatch, with_commas)):
         stripped = [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in stripped]
     try:
         return torch.tensor([int(cell) for cell in stripped], dtype=torch.int64)
@@ -93,6 +100,11 @@ def parse_column(cells: Sequence[str], *, commas: bool = False) -> Column:
     except ValueError:
         return tuple(stripped)
     return torch.tensor(numbers, dtype=torch.float64)
+
+
+def is_ambiguous(cell: str) -> bool:
+    """Whether its commas may part thousands or be the decimal point."""
+    return bool(_THOUSANDS.fullmatch(cell))
 
 
 def first_text(column: Sequence[str]) -> tuple[int, str]:
@@ -107,6 +119,13 @@ def _split(lines: list[str], delimiter: str | None) -> list[list[str]]:
     return [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True)]
 
 
+def _drop_ends(fields: list[list[str]]) -> list[list[str]]:
+    """Without the empty field that a separator at the end of every line leaves."""
+    while all(len(row) > 1 and not row[-1] for row in fields):
+        fields = [row[:-1] for row in fields]
+    return fields
+
+
 def _is_header(first: list[str], second: list[str]) -> bool:
     """Tells a line of names from the first line of data by the line that follows."""
     named = [not _is_number(cell) for cell in first]
@@ -117,7 +136,7 @@ def _is_header(first: list[str], second: list[str]) -> bool:
 
 
 def _is_number(cell: str) -> bool:
-    return bool(cell) and isinstance(parse_column([cell], commas=True), Tensor)
+    return bool(cell) and bool(_DECIMAL_COMMA.fullmatch(cell) or isinstance(parse_column([cell]), Tensor))
 
 
 def _commented(lines: list[str], first: list[str]) -> list[str]:
@@ -140,7 +159,7 @@ def _check_lengths(header: list[str], fields: list[list[str]]) -> None:
 
 def _read_brackets(text: str) -> Tensor:
     inner = text[1:-1]
-    if "[" in inner:
+    if "[" in inner or "(" in inner:
         raise DataError("it holds lists within a list. Where each is of one class, write one row number on each line")
     return _numbers(re.split(r"[,;\s]+", inner.strip(" ,")) if inner.strip() else [])
 

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from rethinkdc.data.image_files import name_file, read_start
 from rethinkdc.errors import DataError
 
 _UNKNOWN = re.compile(r"GLOBAL (\S+)|(?:class|global|Tried to instantiate class):? (\S+\.\S+)")
 _REASON = re.compile(r"WeightsUnpickler error:\s*(.+)")
 _DAMAGED = "is damaged, or no file of torch.save"
+_ARCHIVE = b"PK"
 _PICKLE = b"\x80"
 """What a pickle starts with, and so an old file of torch too."""
 
@@ -118,6 +120,9 @@ def _name_fault(path: Path, told: str) -> str:
         return f"{what}; those are never loaded, since they could run code"
     if "TorchScript" in told:
         return "is a TorchScript archive, a program, and programs are never loaded"
+    # An archive that is cut off begins as a whole one.
+    if not read_start(path).startswith(_ARCHIVE) and (known := name_file(path)):
+        return known
     if "Unsupported operand" in told:
         with path.open("rb") as file:
             pickled = file.read(1) == _PICKLE

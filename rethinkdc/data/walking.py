@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
@@ -17,6 +17,8 @@ from rethinkdc.errors import DataError
 
 LINK_BACK = "link to what is listed already"
 SPECIAL = "thing that is no regular file"
+_SYSTEM = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
+"""Folders that systems and network disks leave beside those of people."""
 
 
 def list_files(root: Path) -> Iterator[Path]:
@@ -42,8 +44,8 @@ def list_subfolders(folder: Path) -> list[Path]:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a name is of the system's own: those that begin with a dot, and what macOS packs beside files."""
-    return name.startswith(".") or name == "__MACOSX"
+    """Whether a name is of the system's own: those that begin with a dot, and the folders that systems leave."""
+    return name.startswith(".") or name in _SYSTEM
 
 
 def is_within(path: str, folder: str) -> bool:
@@ -58,10 +60,20 @@ class Walk:
         passed_over: what was left out on the way, and how often.
     """
 
-    def __init__(self, home: Path) -> None:
-        """Takes the root of the tree: what lies below it is found without links."""
+    def __init__(self, home: Path, apart: Sequence[Path] = ()) -> None:
+        """Starts at the root of a tree: what lies below it is found without links.
+
+        Args:
+            home: the root.
+            apart: folders that no link may lead into: another split of the same dataset.
+
+        Raises:
+            DataError: the root lies in one of these.
+        """
         self.passed_over: Counter[str] = Counter()
         self._home = os.path.realpath(home)
+        self._apart = {os.path.realpath(folder): folder for folder in apart}
+        self._check_apart(home, self._home)
         self._entered: set[str] = set()
         self._real = lru_cache(maxsize=1024)(os.path.realpath)
 
@@ -71,7 +83,7 @@ class Walk:
         Links to files that do not exist are among them, so that reading names them.
 
         Raises:
-            DataError: a folder cannot be listed.
+            DataError: a folder cannot be listed, or a link leads into what must stay apart.
         """
         yield from self._walk(os.fspath(folder), "", linked=folder.is_symlink())
 
@@ -95,11 +107,25 @@ class Walk:
                 yield from self._walk(entry.path, f"{prefix}{entry.name}{os.sep}", linked=behind)
 
     def enter(self, folder: Path) -> None:
-        """Marks a folder as met: no link leads into it again."""
-        self._entered.add(os.path.realpath(folder))
+        """Marks a folder as met: no link leads into it again.
+
+        Raises:
+            DataError: it is, or lies behind, a link into what must stay apart.
+        """
+        end = os.path.realpath(folder)
+        self._check_apart(folder, end)
+        self._entered.add(end)
+
+    def _check_apart(self, link: Path, end: str) -> None:
+        if met := next((folder for real, folder in self._apart.items() if is_within(end, real)), None):
+            raise DataError(
+                f"{show_path(link)} shows what lies in {show_path(met)}: the same images would be trained on and "
+                "tested on. Remove the link, or move that split away."
+            )
 
     def _may_enter(self, entry: os.DirEntry[str]) -> bool:
         end = os.path.realpath(entry.path)
+        self._check_apart(Path(entry.path), end)
         if end in self._entered or (entry.is_symlink() and self._leads_back(entry.path, end)):
             self.passed_over[LINK_BACK] += 1
             return False
@@ -113,7 +139,9 @@ class Walk:
                 return True
             # One step is enough: where it ends in a second link of the tree, that one is listed or left out itself.
             end = Path(folder, link.readlink())
-            if self._is_listed(f"{self._real(end.parent)}{os.sep}{end.name}"):
+            place = f"{self._real(end.parent)}{os.sep}{end.name}"
+            self._check_apart(link, place)
+            if self._is_listed(place):
                 self.passed_over[LINK_BACK] += 1
                 return False
         if not entry.is_file():

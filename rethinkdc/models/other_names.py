@@ -15,6 +15,7 @@ from rethinkdc.errors import RequestError
 
 _FEATURES = re.compile(r"features\.(\d+)\.(\w+)")
 _BLOCKS_WITHOUT_NORM, _GROUPS = 3, 4
+_HEADS = frozenset({"fc", "linear", "classifier", "head", "last_linear", "logits", "output", "head.fc"})
 _BRANCH = {"0": "conv1", "1": "bn1", "3": "conv2", "4": "bn2", "6": "conv3", "7": "bn3"}
 
 
@@ -75,6 +76,18 @@ def _rename_branches(names: list[str], module: nn.Module) -> dict[str, str] | No
     return {name: rename(name) for name in names}
 
 
+def _rename_head(names: list[str], module: nn.Module) -> dict[str, str] | None:
+    """The same names but for the last layer, which is called otherwise."""
+    own = {name for name in module.state_dict() if not name.endswith("num_batches_tracked")}
+    theirs, ours = (
+        {name.rpartition(".")[0] for name in different} for different in (set(names) - own, own - set(names))
+    )
+    if not (len(theirs) == len(ours) == 1 and theirs | ours <= _HEADS):
+        return None
+    (old,), (new,) = theirs, ours
+    return {name: f"{new}.{name.rpartition('.')[2]}" if name.rpartition(".")[0] == old else name for name in names}
+
+
 NAMINGS = (
     Naming(
         "the ConvNet with features and classifier, taken with ReLU and average pooling (other choices leave no trace "
@@ -83,5 +96,6 @@ NAMINGS = (
     ),
     Naming("the CIFAR ResNet with shortcut and linear, for images of 32 px", _rename_shortcuts),
     Naming("the CIFAR ResNet with residual_function, for images of 32 px", _rename_branches),
+    Naming("this model, with another name of its last layer", _rename_head),
 )
 """Namings in common use beside those of the models here."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from rethinkdc.data.image_files import name_file
 from rethinkdc.data.torch_files import read_torch
 from rethinkdc.errors import RequestError
 
@@ -79,7 +81,10 @@ def _load(path: Path) -> Any:
     except OSError as error:
         raise RequestError(f"Cannot read the weights {path}: {error.strerror or error}.") from error
     except SafetensorError as error:
-        raise RequestError(f"{path} is damaged, or no safetensors file: {error}.") from error
+        if zipfile.is_zipfile(path):
+            raise RequestError(f"{path} is no safetensors file but a zip archive, as .pt and .npz are.") from error
+        known = name_file(path) or f"is damaged, or no safetensors file: {error}"
+        raise RequestError(f"{path} {known}.") from error
 
 
 def _find(content: Any, path: Path, entry: str | None) -> tuple[str, ...]:
@@ -142,6 +147,14 @@ def _states(content: Any, depth: int = _DEPTH) -> Iterator[tuple[str, ...]]:
         yield from ((str(key), *place) for place in _states(value, depth - 1))
 
 
+def _holds_bare(content: Any, depth: int = _DEPTH) -> bool:
+    """Whether lists, also within lists, hold tensors: as buffers of trainings keep the parameters of each epoch."""
+    return any(
+        isinstance(value, Tensor) or (depth > 0 and _is_list(value) and _holds_bare(value, depth - 1))
+        for value in content
+    )
+
+
 def _is_list(content: Any) -> bool:
     return isinstance(content, list | tuple)
 
@@ -150,7 +163,7 @@ def _describe(content: Any) -> str:
     if isinstance(content, Mapping):
         return f"a mapping of {_list([str(key) for key in content])}" if content else "an empty mapping"
     if _is_list(content):
-        bare = ", tensors without names" if any(isinstance(value, Tensor) for value in content) else ""
+        bare = ", tensors without names" if _holds_bare(content) else ""
         return f"a list of {len(content)}{bare}"
     return type(content).__name__
 

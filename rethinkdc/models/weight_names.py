@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+import torch
 from torch import Tensor, nn
 
 from rethinkdc.errors import RequestError
@@ -48,8 +49,23 @@ def fill_network(module: nn.Module, weights: Weights, path: str, model: str) -> 
         told.append(f"prefix {prefix!r} stripped" + (f", left out: {_list(outside)}" if outside else ""))
     if about:
         told.append(about)
+    told += _check_values(state, path, module)
     _load(module, state, path, model)
     return tuple(told)
+
+
+def _check_values(state: dict[str, Tensor], path: str, module: nn.Module) -> list[str]:
+    """Refuses weights that no network computes with; returns in which type they are stored, where it is another."""
+    own = {name for name, tensor in module.state_dict().items() if tensor.is_floating_point()}
+    weights = {name: tensor for name, tensor in state.items() if name in own}
+    for name, tensor in weights.items():
+        if tensor.layout != torch.strided or tensor.is_quantized or not tensor.is_floating_point():
+            kind = "sparse" if tensor.layout != torch.strided else str(tensor.dtype).removeprefix("torch.")
+            raise RequestError(f"{path} holds {name} as {kind}: weights must be floats. Save them as float32.")
+        if not bool(torch.isfinite(tensor).all()):
+            raise RequestError(f"{path} holds values in {name} that are not finite: that training diverged.")
+    kinds = sorted({str(tensor.dtype).removeprefix("torch.") for tensor in weights.values()} - {"float32"})
+    return [f"stored as {' and '.join(kinds)}, used as float32"] if kinds else []
 
 
 def _unwrap(tensors: dict[str, Tensor], path: str) -> dict[str, Tensor]:

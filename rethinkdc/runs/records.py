@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from rethinkdc.runs.record import SCHEMA_VERSION, Record, Status
 from rethinkdc.storage import writable
 
 ENVIRONMENT = "RETHINKDC_RECORDS"
+
+
+_KEY = re.compile(r"[0-9a-f]{24}")
 
 
 def default_records_folder() -> Path:
@@ -56,6 +60,18 @@ class Records:
     def find(self, key: str) -> Record | None:
         """The first attempt that is ok: the one that boards rank."""
         return next((record for record in self.attempts(key) if record.status == "ok"), None)
+
+    def named(self, name: str) -> Record | None:
+        """The record that a user names: by its file, or by its key, of which the ok attempt counts, else the last.
+
+        Raises:
+            RethinkError: the file is no record.
+        """
+        path = Path(name).expanduser()
+        if path.suffix == ".json" and path.is_file():
+            return self.read(path)
+        attempts = self.attempts(name) if _KEY.fullmatch(name) else []
+        return next((record for record in attempts if record.status == "ok"), attempts[-1] if attempts else None)
 
     def all(self) -> Iterator[Record]:
         """Every record, in the order of keys and attempts."""

@@ -36,6 +36,20 @@ def read_overrides(pairs: list[str]) -> dict[str, Any]:
     return overrides
 
 
+def read_share(text: str) -> float:
+    """Reads a share of the training set: ``0.3`` or ``30%``.
+
+    Raises:
+        RequestError: the text is neither.
+    """
+    percent = text.strip().endswith("%")
+    try:
+        number = float(text.strip().removesuffix("%"))
+    except ValueError:
+        raise RequestError(f"--keep {text}: expected a share of the training set, such as 0.3 or 30%.") from None
+    return number / 100 if percent else number
+
+
 @dataclass(frozen=True, kw_only=True)
 class Basis(Options):
     """What everything is made from and under."""
@@ -80,7 +94,12 @@ class SetRequest(Tiling, Seeded):
     compressor: Annotated[str, Option("Compressor, e.g. pca, random, el2n:direction=easy, pca:grid=3.", short="-c")]
     ipc: Annotated[int | None, Option("Images per class; default: the protocol's.")] = field(default=None, kw_only=True)
     keep: Annotated[
-        float | None, Option("Share of the training set in place of --ipc, e.g. 0.3: so much of each class.")
+        float | None,
+        Option(
+            "Share of the training set in place of --ipc, e.g. 0.3 or 30%: so much of each class.",
+            typed=str,
+            read=read_share,
+        ),
     ] = field(default=None, kw_only=True)
 
 

@@ -316,3 +316,21 @@ def test_a_result_that_cannot_be_right_says_so(cli: Callable[..., Any], tmp_path
     assert "cannot be told from chance" in printed
     (file,) = (tmp_path / "records").rglob("*.json")
     assert len(json.loads(file.read_text())["notes"]["doubts"]) == 2
+
+
+def test_show_prints_a_record_as_its_run_was_printed(cli: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "rows.txt").write_text("3\n17\n40\n")
+    ran = cli("run", "-c", f"rows:path={tmp_path / 'rows.txt'}", "--set", "training.steps=2").out
+    path = Path(re.findall(r"record: (\S+\.json)", ran)[0])
+    for name, more in ((str(path), ()), (path.parent.name, ("--records", str(path.parent.parent)))):
+        shown = cli("show", name, *more).out
+        assert "order: not verified" in shown
+        assert shown.replace("existing record", "record").split() == ran.split()
+        assert json.loads(cli("show", name, *more, "--json").out)["key"] == path.parent.name
+
+
+def test_a_share_may_be_given_in_percent(cli: Callable[..., Any]) -> None:
+    short = ("run", "-c", "random", "--set", "training.steps=2", "--json")
+    first, second = (json.loads(cli(*short, "--keep", share).out)[0]["key"] for share in ("10%", "0.1"))
+    assert first == second
+    assert "such as 0.3 or 30%" in cli(*short, "--keep", "0,3").err

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import pickle
 import re
 from collections.abc import Callable
@@ -9,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 import rethinkdc as rdc
@@ -89,7 +94,9 @@ LABELS: dict[str, tuple[Any, str]] = {
     "one-hot": (ONE_HOT, "one-hot int64 [6, 3]"),
     "one-hot floats": (ONE_HOT.float(), "one-hot float32 [6, 3]"),
     "one-hot truths": (ONE_HOT.bool(), "one-hot bool [6, 3]"),
+    "a row": (TARGETS[None], "labels: a row"),
     "a list": (TARGETS.tolist(), ""),
+    "a list of tensors": ([*TARGETS], ""),
     "bytes": (TARGETS.to(torch.uint8), ""),
 }
 
@@ -254,6 +261,39 @@ def test_a_pickle_is_refused_with_the_lines_that_convert_it(tmp_path: Path, monk
     assert torch.equal(pixels(read_set("pair.pt")), BYTES)
 
 
+@pytest.mark.parametrize("names", [("c", "a", "b"), ("b", "c", "a")])
+def test_the_class_names_that_a_file_states_say_what_its_indices_mean(names: tuple[str, ...], tmp_path: Path) -> None:
+    content = {"images": BYTES, "labels": TARGETS, "class_names": list(names)}
+    made = fitted(read_set(saved(tmp_path / "set.pt", content)))
+    assert made.targets.tolist() == [NAMES.index(names[index]) for index in TARGETS.tolist()]
+    np.savez(tmp_path / "set.npz", images=BYTES.numpy(), labels=TARGETS.numpy(), classes=np.array(names))
+    assert torch.equal(fitted(read_set(tmp_path / "set.npz")).targets, made.targets)
+    assert f"by the names in the file, {', '.join(names)}" in read(made)
+    with pytest.raises(RequestError, match="are not those of some"):
+        fitted(made.with_classes(("x", "y", "z"), torch.arange(3)))
+    with pytest.raises(RequestError, match=r"it names 2 classes \(x, y\) and has 3"):
+        read_set(saved(tmp_path / "set.pt", {**content, "class_names": ["x", "y"]}))
+
+
+def test_labels_may_be_names_also_of_some_of_the_classes(tmp_path: Path) -> None:
+    words = ["c", "c", "a", "a", "c", "a"]
+    made = fitted(read_set(saved(tmp_path / "set.pt", {"images": [*BYTES], "labels": words})))
+    assert made.targets.tolist() == [NAMES.index(word) for word in words]
+    assert "no image of 1 of 3 classes: b" in read(made)
+    with pytest.raises(RequestError, match="labels name 'c', which is none of its class names a, b"):
+        read_set(saved(tmp_path / "set.pt", {"images": BYTES, "labels": words, "class_names": ["a", "b"]}))
+
+
+def test_labels_that_contradict_what_was_said_of_them_are_told(tmp_path: Path) -> None:
+    soft = torch.nn.functional.one_hot(TARGETS).double() * 4
+    content = {"images": BYTES, "labels": TARGETS, "soft_labels": soft.roll(1, 1)}
+    told = read(read_set(saved(tmp_path / "set.pt", content), FileFacts(soft_labels="logits")))
+    assert "the largest learned label is that of another class in 6 of 6 images" in told
+    content = {"images": BYTES, "labels": soft.softmax(1)}
+    told = read(read_set(saved(tmp_path / "set.pt", content), FileFacts(soft_labels="logits")))
+    assert "add up to 1 in every row, as probabilities do" in told
+
+
 # -- what storing costs ------------------------------------------------------------------------------------------------
 
 
@@ -274,6 +314,10 @@ WHITENED = torch.randn((40, 3, 8, 8), generator=generator(2))
         (WHITENED, 0.5, 0.4, "ZCA-whitened .*, normalised by another mean and std .* learned far beyond"),
         (WHITENED * 0.6, 0.49, 0.2, "vary by 0.60 .*ZCA-whitened"),
         (BYTES.float(), 0.49, 0.2, "pixels in 0..255: --mean 0 --std 0.00392157"),
+        (WHITENED * 4, 0.13, 0.3, "^(?!.*ZCA).*learned far beyond black and white .they vary by 3.98"),
+        (FLOATS, 0.49, 0.2, "lie in 0..1 as they are given: they were not normalised"),
+        (FLOATS * 2 - 1, 0.49, 0.2, "^(?!.*ZCA).*in -1..1: --mean 0.5 --std 0.5"),
+        (FLOATS * 2 - 1, 0.5, 0.5, "^$"),
         ((FLOATS - 0.5) / 0.25, 0.5, 0.25, "^$"),
         (FLOATS, None, None, "^$"),
         (FLOATS * 1.02 - 0.01, 0.0, 1.0, "^$"),
@@ -363,11 +407,62 @@ def test_how_classes_were_found_stands_in_the_notes(
 @pytest.fixture
 def make_tree() -> Callable[[Path, list[str]], Path]:
     def make(root: Path, names: list[str]) -> Path:
-        from PIL import Image
-
         for name in names:
             (root / name).mkdir(parents=True)
             Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(root / name / "0.png")
         return root
 
     return make
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_class_ids_are_indices_unless_their_names_are_stated(tmp_path: Path, named: bool) -> None:
+    """Of a dataset whose classes are numbers, sorted as text: its class of index 2 is called 10."""
+    known = tuple(sorted(map(str, range(12))))
+    images = [Image.fromarray(np.full((8, 8, 3), index, dtype=np.uint8)) for index in range(12)]
+    column = {"names": [str(index) for index in range(12)], "_type": "ClassLabel"}
+    features = {"image": {"_type": "Image"}, "class_id": column if named else {"dtype": "int64", "_type": "Value"}}
+    table = pa.table({"image": pa.array([png(image) for image in images]), "class_id": list(range(12))})
+    about = {"huggingface": json.dumps({"info": {"features": features}})}
+    (tmp_path / "set").mkdir()
+    pq.write_table(table.replace_schema_metadata(about if named else None), tmp_path / "set" / "train.parquet")
+    given = read_set(tmp_path / "set", cache_folder=tmp_path / "cache")
+    made = fitted(given, known)
+    wanted = [known.index(str(index)) for index in range(12)] if named else list(range(12))
+    assert made.targets.tolist() == wanted
+    told = "classes: labels were taken as indices, so that 2 is the class called 10, and not as names"
+    assert read(made) == ("" if named else told)
+    tensors = saved(tmp_path / "set.pt", [given.canvases(torch.arange(12), 8), torch.arange(12)])
+    assert fitted(read_set(tensors), known).targets.tolist() == list(range(12))
+    assert told in read(fitted(read_set(tensors), known))
+
+
+def test_class_ids_beyond_the_dataset_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    blobs = pa.array([png(Image.new("RGB", (8, 8)))] * 3)
+    pq.write_table(pa.table({"image": blobs, "class_id": [1, 2, 3]}), tmp_path / "set" / "train.parquet")
+    with pytest.raises(RequestError, match="numbered 1 to 3; those of some are counted from 0"):
+        fitted(read_set(tmp_path / "set", cache_folder=tmp_path / "cache"), ("1", "2", "3"))
+
+
+def png(image: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("images", [FLOATS.to(torch.uint8), FLOATS / 255, FLOATS.double() / 255])
+def test_black_images_are_doubted_in_warning_and_record(images: Tensor) -> None:
+    with pytest.warns(UserWarning, match="all images are black"):
+        made = set_of_tensors(images, TARGETS)
+    assert "doubtful: No pixel is above 1 of 255" in read(made)
+
+
+def test_images_that_are_doubted_are_on_record(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="were not normalised"):
+        made = read_set(
+            saved(tmp_path / "set.pt", {"images": FLOATS, "labels": TARGETS}), FileFacts(mean=(0.4,), std=(0.2,))
+        )
+    assert "doubtful: The images lie in 0..1" in read(made)
+    with pytest.raises(RequestError, match=r"Pixels in -1..1 are --mean 0.5 --std 0.5"):
+        set_of_tensors(FLOATS * 2 - 1, TARGETS)

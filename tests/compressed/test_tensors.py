@@ -499,7 +499,8 @@ def test_numbered_folders_are_class_indices_in_any_spelling(tmp_path: Path, mach
     assert class_places(names, tuple("abcdefghijkl"), "some").places.tolist() == [0, 1, 10, 11, 2, 3, 4, 5, 6, 7, 8, 9]
     assert class_places(("00001", "00003"), tuple("abcd"), "some").places.tolist() == [1, 3]
     assert class_places(("b", "a"), ("a", "b"), "some").places.tolist() == [1, 0]
-    for wrong in (("n01440764", "n01443537"), ("1", "01"), ("a", "c")):
+    assert class_places(("d", "a"), tuple("abcd"), "some").places.tolist() == [3, 0]
+    for wrong in (("n01440764", "n01443537"), ("1", "01"), ("a", "x")):
         with pytest.raises(RequestError, match="are not those of some"):
             class_places(wrong, tuple("abcd"), "some")
     with pytest.raises(RequestError, match="has class 4; some has 4 classes"):

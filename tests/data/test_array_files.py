@@ -34,9 +34,10 @@ WRITERS: dict[str, Callable[[Path], Any]] = {
     ".npz": lambda path: np.savez(path, n=NUMBERS),
     ".pt": lambda path: torch.save(torch.from_numpy(NUMBERS), path),
     ".pth": lambda path: torch.save({"n": NUMBERS}, path),
-    ".ckpt": lambda path: torch.save([NUMBERS], path),
+    ".ckpt": lambda path: torch.save(NUMBERS.tolist(), path),
     ".safetensors": lambda path: save_file({"n": torch.from_numpy(NUMBERS)}, path),
     ".json": lambda path: path.write_text(json.dumps(NUMBERS.tolist())),
+    ".jsonl": lambda path: path.write_text("\n".join(json.dumps({"n": number}) for number in NUMBERS.tolist())),
     ".csv": lambda path: path.write_text("n\n7\n0\n12\n3\n"),
     ".tsv": lambda path: path.write_text("7\t0\t12\t3"),
     ".txt": lambda path: np.savetxt(path, NUMBERS, fmt="%d"),
@@ -136,20 +137,36 @@ def test_other_byte_orders_and_unsigned_numbers_are_read(tmp_path: Path) -> None
     assert read_arrays(tmp_path / "utf16.csv").tolist() == [3, 4]
 
 
-def test_nothing_is_unpickled(tmp_path: Path) -> None:
-    (tmp_path / "idx.pkl").write_bytes(pickle.dumps([1, 2]))
+@pytest.mark.parametrize("content", [[1, 2], {"n": np.array([1, 2]), "epoch": 3}, (torch.tensor([1, 2]),)])
+def test_nothing_is_unpickled_and_the_lines_that_convert_it_do(content: Any, tmp_path: Path) -> None:
+    (tmp_path / "idx.pkl").write_bytes(pickle.dumps(content))
     with pytest.raises(DataError, match="is a pickle") as told:
         read_arrays(tmp_path / "idx.pkl")
-    # The two lines that it names do convert it.
     code = "\n".join(line.strip() for line in str(told.value).splitlines()[1:3])
     names: dict[str, Any] = {"open": lambda name, mode: (tmp_path / name).open(mode)}
-    exec(code.replace("'idx.npy'", repr(str(tmp_path / "idx.npy"))), names)
-    assert read_arrays(tmp_path / "idx.npy").tolist() == [1, 2]
-    np.save(tmp_path / "objects.npy", np.array([{}, []], dtype=object))
-    np.savez(tmp_path / "objects.npz", a=np.array([{}, []], dtype=object))
-    for name in ("objects.npy", "objects.npz"):
-        with pytest.raises(DataError, match="holds pickled objects"):
-            read_arrays(tmp_path / name)
+    exec(code.replace("'idx.pt'", repr(str(tmp_path / "idx.pt"))), names)
+    read = read_arrays(tmp_path / "idx.pt")
+    assert (read["n"] if isinstance(read, dict) else read.flatten()).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("content", [{"n": [1, 2]}, np.array([1, 2], dtype=object), [np.array([1, 2])]])
+def test_objects_in_arrays_are_not_unpickled_and_the_line_that_converts_them_does(
+    content: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("alone.npy", np.array(content, dtype=object), allow_pickle=True)
+    np.savez("named.npz", m=np.array([1, 2]), n=np.array(content, dtype=object))
+    for name in ("alone.npy", "named.npz"):
+        with pytest.raises(DataError, match="holds pickled objects") as told:
+            read_arrays(Path(name))
+        exec(str(told.value).partition("convert it with ")[2].partition(". Known")[0], {"torch": torch, "numpy": np})
+        read = read_arrays(Path(name).with_suffix(".pt"))
+        value = read.get("n", read.get("m")) if isinstance(read, dict) else read
+        value = value["n"] if isinstance(value, dict) else value
+        assert value.flatten().tolist() == [1, 2]
+
+
+def test_what_torch_cannot_read_as_weights_is_named(tmp_path: Path) -> None:
     torch.save({"about": Fraction(1, 2)}, tmp_path / "space.pt")
     with pytest.raises(DataError, match=r"fractions\.Fraction") as told:
         read_arrays(tmp_path / "space.pt")

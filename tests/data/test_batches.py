@@ -163,3 +163,32 @@ def test_a_global_that_the_opcodes_build_from_the_stack_is_refused_too(tmp_path:
     (tmp_path / "bad").write_bytes(file.getvalue())
     with pytest.raises(DataError, match=r"names os\.system"):
         read_plain_pickle(tmp_path / "bad")
+
+
+@pytest.mark.parametrize("lost", [1, 5])
+def test_a_batch_that_is_cut_between_two_images_is_refused(tmp_path: Path, lost: int) -> None:
+    folder = tmp_path / "cifar-10-batches-bin"
+    write_binary(folder)
+    content = (folder / "data_batch_3.bin").read_bytes()
+    (folder / "data_batch_3.bin").write_bytes(content[: -lost * 3073])
+    with pytest.raises(DataError, match=rf"hold 6 images each, and data_batch_3\.bin only {6 - lost}: it is cut off"):
+        load_path(tmp_path)
+
+
+def test_classes_without_images_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "cifar-10-batches-bin"
+    write_binary(folder)
+    assert not load_path(tmp_path).facts.tell()
+    (folder / "batches.meta.txt").write_text("\n".join([*NAMES, "cat"]))
+    assert load_path(tmp_path).facts.notes == (
+        "1 classes have no images in the training batches: cat.",
+        "1 classes have no images in the test batches: cat.",
+    )
+
+
+def test_batches_beside_a_tree_are_not_chosen_in_silence(tmp_path: Path) -> None:
+    write_binary(tmp_path / "cifar-10-batches-bin")
+    (tmp_path / "train" / "cat").mkdir(parents=True)
+    with pytest.raises(DataError, match="holds several datasets: cifar-10-batches-bin, and another in train"):
+        load_path(tmp_path)
+    assert len(load_path(tmp_path / "cifar-10-batches-bin").train) == 30

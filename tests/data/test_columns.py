@@ -200,3 +200,36 @@ def test_old_features_in_the_metadata_end_in_a_sentence(tmp_path: Path, feature:
         pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(about)}), file)
     with pytest.raises(DataError, match=message):
         load_path(root)
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (pa.array(NUMBERS), False),
+        (pa.array([2.0, 0.0, 2.0, 1.0]), False),
+        (pa.array(TEXTS), False),
+        (pa.array([1, 0, 1, 2]), True),
+        (pa.array(["a", "a", "a", "b"]), True),
+        (pa.array([None, 0, 2, 1]), True),
+        (pa.array([[2], [0], [2], [1]]), True),
+    ],
+)
+def test_a_second_column_of_labels_is_the_same_or_told(tmp_path: Path, other: pa.Array, told: bool) -> None:
+    root = write(tmp_path / "set")
+    for file in (root / "data").iterdir():
+        pq.write_table(pq.read_table(file).append_column("class_id", other), file)
+    found = load_path(root, cache_folder=tmp_path / "cache")
+    assert found.train.targets.tolist() == NUMBERS
+    note = "Classes are the column 'label'; 'class_id' gives others and is not used."
+    assert found.facts.notes == ((note,) if told else ())
+
+
+@pytest.mark.parametrize("label", [1_000_000, 1_700_000_000, 2**62])
+def test_ids_are_no_class_indices(label: int) -> None:
+    with pytest.raises(DataError, match=f"A label of some is {label:,}: .* write them as texts"):
+        read_targets(pa.chunked_array([[0, label, 1]]), None, "some")
+
+
+def test_labels_beyond_the_names_are_counted_and_placed() -> None:
+    with pytest.raises(DataError, match=r"2 rows of some have class indices up to 5, .* 3 classes \(0\.\.2\)"):
+        read_targets(pa.chunked_array([[0, 5, 3, 1]]), ["a", "b", "c"], "some")

@@ -175,6 +175,9 @@ def test_a_limit_that_is_no_number_is_refused(given: str, small_limit: None, mon
         (b"%PDF-1.7 and more", "The file is no image but a PDF file"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
         (b"\x89PNG cut off", "The file is damaged, incomplete, or no image"),
+        (b"\n\n <!DOCTYPE html>", "The file is no image but a page of HTML"),
+        (b'{"error": "not found"}', r"The file is text and no image; it begins with '\{\"error\""),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "The file is a HEIC photograph, which is not read here: convert it"),
     ],
 )
 def test_the_first_bytes_say_why_an_image_cannot_be_decoded(content: bytes, message: str, tmp_path: Path) -> None:

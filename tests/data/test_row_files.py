@@ -81,7 +81,8 @@ def test_a_column_may_be_named(tmp_path: Path) -> None:
         ),
         ("score,loss\n1,9.5\n2,9\n3,9\n4,9\n", "column 'loss' has no meaning here: .*column=score"),
         ("file,score\na,1\nb,2\nc,3\nd,4\n", "column 'file' has no meaning here"),
-        ("score,rank\n1,3\n5,0\n2,1\n9,2\n", "column 'rank' has no meaning here"),
+        ("score,rank\n1,3\n5,0\n2,1\n9,3\n", "column 'rank' has no meaning here"),
+        ("score,rank\n1,3\n5,0\n2,1\n9,2\n", "column 'rank' numbers the rows 0 to 3 in another order"),
         ("score\n1\nmany\n3\n4\n", "column 'score' must hold numbers; entry 2 is 'many'"),
         ("row,score\n0,1\n1,\n2,3\n3,4\n", r"column 'score' has 1 rows without a number \(NaN\), the first in entry 2"),
         (
@@ -269,7 +270,9 @@ def test_what_torch_saved_is_read_in_the_forms_that_people_save(tmp_path: Path, 
     [
         ({"0": [3], "1": [0]}, "a list for each of 2 classes"),
         ([[3, 0], [1]], "a list of 2, and a list of numbers is expected"),
-        ({"train": {"idx": [3]}}, "column 'train' holds idx .*, and a list of numbers is expected"),
+        ({"train": {"idx": [3]}, "test": {"idx": [2]}}, "not clear: column 'train.idx', column 'test.idx'"),
+        ({"idx": [3], "grid": [[1, 2], [3, 4]]}, r"it holds int64 \[2, 2\] in column 'grid', and .*column=idx"),
+        ({"config": {"epochs": 3}}, "config .epochs .int.., and a list of numbers is expected"),
         ({"ipc": 1}, "ipc .int., and a list of numbers is expected"),
     ],
 )

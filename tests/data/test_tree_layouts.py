@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from scipy.io import savemat
 
 from rethinkdc.data.hub import load_path
@@ -209,3 +211,57 @@ def test_an_archive_beside_nothing_is_to_be_unpacked(tmp_path: Path) -> None:
     (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"")
     with pytest.raises(DataError, match=r"Unpack cifar-10-python\.tar\.gz first"):
         load_path(tmp_path)
+
+
+def test_numbers_beside_names_count_the_classes_of_a_list(flat: Callable[..., Path]) -> None:
+    """As Caffe lists images, with the classes in a file of their own."""
+    root = flat("val")
+    (root / "synsets.txt").write_text("".join(f"{name}\n" for name in CLASSES))
+    rows = [f"val/{name} {CLASSES.index(label)}\n" for name, label in labels_of().items()]
+    (root / "val.txt").write_text("".join(rows[::-1]))
+    found = load_path(root)
+    assert found.fingerprint == sorted_tree(root, "val", labels_of())
+    assert found.facts.tell() == "The numbers in val.txt count the classes as synsets.txt does."
+    (root / "val.txt").write_text("".join(rows).replace(" 0\n", " 1\n"))
+    with pytest.raises(DataError, match="may count from 0 or from 1"):
+        load_path(root)
+    (root / "synsets.txt").unlink()
+    with pytest.raises(DataError, match=r"have no labels: .* Looked at: val\.txt \(6 lines\)\. .* a fifth of train"):
+        load_path(root)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    mark=st.sampled_from(["\t", ",", ";", " "]),
+    end=st.sampled_from(["\n", "\r\n", "\n\n", "\r\n\r\n"]),
+    more=st.integers(0, 3),
+    boxes=st.booleans(),
+    head=st.sampled_from(["", "\ufeff"]),
+)
+def test_annotations_are_read_however_they_are_written_and_those_without_images_are_told(
+    flat: Callable[..., Path], mark: str, end: str, more: int, boxes: bool, head: str
+) -> None:
+    root = flat("val/images")
+    named = [*labels_of().items(), *((f"gone_{index}.JPEG", CLASSES[0]) for index in range(more))]
+    lines = [mark.join([name, label, *["0", "9"] * boxes]) for name, label in named]
+    (root / "val" / "val_annotations.txt").write_text(head + end.join(lines), encoding="utf-8", newline="")
+    found = load_path(root)
+    assert found.test.targets.tolist() == [0, 0, 1, 1, 2, 2]
+    note = f"val_annotations.txt names {more} more images than are there."
+    assert found.facts.tell() == (note if more else "")
+
+
+@pytest.mark.parametrize("place", ["inner/train/a", "data/train/a"])
+def test_a_dataset_one_folder_below_is_pointed_to(tmp_path: Path, draw: Draw, place: str) -> None:
+    draw(tmp_path / "outer" / place / "0.png", 1)
+    with pytest.raises(DataError, match=f"A dataset lies in {place.split('/')[0]}: name that folder itself"):
+        load_path(tmp_path / "outer")
+
+
+def test_a_folder_that_keeps_others_from_being_classes_is_named(tmp_path: Path, draw: Draw) -> None:
+    for index, name in enumerate(("a/0.png", "a/1.png", "b/0.png", "b/1.png")):
+        draw(tmp_path / "tree" / name, index)
+    assert len(load_path(tmp_path / "tree").train) == 2
+    (tmp_path / "tree" / "docs").mkdir()
+    with pytest.raises(DataError, match="If its folders are classes, move docs away: no image lies in it"):
+        load_path(tmp_path / "tree")

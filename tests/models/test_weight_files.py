@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import pickle
 import types
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from rethinkdc.errors import RequestError
@@ -101,7 +103,14 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a pickle": (lambda path: path.write_bytes(pickle.dumps({"a": [1]})), "is a pickle of Python"),
     "a program": (lambda path: torch.jit.script(network()).save(str(path)), "TorchScript archive"),
     "half a file": (cut, "is damaged, or no file of torch"),
-    "nothing": (lambda path: path.write_bytes(b""), "is damaged, or no file of torch"),
+    "nothing": (lambda path: path.write_bytes(b""), r"is empty \(0 bytes\)"),
+    "a page": (lambda path: path.write_bytes(b"\n<!DOCTYPE html><title>404</title>"), "is a page of HTML"),
+    "a pointer": (lambda path: path.write_bytes(b"version https://git-lfs.example/spec/v1\noid 1\n"), "git lfs pull"),
+    "another format": (lambda path: save_file(STATE, path), "is a safetensors file: name it .safetensors"),
+    "a replay buffer": (
+        lambda path: torch.save([[list(STATE.values())] * 2], path),
+        "found a list of 1, tensors without names",
+    ),
 }
 
 
@@ -121,6 +130,55 @@ def test_what_cannot_be_read_says_why_in_a_line_and_never_how_to_run_it(
     assert "safe_globals" not in told
     assert "\n" not in told
     assert not (tmp_path / "ran").exists()
+
+
+def test_weights_in_the_wrong_format_name_the_right_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    for content, message in (
+        (b"<html>", "page of HTML"),
+        (b"", "is empty"),
+        (b"\1" * 99, "damaged, or no safetensors"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(RequestError, match=message):
+            read_weights(path)
+    torch.save(STATE, path)
+    with pytest.raises(RequestError, match="no safetensors file but a zip archive"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda tensor: torch.full_like(tensor, torch.nan), "0.weight that are not finite"),
+        (lambda tensor: tensor.to(torch.int64), "0.weight as int64"),
+        (lambda tensor: tensor.to(torch.complex64), "0.weight as complex64"),
+        (lambda tensor: tensor.to_sparse(), "0.weight as sparse"),
+    ],
+)
+def test_values_that_no_network_computes_with_are_refused(change: Any, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        fill_network(network(), Weights({**STATE, "0.weight": change(STATE["0.weight"])}), "a.pth", "m")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_another_precision_are_used_and_told(dtype: torch.dtype) -> None:
+    module = network()
+    told = fill_network(module, Weights({name: STATE[name].to(dtype) for name in STATE}), "a.pth", "m")
+    assert equal(dict(module.state_dict()), STATE)
+    assert told == (f"stored as {str(dtype)[6:]}, used as float32",)
+
+
+def test_a_last_layer_of_another_name_is_found_and_told() -> None:
+    def named(head: str) -> nn.Module:
+        return nn.Sequential(OrderedDict([("stem", nn.Linear(3, 2)), (head, nn.Linear(2, 2, bias=False))]))
+
+    theirs, ours = named("linear"), named("fc")
+    told = fill_network(ours, Weights(dict(theirs.state_dict())), "a.pth", "m")
+    assert torch.equal(ours.state_dict()["fc.weight"], theirs.state_dict()["linear.weight"])
+    assert "another name of its last layer" in told[-1]
+    with pytest.raises(RequestError, match=r"fc\.weight is missing"):
+        fill_network(ours, Weights({"stem.bias": torch.ones(2), "other.weight": torch.ones(2, 2)}), "a", "m")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,79 @@
+"""Opens datasets with Hugging Face ``datasets``, which takes seconds to import: that happens inside the functions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rethinkdc.errors import DataError
+
+SAVED = "dataset_dict.json"
+"""What ``DatasetDict.save_to_disk`` writes beside the folders of its splits."""
+
+
+def load_dataset(
+    name: str, arrow_folder: Path | None, remedy: str
+) -> tuple[Mapping[str, Any], Mapping[str, list[str]]]:
+    """Loads the splits, and names the data files that each was made of.
+
+    Args:
+        name: a folder, or the id of a dataset of the hub.
+        arrow_folder: where Arrow files are kept; None = Hugging Face's own cache.
+        remedy: what to do where it fails, a sentence.
+
+    Raises:
+        DataError: it cannot be loaded; says why.
+    """
+    import datasets
+
+    arrow = arrow_folder and str(arrow_folder)
+    try:
+        with quiet_unless_watched():
+            files = datasets.load_dataset_builder(name, cache_dir=arrow).config.data_files or {}
+            loaded: Mapping[str, Any] = datasets.load_dataset(name, cache_dir=arrow)
+            return loaded, {str(split): [str(file) for file in paths] for split, paths in files.items()}
+    except Exception as error:  # the libraries below raise their own, unrelated types
+        raise DataError(f"Cannot load the dataset {name}: {tell_cause(error)} {remedy}") from error
+
+
+def tell_cause(error: BaseException) -> str:
+    """What an error of ``datasets`` says; where it names no cause, the first line of the error that it hides."""
+    told = f"{type(error).__name__}: {error}"
+    cause = error.__cause__
+    if cause is None or "error occurred while generating" not in told:
+        return told
+    lines = str(cause).strip().splitlines() or ["no reason given"]
+    return f"{type(cause).__name__}: {lines[0].rstrip('.')}."
+
+
+def load_saved(folder: Path) -> Mapping[str, Any]:
+    """Opens what ``DatasetDict.save_to_disk`` wrote.
+
+    Raises:
+        DataError: it cannot be opened; says why.
+    """
+    import datasets
+
+    try:
+        loaded: Mapping[str, Any] = datasets.load_from_disk(str(folder))
+    except Exception as error:  # the libraries below raise their own, unrelated types
+        raise DataError(f"Cannot load the dataset {folder}: {tell_cause(error)} Save it again.") from error
+    return loaded
+
+
+@contextmanager
+def quiet_unless_watched() -> Iterator[None]:
+    """Turns the progress bars of ``datasets`` off where stderr is no terminal."""
+    import datasets
+
+    quiet = not sys.stderr.isatty() and not datasets.are_progress_bars_disabled()
+    if quiet:
+        datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if quiet:
+            datasets.enable_progress_bars()
