@@ -320,7 +320,7 @@ def test_a_result_that_cannot_be_right_says_so(cli: Callable[..., Any], tmp_path
 
 def test_show_prints_a_record_as_its_run_was_printed(cli: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "rows.txt").write_text("3\n17\n40\n")
-    ran = cli("run", "-c", f"rows:path={tmp_path / 'rows.txt'}", "--set", "training.steps=2").out
+    ran = cli("run", "-d", "digits", "-c", f"rows:path={tmp_path / 'rows.txt'}", "--set", "training.steps=2").out
     path = Path(re.findall(r"record: (\S+\.json)", ran)[0])
     for name, more in ((str(path), ()), (path.parent.name, ("--records", str(path.parent.parent)))):
         shown = cli("show", name, *more).out
@@ -330,7 +330,7 @@ def test_show_prints_a_record_as_its_run_was_printed(cli: Callable[..., Any], tm
 
 
 def test_a_share_may_be_given_in_percent(cli: Callable[..., Any]) -> None:
-    short = ("run", "-c", "random", "--set", "training.steps=2", "--json")
+    short = ("run", "-d", "digits", "-c", "random", "--set", "training.steps=2", "--json")
     first, second = (json.loads(cli(*short, "--keep", share).out)[0]["key"] for share in ("10%", "0.1"))
     assert first == second
     assert "such as 0.3 or 30%" in cli(*short, "--keep", "0,3").err
