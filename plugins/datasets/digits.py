@@ -62,7 +62,7 @@ def _read() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
         content = load_digits()
         return content.images, content.target
-    # Read here, because importing scikit-learn (with scipy.stats and pandas) takes longer than the whole default run.
+    # Read here, because importing scikit-learn (with scipy.stats and pandas) takes longer than a whole run on them.
     with gzip.open(file, "rt", encoding="ascii") as lines:
         table = np.loadtxt(lines, delimiter=",", dtype=np.float64)
     return table[:, :-1].reshape(-1, 8, 8), table[:, -1]

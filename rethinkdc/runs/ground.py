@@ -141,8 +141,13 @@ def _take_rows(images: Images, rows: Tensor) -> Images:
 
 
 def _wrong_track(protocol: Protocol, labeler: Labeler, registry: Registry) -> RequestError:
-    others = registry.protocols.all().values()
-    alike = [f"--protocol {p.id}" for p in others if p.admits(labeler.track) and p.data == protocol.data]
+    # Protocols that state no sizes are alike where they are for one dataset.
+    alike = [
+        f"--protocol {other.id}"
+        for other in registry.protocols.all().values()
+        if other.admits(labeler.track) and other.data == protocol.data
+        if other.data.train or other.default_dataset == protocol.default_dataset
+    ]
     if protocol.id in DERIVED or not alike:
         admitting = "hard" if labeler.track == "hard" else "soft"
         alike = [

@@ -15,7 +15,7 @@ from rethinkdc.runs.options import Option, Options
 if TYPE_CHECKING:
     from rethinkdc.seeds import Seeds
 
-DEFAULT_DATASET = "digits"
+DEFAULT_DATASET = "mnist-5k"
 DEFAULT_IPC = 10
 
 
@@ -65,7 +65,7 @@ class Basis(Options):
     """What everything is made from and under."""
 
     dataset: Annotated[
-        str | None, Option("Name, folder or hub id; default: the protocol's, or digits.", short="-d")
+        str | None, Option("Name, folder or hub id; default: the protocol's, or mnist-5k.", short="-d")
     ] = None
     protocol: Annotated[
         str | None, Option("Protocol id or TOML file; default: the one for the dataset and labels.", short="-p")

@@ -30,13 +30,13 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def machine(shared_cache: Path, tmp_path: Path) -> dict[str, Any]:
     """Where the tests compute and keep records."""
-    return {"cache_dir": shared_cache, "records": tmp_path / "records", "device": "cpu"}
+    return {"cache_dir": shared_cache, "records": tmp_path / "records", "device": "cpu", "dataset": "digits"}
 
 
 @pytest.fixture
 def place(shared_cache: Path) -> dict[str, Any]:
     """The same for what writes no record."""
-    return {"cache_dir": shared_cache, "device": "cpu"}
+    return {"cache_dir": shared_cache, "device": "cpu", "dataset": "digits"}
 
 
 @pytest.fixture(scope="module")
@@ -93,12 +93,11 @@ def test_the_command_line_and_python_name_the_same_run(
     record = rdc.run(
         "el2n:direction=hard,observe=clean",
         "hard:label_smoothing=0.1",
-        dataset="digits:fold=1",
         ipc=2,
         seed=rdc.Seeds.all(3),
         student="convnet:depth=1,width=8",
         overrides={"training.steps": 5, "proxy.training.epochs": 1, "proxy.clean": [1.0]},
-        **machine,
+        **{**machine, "dataset": "digits:fold=1"},
     )
     words = "run -c el2n:observe=clean,direction=hard -l hard:label_smoothing=0.1 -d digits:fold=1 --ipc 2 --seed 3"
     words += " --student convnet:width=8,depth=1 --set training.steps=5 --set proxy.training.epochs=1"

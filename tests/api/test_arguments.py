@@ -43,7 +43,7 @@ NAMES = tuple(str(index) for index in range(9, -1, -1))
 @pytest.fixture
 def machine(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> dict[str, Any]:
     cache = tmp_path_factory.getbasetemp() / "arguments-cache"
-    return {"cache_dir": cache, "records": tmp_path / "records", "device": "cpu"}
+    return {"cache_dir": cache, "records": tmp_path / "records", "device": "cpu", "dataset": "digits"}
 
 
 def parts() -> list[dict[str, Tensor]]:

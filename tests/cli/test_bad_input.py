@@ -120,7 +120,7 @@ def test_epochs_that_the_proxy_has_not_are_refused(
     cli: Callable[..., Any], shared_cache: Path, tmp_path: Path, epochs: str, parts: list[str]
 ) -> None:
     """The proxy is whole and stays in the cache; no score, no set and no record are made of it."""
-    done = cli("run", "-c", f"pca:score=[el2n:epochs={epochs}]", *QUICK, "--records", "mine")
+    done = cli("run", "-d", "digits", "-c", f"pca:score=[el2n:epochs={epochs}]", *QUICK, "--records", "mine")
     assert done.code == 2, done.err
     assert not [part for part in parts if part not in done.err], done.err
     assert not list((tmp_path / "mine").rglob("*.json"))
@@ -129,7 +129,7 @@ def test_epochs_that_the_proxy_has_not_are_refused(
 
 
 def test_a_score_without_direction_is_refused(refused: Callable[..., str]) -> None:
-    message = refused("run", "-c", "el2n")
+    message = refused("run", "-d", "digits", "-c", "el2n")
     assert "needs the parameter 'direction'" in message
     assert "easy" in message
     assert "hard" in message
@@ -185,7 +185,7 @@ def test_a_new_protocol_never_takes_the_place_of_a_file(refused: Callable[..., s
 
 @pytest.mark.parametrize("ipc", ["0", "-1"])
 def test_no_images_per_class_are_refused(refused: Callable[..., str], ipc: str) -> None:
-    message = refused("run", "-c", "random", "--ipc", ipc)
+    message = refused("run", "-d", "digits", "-c", "random", "--ipc", ipc)
     assert f"--ipc {ipc}" in message
     assert "at least one" in message
 
@@ -203,7 +203,7 @@ def test_more_images_than_a_class_has_are_refused(
     refused: Callable[..., str], compressor: str, ipc: int, needed: int, largest: int
 ) -> None:
     """The digit 8 has the fewest training images: 139. A canvas of a grid takes as many as it has cells."""
-    message = refused("run", "-c", compressor, "--ipc", str(ipc), "--small-cells")
+    message = refused("run", "-d", "digits", "-c", compressor, "--ipc", str(ipc), "--small-cells")
     for part in (
         f"ipc {ipc}",
         f"needs {needed} training images",
@@ -226,28 +226,30 @@ def test_more_images_than_a_class_has_are_refused(
 def test_cells_in_which_nothing_is_seen_are_refused(
     refused: Callable[..., str], compressor: str, parts: list[str]
 ) -> None:
-    message = refused("run", "-c", compressor, "--ipc", "1")
+    message = refused("run", "-d", "digits", "-c", compressor, "--ipc", "1")
     assert not [part for part in parts if part not in message], message
 
 
 @pytest.mark.parametrize("compressor", ["pca:score=random,grid=9", "combine:select=random,grid=9", "rded:factor=9"])
 def test_cells_without_a_pixel_are_refused_though_asked_for_twice(refused: Callable[..., str], compressor: str) -> None:
-    assert "at least one pixel" in refused("compress", "-c", compressor, "--small-cells", "--out", "made")
+    assert "at least one pixel" in refused(
+        "compress", "-d", "digits", "-c", compressor, "--small-cells", "--out", "made"
+    )
 
 
 def test_small_cells_that_are_asked_for_twice_are_made(cli: Callable[..., Any]) -> None:
-    done = cli("compress", "-c", "pca:score=random,grid=3", "--small-cells", "--out", "made")
+    done = cli("compress", "-d", "digits", "-c", "pca:score=random,grid=3", "--small-cells", "--out", "made")
     assert done.code == 0, done.err
 
 
 def test_one_seed_and_several_for_every_axis_are_refused(refused: Callable[..., str]) -> None:
-    message = refused("run", "-c", "random", "--seed", "1", "--seeds", "0,1")
+    message = refused("run", "-d", "digits", "-c", "random", "--seed", "1", "--seeds", "0,1")
     for part in ("--seed 1", "--seeds 0,1", "--seeds student=0,1"):
         assert part in message
 
 
 def test_images_per_class_of_the_whole_training_set_are_refused(refused: Callable[..., str]) -> None:
-    assert "leave --ipc out" in refused("run", "-c", "full", "--ipc", "5")
+    assert "leave --ipc out" in refused("run", "-d", "digits", "-c", "full", "--ipc", "5")
 
 
 def test_a_class_without_images_is_refused_by_name(
@@ -312,24 +314,24 @@ def test_records_that_cannot_be_written_are_refused_before_any_work(
     """A file stands where the folder should be: permissions would not stop a superuser."""
     (tmp_path / "file").write_text("")
     for place in ("file", "file/records"):
-        message = refused("run", "-c", "random", "--records", place)
+        message = refused("run", "-d", "digits", "-c", "random", "--records", place)
         assert f"records folder {place} cannot be written" in message
         assert "--records" in message
 
 
 def test_a_folder_that_exists_is_not_written_over(refused: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    assert "mine exists already" in refused("compress", "-c", "random", "--out", "mine")
+    assert "mine exists already" in refused("compress", "-d", "digits", "-c", "random", "--out", "mine")
 
 
 def test_a_folder_that_cannot_be_written_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert "Choose another --out" in refused("compress", "-c", "random", "--out", "file/set")
-    assert "Choose another --out" in refused("score", "-s", "random", "--out", "file/scores")
+    assert "Choose another --out" in refused("compress", "-d", "digits", "-c", "random", "--out", "file/set")
+    assert "Choose another --out" in refused("score", "-d", "digits", "-s", "random", "--out", "file/scores")
 
 
 def test_a_refused_compress_leaves_no_folder(refused: Callable[..., str], tmp_path: Path) -> None:
-    refused("compress", "-c", "pca", "--ipc", "1000", "--out", "written")
+    refused("compress", "-d", "digits", "-c", "pca", "--ipc", "1000", "--out", "written")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -382,13 +384,13 @@ def test_a_name_of_two_distributions_is_refused_and_breaks_nothing_else(
     refused: Callable[..., str], cli: Callable[..., Any], install: Callable[..., None]
 ) -> None:
     install("rival-methods", {"random": RIVAL})
-    message = refused("run", "-c", "random")
+    message = refused("run", "-d", "digits", "-c", "random")
     for part in ("'random'", "rethinkdc", "rival-methods 1.0", "rival-methods/random"):
         assert part in message
-    other = cli("run", "-c", "full", "--set", "reference.epochs=1")
+    other = cli("run", "-d", "digits", "-c", "full", "--set", "reference.epochs=1")
     assert other.code == 0, other.err
     assert "Warning: The plugin name 'random' is provided by" in other.err
-    chosen = cli("run", "-c", "rival-methods/random", *SHORT, "--json")
+    chosen = cli("run", "-d", "digits", "-c", "rival-methods/random", *SHORT, "--json")
     assert chosen.code == 0, chosen.err
     assert json.loads(chosen.out)[0]["plugins"]["rival-methods"] == "1.0"
 
@@ -400,14 +402,14 @@ def test_a_broken_plugin_is_listed_with_the_reason_and_breaks_nothing(
     rows = {row["name"]: row for row in json.loads(cli("list-plugins", "--json").out)}
     assert rows["shattered"]["status"] == "broken"
     assert "a_module_that_nobody_has" in rows["shattered"]["reason"]
-    assert cli("run", "-c", "random", *SHORT).code == 0
-    message = refused("run", "-c", "shattered")
+    assert cli("run", "-d", "digits", "-c", "random", *SHORT).code == 0
+    message = refused("run", "-d", "digits", "-c", "shattered")
     for part in ("'shattered'", "broken-methods 1.0", "a_module_that_nobody_has"):
         assert part in message
 
 
 def test_a_loss_that_is_not_finite_fails_with_the_epoch_on_record(cli: Callable[..., Any], tmp_path: Path) -> None:
-    given = ("run", "-c", "random", "--set", "training.optimizer.lr=1e30", "--set", "training.steps=50")
+    given = ("run", "-d", "digits", "-c", "random", "--set", "training.optimizer.lr=1e30", "--set", "training.steps=50")
     done = cli(*given)
     assert done.code == 1, done.err
     assert "in epoch " in done.err
@@ -425,7 +427,7 @@ def test_a_loss_that_is_not_finite_fails_with_the_epoch_on_record(cli: Callable[
 
 @pytest.mark.parametrize("kind", ["proxies", "scores", "sets"])
 def test_a_damaged_artefact_is_reported_and_rebuilt(cli: Callable[..., Any], tmp_path: Path, kind: str) -> None:
-    given = ("run", "-c", "pca", *QUICK, "--cache-dir", "cache", "--json")
+    given = ("run", "-d", "digits", "-c", "pca", *QUICK, "--cache-dir", "cache", "--json")
     whole = cli(*given)
     assert whole.code == 0, whole.err
     for file in (tmp_path / "cache" / kind).rglob("*.safetensors" if kind != "proxies" else "*.npy"):
@@ -447,7 +449,7 @@ def test_a_damaged_artefact_is_reported_and_rebuilt(cli: Callable[..., Any], tmp
 
 def test_a_cache_that_cannot_be_written_is_done_without(cli: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    given = ("run", "-c", "pca", *QUICK, "--json")
+    given = ("run", "-d", "digits", "-c", "pca", *QUICK, "--json")
     done = cli(*given, "--cache-dir", "file/cache")
     assert done.code == 0, done.err
     assert "Warning: The cache " in done.err

@@ -68,7 +68,7 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
 
 
 def test_run_prints_a_table_and_where_the_record_is(cli: Callable[..., Any], tmp_path: Path) -> None:
-    done = cli("run", "--compressor", "pca", "--labeler", "hard")
+    done = cli("run", "-d", "digits", "--compressor", "pca", "--labeler", "hard")
     assert done.code == 0, done.err
     for word in ("pca + hard", "top-1", "top-5", "proxy", "training", "PNG", "label bytes", "record: "):
         assert word in done.out
@@ -77,7 +77,7 @@ def test_run_prints_a_table_and_where_the_record_is(cli: Callable[..., Any], tmp
 
 
 def test_an_existing_record_is_found_and_said(cli: Callable[..., Any], tmp_path: Path) -> None:
-    first, second = cli("run", "-c", "random"), cli("run", "-c", "random")
+    first, second = cli("run", "-d", "digits", "-c", "random"), cli("run", "-d", "digits", "-c", "random")
     assert (first.code, second.code) == (0, 0)
     assert "existing record" not in first.out
     assert "existing record" in second.out
@@ -85,8 +85,8 @@ def test_an_existing_record_is_found_and_said(cli: Callable[..., Any], tmp_path:
 
 
 def test_force_adds_an_attempt_with_the_same_result(cli: Callable[..., Any], tmp_path: Path) -> None:
-    cli("run", "-c", "random")
-    again = cli("run", "-c", "random", "--force", "--json")
+    cli("run", "-d", "digits", "-c", "random")
+    again = cli("run", "-d", "digits", "-c", "random", "--force", "--json")
     assert json.loads(again.out)[0]["attempt"] == 2
     files = sorted((tmp_path / "records").rglob("*.json"))
     assert [file.name for file in files] == ["0001.json", "0002.json"]
@@ -95,23 +95,23 @@ def test_force_adds_an_attempt_with_the_same_result(cli: Callable[..., Any], tmp
 
 
 def test_json_of_run_is_the_record_and_nothing_else(cli: Callable[..., Any], tmp_path: Path) -> None:
-    done = cli("run", "-c", "random", "--json")
+    done = cli("run", "-d", "digits", "-c", "random", "--json")
     (printed,) = json.loads(done.out)
     (file,) = (tmp_path / "records").rglob("*.json")
     assert printed == json.loads(file.read_text())
 
 
 def test_several_seeds_make_a_record_each_and_a_mean(cli: Callable[..., Any]) -> None:
-    done = cli("run", "-c", "random", "--seeds", "0,1,2")
+    done = cli("run", "-d", "digits", "-c", "random", "--seeds", "0,1,2")
     assert done.code == 0, done.err
     assert "top-1 over 3 seeds" in done.out
-    records = json.loads(cli("run", "-c", "random", "--seeds", "0,1,2", "--json").out)
+    records = json.loads(cli("run", "-d", "digits", "-c", "random", "--seeds", "0,1,2", "--json").out)
     assert [set(record["definition"]["seeds"].values()) for record in records] == [{0}, {1}, {2}]
     assert len({record["result_digest"] for record in records}) == 3
 
 
 def test_seeds_of_one_axis_keep_the_set(cli: Callable[..., Any]) -> None:
-    done = cli("run", "-c", "random", "--seeds", "student=0,1", "--seed", "5", "--json")
+    done = cli("run", "-d", "digits", "-c", "random", "--seeds", "student=0,1", "--seed", "5", "--json")
     first, second = json.loads(done.out)
     assert first["definition"]["seeds"] == {"set": 5, "proxy": 5, "teacher": 5, "labels": 5, "student": 0}
     assert second["definition"]["seeds"] == {"set": 5, "proxy": 5, "teacher": 5, "labels": 5, "student": 1}
@@ -120,65 +120,80 @@ def test_seeds_of_one_axis_keep_the_set(cli: Callable[..., Any]) -> None:
 
 
 def test_the_difference_to_random_is_printed_only_under_the_same_conditions(cli: Callable[..., Any]) -> None:
-    alone = cli("run", "-c", "pca")
+    alone = cli("run", "-d", "digits", "-c", "pca")
     assert "random under the same conditions" not in alone.out
-    random = json.loads(cli("run", "-c", "random", "--json").out)[0]
-    beside = cli("run", "-c", "pca")
-    pca = json.loads(cli("run", "-c", "pca", "--json").out)[0]
+    random = json.loads(cli("run", "-d", "digits", "-c", "random", "--json").out)[0]
+    beside = cli("run", "-d", "digits", "-c", "pca")
+    pca = json.loads(cli("run", "-d", "digits", "-c", "pca", "--json").out)[0]
     points = 100 * (pca["evaluation"]["metrics"]["top1"] - random["evaluation"]["metrics"]["top1"])
     assert f"{abs(points):.2f} points {'better' if points >= 0 else 'worse'} than random" in beside.out
-    other_seed = cli("run", "-c", "pca", "--seed", "1")
+    other_seed = cli("run", "-d", "digits", "-c", "pca", "--seed", "1")
     assert "random under the same conditions" not in other_seed.out
 
 
 def test_an_override_marks_the_record_modified(cli: Callable[..., Any]) -> None:
-    done = cli("run", "-c", "random", "--set", "training.batch=5", "--set", "training.steps=6")
+    done = cli("run", "-d", "digits", "-c", "random", "--set", "training.batch=5", "--set", "training.steps=6")
     assert "modified protocol" in done.out
     record = json.loads(
-        cli("run", "-c", "random", "--set", "training.batch=5", "--set", "training.steps=6", "--json").out
+        cli(
+            "run", "-d", "digits", "-c", "random", "--set", "training.batch=5", "--set", "training.steps=6", "--json"
+        ).out
     )[0]
     assert (record["modified"], record["evaluation"]["steps"]) == (True, 6)
 
 
 def test_tune_never_shows_the_test_images(cli: Callable[..., Any]) -> None:
-    record = json.loads(cli("run", "-c", "random", "--tune", "--json").out)[0]
+    record = json.loads(cli("run", "-d", "digits", "-c", "random", "--tune", "--json").out)[0]
     assert record["tune"] is True
-    assert "tuning split" in cli("run", "-c", "random", "--tune").out
+    assert "tuning split" in cli("run", "-d", "digits", "-c", "random", "--tune").out
 
 
 def test_a_student_of_a_library_takes_the_protocols_place(cli: Callable[..., Any]) -> None:
-    given = ("run", "-c", "random", "--student", "convnet:depth=1,width=8", "--set", "training.steps=5", "--json")
+    given = (
+        "run",
+        "-d",
+        "digits",
+        "-c",
+        "random",
+        "--student",
+        "convnet:depth=1,width=8",
+        "--set",
+        "training.steps=5",
+        "--json",
+    )
     record = json.loads(cli(*given).out)[0]
     assert record["names"]["student"] == "convnet:depth=1,width=8"
 
 
 def test_compress_then_evaluate_gives_the_result_of_run(cli: Callable[..., Any], tmp_path: Path) -> None:
-    made = cli("compress", "-c", "pca", "--out", "written")
+    made = cli("compress", "-d", "digits", "-c", "pca", "--out", "written")
     assert made.code == 0, made.err
     assert "rethinkdc evaluate written" in made.out
     evaluated = cli("evaluate", "written", "--json")
     assert evaluated.code == 0, evaluated.err
-    run = json.loads(cli("run", "-c", "pca", "--json").out)[0]
+    run = json.loads(cli("run", "-d", "digits", "-c", "pca", "--json").out)[0]
     assert json.loads(evaluated.out)[0]["result_digest"] == run["result_digest"]
     again = cli("evaluate", "written")
     assert "existing record" in again.out
 
 
 def test_json_of_compress_is_one_object(cli: Callable[..., Any]) -> None:
-    about = json.loads(cli("compress", "-c", "random", "--out", "written", "--json").out)
+    about = json.loads(cli("compress", "-d", "digits", "-c", "random", "--out", "written", "--json").out)
     assert (about["folder"], about["images"], about["card"]["method"]) == ("written", 10, "random")
 
 
 def test_score_writes_a_number_for_every_training_row(cli: Callable[..., Any], tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
-    done = cli("score", "--score", "el2n:observe=clean", "--out", "scores")
+    done = cli("score", "-d", "digits", "--score", "el2n:observe=clean", "--out", "scores")
     assert done.code == 0, done.err
     about = json.loads((tmp_path / "scores.json").read_text())
     scores = load_file(tmp_path / "scores.safetensors")["scores"]
     assert len(scores) == about["rows"] > 1400
     assert about["score"] == "el2n:observe=clean"
-    assert json.loads(cli("score", "-s", "el2n:observe=clean", "-o", "scores", "--json").out)["rows"] == len(scores)
+    assert json.loads(cli("score", "-d", "digits", "-s", "el2n:observe=clean", "-o", "scores", "--json").out)[
+        "rows"
+    ] == len(scores)
 
 
 @pytest.mark.parametrize("name", ["pca", "random", "el2n", "hard", "standard", "digits", "resnet-light", "digits-hard"])
@@ -263,20 +278,22 @@ def run_finished(record):
     _heard("finished " + record["status"])
 """
     install("some-tracker", {"listening": source})
-    done = cli("run", "-c", "random", "--set", "training.steps=5", "--tracker", "listening")
+    done = cli("run", "-d", "digits", "-c", "random", "--set", "training.steps=5", "--tracker", "listening")
     assert done.code == 0, done.err
     assert (tmp_path / "heard.txt").read_text().split("\n")[:3] == ["started random", "first epoch", "finished ok"]
 
 
 def test_brackets_are_printed_as_they_are(cli: Callable[..., Any]) -> None:
-    done = cli("run", "-c", "combine:select=[el2n:epochs=1,direction=easy],grid=2", "--set", "training.steps=5")
+    done = cli(
+        "run", "-d", "digits", "-c", "combine:select=[el2n:epochs=1,direction=easy],grid=2", "--set", "training.steps=5"
+    )
     assert done.code == 0, done.err
     assert "combine:select=[el2n:epochs=1,direction=easy]" in done.out.replace("\n", "")
 
 
 def test_scores_keep_the_whole_name_that_was_asked_for(cli: Callable[..., Any], tmp_path: Path) -> None:
     for name in ("a-0.5", "a-0.7.safetensors"):
-        assert cli("score", "--score", "random", "--out", name).code == 0
+        assert cli("score", "-d", "digits", "--score", "random", "--out", name).code == 0
     assert sorted(path.name for path in tmp_path.glob("a-*")) == [
         "a-0.5.json",
         "a-0.5.safetensors",
@@ -287,13 +304,13 @@ def test_scores_keep_the_whole_name_that_was_asked_for(cli: Callable[..., Any], 
 
 def test_a_teachers_architecture_is_printed_with_its_brackets(cli: Any) -> None:
     teacher = "trained:recipe=weak,model=[convnet:depth=1,width=4]"
-    done = cli("run", "--compressor", "random", "--labeler", f"soft:teachers=[{teacher}]")
+    done = cli("run", "-d", "digits", "--compressor", "random", "--labeler", f"soft:teachers=[{teacher}]")
     assert done.code == 0, done.err
     assert teacher in re.sub(r"[\s│]", "", done.out.partition("teacher  ")[2])
 
 
 def test_a_result_that_cannot_be_right_says_so(cli: Callable[..., Any], tmp_path: Path) -> None:
-    words = ("run", "-c", "random", "--set", "training.steps=30", "--set", "training.optimizer.lr=1e-9")
+    words = ("run", "-d", "digits", "-c", "random", "--set", "training.steps=30", "--set", "training.optimizer.lr=1e-9")
     printed = cli(*words).out
     assert "Doubtful: The training loss never fell" in printed
     assert "cannot be told from chance" in printed
@@ -303,7 +320,7 @@ def test_a_result_that_cannot_be_right_says_so(cli: Callable[..., Any], tmp_path
 
 def test_show_prints_a_record_as_its_run_was_printed(cli: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "rows.txt").write_text("3\n17\n40\n")
-    ran = cli("run", "-c", f"rows:path={tmp_path / 'rows.txt'}", "--set", "training.steps=2").out
+    ran = cli("run", "-d", "digits", "-c", f"rows:path={tmp_path / 'rows.txt'}", "--set", "training.steps=2").out
     path = Path(re.findall(r"record: (\S+\.json)", ran)[0])
     for name, more in ((str(path), ()), (path.parent.name, ("--records", str(path.parent.parent)))):
         shown = cli("show", name, *more).out
@@ -313,7 +330,7 @@ def test_show_prints_a_record_as_its_run_was_printed(cli: Callable[..., Any], tm
 
 
 def test_a_share_may_be_given_in_percent(cli: Callable[..., Any]) -> None:
-    short = ("run", "-c", "random", "--set", "training.steps=2", "--json")
+    short = ("run", "-d", "digits", "-c", "random", "--set", "training.steps=2", "--json")
     first, second = (json.loads(cli(*short, "--keep", share).out)[0]["key"] for share in ("10%", "0.1"))
     assert first == second
     assert "such as 0.3 or 30%" in cli(*short, "--keep", "0,3").err

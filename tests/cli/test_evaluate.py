@@ -84,8 +84,10 @@ def test_a_wrong_request_ends_with_2_and_says_what_to_do(
 
 
 def test_compress_and_run_write_a_picture(cli: Callable[..., Any], tmp_path: Path) -> None:
-    done = cli("compress", "-c", "random", "--out", "set", "--preview", "first.png")
+    done = cli("compress", "-d", "digits", "-c", "random", "--out", "set", "--preview", "first.png")
     assert done.code == 0, done.err
-    run = cli("run", "-c", "random", "--set", "training.steps=2", "--seeds", "0,1", "--preview", "second.png")
+    run = cli(
+        "run", "-d", "digits", "-c", "random", "--set", "training.steps=2", "--seeds", "0,1", "--preview", "second.png"
+    )
     assert run.code == 0, run.err
     assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()

@@ -24,9 +24,9 @@ def records(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> Pat
     """Those of a small modified study, of one run that is not modified, and of two that cannot be."""
     folder = tmp_path_factory.mktemp("boards") / "records"
     machine: dict[str, Any] = {"records": folder, "cache_dir": shared_cache, "device": "cpu"}
-    rdc.sweep(Study(compressors=("random", "pca", "full"), seeds=(0, 1), overrides=SHORT), **machine)
-    rdc.run("random", **machine)
-    rdc.sweep(Study(compressors=("random",), seeds=(0, 1), ipc=(1000,)), **machine)
+    rdc.sweep(Study(dataset="digits", compressors=("random", "pca", "full"), seeds=(0, 1), overrides=SHORT), **machine)
+    rdc.run("random", dataset="digits", **machine)
+    rdc.sweep(Study(dataset="digits", compressors=("random",), seeds=(0, 1), ipc=(1000,)), **machine)
     return folder
 
 

@@ -64,7 +64,8 @@ def test_it_goes_through_every_command_and_less_is_better(
     assert (shown.code, "How late in the training set" in shown.out) == (0, True)
 
     short = [word for value in SHORT for word in ("--set", value)]
-    study = f"compressors = {json.dumps(list(METHODS))}\nevaluator = 'farthest'\nseeds = [0, 1]\n[overrides]\n"
+    lists = f"dataset = 'digits'\ncompressors = {json.dumps(list(METHODS))}\nseeds = [0, 1]\n"
+    study = f"{lists}evaluator = 'farthest'\n[overrides]\n"
     (tmp_path / "study.toml").write_text(study + "\n".join(SHORT))
     swept = cli("sweep", "study.toml")
     assert swept.code == 0, swept.err
@@ -86,7 +87,7 @@ def test_it_goes_through_every_command_and_less_is_better(
     assert " 10.0000 " in cli("leaderboard", "--format", "md", "--metric", "rows").out
 
     for name in METHODS[1:]:
-        ran = cli("run", "-c", name, "--evaluator", "farthest", "--seeds", "0,1", *short)
+        ran = cli("run", "-d", "digits", "-c", name, "--evaluator", "farthest", "--seeds", "0,1", *short)
         assert ran.code == 0, ran.err
         assert f"{means[name]:.2%}" in ran.out
         assert "top-1" not in ran.out
@@ -96,7 +97,7 @@ def test_it_goes_through_every_command_and_less_is_better(
 
 def test_a_record_says_which_way_a_metric_goes(cli: Callable[..., Any], install_evaluator: Callable[..., None]) -> None:
     install_evaluator()
-    (record,) = json.loads(cli("run", "-c", "random", "--evaluator", "farthest", "--json").out)
+    (record,) = json.loads(cli("run", "-d", "digits", "-c", "random", "--evaluator", "farthest", "--json").out)
     assert record["metrics"] == [
         {"name": "gap", "better": "lower", "unit": "fraction"},
         {"name": "rows", "better": "higher", "unit": "number"},
@@ -116,7 +117,7 @@ def test_what_was_measured_must_be_what_was_declared(
     cli: Callable[..., Any], install_evaluator: Callable[..., None], tmp_path: Path, measured: str, said: str
 ) -> None:
     install_evaluator(measured)
-    done = cli("run", "-c", "random", "--evaluator", "farthest")
+    done = cli("run", "-d", "digits", "-c", "random", "--evaluator", "farthest")
     assert done.code == 1
     assert said in done.err.replace("\n", " ")
     assert not list((tmp_path / "records").rglob("*.json"))
@@ -127,7 +128,7 @@ def test_an_evaluator_without_metrics_is_refused_before_any_work(
 ) -> None:
     declared = 'metrics: ClassVar = (Metric("gap", "lower", "fraction"), Metric("rows", "higher", "number"))'
     install("far-and-empty", {"farthest": EVALUATOR.replace(declared, "metrics: ClassVar = ()")})
-    done = cli("run", "-c", "random", "--evaluator", "farthest")
+    done = cli("run", "-d", "digits", "-c", "random", "--evaluator", "farthest")
     assert done.code == 2
     assert "must declare metrics" in done.err
     assert not (tmp_path / "records").exists()

@@ -83,7 +83,8 @@ def write(tmp_path: Path) -> Callable[..., None]:
     """Writes study.toml with short training."""
 
     def written(*compressors: str, seeds: str = "[0]", more: str = "") -> None:
-        lists = f"compressors = {json.dumps(list(compressors))}\nseeds = {seeds}\n"
+        dataset = "" if "dataset" in more else 'dataset = "digits"\n'
+        lists = f"{dataset}compressors = {json.dumps(list(compressors))}\nseeds = {seeds}\n"
         (tmp_path / "study.toml").write_text(f"{lists}{more}\n[overrides]\ntraining.steps = 5\n")
 
     return written
@@ -125,7 +126,7 @@ def test_a_plan_is_printed_and_nothing_is_run(
     assert "What is to come" in done.out
     assert done.out.count("run") >= 4
     assert "4 runs: none on record, 4 to run." in done.out
-    cli("run", "-c", "random", "--set", "training.steps=5")
+    cli("run", "-d", "digits", "-c", "random", "--set", "training.steps=5")
     rows = json.loads(cli("sweep", "study.toml", "--plan", "--json").out)
     assert [(row["compressor"], row["seeds"]["set"], row["status"], row["to_run"]) for row in rows] == [
         ("random", 0, "ok", False),

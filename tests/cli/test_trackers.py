@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-QUICK = ("run", "-c", "random", "--set", "training.steps=60", "--json")
+QUICK = ("run", "-d", "digits", "-c", "random", "--set", "training.steps=60", "--json")
 
 
 def events(path: Path) -> list[dict[str, Any]]:

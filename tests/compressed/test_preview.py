@@ -158,7 +158,7 @@ def test_what_is_no_picture_or_no_place_is_refused(tmp_path: Path) -> None:
 
 @pytest.fixture
 def place(tmp_path: Path) -> dict[str, Any]:
-    return {"cache_dir": tmp_path / "cache", "device": "cpu"}
+    return {"cache_dir": tmp_path / "cache", "device": "cpu", "dataset": "digits"}
 
 
 def test_compress_draws_its_set(tmp_path: Path, place: dict[str, Any]) -> None:

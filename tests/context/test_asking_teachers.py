@@ -32,11 +32,11 @@ SHORT = {"training.steps": 4, **WEAKER}
 
 @pytest.fixture
 def machine(tmp_path: Path) -> dict[str, Any]:
-    return {"records": tmp_path / "records", "cache_dir": tmp_path / "cache", "device": "cpu"}
+    return {"records": tmp_path / "records", "cache_dir": tmp_path / "cache", "device": "cpu", "dataset": "digits"}
 
 
 def plan(tmp_path: Path, compressor: str, labeler: str = "hard", **request: Any) -> Run:
-    return resolve_run(Request(compressor, labeler, **request), Registry(), Cache(tmp_path / "cache"))
+    return resolve_run(Request(compressor, labeler, dataset="digits", **request), Registry(), Cache(tmp_path / "cache"))
 
 
 def test_another_teacher_is_another_run_of_what_asks_it_and_the_same_of_what_does_not(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_one_teacher_for_set_and_labels_is_paid_for_once_also_from_a_folder(
     assert record.cost is not None
     (teacher,) = record.notes["teachers"].values()
     assert teacher["for"] == ["labels", "set"]
-    place = {"cache_dir": machine["cache_dir"], "device": "cpu"}
+    place = {"cache_dir": machine["cache_dir"], "device": "cpu", "dataset": "digits"}
     rdc.compress("rded", tmp_path / "set", ipc=2, protocol="digits-soft", **place)
     found = rdc.evaluate(tmp_path / "set", labeler="soft", protocol="digits-soft", **machine)
     assert found.cost is not None
@@ -169,7 +169,8 @@ def test_what_a_set_is_made_of_never_sees_the_test_images(tmp_path: Path, monkey
         return made
 
     monkeypatch.setattr(registry.find("compressor", "random"), "compress", watched)
-    rdc.run("random", "soft", ipc=2, overrides=SHORT, cache_dir=tmp_path / "cache", records=tmp_path / "records")
+    place: dict[str, Any] = {"cache_dir": tmp_path / "cache", "records": tmp_path / "records"}
+    rdc.run("random", "soft", dataset="digits", ipc=2, overrides=SHORT, **place)
     assert seen == [None]
 
 

@@ -130,7 +130,7 @@ def tensors_of(cache: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".safetensors"}
 
 
-COMPRESS = ("compress", "-c", "tiny-parts", "--device", "cpu", "--out")
+COMPRESS = ("compress", "-d", "digits", "-c", "tiny-parts", "--device", "cpu", "--out")
 
 
 def test_two_ranks_make_the_set_of_one_process_and_each_half_of_its_parts(
@@ -177,7 +177,19 @@ def test_a_killed_rank_is_a_clear_error_and_the_same_command_goes_on(
 def test_ranks_of_a_run_write_one_record_and_the_others_end_quietly(
     tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    run = ("run", "-c", "tiny-parts", "--device", "cpu", "--set", "training.steps=2", "--preview", "grid.png")
+    run = (
+        "run",
+        "-d",
+        "digits",
+        "-c",
+        "tiny-parts",
+        "--device",
+        "cpu",
+        "--set",
+        "training.steps=2",
+        "--preview",
+        "grid.png",
+    )
     for attempt in range(2):
         both = [start(*run, rank=rank) for rank in (0, 1)]
         first, second = (ended(process) for process in both)

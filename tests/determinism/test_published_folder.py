@@ -22,13 +22,13 @@ def test_the_written_folder_loads_and_evaluates_to_the_same_result(
     import datasets
 
     out = tmp_path / "written"
-    made = runs.run(place, "compress", "--compressor", compressor, "--out", str(out))
+    made = runs.run(place, "compress", "-d", "digits", "--compressor", compressor, "--out", str(out))
     assert made["code"] == 0, made["err"]
     loaded = datasets.load_dataset(str(out), cache_dir=str(tmp_path / "arrow"))
     assert {split: len(rows) for split, rows in loaded.items()} == {"train": 10}
     assert loaded["train"][0]["image"].size == (8, 8)
     assert loaded["train"].features["class_id"].names == [str(digit) for digit in range(10)]
-    whole = runs.digest(place, "run", "--compressor", compressor)
+    whole = runs.digest(place, "run", "-d", "digits", "--compressor", compressor)
     assert runs.digest(place, "evaluate", str(out)) == whole
 
 
@@ -38,7 +38,7 @@ def test_the_same_set_is_written_to_the_last_byte(runs: Any, tmp_path: Path) -> 
     for place in ("first", "second"):
         out = tmp_path / place / "set"
         tiled = ("--compressor", "pca:score=random,grid=3", "--small-cells")
-        made = runs.run(tmp_path / place, "compress", *tiled, "--out", str(out))
+        made = runs.run(tmp_path / place, "compress", "-d", "digits", *tiled, "--out", str(out))
         assert made["code"] == 0, made["err"]
         files.append({path.name: path.read_bytes() for path in out.rglob("*.parquet")})
         about = json.loads((out / "card.json").read_text())
@@ -51,7 +51,7 @@ def test_the_same_set_is_written_to_the_last_byte(runs: Any, tmp_path: Path) -> 
 
 def test_a_kill_while_the_folder_is_written_leaves_no_folder(runs: Any, tmp_path: Path) -> None:
     out = tmp_path / "set"
-    given = ("compress", "--compressor", "random", "--out", str(out))
+    given = ("compress", "-d", "digits", "--compressor", "random", "--out", str(out))
     stop = {"module": "rethinkdc.compressed.published", "name": "commit_folder", "call": 1, "when": "before"}
     assert runs.run(tmp_path, *given, stop=stop)["killed"]
     assert not out.exists()

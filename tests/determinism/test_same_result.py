@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-PCA = ("run", "--compressor", "pca", "--ipc", "1")
+PCA = ("run", "-d", "digits", "--compressor", "pca", "--ipc", "1")
 
 
 @pytest.fixture(scope="module")
 def digits_digest(runs: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Of the embedded default run, uninterrupted."""
+    """Of a run on the digits, uninterrupted."""
     digest: str = runs.digest(tmp_path_factory.mktemp("whole"), *PCA)
     return digest
 

@@ -144,7 +144,7 @@ def test_a_broken_plugin_is_listed_with_the_reason(stranger: Environment, listed
 
 
 def test_asking_for_a_broken_plugin_says_what_is_wrong_with_it(stranger: Environment) -> None:
-    asked = stranger.call("rethinkdc", "run", "--compressor", "broken")
+    asked = stranger.call("rethinkdc", "run", "-d", "digits", "--compressor", "broken")
     assert asked.returncode == 2
     assert "acme-broken 0.0.1" in asked.stderr
     assert "a_package_that_nobody_has" in asked.stderr
@@ -152,8 +152,8 @@ def test_asking_for_a_broken_plugin_says_what_is_wrong_with_it(stranger: Environ
 
 
 def test_a_third_partys_method_runs_under_the_same_protocol_as_a_builtin(stranger: Environment) -> None:
-    (theirs,) = stranger.json("run", "--compressor", "every-nth:n=3")
-    (random,) = stranger.json("run", "--compressor", "random")
+    (theirs,) = stranger.json("run", "-d", "digits", "--compressor", "every-nth:n=3")
+    (random,) = stranger.json("run", "-d", "digits", "--compressor", "random")
     assert theirs["status"] == random["status"] == "ok"
     assert theirs["protocol_digest"] == random["protocol_digest"]
     assert theirs["dataset_fingerprint"] == random["dataset_fingerprint"]
@@ -170,7 +170,7 @@ def test_a_third_partys_method_trains_networks_of_its_own_and_learns_labels_and_
     stranger: Environment, tmp_path: Path
 ) -> None:
     place = tmp_path / "set"
-    stranger.ok("rethinkdc", "compress", "--compressor", TRAJECTORIES, "--ipc", "1", "--out", place)
+    stranger.ok("rethinkdc", "compress", "-d", "digits", "--compressor", TRAJECTORIES, "--ipc", "1", "--out", place)
     about = json.loads((place / "card.json").read_text())
     assert about["student_lr"] > 0
     assert sum(seconds for key, seconds in about["card"]["seconds"].items() if key.startswith("experts:")) > 0
@@ -183,13 +183,13 @@ def test_a_third_partys_method_trains_networks_of_its_own_and_learns_labels_and_
 
 
 def test_a_parameter_of_a_third_partys_method_is_validated(stranger: Environment) -> None:
-    wrong = stranger.call("rethinkdc", "run", "--compressor", "every-nth:n=0")
+    wrong = stranger.call("rethinkdc", "run", "-d", "digits", "--compressor", "every-nth:n=0")
     assert wrong.returncode == 2
     assert "n = 0" in wrong.stderr
 
 
 def test_the_main_job_runs_from_the_wheel_in_an_empty_folder(stranger: Environment, tmp_path: Path) -> None:
-    done = stranger.ok("rethinkdc", "run", "--compressor", "pca", "--labeler", "hard", cwd=tmp_path)
+    done = stranger.ok("rethinkdc", "run", "-d", "digits", "--compressor", "pca", "--labeler", "hard", cwd=tmp_path)
     assert "top-1" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["records"]
     assert len(list((tmp_path / "records").rglob("*.json"))) == 1
@@ -203,7 +203,7 @@ def test_protocols_are_shown_from_the_wheel(stranger: Environment) -> None:
 
 
 def test_a_command_that_does_not_name_a_clash_only_warns(contested: Environment) -> None:
-    done = contested.ok("rethinkdc", "run", "--compressor", "pca:score=random", *SHORT)
+    done = contested.ok("rethinkdc", "run", "-d", "digits", "--compressor", "pca:score=random", *SHORT)
     assert "Warning" in done.stderr
     assert "rethinkdc" in done.stderr
     assert "acme-random 1.1.0" in done.stderr
@@ -219,7 +219,7 @@ def test_both_claims_to_a_name_are_listed(contested: Environment) -> None:
 
 
 def test_a_name_that_two_distributions_claim_is_refused_with_both(contested: Environment) -> None:
-    done = contested.call("rethinkdc", "run", "--compressor", "random")
+    done = contested.call("rethinkdc", "run", "-d", "digits", "--compressor", "random")
     assert done.returncode == 2
     assert "acme-random/random" in done.stderr
     assert "rethinkdc/random" in done.stderr
@@ -228,8 +228,8 @@ def test_a_name_that_two_distributions_claim_is_refused_with_both(contested: Env
 
 @pytest.mark.slow
 def test_a_name_with_its_distribution_means_one_of_the_two(contested: Environment) -> None:
-    (own,) = contested.json("run", "--compressor", "rethinkdc/random", *SHORT)
-    (theirs,) = contested.json("run", "--compressor", "acme-random/random", *SHORT)
+    (own,) = contested.json("run", "-d", "digits", "--compressor", "rethinkdc/random", *SHORT)
+    (theirs,) = contested.json("run", "-d", "digits", "--compressor", "acme-random/random", *SHORT)
     assert own["key"] != theirs["key"]
     assert own["result_digest"] != theirs["result_digest"]
     assert own["names"]["compressor"] == "rethinkdc/random"

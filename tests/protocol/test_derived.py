@@ -79,8 +79,12 @@ def test_size_and_length_follow_the_rules() -> None:
     assert made["large"].training.steps == {1: 3000, 10: 6000, 50: 12000}
     epochs = {kind: protocol.proxy_recipe().training.epochs for kind, protocol in made.items()}
     assert epochs == {"photographs": 8, "digits": 20, "characters": 15, "icons": 10, "tiny": 20, "large": 5}
-    # No flip where characters are common.
-    assert "flip" not in {view.op for view in made["characters"].training.views}
+    # No flip and no crop where characters are common.
+    shifts = {"digits": 1.0, "tiny": 1.0, "characters": 2.0}
+    for kind, shift in shifts.items():
+        (view,) = made[kind].training.views
+        assert view.model_dump() == {"op": "affine", "shift": shift, "rotation": 10.0, "scale": (0.85, 1.15)}
+    assert [view.op for view in made["icons"].training.views] == ["random-resized-crop", "flip"]
 
 
 def test_the_digest_is_that_of_the_data_and_the_track() -> None:

@@ -51,6 +51,7 @@ def test_the_folder_ships_the_protocols_that_it_should() -> None:
     names = {protocol.id for protocol in PROTOCOLS}
     assert names >= {
         "digits-hard",
+        "mnist-5k-hard",
         "cifar10-small-hard",
         "cifar10-hard",
         "cifar100-hard",
@@ -58,6 +59,7 @@ def test_the_folder_ships_the_protocols_that_it_should() -> None:
         "imagenet1k-hard-sgd",
         "tiny-imagenet-hard",
         "digits-soft",
+        "mnist-5k-soft",
         "cifar10-small-soft",
         "cifar10-soft",
         "cifar100-soft",
@@ -134,7 +136,9 @@ def test_a_protocol_names_a_file_models_and_a_dataset_that_exist(protocol: Proto
 
 
 def test_each_layout_and_track_has_at_most_one_default() -> None:
-    layouts = [(p.data.model_dump_json(), p.track) for p in PROTOCOLS if p.default]
+    # One that states no sizes is the default of its own dataset only.
+    defaults = [(p, None if p.data.train else p.default_dataset) for p in PROTOCOLS if p.default]
+    layouts = [(p.data.model_dump_json(), dataset, p.track) for p, dataset in defaults]
     assert len(layouts) == len(set(layouts))
 
 

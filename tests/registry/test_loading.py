@@ -103,7 +103,17 @@ def test_only_what_is_named_is_loaded(kind: str, text: str) -> None:
 
 def test_a_command_imports_the_plugins_that_it_names(tmp_path: Path) -> None:
     """Beside them those of the protocol's student, proxy and scores, and ``random``, which a result is compared to."""
-    words = ["run", "-c", "el2n:direction=easy", "--set", "training.steps=5", "--set", "proxy.training.epochs=2"]
+    words = [
+        "run",
+        "-d",
+        "digits",
+        "-c",
+        "el2n:direction=easy",
+        "--set",
+        "training.steps=5",
+        "--set",
+        "proxy.training.epochs=2",
+    ]
     words += ["--set", "proxy.scores.el2n.epochs=1", "--cache-dir", str(tmp_path / "cache"), "--tracker", "jsonl"]
     code = f"""
 import sys

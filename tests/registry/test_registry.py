@@ -215,14 +215,23 @@ def test_an_unknown_protocol_is_named_with_the_nearest(registry: Registry, tmp_p
 
 
 def test_the_default_protocol_is_the_one_of_the_layout_and_track(registry: Registry) -> None:
-    folder, digits = FolderDataset(path="anywhere"), registry.build(Dataset, "digits")
+    folder = FolderDataset(path="anywhere")
+    digits, mnist = registry.build(Dataset, "digits"), registry.build(Dataset, "mnist-5k")
     cifar10, cifar100 = (Schema(classes=classes, train=50_000, test=10_000) for classes in (10, 100))
-    # Ten classes of photographs are no digits; of seven classes nothing is known.
+    embedded = Schema(classes=10, train=4000, test=1000)
+    # Ten classes of photographs are no digits, also where there are as many; of seven classes nothing is known.
     photographs, seven = Schema(classes=10, train=9469, test=3925), Schema(classes=7, train=10, test=10)
-    layouts = [(digits, Schema(classes=10, train=1437, test=360)), *((folder, s) for s in (cifar10, cifar100))]
+    named = [(digits, Schema(classes=10, train=1437, test=360)), (mnist, embedded)]
+    layouts = [*named, *((folder, schema) for schema in (cifar10, cifar100))]
     declared = [registry.protocols.default(dataset, schema, "hard") for dataset, schema in layouts]
-    assert [one and one.id for one in declared] == ["digits-hard", "cifar10-small-hard", "cifar100-hard"]
-    assert [registry.protocols.default(folder, schema, "hard") for schema in (photographs, seven)] == [None, None]
+    assert [one and one.id for one in declared] == [
+        "digits-hard",
+        "mnist-5k-hard",
+        "cifar10-small-hard",
+        "cifar100-hard",
+    ]
+    for schema in (photographs, seven, embedded):
+        assert registry.protocols.default(folder, schema, "hard") is None
 
 
 # -- datasets ----------------------------------------------------------------------------------------------------------

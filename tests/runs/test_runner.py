@@ -18,22 +18,22 @@ SHORT = {"training.steps": 4}
 
 @pytest.fixture
 def machine(tmp_path: Path) -> dict[str, Any]:
-    return {"records": tmp_path / "records", "cache_dir": tmp_path / "cache", "device": "cpu"}
+    return {"records": tmp_path / "records", "cache_dir": tmp_path / "cache", "device": "cpu", "dataset": "digits"}
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> dict[str, Any]:
-    return {"cache_dir": tmp_path / "cache", "device": "cpu"}
+    return {"cache_dir": tmp_path / "cache", "device": "cpu", "dataset": "digits"}
 
 
 def test_a_set_of_other_training_images_is_refused(
     tmp_path: Path, machine: dict[str, Any], place: dict[str, Any]
 ) -> None:
     """Another fold's training images hold this fold's test images."""
-    rdc.compress("random", tmp_path / "set", dataset="digits:fold=1", ipc=2, **place)
+    rdc.compress("random", tmp_path / "set", ipc=2, **{**place, "dataset": "digits:fold=1"})
     with pytest.raises(RequestError, match="made of other data"):
         rdc.evaluate(tmp_path / "set", **machine)
-    assert rdc.evaluate(tmp_path / "set", dataset="digits:fold=1", **machine).status == "ok"
+    assert rdc.evaluate(tmp_path / "set", **{**machine, "dataset": "digits:fold=1"}).status == "ok"
 
 
 def test_the_full_set_evaluates_from_its_folder_as_it_ran(

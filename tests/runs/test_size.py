@@ -19,7 +19,13 @@ SHORT = {"training.steps": 2}
 
 @pytest.fixture
 def machine(tmp_path: Path) -> dict[str, Any]:
-    return {"records": tmp_path / "records", "cache_dir": tmp_path / "cache", "device": "cpu", "overrides": SHORT}
+    return {
+        "records": tmp_path / "records",
+        "cache_dir": tmp_path / "cache",
+        "device": "cpu",
+        "dataset": "digits",
+        "overrides": SHORT,
+    }
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,12 @@ def test_work_that_is_no_run_has_no_working_folder_of_one(place: Place) -> None:
 
 def test_what_is_left_of_a_recorded_run_goes_unless_somebody_holds_the_run(tmp_path: Path) -> None:
     """A process is killed after it wrote the record and before it removed its folder."""
-    machine: dict[str, Any] = {"records": tmp_path / "records", "cache_dir": tmp_path / "cache", "device": "cpu"}
+    machine: dict[str, Any] = {
+        "records": tmp_path / "records",
+        "cache_dir": tmp_path / "cache",
+        "device": "cpu",
+        "dataset": "digits",
+    }
     cache, records = Cache(tmp_path / "cache"), Records(tmp_path / "records")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rethinkdc.runs.working.RunFolder.clear", lambda _: None)
@@ -181,7 +186,12 @@ def test_what_is_left_of_a_recorded_run_goes_unless_somebody_holds_the_run(tmp_p
 
 
 def test_a_forced_run_does_not_go_on_from_a_recorded_one(tmp_path: Path, resumed: list[object]) -> None:
-    machine: dict[str, Any] = {"records": tmp_path / "records", "cache_dir": tmp_path / "cache", "device": "cpu"}
+    machine: dict[str, Any] = {
+        "records": tmp_path / "records",
+        "cache_dir": tmp_path / "cache",
+        "device": "cpu",
+        "dataset": "digits",
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rethinkdc.runs.working.RunFolder.clear", lambda _: None)
         rdc.run("random", overrides={"training.steps": 3}, **machine)
