@@ -22,7 +22,8 @@ from rethinkdc.inspection.findings import (
     WeightsFinding,
 )
 from rethinkdc.inspection.sets import DOUBTFUL
-from rethinkdc.inspection.triage import Evidence, Triage
+from rethinkdc.inspection.triage import Triage
+from rethinkdc.inspection.weighing import Evidence
 
 _console = Console()
 _PARTS = 12

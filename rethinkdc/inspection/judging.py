@@ -15,7 +15,8 @@ from rethinkdc.data.resize import resize
 from rethinkdc.data.splits import Splits
 from rethinkdc.inspection.hypotheses import Hypothesis, Numbers, Shown, is_exact, of_channels, of_given, of_stored
 from rethinkdc.inspection.surroundings import Surroundings
-from rethinkdc.inspection.triage import Seen, Triage, weigh
+from rethinkdc.inspection.triage import Triage, weigh
+from rethinkdc.inspection.weighing import Seen
 from rethinkdc.runs.calls import EvaluateCall
 from rethinkdc.runs.opening import open_set
 from rethinkdc.runs.resolving import Run
