@@ -77,6 +77,11 @@ def test_size_and_length_follow_the_rules() -> None:
     assert sizes == {"photographs": 64, "digits": 8, "characters": 28, "icons": 32, "tiny": 8, "large": 224}
     assert made["photographs"].training.steps == {1: 300, 10: 600, 50: 1200}
     assert made["large"].training.steps == {1: 3000, 10: 6000, 50: 12000}
+    # Many classes at 64 px: a CPU must answer in minutes.
+    many = derive_protocol(facts(classes=120, side=150), "hard")
+    assert many.training.steps == {1: 450, 10: 900, 50: 1800}
+    assert "at most 1.5 times at 64 px" in many.sources["training.steps"]
+    assert derive_protocol(facts(classes=40, side=32), "hard").training.steps == {1: 600, 10: 1200, 50: 2400}
     epochs = {kind: protocol.proxy_recipe().training.epochs for kind, protocol in made.items()}
     assert epochs == {"photographs": 8, "digits": 20, "characters": 15, "icons": 10, "tiny": 20, "large": 5}
     # No flip and no crop where characters are common.
