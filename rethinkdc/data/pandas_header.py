@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from rethinkdc.data.row_columns import LONE, Named
+from rethinkdc.data.named_column import LONE, Named
 from rethinkdc.errors import DataError
 
 _PLAIN_TEXT = (".csv", ".tsv", ".txt")

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from rethinkdc.data.array_files import read_arrays
+from rethinkdc.data.named_column import Named
 from rethinkdc.data.pandas_header import drop_header, fit_length
-from rethinkdc.data.row_columns import Named, columns_of, naming
+from rethinkdc.data.row_columns import columns_of, naming
 from rethinkdc.data.row_meaning import rows_of, tell_rows
 from rethinkdc.data.row_order import Foreign
 from rethinkdc.data.row_reading import UNPROVED, Reading, ReadRows, ReadScores, check_labels, check_numbers

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rethinkdc.data.row_columns import (
+from rethinkdc.data.named_column import (
     LABEL_NAMES,
     LEFT_OUT_WORDS,
     RANK_NAMES,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from rethinkdc.data.row_columns import ROW_NAMES, Named
+from rethinkdc.data.named_column import ROW_NAMES, Named
 from rethinkdc.data.row_reading import check_numbers
 from rethinkdc.errors import DataError
 

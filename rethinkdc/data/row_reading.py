@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rethinkdc.data.row_columns import Named
+from rethinkdc.data.named_column import Named
 from rethinkdc.errors import DataError
 from rethinkdc.types import Images
 

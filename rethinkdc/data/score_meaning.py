@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rethinkdc.data.row_columns import LABEL_NAMES, LONE, RANK_NAMES, ROW_NAMES, SCORE_NAMES, Named, find
+from rethinkdc.data.named_column import LABEL_NAMES, LONE, RANK_NAMES, ROW_NAMES, SCORE_NAMES, Named, find
 from rethinkdc.data.row_numbering import choose_numbering, find_numbering, refuse_other_order
 from rethinkdc.errors import DataError
 
