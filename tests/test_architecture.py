@@ -23,7 +23,10 @@ ROOMS = (
     "seeds",
     "types",
     "method",
+    "files",
     "data",
+    "layouts",
+    "rows",
     "models",
     "views",
     "compressed",
@@ -47,7 +50,7 @@ ROOMS = (
 )
 """From the ground up: a file imports only from its own room and those before it."""
 
-FACES = {"contracts", "pruning", "combination", "distillation", "labels", "evaluation", "data", "models"}
+FACES = {"contracts", "pruning", "combination", "distillation", "labels", "evaluation", "data", "layouts", "models"}
 """What a plugin may import, each by its ``__all__``: the contracts, and the families."""
 
 FAMILY = {

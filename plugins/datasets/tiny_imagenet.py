@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rethinkdc.contracts import Dataset, Schema, hookimpl
-from rethinkdc.data import HubFileDataset
+from rethinkdc.layouts import HubFileDataset
 
 
 class TinyImageNet(HubFileDataset):

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rethinkdc.data.labelled import plain_name
 from rethinkdc.errors import RequestError
+from rethinkdc.layouts.labelled import plain_name
 
 _NUMBERED = re.compile(r"(new|class)?[ _-]?(\d+)")
 _NUMBER_AND_NAME = re.compile(r"(\d+)[ _.-]+(.*\D.*)")

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from rethinkdc.compressed.parts import STUDENT_LR
-from rethinkdc.data.array_files import describe
 from rethinkdc.errors import RequestError
+from rethinkdc.files.arrays import describe
 
 IMAGE_WORDS = frozenset({"image", "images", "img", "imgs", "x", "data", "pixels", "pictures", "canvases", "inputs"})
 LABEL_WORDS = frozenset({"label", "labels", "target", "targets", "y"})

@@ -20,14 +20,14 @@ from rethinkdc.compressed.card import Card
 from rethinkdc.compressed.encoding import ROWS, encode
 from rethinkdc.compressed.set import SYNTHETIC, CompressedSet
 from rethinkdc.data.backing import choose_backing
-from rethinkdc.data.columns import IMAGE_COLUMNS, LABEL_COLUMNS, find_column_name, read_split
 from rethinkdc.data.decode import decode, raise_limit
 from rethinkdc.data.encoded import EncodedImages
-from rethinkdc.data.labelled import Labelled
-from rethinkdc.data.opening import quiet_unless_watched, tell_cause
-from rethinkdc.data.shards import check_shards
-from rethinkdc.data.walking import list_files
 from rethinkdc.errors import DamagedError, DataError, RequestError
+from rethinkdc.layouts.labelled import Labelled
+from rethinkdc.layouts.opening import quiet_unless_watched, tell_cause
+from rethinkdc.layouts.parquet_columns import IMAGE_COLUMNS, LABEL_COLUMNS, find_column_name, read_split
+from rethinkdc.layouts.shards import check_shards
+from rethinkdc.layouts.walking import list_files
 from rethinkdc.storage import MANIFEST, commit_folder, verify_folder
 from rethinkdc.types import Fit, Interpolation, ViewRule
 

@@ -25,9 +25,9 @@ from rethinkdc.compressed.parts import STUDENT_LR, read_rate
 from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.compressed.tensor_folders import SUFFIXES, hint_labels
 from rethinkdc.compressed.tensors import LabelForm, as_logits, images_per_class, set_of_tensors
-from rethinkdc.data.array_files import PICKLES, describe, read_arrays, refuse_pickle
-from rethinkdc.data.torch_files import read_torch
 from rethinkdc.errors import DataError, RequestError
+from rethinkdc.files.arrays import PICKLES, describe, read_arrays, refuse_pickle
+from rethinkdc.files.torch_files import read_torch
 
 _TORCH = (".pt", ".pth", ".ckpt")
 _ANEW = "torch.save({'images': images, 'labels': labels}, 'set.pt')"

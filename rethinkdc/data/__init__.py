@@ -10,7 +10,6 @@ from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.decode import decode
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.encoded import EncodedImages
-from rethinkdc.data.file_datasets import FolderDataset, HubDataset, HubFileDataset
 from rethinkdc.data.fingerprint import FingerprintBook, stat_signature
 from rethinkdc.data.resize import kept_boxes, resize
 from rethinkdc.data.rows import RowsOf
@@ -30,9 +29,6 @@ __all__ = [
     "DecodedImages",
     "EncodedImages",
     "FingerprintBook",
-    "FolderDataset",
-    "HubDataset",
-    "HubFileDataset",
     "NativeStore",
     "RowsOf",
     "Schema",

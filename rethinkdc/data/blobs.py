@@ -9,8 +9,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Protocol
 
-from rethinkdc.data.walking import show_path
 from rethinkdc.errors import DataError
+from rethinkdc.storage import show_path
 
 
 class Blobs(Protocol):

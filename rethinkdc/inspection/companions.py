@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rethinkdc.choices import FileKind
 from rethinkdc.compressed.entries import LABEL_WORDS, words_of
-from rethinkdc.data.columns import IMAGE_COLUMNS
 from rethinkdc.inspection.findings import Part
+from rethinkdc.layouts.parquet_columns import IMAGE_COLUMNS
 
 _IMAGE_DIMENSIONS = 3
 

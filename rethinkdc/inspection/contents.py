@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rethinkdc.data.tables import Table
+from rethinkdc.files.tables import Table
 from rethinkdc.inspection.findings import Part
 
 _DEPTH = 4

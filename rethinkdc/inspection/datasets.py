@@ -10,14 +10,14 @@ from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.data.dataset import Dataset
-from rethinkdc.data.row_order import COPIES, find_order
-from rethinkdc.data.row_reading import labels_prove_order
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import DataError
 from rethinkdc.inspection.commands import spell
 from rethinkdc.inspection.findings import DatasetFinding
 from rethinkdc.inspection.surroundings import Surroundings
 from rethinkdc.protocol.protocol import Protocol
+from rethinkdc.rows.order import COPIES, find_order
+from rethinkdc.rows.reading import labels_prove_order
 from rethinkdc.types import Images
 
 _ALL, _SAMPLE = 2_000, 64

@@ -10,8 +10,8 @@ from rethinkdc.choices import FileKind
 from rethinkdc.compressed.preview import check_preview, write_preview
 from rethinkdc.compressed.published import CARD
 from rethinkdc.compressed.tensor_folders import SUFFIXES, find_pair
-from rethinkdc.data.array_files import read_arrays
 from rethinkdc.errors import DataError, RequestError
+from rethinkdc.files.arrays import read_arrays
 from rethinkdc.inspection import texts
 from rethinkdc.inspection.companions import narrow, tell_companion
 from rethinkdc.inspection.contents import list_parts

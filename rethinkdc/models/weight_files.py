@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from rethinkdc.data.image_files import name_file
-from rethinkdc.data.torch_files import read_torch
 from rethinkdc.errors import RequestError
+from rethinkdc.files.first_bytes import name_file
+from rethinkdc.files.torch_files import read_torch
 
 _ANEW = "torch.save(model.state_dict(), FILE), or safetensors.torch.save_file."
 _ENTRIES = (

@@ -1,6 +1,5 @@
 """Pruning: rows of the training set chosen by scores, features and gradients; the bases and the maths."""
 
-from rethinkdc.data.row_files import count_rows, read_rows, read_scores
 from rethinkdc.pruning.ascent import pick_by_step
 from rethinkdc.pruning.boundary import boundary_distances
 from rethinkdc.pruning.classwise import Choice, Choose, random_ranks
@@ -33,6 +32,7 @@ from rethinkdc.pruning.selector import Selector
 from rethinkdc.pruning.strata import cover_strata, drop_highest
 from rethinkdc.pruning.ties import ascending, by_rank
 from rethinkdc.pruning.vectors import Points
+from rethinkdc.rows.files import count_rows, read_rows, read_scores
 
 __all__ = [
     "Choice",

@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from rethinkdc.data.dataset import Dataset
-from rethinkdc.data.file_datasets import FolderDataset, HubDataset
 from rethinkdc.errors import RequestError, nearest
+from rethinkdc.layouts.file_datasets import FolderDataset, HubDataset
 from rethinkdc.method import Method
 from rethinkdc.models.external import external_model
 from rethinkdc.reference import Reference

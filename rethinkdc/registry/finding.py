@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from rethinkdc.data.file_datasets import FolderDataset, HubDataset
 from rethinkdc.errors import PluginError, nearest
+from rethinkdc.layouts.file_datasets import FolderDataset, HubDataset
 from rethinkdc.method import Method
 from rethinkdc.models.external import TimmModel, TorchvisionModel
 from rethinkdc.registry.plugins import OWN, Plugin, Plugins, Provider

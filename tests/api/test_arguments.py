@@ -27,8 +27,8 @@ from rethinkdc.compressed import (
     set_of_tensors,
 )
 from rethinkdc.compressed.preview import contact_sheet, write_preview
-from rethinkdc.data.row_files import write_row_file
 from rethinkdc.distillation.parts import assemble_set, make_part
+from rethinkdc.rows.files import write_row_file
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.study import Study
 from rethinkdc.seeds import generator

@@ -15,8 +15,8 @@ from PIL import Image
 
 from rethinkdc.compressed.class_places import class_places
 from rethinkdc.data import Splits
-from rethinkdc.data.hub import load_path
 from rethinkdc.errors import DataError, RequestError
+from rethinkdc.layouts.hub import load_path
 
 SORTED, TURNS = [0, 0, 1, 1, 2, 2], [0, 1, 2, 0, 1, 2]
 ABC, NUMBERS = ("a", "b", "c"), ("0", "1", "2")

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import rethinkdc as rdc
-from rethinkdc.data.row_files import read_rows
 from rethinkdc.errors import DataError
+from rethinkdc.rows.files import read_rows
 from rethinkdc.types import Images
 
 PLAIN = "its numbers: 20 row numbers"

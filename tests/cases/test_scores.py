@@ -9,8 +9,8 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from rethinkdc.data.row_files import read_scores
 from rethinkdc.errors import DataError
+from rethinkdc.rows.files import read_scores
 from rethinkdc.types import Images
 
 

@@ -29,9 +29,9 @@ from rethinkdc.compressed import (
 from rethinkdc.compressed.class_places import class_places
 from rethinkdc.compressed.pixels import to_pixels
 from rethinkdc.compressed.tensors import as_logits
-from rethinkdc.data.image_tree import scan
-from rethinkdc.data.labelled import Labelled
 from rethinkdc.errors import DataError, RequestError
+from rethinkdc.layouts.image_tree import scan
+from rethinkdc.layouts.labelled import Labelled
 from rethinkdc.seeds import generator
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.5)

@@ -10,8 +10,8 @@ import pytest
 from rethinkdc.compressed.set import SYNTHETIC
 from rethinkdc.contracts.kinds import Compressor, Evaluator, Labeler
 from rethinkdc.data.dataset import Dataset
-from rethinkdc.data.file_datasets import HubFileDataset
 from rethinkdc.errors import DataError, RequestError, UnsupportedError
+from rethinkdc.layouts.file_datasets import HubFileDataset
 from rethinkdc.method import Method
 from rethinkdc.reference import Reference
 from rethinkdc.registry.admission import ALL_KINDS

@@ -294,5 +294,5 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     code = "import json, sys, rethinkdc.data; print(json.dumps(sorted(sys.modules)))"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     modules = json.loads(output)
-    assert "rethinkdc.data.hub" not in modules
+    assert "rethinkdc.layouts.hub" not in modules
     assert not {"datasets", "sklearn", "pyarrow", "torchvision"} & set(modules)

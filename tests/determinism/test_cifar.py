@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from rethinkdc.data.encoded import EncodedImages
-from rethinkdc.data.hub import load_path
 from rethinkdc.data.stratified import stratified_rows
+from rethinkdc.layouts.hub import load_path
 
 VARIABLE = "RETHINKDC_TEST_CIFAR10"
 TRAIN, TEST, PROXY_EPOCHS, STEPS, IPC = 2000, 500, 2, 30, 5

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from rethinkdc.data.row_files import write_row_file
 from rethinkdc.errors import DataError, RequestError, UnsupportedError
+from rethinkdc.rows.files import write_row_file
 from rethinkdc.seeds import Seeds, generator
 from rethinkdc.testing import context, images
 from rethinkdc.types import Budget

@@ -13,9 +13,9 @@ import pytest
 from rethinkdc.contracts import Labeler, Score
 from rethinkdc.contracts.hooks import GROUP
 from rethinkdc.data.dataset import Dataset
-from rethinkdc.data.file_datasets import FolderDataset, HubDataset
 from rethinkdc.data.splits import Schema
 from rethinkdc.errors import PluginError, RequestError
+from rethinkdc.layouts.file_datasets import FolderDataset, HubDataset
 from rethinkdc.pruning.selector import Selector
 from rethinkdc.reference import Reference, parse_reference
 from rethinkdc.registry.registry import Registry
