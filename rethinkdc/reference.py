@@ -201,9 +201,8 @@ class _Reader:
         found = repr(self.text[self.at]) if self.at < len(self.text) else "the end"
         return RequestError(
             f"Cannot read the reference {self.text!r}: expected {wanted} at character {self.at + 1}, found {found}. "
-            "The form is name:key=value,key=value with lists and nested references in brackets, "
-            "for example pca:score=[el2n:observe=clean],grid=3, and texts with blanks or signs in quotes, "
-            'as in rows:path="my rows.csv".'
+            "The form is name:key=value,key=value with lists and references in brackets, "
+            'for example pca:score=[el2n:observe=clean],grid=3 or rows:path="my rows.csv".'
         )
 
 

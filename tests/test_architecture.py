@@ -26,7 +26,7 @@ ROOMS = (
     "files",
     "data",
     "layouts",
-    "rows",
+    "row_files",
     "models",
     "views",
     "compressed",
@@ -137,6 +137,12 @@ def file_of(module: str) -> str | None:
 
 def core_imports() -> list[Import]:
     return [found for path in source_files("rethinkdc") for found in imports_of(path)]
+
+
+def test_no_room_bears_the_name_of_a_public_function() -> None:
+    """Importing ``rethinkdc.rows`` would put the package where ``rdc.rows`` is the function."""
+    public = importlib.import_module("rethinkdc")
+    assert not {name for name in public.__all__ if callable(getattr(public, name))} & set(ROOMS)
 
 
 def test_the_house_has_just_these_rooms() -> None:

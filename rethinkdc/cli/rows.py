@@ -21,7 +21,7 @@ def rows(command: RowsCommand) -> None:
     Example: rethinkdc rows --compressor k-means --ipc 10 --out k-means-digits
     """
     from rethinkdc.cli import tables
-    from rethinkdc.rows.files import write_row_file
+    from rethinkdc.row_files.files import write_row_file
     from rethinkdc.runs.exports import check_out, pick_rows
 
     check_out(command.out)

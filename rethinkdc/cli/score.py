@@ -20,7 +20,7 @@ def score(command: ScoreCommand) -> None:
     Example: rethinkdc score --score el2n --out el2n-digits
     """
     from rethinkdc.cli import tables
-    from rethinkdc.rows.files import write_row_file
+    from rethinkdc.row_files.files import write_row_file
     from rethinkdc.runs.exports import check_out, score_rows
 
     check_out(command.out)

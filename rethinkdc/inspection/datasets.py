@@ -16,8 +16,8 @@ from rethinkdc.inspection.commands import spell
 from rethinkdc.inspection.findings import DatasetFinding
 from rethinkdc.inspection.surroundings import Surroundings
 from rethinkdc.protocol.protocol import Protocol
-from rethinkdc.rows.order import COPIES, find_order
-from rethinkdc.rows.reading import labels_prove_order
+from rethinkdc.row_files.order import COPIES, find_order
+from rethinkdc.row_files.reading import labels_prove_order
 from rethinkdc.types import Images
 
 _ALL, _SAMPLE = 2_000, 64

@@ -11,8 +11,8 @@ from rethinkdc.compressed import CompressedSet
 from rethinkdc.inspection.commands import reference_to, spell
 from rethinkdc.inspection.findings import RowsFinding, ScoresFinding
 from rethinkdc.inspection.surroundings import Surroundings
-from rethinkdc.rows.files import read_rows, read_scores
-from rethinkdc.rows.order import Foreign, find_foreign
+from rethinkdc.row_files.files import read_rows, read_scores
+from rethinkdc.row_files.order import Foreign, find_foreign
 from rethinkdc.types import Images
 
 

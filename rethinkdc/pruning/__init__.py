@@ -32,7 +32,7 @@ from rethinkdc.pruning.selector import Selector
 from rethinkdc.pruning.strata import cover_strata, drop_highest
 from rethinkdc.pruning.ties import ascending, by_rank
 from rethinkdc.pruning.vectors import Points
-from rethinkdc.rows.files import count_rows, read_rows, read_scores
+from rethinkdc.row_files.files import count_rows, read_rows, read_scores
 
 __all__ = [
     "Choice",

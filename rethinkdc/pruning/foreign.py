@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from rethinkdc.method import Content, Method
-from rethinkdc.rows.order import ORDERS, Foreign, find_foreign
+from rethinkdc.row_files.order import ORDERS, Foreign, find_foreign
 from rethinkdc.types import Images
 
 

@@ -86,7 +86,7 @@ def write_new_protocol(
         why = "exists already" if out.exists() else "lies in no folder"
         raise RequestError(f"--out {out} {why}. Choose another file.")
     begun = find_protocol(registry, "auto-hard" if origin == "auto" else origin, dataset, cache)
-    own: dict[str, Any] = {"id": name, "default": False}
+    own: dict[str, Any] = {"id": name, "version": 1, "default": False}
     if begun.status == "derived":
         # What people change follows from no rule any more, and nobody tuned it.
         own["status"] = "untuned"

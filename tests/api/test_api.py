@@ -157,7 +157,10 @@ def test_weights_change_the_result_and_equal_ones_do_not(
 
 
 WRONG: dict[str, tuple[Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]], str]] = {
-    "normalised": (lambda images, targets: (images.float() / 127.5 - 1, targets), "Undo the normalisation"),
+    "normalised": (
+        lambda images, targets: (images.float() / 127.5 - 1, targets),
+        "Pixels in -1..1 are --mean",
+    ),
     "bytes as floats": (lambda images, targets: (images.float(), targets), "float in 0..1"),
     "wide integers": (lambda images, targets: (images.to(torch.int64), targets), "torch.int64"),
     "not square": (lambda images, targets: (images[..., :4], targets), r"\[M, 3, S, S\]"),

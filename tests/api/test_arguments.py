@@ -28,7 +28,7 @@ from rethinkdc.compressed import (
 )
 from rethinkdc.compressed.preview import contact_sheet, write_preview
 from rethinkdc.distillation.parts import assemble_set, make_part
-from rethinkdc.rows.files import write_row_file
+from rethinkdc.row_files.files import write_row_file
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.study import Study
 from rethinkdc.seeds import generator

@@ -10,7 +10,7 @@ import torch
 
 import rethinkdc as rdc
 from rethinkdc.errors import DataError
-from rethinkdc.rows.files import read_rows
+from rethinkdc.row_files.files import read_rows
 from rethinkdc.types import Images
 
 PLAIN = "its numbers: 20 row numbers"

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from rethinkdc.errors import DataError
-from rethinkdc.rows.files import read_scores
+from rethinkdc.row_files.files import read_scores
 from rethinkdc.types import Images
 
 

@@ -71,7 +71,7 @@ def test_a_record_is_shown_with_what_was_assumed(cli: Callable[..., Any], publis
 
 def test_rows_are_told_and_the_printed_command_runs_them(cli: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "picks.csv").write_text("idx,weight\n" + "\n".join(f"{7 * row},1.5" for row in range(20)))
-    done = cli("inspect", "picks.csv")
+    done = cli("inspect", "picks.csv", "-d", "digits")
     assert done.code == 0, done.err
     assert "column 'idx': 20 row numbers" in done.out
     assert "column 'weight': weights" in done.out
@@ -83,10 +83,10 @@ def test_rows_are_told_and_the_printed_command_runs_them(cli: Callable[..., Any]
 
 def test_json_is_what_python_returns(cli: Callable[..., Any], tmp_path: Path) -> None:
     np.save(tmp_path / "both.npy", np.random.default_rng(0).permutation(1437))
-    printed = json.loads(cli("inspect", "both.npy", "--json").out)
-    assert printed == rdc.inspect("both.npy").model_dump(mode="json")
+    printed = json.loads(cli("inspect", "both.npy", "-d", "digits", "--json").out)
+    assert printed == rdc.inspect("both.npy", dataset="digits").model_dump(mode="json")
     assert {found["kind"] for found in printed["findings"]} == {"rows", "scores"}
-    text = cli("inspect", "both.npy").out
+    text = cli("inspect", "both.npy", "-d", "digits").out
     assert "Which it is, the command that uses it says; --as KIND tells of one alone." in text
 
 
@@ -97,7 +97,7 @@ def test_what_a_teacher_says_is_printed_with_its_numbers(cli: Callable[..., Any]
     assert done.code == 0, done.err
     assert "teacher: trained:recipe=weak, top-1 " in done.out
     assert "class order, on 20 images that it was not fitted to" in done.out
-    wrong = cli("inspect", "noise.npz", "--teacher", "nobody")
+    wrong = cli("inspect", "noise.npz", "-d", "digits", "--teacher", "nobody")
     assert wrong.code == 2
     assert "nobody" in wrong.err
 

@@ -90,8 +90,8 @@ def write_rows_json(rows: list[int]) -> str:
 @pytest.mark.parametrize("write", [write_rows_npy, write_rows_mask, write_rows_csv, write_rows_json])
 def test_rows_are_told_as_a_run_takes_them(write: Callable[[list[int]], str]) -> None:
     file = write(shuffled_rows(33, 1))
-    found = rdc.inspect(file).find(RowsFinding)
-    record = rdc.run(f"rows:path={file}", overrides=QUICK)
+    found = rdc.inspect(file, dataset="digits").find(RowsFinding)
+    record = rdc.run(f"rows:path={file}", dataset="digits", overrides=QUICK)
     assert found is not None
     (read,) = record.notes["files_read"]
     assert (list(found.taken), found.order, list(found.warnings)) == (read["taken"], read["order"], read["warnings"])
@@ -123,8 +123,8 @@ def test_scores_are_told_as_a_run_takes_them(write: Callable[[Tensor, Tensor], s
 
     labels = Registry().build(Dataset, "digits").load(None).train.targets
     file = write(torch.rand(ROWS, generator=generator(3)), labels)
-    found = rdc.inspect(file).find(ScoresFinding)
-    scores, about = rdc.score(f"file:path={file}")
+    found = rdc.inspect(file, dataset="digits").find(ScoresFinding)
+    scores, about = rdc.score(f"file:path={file}", dataset="digits")
     assert found is not None
     (read,) = about["notes"]["files_read"]
     assert (list(found.taken), found.order, list(found.warnings)) == (read["taken"], read["order"], read["warnings"])
@@ -134,11 +134,11 @@ def test_scores_are_told_as_a_run_takes_them(write: Callable[[Tensor, Tensor], s
 
 def test_two_readings_are_both_told_and_each_has_its_command() -> None:
     np.save("made.npy", np.array(shuffled_rows(ROWS, 4)))
-    found = rdc.inspect("made.npy")
+    found = rdc.inspect("made.npy", dataset="digits")
     assert {each.kind for each in found.findings} == {"rows", "scores"}
     assert all(each.warnings for each in found.findings)
     assert len({each.command for each in found.findings}) == 2
-    only = rdc.inspect("made.npy", kind="scores")
+    only = rdc.inspect("made.npy", kind="scores", dataset="digits")
     assert [each.kind for each in only.findings] == ["scores"]
 
 
@@ -286,12 +286,13 @@ def test_a_dataset_is_told_as_a_run_reads_it(tree: Path) -> None:
 def test_weights_are_told_as_the_teacher_reads_them() -> None:
     network = build_seeded(Registry().build(Model, "convnet"), 10, 8, 0)
     torch.save({"epoch": 3, "state_dict": {f"module.{k}": v for k, v in network.state_dict().items()}}, "made.pth")
-    found = rdc.inspect("made.pth").find(WeightsFinding)
+    found = rdc.inspect("made.pth", dataset="digits").find(WeightsFinding)
     assert found is not None
     assert not found.refused
     assert any(model.startswith("convnet at 8 px") for model in found.models)
     assert found.parameters == sum(tensor.numel() for tensor in network.state_dict().values())
-    record = rdc.run("random", "soft:teachers=[checkpoint:path=made.pth,model=convnet]", ipc=1, overrides=QUICK)
+    labeler = "soft:teachers=[checkpoint:path=made.pth,model=convnet]"
+    record = rdc.run("random", labeler, ipc=1, dataset="digits", overrides=QUICK)
     (teacher,) = record.notes["teachers"].values()
     assert list(found.taken[:-1]) == teacher["weights"]
     assert "'soft:teachers=[checkpoint:path=made.pth,model=convnet]'" in found.command
@@ -344,7 +345,7 @@ def test_a_trace_a_protocol_a_study_and_records_are_known(quick: Callable[[str],
     assert folder is not None
     assert (folder.kind, folder.about["attempts"]) == ("records", "1 ok")
     about = rdc.trace("traced", protocol=file)
-    trace = rdc.inspect("traced").find(TraceFinding)
+    trace = rdc.inspect("traced", dataset="digits").find(TraceFinding)
     assert trace is not None
     assert (trace.rows, trace.epochs) == (about["rows"], about["epochs"])
 
@@ -398,7 +399,7 @@ def write_packed() -> None:
 def test_what_can_be_used_as_nothing_says_what_it_holds(write: Callable[[], None], file: str, parts: list[str]) -> None:
     write()
     with pytest.raises(RequestError) as refused:
-        rdc.inspect(file)
+        rdc.inspect(file, dataset="digits")
     assert refused.value.exit_code == 2
     for part in parts:
         assert part in str(refused.value)
@@ -407,9 +408,9 @@ def test_what_can_be_used_as_nothing_says_what_it_holds(write: Callable[[], None
 def test_a_mask_that_keeps_no_row_is_no_list_of_rows() -> None:
     write_empty_mask()
     with pytest.raises(RequestError, match="lists no rows"):
-        rdc.inspect("none.pt", kind="rows")
+        rdc.inspect("none.pt", kind="rows", dataset="digits")
     with pytest.raises(RequestError, match="lists no rows"):
-        rdc.run("rows:path=none.pt")
+        rdc.run("rows:path=none.pt", dataset="digits")
 
 
 def test_what_cannot_be_said_of_a_file_is_refused() -> None:
@@ -420,7 +421,7 @@ def test_what_cannot_be_said_of_a_file_is_refused() -> None:
         rdc.inspect("made.npy", kind="trace")
     Path("s.csv").write_text("\n".join(f"{row / 7}" for row in range(ROWS)))
     with pytest.raises(RequestError, match=r"--preview x\.png: there are no images"):
-        rdc.inspect("s.csv", preview="x.png")
+        rdc.inspect("s.csv", preview="x.png", dataset="digits")
 
 
 def test_nothing_is_written_but_the_picture(

@@ -340,7 +340,7 @@ def test_identifying_twice_imports_datasets_once(tmp_path: Path) -> None:
     rows = {"train": ([1, 2], [0, 1]), "test": ([3, 4], [0, 1])}
     root = write_parquet(tmp_path / "set", rows, dict.fromkeys(rows, NAMES))
     code = (
-        "import sys; from pathlib import Path; from rethinkdc.data import FolderDataset;"
+        "import sys; from pathlib import Path; from rethinkdc.layouts import FolderDataset;"
         f"d = FolderDataset(path={str(root)!r}); c = Path({str(tmp_path / 'cache')!r});"
         "print(d.identify(c)[0], d.load(c).fingerprint, 'datasets' in sys.modules)"
     )

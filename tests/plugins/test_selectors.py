@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rethinkdc.errors import DataError, RequestError, UnsupportedError
-from rethinkdc.rows.files import write_row_file
+from rethinkdc.row_files.files import write_row_file
 from rethinkdc.seeds import Seeds, generator
 from rethinkdc.testing import context, images
 from rethinkdc.types import Budget

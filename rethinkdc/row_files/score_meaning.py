@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from rethinkdc.errors import DataError
-from rethinkdc.rows.named_column import LABEL_NAMES, LONE, RANK_NAMES, ROW_NAMES, SCORE_NAMES, Named, find
-from rethinkdc.rows.numbering import choose_numbering, find_numbering, refuse_other_order
+from rethinkdc.row_files.named_column import LABEL_NAMES, LONE, RANK_NAMES, ROW_NAMES, SCORE_NAMES, Named, find
+from rethinkdc.row_files.numbering import choose_numbering, find_numbering, refuse_other_order
 
 
 @dataclass(frozen=True)

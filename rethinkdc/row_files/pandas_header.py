@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from rethinkdc.errors import DataError
-from rethinkdc.rows.named_column import LONE, Named
+from rethinkdc.row_files.named_column import LONE, Named
 
 _PLAIN_TEXT = (".csv", ".tsv", ".txt")
 _TOLD = "its first line, 0: pandas' header, not used"

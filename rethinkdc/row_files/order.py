@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from rethinkdc.errors import DataError, RequestError, nearest
-from rethinkdc.rows.image_matching import match_images
+from rethinkdc.row_files.image_matching import match_images
 from rethinkdc.types import Images
 
 CIFAR10_BATCHES = (

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rethinkdc.errors import DataError
-from rethinkdc.rows.named_column import (
+from rethinkdc.row_files.named_column import (
     LABEL_NAMES,
     LEFT_OUT_WORDS,
     RANK_NAMES,
@@ -19,8 +19,8 @@ from rethinkdc.rows.named_column import (
     Named,
     find,
 )
-from rethinkdc.rows.numbering import choose_numbering, find_numbering, refuse_other_order
-from rethinkdc.rows.reading import check_numbers
+from rethinkdc.row_files.numbering import choose_numbering, find_numbering, refuse_other_order
+from rethinkdc.row_files.reading import check_numbers
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.errors import DataError
-from rethinkdc.rows.files import read_rows, read_scores
+from rethinkdc.row_files.files import read_rows, read_scores
 
 N, CLASSES = 30, 3
 DRAWS = torch.Generator().manual_seed(4)

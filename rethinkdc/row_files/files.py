@@ -12,13 +12,13 @@ from torch import Tensor
 
 from rethinkdc.errors import DataError, RequestError
 from rethinkdc.files.arrays import read_arrays
-from rethinkdc.rows.columns import columns_of, naming
-from rethinkdc.rows.meaning import rows_of, tell_rows
-from rethinkdc.rows.named_column import Named
-from rethinkdc.rows.order import Foreign
-from rethinkdc.rows.pandas_header import drop_header, fit_length
-from rethinkdc.rows.reading import UNPROVED, Reading, ReadRows, ReadScores, check_labels, check_numbers
-from rethinkdc.rows.score_meaning import doubts, tell_scores
+from rethinkdc.row_files.columns import columns_of, naming
+from rethinkdc.row_files.meaning import rows_of, tell_rows
+from rethinkdc.row_files.named_column import Named
+from rethinkdc.row_files.order import Foreign
+from rethinkdc.row_files.pandas_header import drop_header, fit_length
+from rethinkdc.row_files.reading import UNPROVED, Reading, ReadRows, ReadScores, check_labels, check_numbers
+from rethinkdc.row_files.score_meaning import doubts, tell_scores
 from rethinkdc.storage import write_atomic
 from rethinkdc.types import Images
 

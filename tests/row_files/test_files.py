@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from rethinkdc.errors import DataError, RequestError
-from rethinkdc.rows.files import name_row_file, read_rows, read_scores, write_row_file
+from rethinkdc.row_files.files import name_row_file, read_rows, read_scores, write_row_file
 from rethinkdc.testing import images
 
 DATA = images(classes=2, per_class=2)

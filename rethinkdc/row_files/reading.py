@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rethinkdc.errors import DataError
-from rethinkdc.rows.named_column import Named
+from rethinkdc.row_files.named_column import Named
 from rethinkdc.types import Images
 
 UNPROVED = "not verified"

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from rethinkdc.errors import DataError
-from rethinkdc.rows.named_column import ROW_NAMES, Named
-from rethinkdc.rows.reading import check_numbers
+from rethinkdc.row_files.named_column import ROW_NAMES, Named
+from rethinkdc.row_files.reading import check_numbers
 
 _NUMBER = re.compile(r"\d+")
 

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.errors import DataError, RequestError
-from rethinkdc.rows.files import read_rows, read_scores
-from rethinkdc.rows.image_matching import match_images
-from rethinkdc.rows.order import CIFAR10_BATCHES, CIFAR100_START, COPIES, ORDERS, find_foreign, find_order
+from rethinkdc.row_files.files import read_rows, read_scores
+from rethinkdc.row_files.image_matching import match_images
+from rethinkdc.row_files.order import CIFAR10_BATCHES, CIFAR100_START, COPIES, ORDERS, find_foreign, find_order
 
 SIZE = 40
 

@@ -17,7 +17,7 @@ from rethinkdc.errors import DataError
 from rethinkdc.files.arrays import describe
 from rethinkdc.files.plain_values import VALUE
 from rethinkdc.files.tables import Table
-from rethinkdc.rows.named_column import LONE, Named, title_of
+from rethinkdc.row_files.named_column import LONE, Named, title_of
 
 
 def columns_of(content: Any, chosen: str | None = None) -> tuple[list[Named], list[str]]:
