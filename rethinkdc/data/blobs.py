@@ -28,12 +28,15 @@ class Blobs(Protocol):
 
 
 _PATH_FIELDS = ("path", "filename", "file_name")
+_SHOWN = 120
+"""Characters of a path that errors show."""
 
 
 class ArrowBlobs:
     """A column of encoded images, left where it is: usually memory-mapped.
 
-    The images are bytes, or a struct of ``bytes`` and a ``path`` (some write ``filename``); other fields are not used.
+    The images are bytes, paths, or a struct of ``bytes`` and a ``path`` (some write ``filename``); other fields are not
+    used.
     """
 
     def __init__(self, column: Any, label: str, bases: Sequence[Path] = ()) -> None:
@@ -57,13 +60,16 @@ class ArrowBlobs:
         if _is_binary(column.type):
             self._bytes = column
             return
+        if _is_text(column.type):
+            self._paths = column
+            return
         fields = _fields_of(column.type)
         path = next((name for name in _PATH_FIELDS if name in fields and _is_text(fields[name])), None)
         stored = "bytes" in fields and (_is_binary(fields["bytes"]) or _is_null(fields["bytes"]))
         if not stored and path is None:
             raise DataError(
                 f"The image column of {label} is of type {column.type}, expected encoded images: binary, or "
-                "struct<bytes: binary, path: string>."
+                "struct<bytes: binary, path: string>; or strings, paths of image files."
             )
         if stored:
             self._bytes = pc.struct_field(column, "bytes")
@@ -84,7 +90,8 @@ class ArrowBlobs:
 
     def where(self, row: int) -> str:
         path = self._path(row)
-        return f"row {row} of {self.label}" + (f" ({path})" if path else "")
+        shown = path if path is None or len(path) <= _SHOWN else f"{path[:_SHOWN]}..."
+        return f"row {row} of {self.label}" + (f" ({shown})" if shown else "")
 
     def _path(self, row: int) -> str | None:
         return None if self._paths is None else self._paths[row].as_py()
@@ -93,7 +100,7 @@ class ArrowBlobs:
         """The file of a stored path: never relative to where the command runs."""
         if Path(path).is_absolute():
             return Path(path)
-        found = {os.path.realpath(base / path): None for base in self._bases if (base / path).is_file()}
+        found = {os.path.realpath(base / path): None for base in self._bases if os.path.isfile(base / path)}  # noqa: PTH113  # of any text, also one that is no name
         if len(found) > 1:
             raise DataError(f"The path at {self.where(row)} means several files: {' and '.join(found)}.")
         if not found:

@@ -167,11 +167,20 @@ def paths(blobs: list[bytes], prefix: str = "images/") -> pa.Array:
     return pa.array([{"bytes": None, "path": f"{prefix}{row}.png"} for row in range(len(blobs))], type=STRUCT)
 
 
+def texts(blobs: list[bytes]) -> pa.Array:
+    return pa.array([f"images/{row}.png" for row in range(len(blobs))])
+
+
 @pytest.mark.parametrize("base", ["data", "."])
+@pytest.mark.parametrize("column", [paths, texts, lambda blobs: texts(blobs).dictionary_encode()])
 def test_paths_are_relative_to_the_file_or_the_dataset_and_never_to_where_a_command_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Path, int], Path], base: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    draw: Callable[[Path, int], Path],
+    column: Callable[[list[bytes]], pa.Array],
+    base: str,
 ) -> None:
-    root = write(tmp_path / "set", paths)
+    root = write(tmp_path / "set", column)
     monkeypatch.chdir(draw(tmp_path / "here" / "images" / "0.png", 70).parents[1])
     with pytest.raises(DataError, match=r"row 0 of the train split .*images/0\.png.*: no such file in .*set"):
         load_path(root)
@@ -183,6 +192,13 @@ def test_paths_are_relative_to_the_file_or_the_dataset_and_never_to_where_a_comm
     draw(root / ("." if base == "data" else "data") / "images" / "0.png", 71)
     with pytest.raises(DataError, match="means several files"):
         load_path(root)
+
+
+def test_texts_that_are_no_paths_are_told_in_short(tmp_path: Path) -> None:
+    root = write(tmp_path / "set", lambda blobs: pa.array(["A" * 100_000] * len(blobs)))
+    with pytest.raises(DataError, match=r"row 0 of the train split .* \(A{120}\.\.\.\): no such file in") as refused:
+        load_path(root)
+    assert len(str(refused.value)) < 1000
 
 
 @pytest.mark.parametrize(
