@@ -39,19 +39,12 @@ def judge(
     chosen = best or base
     sentences = []
     if best:
-        alike = [
-            each.seen.name
-            for each in tried
-            if each is not best
-            and each.seen.exact == best.seen.exact
-            and chance_better(best.correct, each.correct) > ALIKE
-        ]
-        doubt = f" It cannot be told from: {'; '.join(alike)}." if alike else ""
+        doubt = _tell_alike(best, [each for each in tried if each is not best and each.seen.exact == best.seen.exact])
         proof = "every value then is a whole byte, and " if best.seen.exact else ""
         sentences.append(
             f"Likeliest: {best.seen.name} ({best.seen.remedy}): {proof}the teacher finds {tell_share(best.correct)} "
             f"right, and {tell_share(base.correct)} as they are (p = {best.evidence.chance:.2g}, {len(tried)} tried)."
-            f"{doubt}"
+            + doubt
         )
     if chosen.reordered:
         judged = chosen.order.judged
@@ -97,7 +90,13 @@ def _judge_unchanged(
             "Images that were learned, tiled or shrunk may show less of their class; nothing that was tried fits better"
         )
         return "unclear", f"Better than chance and worse than test images (p = {below:.2g}): {known}. {told}.{lone}"
-    return "right", f"The set looks right: {known}.{lone}"
+    return "right", f"The set looks right: {known}.{_tell_alike(base, tried)}{lone}"
+
+
+def _tell_alike(chosen: Weighed, others: Sequence[Weighed]) -> str:
+    """What these images do not tell from what is taken to be so."""
+    alike = [each.seen.name for each in others if chance_better(chosen.correct, each.correct) > ALIKE]
+    return f" It cannot be told from: {'; '.join(alike)}." if alike else ""
 
 
 def _list_moved(order: FittedOrder, targets: Tensor, names: Sequence[str]) -> str:

@@ -47,6 +47,17 @@ def test_a_right_set_looks_right(digits: Pick) -> None:
     assert not found.refused
 
 
+def test_what_a_few_images_cannot_tell_apart_is_named(digits: Pick) -> None:
+    """Of learned images a teacher that finds all right under two normalisations tells neither."""
+    images, labels = digits(1)
+    learned = normalised(images, 0.1307, 0.3081) + 0.01 * torch.randn(images.shape, generator=generator(5))
+    _, triage = asked(learned, labels, mean=(0.1307,), std=(0.3081,))
+    assert triage.verdict == "right"
+    found = next(each for each in triage.tried if each.name == "normalised by the teacher's own")
+    assert found.top1 == triage.stated.top1
+    assert found.name in triage.told.partition("It cannot be told from: ")[2]
+
+
 def test_classes_in_another_order_are_found_and_named(digits: Pick) -> None:
     images, labels = digits(6)
     _, triage = asked(images, ORDER[labels])
