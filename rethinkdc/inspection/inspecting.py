@@ -117,7 +117,7 @@ def _of_folder(path: Path) -> list[FileKind]:
     if any(path.glob("*/[0-9][0-9][0-9][0-9].json")):
         return ["records"]
     if (path / CARD).exists():
-        return ["set", "dataset"]
+        return ["set"]
     try:
         if find_pair(path):
             return ["set"]

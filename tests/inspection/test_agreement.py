@@ -283,6 +283,14 @@ def test_a_dataset_is_told_as_a_run_reads_it(tree: Path) -> None:
     assert found.sizes == {"12 x 14": 6, "12 x 12": 4}
 
 
+def test_a_folder_that_compress_wrote_is_a_finished_set_and_no_dataset(tree: Path) -> None:
+    """Although its images lie in folders of classes."""
+    made = rdc.compress("random", dataset=str(tree), ipc=2, out="made")
+    (found,) = rdc.inspect("made", dataset=str(tree)).findings
+    assert isinstance(found, SetFinding)
+    assert (found.method, found.images, found.refused) == ("random", len(made), "")
+
+
 def test_weights_are_told_as_the_teacher_reads_them() -> None:
     network = build_seeded(Registry().build(Model, "convnet"), 10, 8, 0)
     torch.save({"epoch": 3, "state_dict": {f"module.{k}": v for k, v in network.state_dict().items()}}, "made.pth")
