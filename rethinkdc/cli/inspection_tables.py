@@ -136,11 +136,14 @@ def _rows(found: Finding) -> Iterator[tuple[str, str]]:
 
 
 def _sizes(found: DatasetFinding) -> str:
-    """Height x width of the images that were decoded, the most frequent first."""
+    """Height x width of the images that were decoded, the most frequent first; of many sizes the least and largest."""
     decoded, kinds = sum(found.sizes.values()), list(found.sizes.items())
-    more = f" and {len(kinds) - _NAMES:,} more" if len(kinds) > _NAMES else ""
     of = "" if decoded == found.train else f"; {decoded:,} of {found.train:,} were decoded"
-    return ", ".join(f"{size} px ({count:,})" for size, count in kinds[:_NAMES]) + more + of
+    if len(kinds) <= _NAMES:
+        return ", ".join(f"{size} px ({count:,})" for size, count in kinds) + of
+    heights, widths = zip(*(map(int, size.split(" x ")) for size, _ in kinds), strict=True)
+    ranges = f"{min(heights):,} to {max(heights):,} px high, {min(widths):,} to {max(widths):,} px wide"
+    return f"{len(kinds):,}: {ranges}{of}"
 
 
 def _rows_of_set(found: SetFinding) -> Iterator[tuple[str, str]]:

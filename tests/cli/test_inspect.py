@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -117,3 +118,16 @@ def test_wrong_requests_end_with_2(cli: Callable[..., Any], published: Path, wor
     done = cli("inspect", *words)
     assert done.code == 2
     assert part in done.err
+
+
+def test_of_many_sizes_the_least_and_the_largest_are_printed(cli: Callable[..., Any], tmp_path: Path) -> None:
+    for row in range(24):
+        folder = tmp_path / "pond" / ("frog" if row % 2 else "newt")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40 - row, 10 + row), (row, 0, 0)).save(folder / f"{row}.png")
+    done = cli("inspect", "pond")
+    assert done.code == 0, done.err
+    held = re.search(r"(\d+): (\d+) to (\d+) px high, (\d+) to (\d+) px wide", " ".join(done.out.split()))
+    assert held
+    assert int(held[1]) > 10
+    assert (int(held[2]) + int(held[5]), int(held[3]) + int(held[4])) == (50, 50)
