@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rethinkdc.api import compress, evaluate, inspect, leaderboard, rows, run, score, sweep, trace
     from rethinkdc.compressed.preview import contact_sheet
     from rethinkdc.contracts.hooks import hookimpl
+    from rethinkdc.runs.predictions import read_predictions
     from rethinkdc.runs.records import Record
     from rethinkdc.seeds import Seeds
 
@@ -27,6 +28,7 @@ _HOMES = {
     "hookimpl": "contracts.hooks",
     "inspect": "api",
     "leaderboard": "api",
+    "read_predictions": "runs.predictions",
     "rows": "api",
     "run": "api",
     "score": "api",
@@ -43,6 +45,7 @@ __all__ = [
     "hookimpl",
     "inspect",
     "leaderboard",
+    "read_predictions",
     "rows",
     "run",
     "score",

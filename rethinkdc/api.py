@@ -45,7 +45,7 @@ def run(call: RunCall) -> Record:
         DivergedError: training diverged; recorded as failed.
     """
     seen = preview_to(call.preview) if call.preview else None
-    return make_runner(call, call.records).run(part_of(call, Request), force=call.force, seen=seen)[0]
+    return make_runner(call, call).run(part_of(call, Request), force=call.force, seen=seen)[0]
 
 
 @takes(EvaluateCall)
@@ -152,7 +152,7 @@ def sweep(call: SweepCall) -> list[Record]:
         RequestError: the study or one of its runs is wrong; nothing was run.
     """
     study, name = open_study(call)
-    runner = make_runner(call, call.records)
+    runner = make_runner(call, call)
     standings = standings_of(runs_of(study, name, runner.registry, runner.cache), runner.records)
     records = {standing.run.key: standing.record for standing in standings}
     remaining = [standing for standing in standings if standing.remains(retry_unsupported=call.retry_unsupported)]

@@ -29,7 +29,7 @@ def run(command: RunCommand) -> None:
     from rethinkdc.runs.exports import preview_to
     from rethinkdc.runs.machine import make_runner
 
-    runner = make_runner(with_bars(command), command.records)
+    runner = make_runner(with_bars(command), command)
     for name in command.tracker:
         runner.registry.trackers.add(name)
     requests = [replace(part_of(command, Request), seed=seeds) for seeds in command.all_seeds]

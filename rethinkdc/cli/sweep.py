@@ -34,7 +34,7 @@ def sweep(command: SweepCommand) -> None:
     from rethinkdc.runs.sweep import carry_out, standings_of
 
     study, name = open_study(command)
-    runner = make_runner(with_bars(command), command.records)
+    runner = make_runner(with_bars(command), command)
     standings = standings_of(runs_of(study, name, runner.registry, runner.cache), runner.records)
     remaining = [standing for standing in standings if standing.remains(retry_unsupported=command.retry_unsupported)]
     if command.plan:

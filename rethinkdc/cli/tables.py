@@ -62,6 +62,7 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
         ("pixels", write_pixels(record.notes.get("pixels") or {})),
         ("files", _files(record.notes)),
         ("external data", ", ".join(record.notes.get("external_data", ()))),
+        ("predictions", "" if record.predictions else _tell_unkept(record)),
         ("marks", ", ".join(marks)),
     ]:
         if value:
@@ -153,6 +154,13 @@ def _read(notes: dict[str, Any]) -> list[str]:
     experiment = [f"experiment {notes['experiment']}"] if "experiment" in notes else []
     rate = [f"student_lr {notes['student_lr']}"] if "student_lr" in notes else []
     return [*experiment, *notes.get("read", ()), *rate]
+
+
+def _tell_unkept(record: Record) -> str:
+    """Why no predictions lie beside a record; nothing of those that are written today without."""
+    if record.written_as == record.schema_version:
+        return "none kept"
+    return f"none: written under schema {record.written_as}"
 
 
 def _files(notes: dict[str, Any]) -> str:

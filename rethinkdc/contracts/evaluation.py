@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -27,15 +29,43 @@ class Metric:
         return value - other if self.better == "higher" else other - value
 
 
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a student says of every test image, enough for top-k, loss, calibration, agreement and paired tests.
+
+    Attributes:
+        predicted: int64 [N], the class that it names.
+        probability: float16 [N], that it gives to this class, in 0..1.
+        rank: int64 [N], place of the true class among all, from 0 = right.
+        log_probability: float32 [N], natural logarithm of what it gives to the true class.
+    """
+
+    predicted: Tensor
+    probability: Tensor
+    rank: Tensor
+    log_probability: Tensor
+
+    def __len__(self) -> int:
+        return len(self.predicted)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Predictions):
+            return NotImplemented
+        return all(torch.equal(value, getattr(other, name)) for name, value in vars(self).items())
+
+    __hash__ = None  # type: ignore[assignment]  # compared by its tensors
+
+
 class Evaluation(BaseModel):
     """What an evaluator measured, at the *last* epoch; fractions, never percent.
 
     ``metrics`` has one number for each metric that the evaluator declares. ``curve`` holds one entry per epoch that was
     tested or trained; ``per_class`` the top-1 of each class; ``predicted`` how many test images each class was named
-    for, empty where that is not known.
+    for, empty where that is not known. ``predictions`` lie in a file beside the record, not in it; None where an
+    evaluator has none.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     metrics: dict[str, float]
     per_class: list[float]
@@ -46,3 +76,4 @@ class Evaluation(BaseModel):
     seconds: float
     peak_memory: int
     result_digest: str
+    predictions: Predictions | None = Field(default=None, exclude=True, repr=False)

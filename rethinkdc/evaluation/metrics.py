@@ -5,6 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from rethinkdc.contracts.evaluation import Predictions
+
+_BEST = 5
+
 
 def classification_metrics(logits: Tensor, targets: Tensor) -> dict[str, float]:
     """Top-1, top-5 (top-C below five classes) as fractions, and the mean cross-entropy in nats.
@@ -13,13 +17,47 @@ def classification_metrics(logits: Tensor, targets: Tensor) -> dict[str, float]:
         logits: float [N, C].
         targets: int64 [N].
     """
-    best = logits.topk(min(5, logits.shape[1]), dim=1).indices
+    best = _best(logits)
     hits = best == targets[:, None]
     return {
         "top1": float(hits[:, 0].double().mean()),
         "top5": float(hits.any(dim=1).double().mean()),
         "loss": float(nn.functional.cross_entropy(logits.double(), targets)),
     }
+
+
+def predictions_of(logits: Tensor, targets: Tensor) -> Predictions:
+    """What is kept of logits: from it the same top-1 and top-5 follow to the bit, and the loss to float32's rounding.
+
+    Args:
+        logits: float [N, C].
+        targets: int64 [N].
+    """
+    best, shares = _best(logits), logits.double().log_softmax(dim=1)
+    hits = best == targets[:, None]
+    # Of equal logits the place among the best decides, as in the metrics.
+    beaten = (logits > logits.gather(1, targets[:, None])).sum(dim=1).clamp_min(best.shape[1])
+    rank = torch.where(hits.any(dim=1), hits.int().argmax(dim=1), beaten)
+    predicted = logits.argmax(dim=1)
+    return Predictions(
+        predicted=predicted,
+        probability=shares.gather(1, predicted[:, None])[:, 0].exp().half(),
+        rank=rank,
+        log_probability=shares.gather(1, targets[:, None])[:, 0].float(),
+    )
+
+
+def metrics_of(predictions: Predictions) -> dict[str, float]:
+    """Top-1, top-5 and loss, as :func:`classification_metrics` gives them, of predictions that were kept."""
+    return {
+        "top1": float((predictions.rank == 0).double().mean()),
+        "top5": float((predictions.rank < _BEST).double().mean()),
+        "loss": float(-predictions.log_probability.double().mean()),
+    }
+
+
+def _best(logits: Tensor) -> Tensor:
+    return logits.topk(min(_BEST, logits.shape[1]), dim=1).indices
 
 
 def per_class_top1(logits: Tensor, targets: Tensor, classes: int) -> list[float]:

@@ -13,7 +13,7 @@ from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.evaluation import Evaluation, Metric
 from rethinkdc.contracts.kinds import Evaluator
-from rethinkdc.evaluation.metrics import classification_metrics, per_class_top1
+from rethinkdc.evaluation.metrics import classification_metrics, per_class_top1, predictions_of
 from rethinkdc.models import weights_digest
 from rethinkdc.models.model import Model, build_seeded
 from rethinkdc.protocol.protocol import Network
@@ -128,6 +128,7 @@ class StudentEvaluator(Evaluator):
             seconds=log.seconds,
             peak_memory=peak_memory(context.device),
             result_digest=digest([metrics, per_class, points, predictions, weights_digest(network)]),
+            predictions=predictions_of(logits, test.targets),
         )
 
 

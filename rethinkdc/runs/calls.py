@@ -70,10 +70,19 @@ class Machine(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recording(Options):
-    """Where results go, and whether to one that is there another is added."""
+class Recorded(Options):
+    """Where results go, and what of them is kept."""
 
     records: RecordsFolder = None
+    no_predictions: Annotated[
+        bool, Option("Keep no predictions beside records; paired tests and calibration need them.")
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording(Recorded):
+    """As :class:`Recorded`, and whether to a result that is there another is added."""
+
     force: Annotated[bool, Option("Run again although an ok record exists.")] = False
 
 
@@ -242,10 +251,9 @@ class StudyRequest(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepCall(Machine, StudyRequest):
+class SweepCall(Recorded, Machine, StudyRequest):
     """What ``sweep`` takes."""
 
-    records: RecordsFolder = None
     jobs: Annotated[int, Option("Processes side by side; results do not depend on it.", short="-j", minimum=1)] = 1
     retry_unsupported: Annotated[bool, Option("Also try again what was unsupported.")] = False
 

@@ -22,7 +22,7 @@ def evaluate_set(call: EvaluateCall) -> tuple[Record, bool]:
     Raises:
         RequestError: the set cannot be read, or does not fit the protocol.
     """
-    runner = make_runner(call, call.records)
+    runner = make_runner(call, call)
     compressed, name = open_set(call, runner.cache.home)
     if call.preview:
         write_preview(compressed, call.preview)

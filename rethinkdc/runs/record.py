@@ -11,7 +11,8 @@ from rethinkdc.contracts.evaluation import Evaluation, Metric
 from rethinkdc.runs.cost import Cost
 from rethinkdc.runs.definition import Definition
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+"""Raised whenever a record says more or says it otherwise; earlier schemas are read."""
 Status = Literal["ok", "failed", "unsupported"]
 
 
@@ -34,15 +35,36 @@ class Names(BaseModel):
         return f"{self.compressor} + {self.labeler}"
 
 
+class KeptPredictions(BaseModel):
+    """Where the predictions of a run lie.
+
+    Attributes:
+        file: name beside the record; the beginning of its digest.
+        sha256: digest of the file.
+        bytes: its size.
+        images: test images that it tells of.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    sha256: str
+    bytes: int
+    images: int
+
+
 class Record(BaseModel):
     """Everything about one run: its definition, how it ended, what it measured and what it cost.
 
-    ``metrics`` are those that the evaluator declares; the first is its main one.
+    ``metrics`` are those that the evaluator declares; the first is its main one. ``predictions`` is None where none
+    were kept: by ``--no-predictions``, by an evaluator that has none, or in a record of schema 1 or 2, which
+    ``written_as`` tells.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: int = Field(default=SCHEMA_VERSION, ge=SCHEMA_VERSION, le=SCHEMA_VERSION)
+    written_as: int = SCHEMA_VERSION
     key: str
     attempt: int = 0
     status: Status
@@ -58,6 +80,7 @@ class Record(BaseModel):
     metrics: tuple[Metric, ...] = Field(min_length=1)
     evaluation: Evaluation | None = None
     result_digest: str | None = None
+    predictions: KeptPredictions | None = None
     cost: Cost | None = None
     histogram: list[int] = []
     sources_per_class: list[int] = []
@@ -78,8 +101,12 @@ class Record(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _convert(cls, content: Any) -> Any:
-        if isinstance(content, dict) and content.get("schema_version") == 1:
+        if not isinstance(content, dict):
+            return content
+        if content.get("schema_version") == 1:
             return convert_first_schema(content)
+        if content.get("schema_version") == _WITHOUT_PREDICTIONS:
+            return {**content, "schema_version": SCHEMA_VERSION, "written_as": _WITHOUT_PREDICTIONS}
         return content
 
 
@@ -94,6 +121,7 @@ def convert_first_schema(content: dict[str, Any]) -> dict[str, Any]:
     measured = evaluation.get("metrics") if isinstance(evaluation, dict) else None
     values |= {
         "schema_version": SCHEMA_VERSION,
+        "written_as": 1,
         "metrics": [_known_metric(name) for name in measured or _FIRST_METRICS],
     }
     if "labels" in content:
@@ -103,6 +131,7 @@ def convert_first_schema(content: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+_WITHOUT_PREDICTIONS = 2
 _FIRST_METRICS = ("top1", "top5", "loss")
 _FIRST_STAGES = {"label": "labels"}
 
@@ -125,4 +154,4 @@ def _convert_cost(cost: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-__all__ = ["SCHEMA_VERSION", "Names", "Record", "Status", "convert_first_schema"]
+__all__ = ["SCHEMA_VERSION", "KeptPredictions", "Names", "Record", "Status", "convert_first_schema"]

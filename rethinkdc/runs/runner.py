@@ -29,6 +29,7 @@ from rethinkdc.runs.environment import describe_environment
 from rethinkdc.runs.fitted import fit_to_run
 from rethinkdc.runs.ground import Ground, load_splits
 from rethinkdc.runs.own_views import doubt_of_labels, measure_agreement
+from rethinkdc.runs.predictions import keep_predictions
 from rethinkdc.runs.record import Record, Status
 from rethinkdc.runs.records import Records, now
 from rethinkdc.runs.request import Request
@@ -46,6 +47,7 @@ class Runner:
         registry: finds the methods.
         cache: where shared artefacts live.
         records: where results go.
+        keeps_predictions: whether what students say of each test image is kept beside their records.
         device: where networks run.
         workers: threads that render views ahead.
         threads: that compute on a CPU. One by default: the bits of a result depend on it, two runs side by side use
@@ -56,6 +58,7 @@ class Runner:
     registry: Registry = field(default_factory=Registry)
     cache: Cache = field(default_factory=Cache)
     records: Records = field(default_factory=Records)
+    keeps_predictions: bool = True
     device: torch.device = field(default_factory=lambda: choose_device(None))
     workers: int = 0
     threads: int = 1
@@ -248,10 +251,13 @@ class Runner:
         agreement = None if track == "hard" else measure_agreement(compressed, supervision, context)
         labels = doubt_of_labels(agreement, context.books.notes)
         doubts = doubts_of(evaluation, splits.test, track=track, family=family, labels=labels)
+        said = evaluation.predictions if self.keeps_predictions else None
         return self._record(
             run,
             status="ok",
-            evaluation=evaluation,
+            evaluation=evaluation.model_copy(update={"predictions": None}),
+            # Before the record, which never names what is not there.
+            predictions=said and keep_predictions(self.records, run.key, said),
             result_digest=evaluation.result_digest,
             cost=count_cost(
                 context,

@@ -27,6 +27,7 @@ class _Machine:
 
     cache: Path
     records: Path
+    keeps_predictions: bool
     device: torch.device
     workers: int
     threads: int
@@ -36,6 +37,7 @@ class _Machine:
             registry=Registry(),
             cache=Cache(self.cache),
             records=Records(self.records),
+            keeps_predictions=self.keeps_predictions,
             device=self.device,
             workers=self.workers,
             threads=self.threads,
@@ -52,7 +54,14 @@ class Worker:
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
         self.standing: Standing | None = None
-        machine = _Machine(runner.cache.root, runner.records.folder, runner.device, runner.workers, runner.threads)
+        machine = _Machine(
+            cache=runner.cache.root,
+            records=runner.records.folder,
+            keeps_predictions=runner.keeps_predictions,
+            device=runner.device,
+            workers=runner.workers,
+            threads=runner.threads,
+        )
         spawned = multiprocessing.get_context("spawn")
         self.connection, theirs = spawned.Pipe()
         self.process = spawned.Process(target=_serve, args=(theirs, machine))

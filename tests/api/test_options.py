@@ -55,7 +55,7 @@ def command_parameters(name: str) -> dict[str, Any]:
     return {parameter.name: parameter for parameter in group.commands[name].params if parameter.name}
 
 
-PLAIN = {"hookimpl", "contact_sheet"}
+PLAIN = {"hookimpl", "contact_sheet", "read_predictions"}
 """Public functions that are no command."""
 
 
