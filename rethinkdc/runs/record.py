@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rethinkdc.contracts.evaluation import Evaluation, Metric
 from rethinkdc.runs.cost import Cost
 from rethinkdc.runs.definition import Definition
+from rethinkdc.storage import digest
 
 SCHEMA_VERSION = 3
 """Raised whenever a record says more or says it otherwise; earlier schemas are read."""
@@ -58,7 +60,7 @@ class Record(BaseModel):
 
     ``metrics`` are those that the evaluator declares; the first is its main one. ``predictions`` is None where none
     were kept: by ``--no-predictions``, by an evaluator that has none, or in a record of schema 1 or 2, which
-    ``written_as`` tells.
+    ``written_as`` tells. ``seal`` is the digest of all else.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,6 +89,19 @@ class Record(BaseModel):
     notes: dict[str, Any] = {}
     environment: dict[str, Any] = {}
     plugins: dict[str, str] = {}
+    seal: str = ""
+
+    def sealed(self) -> Record:
+        """The same with the digest of its content, by which a change by hand or by accident is seen."""
+        return self.model_copy(update={"seal": self._digest()})
+
+    def is_whole(self) -> bool:
+        """Whether nothing was changed since it was sealed; records of schema 1 and 2 have no seal."""
+        return self.written_as < SCHEMA_VERSION or self.seal == self._digest()
+
+    def _digest(self) -> str:
+        # As it is spelled in a file, and will be when it is read back.
+        return digest(json.loads(self.model_dump_json(exclude={"seal"})))
 
     @property
     def results(self) -> dict[str, float]:

@@ -101,14 +101,17 @@ class Records:
         """Reads one record file, of this schema or of an earlier one.
 
         Raises:
-            RethinkError: the file is no record of a schema that this version reads.
+            RethinkError: the file is no record of a schema that this version reads, or not as it was written.
         """
         try:
-            return Record.model_validate_json(path.read_bytes())
+            record = Record.model_validate_json(path.read_bytes())
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the file"
             raise RethinkError(f"{path} is not a readable record: {where}: {first['msg']}. Move it away.") from None
+        if not record.is_whole():
+            raise RethinkError(f"{path} is not as it was written: its seal is that of other content. Move it away.")
+        return record
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("*/[0-9]*.json"))
@@ -118,7 +121,7 @@ class Records:
         place.mkdir(parents=True, exist_ok=True)
         attempt = max((int(path.stem) for path in place.glob("[0-9]*.json")), default=0) + 1
         while True:
-            numbered = record.model_copy(update={"attempt": attempt})
+            numbered = record.model_copy(update={"attempt": attempt}).sealed()
             handle, temporary = tempfile.mkstemp(dir=place, suffix=".tmp")
             try:
                 with os.fdopen(handle, "w") as file:

@@ -97,7 +97,7 @@ def test_an_attempt_taken_meanwhile_is_left_alone(tmp_path: Path, monkeypatch: p
     def raced(source: str, place: Path) -> None:
         if not taken:
             taken.append(place)
-            place.write_text(record(reason="theirs").model_dump_json())
+            place.write_text(record(reason="theirs").sealed().model_dump_json())
         link(source, place)
 
     monkeypatch.setattr(os, "link", raced)
@@ -143,6 +143,25 @@ def test_a_record_of_another_schema_is_named_with_the_field(
         records.attempts("abc")
     assert message in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"reason": "', '"reason": "better '), ('"attempt": 1', '"attempt": 2'), ('"seal": "', '"seal": "0')],
+)
+def test_a_record_that_was_changed_is_refused_and_named(tmp_path: Path, old: str, new: str) -> None:
+    records = Records(tmp_path)
+    path = records.path("abc", records.add(record(reason="weak")).attempt)
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+    with pytest.raises(RethinkError, match=r"0001\.json is not as it was written"):
+        records.attempts("abc")
+    with pytest.warns(UserWarning, match="A record is left out"):
+        assert list(records.readable()) == []
+    # Another spelling of the same content is the same record.
+    path.write_text(json.dumps(json.loads(text)))
+    assert [found.reason for found in records.attempts("abc")] == ["weak"]
 
 
 def test_a_file_cut_off_is_named(tmp_path: Path) -> None:
