@@ -118,11 +118,13 @@ class Record(BaseModel):
     def _convert(cls, content: Any) -> Any:
         if not isinstance(content, dict):
             return content
-        if content.get("schema_version") == 1:
-            return convert_first_schema(content)
-        if content.get("schema_version") == _WITHOUT_PREDICTIONS:
-            return {**content, "schema_version": SCHEMA_VERSION, "written_as": _WITHOUT_PREDICTIONS}
-        return content
+        # Never what the content says of itself: a record of today has a seal, whatever else it claims.
+        written = content.get("schema_version", SCHEMA_VERSION)
+        if written == 1:
+            content = convert_first_schema(content)
+        elif written == _WITHOUT_PREDICTIONS:
+            content = {**content, "schema_version": SCHEMA_VERSION}
+        return {**content, "written_as": written}
 
 
 def convert_first_schema(content: dict[str, Any]) -> dict[str, Any]:
@@ -136,7 +138,6 @@ def convert_first_schema(content: dict[str, Any]) -> dict[str, Any]:
     measured = evaluation.get("metrics") if isinstance(evaluation, dict) else None
     values |= {
         "schema_version": SCHEMA_VERSION,
-        "written_as": 1,
         "metrics": [_known_metric(name) for name in measured or _FIRST_METRICS],
     }
     if "labels" in content:

@@ -159,6 +159,10 @@ def test_a_record_that_was_changed_is_refused_and_named(tmp_path: Path, old: str
         records.attempts("abc")
     with pytest.warns(UserWarning, match="A record is left out"):
         assert list(records.readable()) == []
+    # One that claims to be older, and so without a seal, is none either.
+    path.write_text(json.dumps({**json.loads(text), "written_as": 2, "seal": "", "reason": "great"}))
+    with pytest.raises(RethinkError, match=r"0001\.json is not as it was written"):
+        records.attempts("abc")
     # Another spelling of the same content is the same record.
     path.write_text(json.dumps(json.loads(text)))
     assert [found.reason for found in records.attempts("abc")] == ["weak"]
@@ -289,8 +293,8 @@ def test_a_record_of_the_first_schema_is_read(tmp_path: Path) -> None:
     assert found.cost.receiver_bytes == old["cost"]["image_bytes"]["lossy"] + old["cost"]["label_bytes"]
     # Written again, it is of today's schema, and says the same.
     again = Record.model_validate_json(found.model_dump_json())
-    assert again == found
-    assert again.schema_version == SCHEMA_VERSION
+    assert (again.schema_version, again.written_as, found.written_as) == (SCHEMA_VERSION, SCHEMA_VERSION, 1)
+    assert again.model_copy(update={"written_as": 1}) == found
 
 
 def test_a_record_of_the_first_schema_without_a_result_is_read() -> None:
