@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from rethinkdc.contracts.evaluation import Predictions
 
 _BEST = 5
+_IMAGES = 4096
+"""Images whose float64 probabilities are held at a time."""
 
 
 def classification_metrics(logits: Tensor, targets: Tensor) -> dict[str, float]:
@@ -33,18 +35,19 @@ def predictions_of(logits: Tensor, targets: Tensor) -> Predictions:
         logits: float [N, C].
         targets: int64 [N].
     """
+    parts = [_predictions_of(*part) for part in zip(logits.split(_IMAGES), targets.split(_IMAGES), strict=True)]
+    return Predictions(*(torch.cat(values) for values in zip(*parts, strict=True)))
+
+
+def _predictions_of(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     best, shares = _best(logits), logits.double().log_softmax(dim=1)
     hits = best == targets[:, None]
     # Of equal logits the place among the best decides, as in the metrics.
     beaten = (logits > logits.gather(1, targets[:, None])).sum(dim=1).clamp_min(best.shape[1])
     rank = torch.where(hits.any(dim=1), hits.int().argmax(dim=1), beaten)
     predicted = logits.argmax(dim=1)
-    return Predictions(
-        predicted=predicted,
-        probability=shares.gather(1, predicted[:, None])[:, 0].exp().half(),
-        rank=rank,
-        log_probability=shares.gather(1, targets[:, None])[:, 0].float(),
-    )
+    probability = shares.gather(1, predicted[:, None])[:, 0].exp().half()
+    return predicted, probability, rank, shares.gather(1, targets[:, None])[:, 0].float()
 
 
 def metrics_of(predictions: Predictions) -> dict[str, float]:

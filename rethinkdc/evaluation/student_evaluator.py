@@ -116,19 +116,19 @@ class StudentEvaluator(Evaluator):
             {"epoch": float(epoch), "train_loss": loss, **curve.points.get(epoch, {})}
             for epoch, loss in enumerate(log.curve, start=1)
         ]
-        predicted = logits.argmax(dim=1)
-        predictions = hashlib.sha256(predicted.numpy().tobytes()).hexdigest()
+        said = predictions_of(logits, test.targets)
+        predicted = hashlib.sha256(said.predicted.numpy().tobytes()).hexdigest()
         return Evaluation(
             metrics=metrics,
             per_class=per_class,
-            predicted=predicted.bincount(minlength=classes).tolist(),
+            predicted=said.predicted.bincount(minlength=classes).tolist(),
             curve=points,
             views=log.views,
             steps=log.steps,
             seconds=log.seconds,
             peak_memory=peak_memory(context.device),
-            result_digest=digest([metrics, per_class, points, predictions, weights_digest(network)]),
-            predictions=predictions_of(logits, test.targets),
+            result_digest=digest([metrics, per_class, points, predicted, weights_digest(network)]),
+            predictions=said,
         )
 
 
