@@ -70,7 +70,7 @@ class Machine(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recorded(Options):
+class Keeping(Options):
     """Where results go, and what of them is kept."""
 
     records: RecordsFolder = None
@@ -80,8 +80,8 @@ class Recorded(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recording(Recorded):
-    """As :class:`Recorded`, and whether to a result that is there another is added."""
+class Recording(Keeping):
+    """As :class:`Keeping`, and whether to a result that is there another is added."""
 
     force: Annotated[bool, Option("Run again although an ok record exists.")] = False
 
@@ -251,7 +251,7 @@ class StudyRequest(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepCall(Recorded, Machine, StudyRequest):
+class SweepCall(Keeping, Machine, StudyRequest):
     """What ``sweep`` takes."""
 
     jobs: Annotated[int, Option("Processes side by side; results do not depend on it.", short="-j", minimum=1)] = 1

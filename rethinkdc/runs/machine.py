@@ -7,28 +7,28 @@ from pathlib import Path
 from rethinkdc.context.cache import Cache
 from rethinkdc.contracts.context import Silent
 from rethinkdc.registry.registry import Registry
-from rethinkdc.runs.calls import Machine, Recorded
+from rethinkdc.runs.calls import Keeping, Machine
 from rethinkdc.runs.device import choose_device
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.runner import Runner
 
 
-def make_runner(machine: Machine, recorded: Recorded | None = None) -> Runner:
+def make_runner(machine: Machine, keeping: Keeping | None = None) -> Runner:
     """A runner for this machine.
 
     Args:
         machine: what computes. Without ``workers``: 4 beside CUDA, else 0.
-        recorded: where results go and what of them is kept; None = ``RETHINKDC_RECORDS`` or ``./records``, all.
+        keeping: where results go and what of them is kept; None = ``RETHINKDC_RECORDS`` or ``./records``, all.
 
     Raises:
         RequestError: there is no such device.
     """
-    device, recorded = choose_device(machine.device), recorded or Recorded()
+    device, keeping = choose_device(machine.device), keeping or Keeping()
     return Runner(
         registry=Registry(),
         cache=Cache(Path(machine.cache_dir) if machine.cache_dir else None),
-        records=Records(Path(recorded.records) if recorded.records else None),
-        keeps_predictions=not recorded.no_predictions,
+        records=Records(Path(keeping.records) if keeping.records else None),
+        keeps_predictions=not keeping.no_predictions,
         device=device,
         workers=machine.workers if machine.workers is not None else 4 if device.type == "cuda" else 0,
         threads=machine.threads,

@@ -20,7 +20,7 @@ import json, sys, threading, time
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from rethinkdc.runs.calls import Machine, Recorded
+from rethinkdc.runs.calls import Machine, Keeping
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.request import Request
 from rethinkdc.runs.ground import load_splits
@@ -31,7 +31,7 @@ def anonymous():
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))
 
 folder, cache, protocol, measured = sys.argv[1:]
-runner = make_runner(Machine(cache_dir=cache, device="cpu", workers=0), Recorded(records=cache + "/records"))
+runner = make_runner(Machine(cache_dir=cache, device="cpu", workers=0), Keeping(records=cache + "/records"))
 request = Request(compressor="full", dataset=folder, protocol=protocol, backing="encoded")
 plan = resolve_run(request, runner.registry, runner.cache)
 peak, stop = [0], threading.Event()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rethinkdc.runs.calls import Machine, Recorded
+from rethinkdc.runs.calls import Keeping, Machine
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.request import Request
 
@@ -24,7 +24,7 @@ PINNED: dict[str, dict[str, str]] = json.loads(Path(__file__).with_name("pinned_
 def test_a_set_is_what_it_was(compressor: str, tmp_path: Path) -> None:
     for place, fingerprint in PINNED[compressor].items():
         ipc, seed = map(int, re.findall(r"\d+", place))
-        runner = make_runner(Machine(cache_dir=tmp_path, device="cpu"), Recorded(records=tmp_path / "records"))
+        runner = make_runner(Machine(cache_dir=tmp_path, device="cpu"), Keeping(records=tmp_path / "records"))
         request = Request(
             compressor=compressor,
             dataset="digits",

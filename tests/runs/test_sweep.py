@@ -13,7 +13,7 @@ import rethinkdc as rdc
 from rethinkdc.context.cache import Cache
 from rethinkdc.errors import RequestError
 from rethinkdc.registry.registry import Registry
-from rethinkdc.runs.calls import Machine, Recorded
+from rethinkdc.runs.calls import Keeping, Machine
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.resolving import Run
@@ -210,7 +210,7 @@ def test_two_processes_give_the_results_of_one(tmp_path: Path, machine: dict[str
 
 
 def test_an_interrupt_leaves_no_process_behind(machine: dict[str, Any]) -> None:
-    runner = make_runner(Machine(cache_dir=machine["cache_dir"], device="cpu"), Recorded(records=machine["records"]))
+    runner = make_runner(Machine(cache_dir=machine["cache_dir"], device="cpu"), Keeping(records=machine["records"]))
     chosen = Study(dataset="digits", compressors=("random",), ipc=(1000, 1001, 1002))
     standings = standings_of(runs_of(chosen, "study", runner.registry, runner.cache), runner.records)
 
