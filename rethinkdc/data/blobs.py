@@ -100,7 +100,9 @@ class ArrowBlobs:
         """The file of a stored path: never relative to where the command runs."""
         if Path(path).is_absolute():
             return Path(path)
-        found = {os.path.realpath(base / path): None for base in self._bases if os.path.isfile(base / path)}  # noqa: PTH113  # of any text, also one that is no name
+        # Of any text, also one that is no name of a file, which Path refuses with an error of its own.
+        places = [base / path for base in self._bases if os.path.isfile(base / path)]  # noqa: PTH113
+        found = {os.path.realpath(place): None for place in places}
         if len(found) > 1:
             raise DataError(f"The path at {self.where(row)} means several files: {' and '.join(found)}.")
         if not found:

@@ -133,7 +133,11 @@ def _of_file(path: Path) -> list[FileKind]:
     if suffix == ".json" and texts.is_record(path):
         return ["record"]
     kinds: list[FileKind] = ["rows", "scores"]
-    return [*kinds, *(["set"] * (suffix in SUFFIXES)), *(["weights"] * (suffix in _WEIGHTS))]  # type: ignore[list-item]
+    if suffix in SUFFIXES:
+        kinds.append("set")
+    if suffix in _WEIGHTS:
+        kinds.append("weights")
+    return kinds
 
 
 def _parts(path: Path) -> tuple[Part, ...]:

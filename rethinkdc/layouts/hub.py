@@ -26,7 +26,7 @@ from rethinkdc.layouts.shards import check_shards, tell_joined
 from rethinkdc.layouts.tree_layouts import read_tree
 from rethinkdc.layouts.walking import list_files
 
-__all__ = ["from_datasets", "load_hub", "load_path", "read_split"]
+__all__ = ["from_datasets", "load_hub", "load_path"]
 
 
 def load_path(
