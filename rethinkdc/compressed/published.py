@@ -25,7 +25,13 @@ from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.errors import DamagedError, DataError, RequestError
 from rethinkdc.layouts.labelled import Labelled
 from rethinkdc.layouts.opening import quiet_unless_watched, tell_cause
-from rethinkdc.layouts.parquet_columns import IMAGE_COLUMNS, LABEL_COLUMNS, find_column_name, read_split
+from rethinkdc.layouts.parquet_columns import (
+    IMAGE_COLUMNS,
+    LABEL_COLUMNS,
+    contradicting_columns,
+    find_column_name,
+    read_split,
+)
 from rethinkdc.layouts.shards import check_shards
 from rethinkdc.layouts.walking import list_files
 from rethinkdc.storage import MANIFEST, commit_folder, verify_folder
@@ -169,10 +175,14 @@ def _set_of_columns(
     bases: Sequence[Path] = (),
 ) -> CompressedSet:
     files = read_split(split, where, bases=bases)
-    told = _tell_columns(split, where)
+    if others := contradicting_columns(split, files.targets, where):
+        raise DataError(
+            f"The columns {find_column_name(split, LABEL_COLUMNS, where)} and {' and '.join(others)} of {where} "
+            "contradict each other: leave out what is not meant."
+        )
     if names := about.get("class_names"):
         files = replace(files, class_names=tuple(names), numbered=False)
-    if told := [*told, *files.notes]:
+    if told := _tell_unread(split, where):
         card = card.model_copy(update={"notes": {**card.notes, "read": [*card.notes.get("read", ()), *told]}})
     columns = {name: _read_column(split, name) for name in _FURTHER}
     boxes, count = about.get("cell_boxes"), len(files.blobs)
@@ -192,21 +202,9 @@ def _set_of_columns(
     )
 
 
-def _tell_columns(split: Any, where: str) -> list[str]:
-    """Which columns nobody reads, for the record.
-
-    Raises:
-        DataError: two columns of labels contradict each other.
-    """
+def _tell_unread(split: Any, where: str) -> list[str]:
+    """Which columns nobody reads, for the record."""
     used = [find_column_name(split, known, where) for known in (IMAGE_COLUMNS, LABEL_COLUMNS)]
-    classes = split.data.column(used[1]).to_pylist()
-    for other in [name for name in LABEL_COLUMNS if name in split.column_names and name != used[1]]:
-        pairs = set(zip(classes, split.data.column(other).to_pylist(), strict=True))
-        alike = all(type(ours) is type(theirs) for ours, theirs in pairs)
-        if any(ours != theirs for ours, theirs in pairs) if alike else len(pairs) != len(set(classes)):
-            raise DataError(
-                f"The columns {used[1]} and {other} of {where} contradict each other: leave one of them out."
-            )
     left = [name for name in split.column_names if name not in (*used, *_FURTHER)]
     return [f"left unread: {', '.join(left)}"] if left else []
 

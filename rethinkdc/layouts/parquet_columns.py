@@ -40,32 +40,36 @@ def read_split(
     stated = class_names or getattr(dataset.features[target], "names", None)
     column = dataset.data.column(target)
     targets, names = read_targets(column, stated, label)
-    others = [name for name in LABEL_COLUMNS if name in dataset.column_names and name != target]
-    notes = [
-        f"Classes are the column {target!r}; {other!r} gives others and is not used."
-        for other in others
-        if not _same_classes(targets, dataset.data.column(other), label)
-    ]
     return Labelled(
         ArrowBlobs(dataset.data.column(image), label, bases),
         targets,
         names,
         label,
-        notes=tuple(notes),
+        notes=tuple(
+            f"Classes are the column {target!r}; {other!r} gives others and is not used."
+            for other in contradicting_columns(dataset, targets, label)
+        ),
         numbered=stated is None and not holds_texts(column),
     )
 
 
-def _same_classes(targets: Tensor, other: Any, label: str) -> bool:
-    """Whether another column gives rows the class indices of the targets int64 [N], or divides them alike by name."""
+def contradicting_columns(dataset: Any, targets: Tensor, label: str) -> list[str]:
+    """The further columns of labels that give rows other classes than ``targets``, int64 [N] of the first, does."""
+    first, *others = [name for name in LABEL_COLUMNS if name in dataset.column_names]
+    column = dataset.data.column(first)
+    return [name for name in others if not _same_classes(targets, column, dataset.data.column(name), label)]
+
+
+def _same_classes(targets: Tensor, column: Any, other: Any, label: str) -> bool:
+    """Whether both give rows the same numbers; or, where one holds names, divide the rows alike."""
     try:
-        indices, names = read_targets(other, None, label)
+        indices, _ = read_targets(other, None, label)
     except DataError:  # lists, numbers that are no classes, rows without a label
         return False
-    if not holds_texts(other):
+    if not holds_texts(column) and not holds_texts(other):
         return torch.equal(indices, targets)
     pairs = int(torch.stack([targets, indices]).unique(dim=1).shape[1])
-    return pairs == len(targets.unique()) == len(names)
+    return pairs == len(targets.unique()) == len(indices.unique())
 
 
 def has_no_labels(dataset: Any, label: str) -> bool:

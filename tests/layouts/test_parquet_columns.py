@@ -240,6 +240,17 @@ def test_a_second_column_of_labels_is_the_same_or_told(tmp_path: Path, other: pa
     assert found.facts.notes == ((note,) if told else ())
 
 
+@pytest.mark.parametrize(("other", "told"), [([0, 2, 0, 1], False), ([0, 2, 1, 1], True), ([5, 5, 5, 9], True)])
+def test_names_and_numbers_are_the_same_where_they_divide_the_rows_alike(
+    tmp_path: Path, other: list[int], told: bool
+) -> None:
+    """Whatever numbers the names have: those of 'c', 'a', 'c', 'b' need not follow the alphabet."""
+    root = write(tmp_path / "set", labels=pa.array(["c", "a", "c", "b"]))
+    for file in (root / "data").iterdir():
+        pq.write_table(pq.read_table(file).append_column("class_id", pa.array(other)), file)
+    assert bool(load_path(root).facts.notes) == told
+
+
 @pytest.mark.parametrize("label", [1_000_000, 1_700_000_000, 2**62])
 def test_ids_are_no_class_indices(label: int) -> None:
     with pytest.raises(DataError, match=f"A label of some is {label:,}: .* write them as texts"):
