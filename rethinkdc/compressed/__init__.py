@@ -4,7 +4,8 @@ from rethinkdc.compressed.budget import check_budget
 from rethinkdc.compressed.canvases import grid_boxes
 from rethinkdc.compressed.card import Card
 from rethinkdc.compressed.encoding import image_bytes
-from rethinkdc.compressed.published import export_folder, import_folder
+from rethinkdc.compressed.published import import_folder
+from rethinkdc.compressed.publishing import export_folder
 from rethinkdc.compressed.reading import read_set, set_name
 from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.compressed.tensor_files import FileFacts, import_tensors

@@ -6,6 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+CARD = "card.json"
+"""The file in a set's folder that holds it, with what no column says."""
+
 
 class Card(BaseModel):
     """Where a compressed set comes from: enough to make it again.

@@ -1,11 +1,9 @@
-"""The published form of a compressed set: a folder that ``datasets.load_dataset`` reads, with a card beside it."""
+"""Sets as they are published, here or elsewhere: Parquet columns and image files, and a card where there is one."""
 
 from __future__ import annotations
 
 import io
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +14,12 @@ from PIL import Image
 from torch import Tensor
 
 from rethinkdc.compressed.canvases import grid_boxes
-from rethinkdc.compressed.card import Card
-from rethinkdc.compressed.encoding import ROWS, encode
+from rethinkdc.compressed.card import CARD, Card
 from rethinkdc.compressed.set import SYNTHETIC, CompressedSet
 from rethinkdc.data.backing import choose_backing
 from rethinkdc.data.decode import decode, raise_limit
 from rethinkdc.data.encoded import EncodedImages
-from rethinkdc.errors import DamagedError, DataError, RequestError
+from rethinkdc.errors import DamagedError, DataError
 from rethinkdc.layouts.labelled import Labelled
 from rethinkdc.layouts.opening import quiet_unless_watched, tell_cause
 from rethinkdc.layouts.parquet_columns import (
@@ -34,58 +31,17 @@ from rethinkdc.layouts.parquet_columns import (
 )
 from rethinkdc.layouts.shards import check_shards
 from rethinkdc.layouts.walking import list_files
-from rethinkdc.storage import MANIFEST, commit_folder, verify_folder
-from rethinkdc.types import Fit, Interpolation, ViewRule
+from rethinkdc.storage import MANIFEST, verify_folder
+from rethinkdc.types import ViewRule
 
-CARD = "card.json"
 _FURTHER = ("sources", "source_boxes", "weight", "soft_target")
 """What a set may hold for each image beside its class."""
 
 
-def export_folder(
-    compressed: CompressedSet,
-    folder: Path,
-    *,
-    size: int,
-    fit: Fit = "squash",
-    interpolation: Interpolation = "bilinear",
-) -> None:
-    """Writes Parquet with lossless PNG images of ``size`` px (columns ``image``, ``class_id``) and ``card.json``.
-
-    Weights, learned labels and the sources of each cell are further columns, where the set has them; a learned student
-    rate stands in ``card.json``. The folder appears whole or not at all.
-
-    Raises:
-        RequestError: the folder exists already, or cannot be written.
-    """
-    if folder.exists():
-        raise RequestError(f"{folder} exists already. Choose another --out folder, or remove it first.")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    except OSError as error:
-        raise RequestError(f"Cannot write {folder}: {error.strerror}. Choose another --out folder.") from error
-    try:
-        temporary.chmod(0o755)
-        (temporary / "data").mkdir()
-        _write_parquet(compressed, temporary / "data" / "train-00000-of-00001.parquet", size, fit, interpolation)
-        about: dict[str, Any] = {
-            "class_names": compressed.class_names,
-            "size": size,
-            "cell_boxes": compressed.cell_boxes.tolist() if compressed.cells > 1 else None,
-            "view_rule": compressed.view_rule.model_dump(mode="json"),
-            "card": compressed.card.model_dump(mode="json"),
-        }
-        if compressed.student_lr is not None:
-            about["student_lr"] = compressed.student_lr
-        (temporary / CARD).write_text(json.dumps(about, indent=1))
-        commit_folder(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
 def import_folder(folder: Path, cache_folder: Path | None = None) -> CompressedSet:
-    """Reads a folder written by :func:`export_folder`, or any Parquet folder with the columns ``image``, ``class_id``.
+    """Reads what :func:`~rethinkdc.compressed.publishing.export_folder` wrote, or any Parquet folder of its columns.
+
+    Those are ``image`` and ``class_id``; the others may lack.
 
     Raises:
         DataError: no such folder, no train split, images that are not square or differ in size.
@@ -245,39 +201,6 @@ def _check_squares(images: EncodedImages) -> int:
                 f"px and the first is {side} px wide."
             )
     return side
-
-
-def _write_parquet(compressed: CompressedSet, path: Path, size: int, fit: Fit, interpolation: Interpolation) -> None:
-    import datasets
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    extra: dict[str, tuple[Tensor, Any]] = {
-        "sources": (compressed.sources, datasets.Sequence(datasets.Value("int64"))),
-    }
-    if compressed.source_boxes is not None:
-        extra["source_boxes"] = (compressed.source_boxes.flatten(1), datasets.Sequence(datasets.Value("int32")))
-    if compressed.weights is not None:
-        extra["weight"] = (compressed.weights, datasets.Value("float32"))
-    if compressed.soft_targets is not None:
-        extra["soft_target"] = (compressed.soft_targets, datasets.Sequence(datasets.Value("float16")))
-    features = datasets.Features(
-        {
-            "image": datasets.Image(),
-            "class_id": datasets.ClassLabel(names=list(compressed.class_names)),
-            **{name: feature for name, (_, feature) in extra.items()},
-        }
-    )
-    schema = features.arrow_schema
-    with pq.ParquetWriter(path, schema) as writer:
-        for rows in torch.arange(len(compressed)).split(ROWS):
-            canvases = compressed.canvases(rows, size, fit, interpolation)
-            columns: dict[str, Any] = {
-                "image": [{"bytes": content, "path": None} for content in encode(canvases, "PNG")],
-                "class_id": compressed.targets[rows].tolist(),
-            }
-            columns |= {name: list(tensor[rows].numpy()) for name, (tensor, _) in extra.items()}
-            writer.write_table(pa.Table.from_pydict(columns, schema=schema))
 
 
 def _read_column(split: Any, name: str) -> Tensor | None:

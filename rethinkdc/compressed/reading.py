@@ -6,8 +6,8 @@ import re
 import warnings
 from pathlib import Path
 
-from rethinkdc.compressed.card import Card
-from rethinkdc.compressed.published import CARD, import_folder, import_hub, set_of_images
+from rethinkdc.compressed.card import CARD, Card
+from rethinkdc.compressed.published import import_folder, import_hub, set_of_images
 from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.compressed.tensor_files import UNKNOWN, FileFacts, import_tensors
 from rethinkdc.compressed.tensor_folders import SUFFIXES, find_pair

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from rethinkdc.choices import FileKind
+from rethinkdc.compressed.card import CARD
 from rethinkdc.compressed.preview import check_preview, write_preview
-from rethinkdc.compressed.published import CARD
 from rethinkdc.compressed.tensor_folders import SUFFIXES, find_pair
 from rethinkdc.errors import DataError, RequestError
 from rethinkdc.files.arrays import read_arrays
