@@ -66,8 +66,7 @@ def class_places(class_names: tuple[str, ...], known: tuple[str, ...], dataset: 
 
 def index_places(class_names: tuple[str, ...], known: tuple[str, ...]) -> ClassPlaces:
     """The places of classes that are bare indices: a label 2 is the dataset's class of index 2, whatever its name."""
-    told = _tell_misleading(known) or f"classes: {class_names[0]} is index 0 ({known[0]}), and so on"
-    return ClassPlaces(torch.arange(min(len(class_names), len(known))), told)
+    return ClassPlaces(torch.arange(min(len(class_names), len(known))), _tell_misleading(known))
 
 
 def _tell_misleading(known: tuple[str, ...]) -> str:
@@ -101,13 +100,7 @@ def _by_index(numbers: list[int], class_names: tuple[str, ...], known: tuple[str
     if len(set(numbers)) != len(numbers):
         raise _unknown(class_names, known, dataset)
     check_numbers(numbers, len(known), dataset)
-    # As tensors name them, where nothing else is meant.
-    same = all(name == f"class {number}" for name, number in zip(class_names, numbers, strict=True))
-    told = (
-        _tell_misleading(known)
-        if same
-        else f"classes: {class_names[0]} is index {numbers[0]} ({known[numbers[0]]}), and so on"
-    )
+    told = f"classes: {class_names[0]} is index {numbers[0]} ({known[numbers[0]]}), and so on"
     return ClassPlaces(torch.tensor(numbers), told)
 
 

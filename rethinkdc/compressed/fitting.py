@@ -7,7 +7,6 @@ from typing import Any
 from rethinkdc.compressed.card import Card
 from rethinkdc.compressed.class_places import check_numbers, class_places, index_places
 from rethinkdc.compressed.set import CompressedSet
-from rethinkdc.compressed.tensors import indexed_names
 from rethinkdc.errors import RequestError
 
 _SHOWN = 8
@@ -82,10 +81,8 @@ _BY_NAME = "by name"
 
 def _with_classes(compressed: CompressedSet, class_names: tuple[str, ...], dataset: str) -> tuple[CompressedSet, str]:
     """The set with the dataset's classes, and what says which they are; its card tells what is no matter of course."""
-    if compressed.class_names == indexed_names(len(compressed.class_names)):
-        # What labels say, and not how many names there are: of labels from 1 on nobody has the first.
-        check_numbers(compressed.targets.unique().tolist(), len(class_names), dataset)
     if compressed.numbered:
+        # What labels say, and not how many names there are: of labels from 1 on nobody has the first.
         check_numbers(compressed.targets.unique().tolist(), len(class_names), dataset)
         found = index_places(compressed.class_names, class_names)
     else:

@@ -140,6 +140,7 @@ class CompressedSet:
         student_lr: float | None = None,
         view_rule: ViewRule | None = None,
         card: Card | None = None,
+        numbered: bool = False,
     ) -> CompressedSet:
         """Makes a set with pixels of its own.
 
@@ -153,6 +154,7 @@ class CompressedSet:
             student_lr: a learned student rate, where the parts do not state it.
             view_rule: None = views of the whole canvas.
             card: where the set comes from.
+            numbered: whether the classes are bare indices that nobody named.
 
         Raises:
             RequestError: the parts do not fit together: says which, and what was found.
@@ -172,6 +174,7 @@ class CompressedSet:
             weights=join(parts, "weights"),
             soft_targets=join(parts, "soft_targets"),
             student_lr=agreed_rate(parts, student_lr),
+            numbered=numbered,
             view_rule=view_rule or ViewRule(),
             card=card or Card(),
         )

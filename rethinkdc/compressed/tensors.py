@@ -72,6 +72,7 @@ def set_of_tensors(
         [part],
         indexed_names(classes) if class_names is None else tuple(class_names),
         student_lr=student_lr,
+        numbered=class_names is None,
         card=_tell(card or Card(), arranged.told, pixels),
     )
 
