@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -50,7 +51,6 @@ for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
 
 _state = {"debug": False}
-_warned: set[str] = set()
 _INTERRUPTED = 130
 """What typer ends with on a keyboard interrupt."""
 
@@ -80,7 +80,7 @@ def options(
 
 def main() -> None:
     """Runs the command line: exit code 0 ok, 1 the run failed, 2 the request was wrong, 130 interrupted."""
-    warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes the other arguments as they come
+    warnings.showwarning = _printer_of_warnings()
     try:
         check_installation()
         app()
@@ -102,8 +102,13 @@ def _of_rank() -> str:
         return ""
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
-    # What a sweep finds at each of its runs is said once.
-    if issubclass(category, UserWarning) and ranks.leads() and str(message) not in _warned:
-        _warned.add(str(message))
-        typer.secho(f"Warning: {message}", fg=typer.colors.YELLOW, err=True)
+def _printer_of_warnings() -> Callable[..., None]:
+    """Prints each warning once: what a sweep finds at each of its runs is said at the first."""
+    printed: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *_: Any) -> None:
+        if issubclass(category, UserWarning) and ranks.leads() and str(message) not in printed:
+            printed.add(str(message))
+            typer.secho(f"Warning: {message}", fg=typer.colors.YELLOW, err=True)
+
+    return show

@@ -53,8 +53,6 @@ class Predictions:
             return NotImplemented
         return all(torch.equal(value, getattr(other, name)) for name, value in vars(self).items())
 
-    __hash__ = None  # type: ignore[assignment]  # compared by its tensors
-
 
 class Evaluation(BaseModel):
     """What an evaluator measured, at the *last* epoch; fractions, never percent.

@@ -41,7 +41,6 @@ def cli(
 
     def call(*words: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["rethinkdc", *words])
-        monkeypatch.setattr("rethinkdc.cli.main._warned", set[str]())
         capsys.readouterr()
         code = 0
         # The command line installs its own printer of warnings, and a new process forgets which it has printed.
