@@ -19,6 +19,7 @@ from rethinkdc.runs.comparison import difference_to_random
 from rethinkdc.runs.cost import Cost, order_stages
 from rethinkdc.runs.record import Record
 from rethinkdc.runs.records import Records
+from rethinkdc.runs.schemas import KEEPS_PREDICTIONS
 from rethinkdc.seeds import Seeds
 
 _console = Console()
@@ -158,7 +159,7 @@ def _read(notes: dict[str, Any]) -> list[str]:
 
 def _tell_unkept(record: Record) -> str:
     """Why no predictions lie beside a record; nothing of those that are written today without."""
-    if record.written_as == record.schema_version:
+    if record.written_as >= KEEPS_PREDICTIONS:
         return "none kept"
     return f"none: written under schema {record.written_as}"
 

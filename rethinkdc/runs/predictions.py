@@ -14,6 +14,7 @@ from rethinkdc.contracts.evaluation import Predictions
 from rethinkdc.errors import DamagedError, RequestError
 from rethinkdc.runs.record import KeptPredictions, Record
 from rethinkdc.runs.records import Records
+from rethinkdc.runs.schemas import KEEPS_PREDICTIONS
 from rethinkdc.storage import write_atomic
 
 _NAMED = 24
@@ -62,7 +63,7 @@ def read_predictions(record: Record, records: str | Path | None = None) -> Predi
     if record.predictions is None:
         why = (
             f"it was written under schema {record.written_as}, which kept none; --force runs it again"
-            if record.written_as < record.schema_version
+            if record.written_as < KEEPS_PREDICTIONS
             else "it has no result"
             if not record.results
             else "--no-predictions, or an evaluator without any"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
@@ -13,7 +14,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from rethinkdc.errors import RequestError, RethinkError
-from rethinkdc.runs.record import SCHEMA_VERSION, Record, Status
+from rethinkdc.runs.record import Record, Status
+from rethinkdc.runs.schemas import SCHEMA_VERSION, fault_of
 from rethinkdc.storage import writable
 
 ENVIRONMENT = "RETHINKDC_RECORDS"
@@ -104,13 +106,18 @@ class Records:
             RethinkError: the file is no record of a schema that this version reads, or not as it was written.
         """
         try:
-            record = Record.model_validate_json(path.read_bytes())
+            content = json.loads(path.read_bytes())
+            record, fault = Record.model_validate(content), fault_of(content)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the file"
-            raise RethinkError(f"{path} is not a readable record: {where}: {first['msg']}. Move it away.") from None
-        if not record.is_whole():
-            raise RethinkError(f"{path} is not as it was written: its seal is that of other content. Move it away.")
+            raise _unreadable(path, f"{where}: {first['msg']}") from None
+        except OSError as error:
+            raise _unreadable(path, str(error.strerror)) from None
+        except (ValueError, RecursionError) as error:
+            raise _unreadable(path, f"no JSON: {error}") from None
+        if fault:
+            raise RethinkError(f"{path} is not as it was written: {fault}. Move it away.")
         return record
 
     def _files(self) -> list[Path]:
@@ -134,6 +141,10 @@ class Records:
                 attempt += 1
             finally:
                 Path(temporary).unlink(missing_ok=True)
+
+
+def _unreadable(path: Path, why: str) -> RethinkError:
+    return RethinkError(f"{path} is not a readable record: {why}. Move it away.")
 
 
 def _place(temporary: Path, final: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,9 @@ import pytest
 
 from rethinkdc.contracts.evaluation import Metric
 from rethinkdc.errors import RequestError, RethinkError
-from rethinkdc.runs.record import SCHEMA_VERSION, Record
+from rethinkdc.runs.record import Record
 from rethinkdc.runs.records import Records, default_records_folder, now
+from rethinkdc.runs.schemas import SCHEMA_VERSION
 
 PROCESSES, EACH = 2, 12
 METHOD: dict[str, Any] = {"revision": 1, "parameters": {}}
@@ -30,6 +33,8 @@ DEFINITION: dict[str, Any] = {
     "semantics": {"views": 1},
 }
 FIRST_SCHEMA = Path(__file__).with_name("first_schema_record.json")
+THIRD_SCHEMA = Path(__file__).with_name("third_schema_record.json")
+"""Written by the last version that knew no later one, and sealed."""
 NAMES = dict.fromkeys(("compressor", "labeler", "evaluator", "dataset", "protocol", "student", "ipc"), "some")
 
 
@@ -166,6 +171,100 @@ def test_a_record_that_was_changed_is_refused_and_named(tmp_path: Path, old: str
     # Another spelling of the same content is the same record.
     path.write_text(json.dumps(json.loads(text)))
     assert [found.reason for found in records.attempts("abc")] == ["weak"]
+
+
+@pytest.mark.parametrize("schema", [1, 2, 3])
+def test_a_record_that_claims_to_be_older_than_it_is_is_refused(tmp_path: Path, schema: int) -> None:
+    """Schemas 1 and 2 had no seal; what has one, or anything that came with it, is of neither."""
+    records = Records(tmp_path)
+    path = records.path("abc", records.add(record(reason="weak")).attempt)
+    content = {**json.loads(path.read_text()), "schema_version": schema, "reason": "great"}
+    without = [(), ("seal",), ("seal", "written_as"), ("seal", "predictions"), ("written_as", "predictions")]
+    for left_out in without:
+        path.write_text(json.dumps({name: value for name, value in content.items() if name not in left_out}))
+        with pytest.raises(RethinkError, match=r"0001\.json is not as it was written"):
+            records.attempts("abc")
+
+
+def test_a_record_of_the_third_schema_is_read_as_it_was_written(tmp_path: Path) -> None:
+    old = json.loads(THIRD_SCHEMA.read_text())
+    found = Records(tmp_path).read(THIRD_SCHEMA)
+    assert (old["schema_version"], found.written_as, found.schema_version) == (3, 3, SCHEMA_VERSION)
+    assert (found.seal, found.key, found.results) == (old["seal"], found.definition.key, old["evaluation"]["metrics"])
+    assert found.predictions is not None
+    assert found.cost is not None
+    assert found.cost.seconds == old["cost"]["seconds"]
+
+
+def places(content: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Where the values of JSON data lie, those inside others too."""
+    inside = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for name, value in inside:
+        yield (*path, name)
+        yield from places(value, (*path, name))
+
+
+def changed(content: Any, path: tuple[str | int, ...], chance: random.Random) -> Any:
+    """The same with one value taken away, or another in its place."""
+    copy = json.loads(json.dumps(content))
+    holder = copy
+    for name in path[:-1]:
+        holder = holder[name]
+    value, place = holder[path[-1]], path[-1]
+    others: list[Any] = [None, True, 0, 0.5, "", "x", [], {}, "remove"]
+    if isinstance(value, (int, float)):
+        others += [value + 1, -value - 1, value * (1 + 2**-52) + 2**-60]
+    if isinstance(value, str):
+        others += [value + " ", value[::-1] + "?"]
+    other = chance.choice([other for other in others if (type(other), other) != (type(value), value)])
+    if other == "remove":
+        del holder[place]
+    else:
+        holder[place] = other
+    return copy
+
+
+def test_whatever_is_changed_in_a_record_of_the_third_schema_is_seen(tmp_path: Path) -> None:
+    """Every value once, in ways drawn by chance."""
+    old, chance, path = json.loads(THIRD_SCHEMA.read_text()), random.Random(0), tmp_path / "0001.json"
+    for where in places(old):
+        path.write_text(json.dumps(changed(old, where, chance)))
+        with pytest.raises(RethinkError, match=r"0001\.json"):
+            Records(tmp_path).read(path)
+    path.write_text(json.dumps({**old, "more": 1}))
+    with pytest.raises(RethinkError, match=r"more: Extra inputs are not permitted"):
+        Records(tmp_path).read(path)
+
+
+def test_whatever_byte_of_a_record_is_changed_it_is_refused_or_says_the_same(tmp_path: Path) -> None:
+    whole, chance, path = THIRD_SCHEMA.read_bytes(), random.Random(1), tmp_path / "0001.json"
+    content, refused = json.loads(whole), 0
+    for _ in range(400):
+        place = chance.randrange(len(whole))
+        path.write_bytes(whole[:place] + bytes([chance.randrange(256)]) + whole[place + 1 :])
+        try:
+            Records(tmp_path).read(path)
+        except RethinkError:
+            refused += 1
+        else:
+            assert json.loads(path.read_bytes()) == content
+    assert refused > 200
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"3", b"\xff\xfe", b"[" * 100_000, b'{"key": NaN}'])
+def test_a_file_of_something_else_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "abc" / "0001.json"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(RethinkError, match=r"0001\.json is not a readable record"):
+        Records(tmp_path).attempts("abc")
+
+
+def test_numbers_that_json_does_not_have_are_no_record(tmp_path: Path) -> None:
+    path = tmp_path / "0001.json"
+    path.write_text(json.dumps({**json.loads(THIRD_SCHEMA.read_text()), "notes": {"share": float("nan")}}))
+    with pytest.raises(RethinkError, match=r"0001\.json is not a readable record"):
+        Records(tmp_path).read(path)
 
 
 def test_a_file_cut_off_is_named(tmp_path: Path) -> None:
