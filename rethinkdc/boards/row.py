@@ -36,6 +36,7 @@ class Row:
         difference: to ``random`` with equal labels and seeds; None for ``random`` itself and without a pair.
         values: seed -> metric, of the n.
         runs: number of runs that are ok.
+        keys: of these runs, by which their records are found.
         attempts: number of records: of every run the first ok one counts, the others are only told of.
         seconds: of each stage that any of the runs had.
         memory: bytes of each stage, the largest of the runs.
@@ -59,6 +60,7 @@ class Row:
     difference: Difference | None
     values: dict[int, float]
     runs: int
+    keys: tuple[str, ...]
     attempts: int
     seconds: dict[str, float]
     memory: dict[str, int]
@@ -100,6 +102,7 @@ def make_row(records: list[Record], baseline: list[Record], compressor: str, met
         difference=difference(list(differences.values())) if differences else None,
         values=values,
         runs=len(ok),
+        keys=tuple(sorted(record.key for record in ok)),
         attempts=len(records),
         seconds=_mean_seconds(costs),
         memory=_largest_memory(costs),

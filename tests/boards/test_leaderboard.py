@@ -363,6 +363,10 @@ def test_the_first_ok_attempt_counts_and_the_others_are_told_of(records: Records
     found = row(only(records), "pca")
     assert found.result is not None
     assert (found.result.mean, found.result.n, found.runs, found.attempts) == (0.5, 1, 1, 3)
+    (key,) = found.keys
+    counted = records.find(key)
+    assert counted is not None
+    assert counted.results["top1"] == 0.5
     assert found.missing == ()
 
 
