@@ -23,6 +23,8 @@ ROOMS = (
     "seeds",
     "types",
     "method",
+    "metrics",
+    "statistics",
     "files",
     "data",
     "layouts",

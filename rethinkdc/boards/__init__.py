@@ -1,7 +1,18 @@
 """Boards: tables of methods under equal conditions, from record files alone."""
 
+from rethinkdc.boards.beside import ImageError, Lacking, Machine, Published, Robustness, Unmeasured
 from rethinkdc.boards.board import Board, leaderboard
 from rethinkdc.boards.row import Missing, Row
-from rethinkdc.boards.spread import Difference, Spread
 
-__all__ = ["Board", "Difference", "Missing", "Row", "Spread", "leaderboard"]
+__all__ = [
+    "Board",
+    "ImageError",
+    "Lacking",
+    "Machine",
+    "Missing",
+    "Published",
+    "Robustness",
+    "Row",
+    "Unmeasured",
+    "leaderboard",
+]

@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from rethinkdc.boards.beside import Lacking, Machine, Unmeasured
 from rethinkdc.boards.choosing import choose_records, explain_nothing
 from rethinkdc.boards.row import Row, make_row
 from rethinkdc.contracts.evaluation import Metric
@@ -45,7 +46,10 @@ class Board:
         metric: what ranks.
         better: which end of it is good.
         unit: whether it is a fraction or another number.
+        machine: what computed all rows; None where machines are pooled.
         rows: best first; then full sets, then what has no result.
+        unmeasured: published values of methods that have no row.
+        lacking: accuracies that scores of rows need and no record has.
     """
 
     protocol: str
@@ -62,7 +66,10 @@ class Board:
     metric: str
     better: Literal["higher", "lower"]
     unit: Literal["fraction", "number"]
+    machine: Machine | None
     rows: tuple[Row, ...]
+    unmeasured: tuple[Unmeasured, ...]
+    lacking: tuple[Lacking, ...]
 
 
 def leaderboard(
@@ -180,7 +187,10 @@ def _make_board(place: _Place, records: list[Record], metric: Metric) -> Board:
         metric=metric.name,
         better=metric.better,
         unit=metric.unit,
+        machine=None,
         rows=_rank(rows, metric),
+        unmeasured=(),
+        lacking=(),
     )
 
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rethinkdc.boards.spread import Difference, Spread, difference, spread
+from rethinkdc.boards.beside import ImageError, Machine, Published, Robustness
 from rethinkdc.runs.cost import Cost, order_stages
 from rethinkdc.runs.record import Record, Status
 from rethinkdc.seeds import Axis, Seeds
+from rethinkdc.statistics import Components, Difference, Spread, compare_pairs, describe
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,20 @@ class Row:
     """A method on a board: fractions, seconds and bytes are means over its runs, memory is the largest.
 
     Attributes:
-        rank: 1 is best; None for a full set and for a method without a result.
+        rank: 1 is best, equal means share it; None for a full set, without a result, and below five seeds.
+        band: 1 = the best, and all whose paired difference to it is not clear; None as the rank.
         full: the whole training set, a line to look up to.
         compressor: printed form.
         labeler: printed form.
         n_counts: what n counts. Runs that differ in other seeds only are averaged first.
         result: the metric over the n; None when no run is ok.
-        difference: to ``random`` with equal labels and seeds; None for ``random`` itself and without a pair.
+        difference: to ``random`` with equal labels and seeds, its family all methods of the board; None for ``random``
+            itself and without a pair.
+        components: the spread over sets and over students apart; None where no set has two students.
+        image_error: of the difference, from kept predictions; None where it was not asked for.
+        robustness: HLR and its like; None where the metric is no accuracy.
+        published: values of papers for this method.
+        machines: what computed the runs; several only where a board pools them.
         values: seed -> metric, of the n.
         runs: number of runs that are ok.
         keys: of these runs, by which their records are found.
@@ -48,16 +56,24 @@ class Row:
         image_bytes: ``stored``, ``lossy`` and ``recipe``; None where a run has no such number.
         receiver_bytes: images in the fixed lossy codec, labels, and the teacher where it is needed.
         label_ratio: bytes of labels over bytes of images in the fixed lossy codec.
+        images_seen: by the networks of each stage, forward, a mean over the runs; empty where a run does not tell.
+        total_images_seen: of all stages, the measure of total compute; None where a run does not tell.
         missing: runs without a result.
     """
 
     rank: int | None
+    band: int | None
     full: bool
     compressor: str
     labeler: str
     n_counts: Literal["sets", "students"]
     result: Spread | None
     difference: Difference | None
+    components: Components | None
+    image_error: ImageError | None
+    robustness: Robustness | None
+    published: tuple[Published, ...]
+    machines: tuple[Machine, ...]
     values: dict[int, float]
     runs: int
     keys: tuple[str, ...]
@@ -71,6 +87,8 @@ class Row:
     image_bytes: dict[str, float | None]
     receiver_bytes: float | None
     label_ratio: float | None
+    images_seen: dict[str, float]
+    total_images_seen: float | None
     missing: tuple[Missing, ...]
 
 
@@ -94,12 +112,18 @@ def make_row(records: list[Record], baseline: list[Record], compressor: str, met
     costs = [record.cost for record in ok if record.cost]
     return Row(
         rank=None,
+        band=None,
         full=full,
         compressor=compressor,
         labeler=records[0].names.labeler,
         n_counts="students" if fixed else "sets",
-        result=spread(list(values.values())) if values else None,
-        difference=difference(list(differences.values())) if differences else None,
+        result=describe(list(values.values())) if values else None,
+        difference=compare_pairs(list(differences.values())) if differences else None,
+        components=None,
+        image_error=None,
+        robustness=None,
+        published=(),
+        machines=(),
         values=values,
         runs=len(ok),
         keys=tuple(sorted(record.key for record in ok)),
@@ -115,6 +139,8 @@ def make_row(records: list[Record], baseline: list[Record], compressor: str, met
         },
         receiver_bytes=_mean_of_all([cost.receiver_bytes for cost in costs]),
         label_ratio=_mean_of_all([cost.label_ratio for cost in costs]),
+        images_seen={},
+        total_images_seen=None,
         missing=_missing(records, {record.key for record in ok}),
     )
 

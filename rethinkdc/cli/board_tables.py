@@ -218,7 +218,8 @@ def _flat(board: Board, row: Row, seconds: list[str], memory: list[str]) -> dict
     """One line of CSV; None becomes an empty field."""
     result, random = row.result, row.difference
     conditions = asdict(board)
-    conditions.pop("rows")
+    for several in ("rows", "unmeasured", "lacking", "machine"):
+        conditions.pop(several)
     conditions["semantics"] = ";".join(f"{key}={value}" for key, value in sorted(board.semantics.items()))
     return {
         **conditions,

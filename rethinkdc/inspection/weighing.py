@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from rethinkdc.inspection.class_order import FittedOrder, fit_order
+from rethinkdc.statistics import bound_share
 
 SURE = 0.01
 """Probability of chance below which a fault is named; shared among all that is tried."""
-_INTERVAL = 0.95
 
 
 class Evidence(BaseModel):
@@ -111,10 +111,7 @@ def chance_of_as_many(found: int, count: int, share: float) -> float:
 
 def interval_of(correct: Tensor) -> tuple[float, float]:
     """95 % interval of the share of bool [M], as fractions (Wilson)."""
-    from scipy.stats import binomtest
-
-    interval = binomtest(int(correct.sum()), len(correct)).proportion_ci(_INTERVAL, method="wilson")
-    return float(interval.low), float(interval.high)
+    return bound_share(int(correct.sum()), len(correct))
 
 
 def tell_share(correct: Tensor) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from rethinkdc.boards import Board, Row, leaderboard
-from rethinkdc.boards.spread import difference, spread
 from rethinkdc.cli.board_tables import notes_on
 from rethinkdc.contracts.evaluation import Evaluation, Metric
 from rethinkdc.errors import RequestError
@@ -140,12 +139,6 @@ def test_mean_deviation_and_paired_interval_are_those_worked_by_hand(records: Re
     assert found.difference.deviation == pytest.approx(0.04)
     assert found.difference.half_width == pytest.approx(T_2 * 0.04 / math.sqrt(3), rel=1e-6)
     assert found.difference.n == 3
-
-
-def test_one_value_has_no_deviation_and_one_pair_no_interval() -> None:
-    assert (spread([0.5]).mean, spread([0.5]).deviation, spread([0.5]).n) == (0.5, None, 1)
-    one = difference([0.1])
-    assert (one.mean, one.deviation, one.half_width, one.n) == (0.1, None, None, 1)
 
 
 def test_only_seeds_that_both_have_are_paired(records: Records) -> None:

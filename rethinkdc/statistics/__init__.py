@@ -1,0 +1,26 @@
+"""What a few runs allow to say: spreads, paired differences, families of claims, and the test set's own error.
+
+Every number is in the unit of what was measured: fractions stay fractions. Nothing here imports torch.
+"""
+
+from rethinkdc.statistics.components import Components, part_variance
+from rethinkdc.statistics.families import adjust_holm, judge_family
+from rethinkdc.statistics.images import ImageInterval, resample_images
+from rethinkdc.statistics.paired import CONFIDENCE, Difference, compare_pairs
+from rethinkdc.statistics.shares import bound_share
+from rethinkdc.statistics.spread import Spread, describe
+
+__all__ = [
+    "CONFIDENCE",
+    "Components",
+    "Difference",
+    "ImageInterval",
+    "Spread",
+    "adjust_holm",
+    "bound_share",
+    "compare_pairs",
+    "describe",
+    "judge_family",
+    "part_variance",
+    "resample_images",
+]

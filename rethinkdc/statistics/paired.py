@@ -1,0 +1,69 @@
+"""Paired differences: Student's t interval and test."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rethinkdc.statistics.spread import Spread, describe
+
+CONFIDENCE = 0.95
+"""Of every interval and of every family of claims."""
+_NO_SPREAD = 1e-12
+"""Deviations below this share of the mean are rounding: the differences are equal."""
+
+
+@dataclass(frozen=True)
+class Difference(Spread):
+    """A mean of paired differences, and what it allows to say; without a second pair nothing.
+
+    Attributes:
+        half_width: the mean lies within it at 95 %, taken alone (Student's t, n - 1).
+        p: of the two-sided paired t test against no difference, taken alone.
+        holm_p: the same, adjusted for all claims of its family; None as long as it stands alone.
+        simultaneous: half width of an interval that holds at 95 % together with those of its family; None as
+            ``holm_p``.
+    """
+
+    half_width: float | None
+    p: float | None = None
+    holm_p: float | None = None
+    simultaneous: float | None = None
+
+
+def compare_pairs(values: Sequence[float]) -> Difference:
+    """Mean, standard deviation, t interval and p of at least one paired difference."""
+    paired = describe(values)
+    if paired.deviation is None:
+        return Difference(paired.mean, None, paired.n, None)
+    half = critical_t(CONFIDENCE, paired.n) * paired.deviation / math.sqrt(paired.n)
+    (p,) = judge_means([paired.mean], [paired.deviation], [paired.n]).tolist()
+    return Difference(paired.mean, paired.deviation, paired.n, half, p)
+
+
+def critical_t(confidence: float, n: int) -> float:
+    """How many standard errors of a mean of ``n`` an interval at this confidence reaches to each side."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(n - 1, (1 + confidence) / 2))
+
+
+def judge_means(means: ArrayLike, deviations: ArrayLike, counts: ArrayLike) -> NDArray[np.float64]:
+    """Two-sided p that means of ``counts`` values with these deviations are zero, by Student's t.
+
+    Without any spread the p is 0, or 1 where the mean is 0 as well; of fewer than two values it is 1.
+    """
+    from scipy.special import stdtr
+
+    mean, deviation, count = np.broadcast_arrays(
+        *(np.asarray(values, dtype=np.float64) for values in (means, deviations, counts))
+    )
+    spread = np.where(deviation > _NO_SPREAD * np.abs(mean), deviation, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.abs(mean) / (spread / np.sqrt(count))
+        p = 2 * stdtr(count - 1, -t)
+    return np.where((count < 2) | np.isnan(p), 1.0, p)
