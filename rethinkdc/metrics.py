@@ -87,7 +87,7 @@ def _squash(advantage: float) -> float:
 
 def _accuracy(name: str, value: float) -> float:
     if 1 < value <= 100:
-        raise RequestError(f"{name} = {value:g}: accuracies are fractions here. Divide percent by 100: {value / 100:g}.")
+        raise RequestError(f"{name} = {value:g}: accuracies are fractions. Of percent it is {value / 100:g}.")
     return _share(name, value)
 
 
