@@ -104,7 +104,8 @@ class ViewBatch:
         rows: int64 [B], row of each view in the training images.
         hard: int64 [B], class of each view's own image.
         key: which views these are.
-        partner: int64 [B], position in this batch of the image mixed in; None = no mix.
+        partner_rows: int64 [B], row of the image mixed into each view; None = no mix.
+        partner_hard: int64 [B], class of that image; None = no mix.
         area: float32 [B], share of each view that shows its partner, as really pasted; None = no mix.
     """
 
@@ -112,7 +113,8 @@ class ViewBatch:
     rows: Tensor
     hard: Tensor
     key: ViewKey
-    partner: Tensor | None = None
+    partner_rows: Tensor | None = None
+    partner_hard: Tensor | None = None
     area: Tensor | None = None
 
     @property
@@ -127,7 +129,8 @@ class ViewBatch:
             rows=self.rows.to(device, non_blocking=True),
             hard=self.hard.to(device, non_blocking=True),
             key=self.key,
-            partner=None if self.partner is None else self.partner.to(device, non_blocking=True),
+            partner_rows=None if self.partner_rows is None else self.partner_rows.to(device, non_blocking=True),
+            partner_hard=None if self.partner_hard is None else self.partner_hard.to(device, non_blocking=True),
             area=None if self.area is None else self.area.to(device, non_blocking=True),
         )
 

@@ -52,7 +52,7 @@ class StoredLabeler(OfViews, ABC):
             "semantics": [LABEL_SEMANTICS, VIEWS_REVISION],
             "set": training.compressed.fingerprint,
             "store": context.protocol.store.model_dump(mode="json"),
-            "views": training.recipe.model_dump(mode="json", include={"views"}),
+            "views": training.recipe.model_dump(mode="json", include={"views", "fixed_views"}),
             "mix": None if training.views.mix is None else training.views.mix.model_dump(mode="json"),
             "batches": [training.length.rows, training.length.batch, schedule.count],
             "seeds": [schedule.order, schedule.views],

@@ -86,12 +86,15 @@ class StaticTargets:
         return None
 
     def targets(self, batch: ViewBatch) -> dict[str, Tensor]:
-        rows = batch.rows.to(self.labels.device)
-        own = torch.softmax(self.labels[rows].float().to(batch.hard.device) / self.temperature, dim=1)
-        if batch.partner is None or batch.area is None:
+        own = self._probabilities(batch.rows, batch.hard.device)
+        if batch.partner_rows is None or batch.area is None:
             return {"probabilities": own}
         area = batch.area[:, None]
-        return {"probabilities": (1 - area) * own + area * own[batch.partner]}
+        return {"probabilities": (1 - area) * own + area * self._probabilities(batch.partner_rows, own.device)}
 
     def loss(self, logits: Tensor, targets: dict[str, Tensor]) -> Tensor:
         return divergence(logits, targets["probabilities"], self.temperature, t_squared=self.t_squared)
+
+    def _probabilities(self, rows: Tensor, device: torch.device) -> Tensor:
+        labels = self.labels[rows.to(self.labels.device)].float().to(device)
+        return torch.softmax(labels / self.temperature, dim=1)

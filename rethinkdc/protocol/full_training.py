@@ -21,7 +21,6 @@ from rethinkdc.training.loop import LoopSeeds, train_network
 from rethinkdc.training.observer import Observer
 from rethinkdc.training.targets import HardTargets
 from rethinkdc.types import Images, Progress, ViewRule
-from rethinkdc.views import Views
 
 WEIGHTS = "model.safetensors"
 """The file of a trained network."""
@@ -82,7 +81,7 @@ def train_full(
         network,
         _store(data, protocol, training),
         data.targets,
-        Views(recipe.views, recipe.mix, size=size, rule=ViewRule(), cell_boxes=None),
+        recipe.make_views(recipe.mix, data.targets, size=size, rule=ViewRule(), cell_boxes=None),
         HardTargets(),
         recipe,
         recipe.length(len(data)),

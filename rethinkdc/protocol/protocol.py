@@ -19,7 +19,8 @@ from rethinkdc.training.predict import TestView
 from rethinkdc.training.recipe import Recipe
 from rethinkdc.types import Fit, Interpolation
 
-_ADMITS = {"hard": ("hard",), "soft": ("static", "stored", "online")}
+_SOFT = ("static", "stored", "online")
+_ADMITS = {"hard": ("hard",), "soft": _SOFT, "any": ("hard", *_SOFT)}
 _DESCRIPTIVE = {"summary", "status", "sources", "default", "default_dataset", "default_ipc", "overrides"}
 
 Epoch = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, le=1)]
@@ -79,14 +80,19 @@ class SoftLabels(_Frozen):
 
 
 class Protocol(_Frozen):
-    """A fixed experiment; the digest covers every value that can change a result."""
+    """A fixed experiment; the digest covers every value that can change a result.
+
+    ``track`` says which labels it takes: under ``any`` hard and soft ones are trained with alike, so that nothing but
+    the labels differs; boards hold them apart all the same. With ``full_at_ipc`` a student of the whole training set is
+    trained as one of a set of this ipc: by ``training``, as many steps of as many images, and not by ``reference``.
+    """
 
     id: str
     version: int = Field(ge=1)
     summary: str
     status: Literal["tuned", "untuned", "derived"] = "untuned"
     sources: dict[str, str] = {}
-    track: Literal["hard", "soft"]
+    track: Literal["hard", "soft", "any"]
     default: bool = False
     default_dataset: str | None = None
     default_ipc: int | None = Field(default=None, ge=1)
@@ -99,15 +105,16 @@ class Protocol(_Frozen):
     curve: tuple[Epoch, ...] = ()
     proxy: Proxy | None = None
     reference: Recipe | None = None
+    full_at_ipc: int | None = Field(default=None, ge=1)
     soft: SoftLabels | None = None
     teacher: Teachers | None = None
     overrides: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _labels_fit_the_track(self) -> Protocol:
-        if (self.track == "soft") != (self.soft is not None):
+        if (self.track == "hard") != (self.soft is None):
             raise ValueError(
-                f"a protocol of the {self.track} track {'needs' if self.track == 'soft' else 'has no'} [soft]"
+                f"a protocol of the {self.track} track {'has no' if self.track == 'hard' else 'needs'} [soft]"
             )
         recipes = [self.training, *([self.reference] if self.reference else [])]
         if self.soft and not self.soft.t_squared and any(recipe.optimizer.name == "sgd" for recipe in recipes):
@@ -128,7 +135,8 @@ class Protocol(_Frozen):
         :attr:`teacher_digest` beside this.
         """
         absent = {key for key in ("soft", "teacher") if self.soft is None}
-        return digest(self.model_dump(mode="json", exclude=_DESCRIPTIVE | absent))
+        later = {key for key in ("full_at_ipc",) if getattr(self, key) is None}
+        return digest(self.model_dump(mode="json", exclude=_DESCRIPTIVE | absent | later))
 
     @cached_property
     def teacher_digest(self) -> str:

@@ -58,14 +58,19 @@ def student_training(
         ipc: the run's images per class; None for the full set.
         workers: threads that make the canvases.
     """
-    recipe = protocol.reference if ipc is None and protocol.reference else protocol.training
+    like = protocol.full_at_ipc if ipc is None else None
+    recipe = protocol.reference if ipc is None and like is None and protocol.reference else protocol.training
+    if like is None:
+        length = recipe.length(len(compressed), ipc)
+    else:
+        length = recipe.length(min(like * len(compressed.class_names), len(compressed)), like).on(len(compressed))
     return StudentTraining(
         compressed=compressed,
         recipe=recipe,
-        length=recipe.length(len(compressed), ipc),
-        views=Views(
-            recipe.views,
+        length=length,
+        views=recipe.make_views(
             recipe.mix if mix == "protocol" else mix,
+            compressed.targets,
             size=protocol.store.size,
             rule=compressed.view_rule,
             cell_boxes=compressed.cell_boxes,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -64,6 +66,7 @@ def resolve_ground(
     tune: bool = False,
     labeler: Labeler | None = None,
     trains: bool = True,
+    overrides: Mapping[str, Any] | None = None,
 ) -> Ground:
     """Resolves a dataset and the protocol to use it under, checked to go together.
 
@@ -77,6 +80,7 @@ def resolve_ground(
         tune: whether to train and test on a split of the training set.
         labeler: whose labels the default protocol takes; None = hard ones.
         trains: whether a student is trained, so that a named protocol must take these labels too.
+        overrides: values of the protocol that a run replaces; the labels that it then takes count.
 
     Raises:
         RequestError: an unknown name, or parts that do not go together.
@@ -85,8 +89,8 @@ def resolve_ground(
         registry.check_unambiguous("dataset", dataset)
     chosen = registry.protocols.find(protocol) if protocol and protocol not in DERIVED else None
     source = registry.build(Dataset, dataset or (chosen and chosen.default_dataset) or DEFAULT_DATASET)
-    if labeler and trains and chosen and not chosen.admits(labeler.track):
-        raise _wrong_track(chosen, labeler, registry)
+    if labeler and trains and chosen:
+        _check_track(chosen, overrides, labeler, registry)
     if chosen and source.schema and not chosen.fits(source.schema):
         raise _misfit(chosen, source.name, source.schema)
     fingerprint, schema = source.identify(cache.home)
@@ -95,8 +99,8 @@ def resolve_ground(
         if protocol
         else default_protocol(registry, source, fingerprint, schema, labeler.track if labeler else "hard", cache.home)
     )
-    if labeler and trains and not fitting.admits(labeler.track):
-        raise _wrong_track(fitting, labeler, registry)
+    if labeler and trains:
+        _check_track(fitting, overrides, labeler, registry)
     if not fitting.fits(schema):
         raise _misfit(fitting, _name_dataset(source, registry), schema)
     return Ground(
@@ -140,7 +144,9 @@ def _take_rows(images: Images, rows: Tensor) -> Images:
     return DecodedImages(images.pixels[rows], images.targets[rows], images.class_names, picked.fingerprint)
 
 
-def _wrong_track(protocol: Protocol, labeler: Labeler, registry: Registry) -> RequestError:
+def _check_track(protocol: Protocol, overrides: Mapping[str, Any] | None, labeler: Labeler, registry: Registry) -> None:
+    if protocol.override(overrides or {}).admits(labeler.track):
+        return
     # Protocols that state no sizes are alike where they are for one dataset.
     alike = [
         f"--protocol {other.id}"
@@ -153,7 +159,7 @@ def _wrong_track(protocol: Protocol, labeler: Labeler, registry: Registry) -> Re
         alike = [
             f"--protocol {name}, which follows from the data" for name, track in DERIVED.items() if track == admitting
         ]
-    return RequestError(
+    raise RequestError(
         f"The protocol {protocol.id} takes {protocol.track} labels; the labeler {labeler.name} gives {labeler.track} "
         f"ones. Choose another --labeler, or {' or '.join(alike)} "
         "(`rethinkdc list-protocols`)."

@@ -118,6 +118,6 @@ def _said(targets: dict[str, Tensor]) -> Tensor | None:
 
 def _shown(batch: ViewBatch) -> Tensor:
     """Int64 [B]: the class of what fills most of each view."""
-    if batch.partner is None or batch.area is None:
+    if batch.partner_hard is None or batch.area is None:
         return batch.hard
-    return torch.where(batch.area > 0.5, batch.hard[batch.partner], batch.hard)
+    return torch.where(batch.area > 0.5, batch.partner_hard, batch.hard)

@@ -118,6 +118,7 @@ def resolve_run(
         tune=request.tune,
         labeler=labeler,
         trains=trains,
+        overrides=request.overrides,
     )
     protocol = original.protocol.override(request.overrides)
     for score, values in protocol.proxy_scores.items():

@@ -41,6 +41,11 @@ class Length:
     steps: int
     epochs: int
 
+    def on(self, rows: int) -> Length:
+        """As many steps of as many images on a set of ``rows``, which is at least one batch of this length."""
+        batches = -(-rows // self.batch)
+        return Length(rows, self.batch, self.steps, -(-self.steps // batches))
+
     @property
     def batches(self) -> int:
         """Batches in a whole epoch."""

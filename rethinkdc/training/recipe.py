@@ -9,11 +9,12 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
-from torch import nn
+from torch import Tensor, nn
 
 from rethinkdc.errors import RequestError
 from rethinkdc.training.length import Length
-from rethinkdc.views import AnyViewOp
+from rethinkdc.types import ViewRule
+from rethinkdc.views import AnyViewOp, FixedViews, ViewOp, Views
 
 _Positive = Annotated[int, Field(ge=1)]
 
@@ -110,10 +111,11 @@ class Recipe(_Part):
     Exactly one of ``epochs`` and ``steps`` is given. ``steps`` may be a table by ipc: an entry counts exactly, between
     two entries the steps follow a straight line in log ipc and log steps, and beyond the table its nearest entry
     counts. With ``ema`` the training ends with, and is tested at, a moving average of the weights: average = ema x
-    average + (1 - ema) x weights after each step, from the initial weights on.
+    average + (1 - ema) x weights after each step, from the initial weights on. With ``fixed_views`` each image has one
+    view, mix included, that is drawn once and shown in every epoch.
     """
 
-    later: ClassVar[tuple[str, ...]] = ("ema",)
+    later: ClassVar[tuple[str, ...]] = ("ema", "fixed_views")
 
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
@@ -123,6 +125,7 @@ class Recipe(_Part):
     views: tuple[AnyViewOp, ...] = ()
     mix: AnyViewOp | None = None
     ema: float | None = Field(default=None, gt=0, lt=1, description="decay per step of the average of the weights")
+    fixed_views: bool = Field(default=False, description="each image has one view, drawn once, in every epoch")
 
     @model_validator(mode="after")
     def _check_one_length(self) -> Recipe:
@@ -147,6 +150,22 @@ class Recipe(_Part):
         assert self.steps is not None
         steps = self.steps if isinstance(self.steps, int) else _interpolate_steps(self.steps, ipc)
         return Length(rows, batch, steps, -(-steps // batches))
+
+    def make_views(
+        self, mix: ViewOp | None, targets: Tensor, *, size: int, rule: ViewRule, cell_boxes: Tensor | None
+    ) -> Views:
+        """What renders the views of a training: new ones in each epoch, or one of each image.
+
+        Args:
+            mix: mixes them, None = nothing does; labels may come with a mix of their own.
+            targets: int64 [N], class of each image of the set.
+            size: side of a view in pixels.
+            rule: where a view lies.
+            cell_boxes: int32 [cells, 4] as (y, x, height, width) on the canvas, where the rule asks for cells.
+        """
+        if self.fixed_views:
+            return FixedViews(self.views, mix, size=size, rule=rule, cell_boxes=cell_boxes, targets=targets)
+        return Views(self.views, mix, size=size, rule=rule, cell_boxes=cell_boxes)
 
 
 def _interpolate_steps(table: Mapping[int, int], ipc: int | None) -> int:

@@ -27,8 +27,8 @@ class HardTargets:
 
     def targets(self, batch: ViewBatch) -> dict[str, Tensor]:
         targets = {"hard": batch.hard}
-        if batch.partner is not None and batch.area is not None:
-            targets |= {"partner": batch.hard[batch.partner], "area": batch.area}
+        if batch.partner_hard is not None and batch.area is not None:
+            targets |= {"partner": batch.partner_hard, "area": batch.area}
         return targets
 
     def loss(self, logits: Tensor, targets: dict[str, Tensor]) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rethinkdc.views.differentiable import DifferentiableViews
 from rethinkdc.views.dsa import STRATEGIES, Strategy
+from rethinkdc.views.fixed import FixedViews
 from rethinkdc.views.matrix import matrix_crops
 from rethinkdc.views.normalise import Normaliser
 from rethinkdc.views.op import (
@@ -38,6 +39,7 @@ __all__ = [
     "DifferentiableOp",
     "DifferentiableViews",
     "Dsa",
+    "FixedViews",
     "Flip",
     "MixOp",
     "MixUp",

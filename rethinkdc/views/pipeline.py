@@ -73,17 +73,15 @@ class Views:
         Raises:
             RequestError: an op comes before the crop and the images are not of one size.
         """
-        batch = ViewBatch(pixels=self._cut(store, rows, key), rows=rows, hard=targets, key=key)
-        if not len(rows):
+        batch = ViewBatch(pixels=self._unmixed(store, rows, key), rows=rows, hard=targets, key=key)
+        if self.mix is None or not len(rows):
             return batch
-        sizes = torch.tensor([self.size, self.size]).expand(len(rows), 2)
-        batch.pixels = _applied(self.ops, self._streams[len(self.before) :], batch.pixels, key)
-        if self.mix is not None:
-            per_view, per_batch = draw(self.mix, self.mix.op, key, len(rows))
-            placed = self.mix.place(per_view, per_batch, sizes)
-            batch.partner = self.mix.partners(per_view)
-            batch.pixels = self.mix.render(batch.pixels, placed, batch.partner)
-            batch.area = self.mix.area(placed, self.size, len(rows))
+        per_view, per_batch = draw(self.mix, self.mix.op, key, len(rows))
+        placed = self.mix.place(per_view, per_batch, self._sizes(len(rows)))
+        partner = self.mix.partners(per_view)
+        batch.pixels = self.mix.render(batch.pixels, placed, partner)
+        batch.partner_rows, batch.partner_hard = rows[partner], targets[partner]
+        batch.area = self.mix.area(placed, self.size, len(rows))
         return batch
 
     def boxes(self, sizes: Tensor, rows: Tensor, key: ViewKey) -> Tensor:
@@ -109,6 +107,13 @@ class Views:
             return scene
         placed = self.crop.place(*draw(self.crop, self.crop.op, key, len(rows)), scene[:, 2:])
         return torch.cat([placed[:, :2] + scene[:, :2], placed[:, 2:]], dim=1)
+
+    def _unmixed(self, store: Store, rows: Tensor, key: ViewKey) -> Tensor:
+        pixels = self._cut(store, rows, key)
+        return _applied(self.ops, self._streams[len(self.before) :], pixels, key) if len(rows) else pixels
+
+    def _sizes(self, count: int) -> Tensor:
+        return torch.tensor([self.size, self.size]).expand(count, 2)
 
     def _cut(self, store: Store, rows: Tensor, key: ViewKey) -> Tensor:
         stored = store.pixels

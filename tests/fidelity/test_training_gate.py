@@ -83,10 +83,10 @@ class Reference:
     def _step(self, batch: ViewBatch) -> float:
         mean, std = (torch.tensor(values, dtype=torch.float64).view(3, 1, 1) for values in (MEAN, STD))
         logits = self.model((batch.pixels.double() / 255 - mean) / std)
-        if batch.partner is None or batch.area is None:
+        if batch.partner_hard is None or batch.area is None:
             loss = F.cross_entropy(logits, batch.hard)
         else:
-            mixed = batch.hard[batch.partner]
+            mixed = batch.partner_hard
             loss = torch.stack([
                 (1 - batch.area[i]) * F.cross_entropy(logits[i], batch.hard[i])
                 + batch.area[i] * F.cross_entropy(logits[i], mixed[i])

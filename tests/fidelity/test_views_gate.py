@@ -174,8 +174,8 @@ def test_views_mixed_by_cutmix(grid: int, key: ViewKey) -> None:
         canvas = view.copy()
         canvas.paste(views[partner].crop((left, top, right, bottom)), (left, top))
         mixed.append(canvas)
-    assert batch.partner is not None
+    assert batch.partner_rows is not None
     assert batch.area is not None
-    assert batch.partner.tolist() == partners
+    assert batch.partner_rows.tolist() == partners
     assert batch.area.tolist() == pytest.approx([(bottom - top) * (right - left) / size**2] * COUNT)
     assert_within_one_step(batch.pixels, mixed)

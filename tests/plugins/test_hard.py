@@ -29,12 +29,14 @@ def supervision(folder: Path, classes: int = 2, **values: Any) -> Supervision:
 
 
 def batch(partner: list[int] | None = None, area: list[float] | None = None) -> ViewBatch:
+    hard = torch.tensor([0, 1])
     return ViewBatch(
         pixels=torch.zeros((2, 3, 4, 4), dtype=torch.uint8),
         rows=torch.tensor([0, 2]),
-        hard=torch.tensor([0, 1]),
+        hard=hard,
         key=ViewKey(0, 0, 0),
-        partner=None if partner is None else torch.tensor(partner),
+        partner_rows=None if partner is None else torch.tensor([0, 2])[partner],
+        partner_hard=None if partner is None else hard[partner],
         area=None if area is None else torch.tensor(area),
     )
 

@@ -192,11 +192,11 @@ def test_a_static_label_is_the_teachers_of_the_whole_image_mixed_by_the_pasted_a
     training = student_training(made, static.mix, tried.here.protocol, ipc=tried.here.ipc)
     batch = training.render(Drawn(ViewKey(3, 0, 0), torch.arange(5)))
     found = static.targets(batch)["probabilities"]
-    assert batch.partner is not None
+    assert batch.partner_rows is not None
     assert batch.area is not None
     for row in range(5):
         own = torch.softmax(whole[row] / 2, dim=0)
-        other = torch.softmax(whole[batch.partner[row]] / 2, dim=0)
+        other = torch.softmax(whole[batch.partner_rows[row]] / 2, dim=0)
         share = float(batch.area[row])
         assert torch.allclose(found[row], (1 - share) * own + share * other, atol=1e-6)
     assert torch.allclose(found.sum(1), torch.ones(5))

@@ -58,7 +58,11 @@ def faults(folder: Path, text: str, read: object = load_protocol) -> list[str]:
         ('name = "cosine"', 'name = "cosin"', "line 17: training.schedule.name = 'cosin': expected 'cosine', 'con"),
         ('op = "flip"', 'op = "flop"', "line 19: training.views[0].op = 'flop': expected one of 'random-resized-crop'"),
         ('op = "flip"', 'op = "flip"\nq = 1', "line 20: training.views[0].q = 1: no such field."),
-        ('track = "hard"', 'track = "hart"', "line 4: track = 'hart': expected 'hard' or 'soft'. Did you mean 'hard'?"),
+        (
+            'track = "hard"',
+            'track = "hart"',
+            "line 4: track = 'hart': expected 'hard', 'soft' or 'any'. Did you mean 'har",
+        ),
         ("mean = [0.5, 0.5, 0.5]", "mean = [0.5, 0.5]", "line 11: student.mean[2] is missing: expected a number"),
         ("model = ", "modle = ", "line 9: student.model is missing: expected a name, or a reference"),
         ('"convnet:depth=2,width=8"', '"convnet:depth"', "line 10: student.model = 'convnet:depth': Cannot read the"),

@@ -211,6 +211,7 @@ def test_a_track_admits_its_labelers(tmp_path: Path) -> None:
     soft = protocol(tmp_path, SOFT)
     assert [hard.admits(track) for track in tracks] == [True, False, False, False]
     assert [soft.admits(track) for track in tracks] == [False, True, True, True]
+    assert all(soft.override({"track": "any"}).admits(track) for track in tracks)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +221,7 @@ def test_a_track_admits_its_labelers(tmp_path: Path) -> None:
             SOFT.replace("[soft]\ntemperature = 4.0\n", ""),
             r"toml is not a valid protocol:\n.*tiny\.toml, line 1: a protocol of the soft track needs \[soft\]",
         ),
+        (TEXT.replace('track = "hard"', 'track = "any"'), r"a protocol of the any track needs \[soft\]"),
         (TEXT + "[soft]\ntemperature = 4.0\n" + TEACHER, r"a protocol of the hard track has no \[soft\]"),
         (SOFT.replace("temperature = 4.0", "temperature = 0.0"), r"soft\.temperature = 0\.0"),
         (
@@ -244,6 +246,17 @@ def test_under_hard_labels_the_teachers_are_no_part_of_the_digest_but_have_their
     assert soft.override({"teacher.recipes.standard.training.epochs": 3}).digest != soft.digest
     assert soft.override({"soft.temperature": 2.0}).digest != soft.digest
     assert soft.override({"soft.temperature": 4.0}) == soft
+
+
+def test_what_came_later_is_no_part_of_a_digest_where_it_holds_its_default(tmp_path: Path) -> None:
+    plain = protocol(tmp_path, SOFT)
+    for change in ({"track": "any"}, {"full_at_ipc": 10}, {"training.fixed_views": True}):
+        changed = plain.override(change)
+        assert changed.modified
+        assert changed.digest != plain.digest
+        # Sets and teachers are what they were: they are shared.
+        assert (changed.making_digest, changed.teacher_digest) == (plain.making_digest, plain.teacher_digest)
+    assert plain.override({"track": "soft", "full_at_ipc": None, "training.fixed_views": False}) is plain
 
 
 def test_a_schema_fits_where_the_protocol_leaves_it_open(tmp_path: Path) -> None:

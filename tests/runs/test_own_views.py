@@ -93,7 +93,7 @@ class Asked:
         self.views += len(batch.rows)
         own = torch.eye(4)[batch.hard]
         area = batch.area[:, None]
-        return {"probabilities": (1 - area) * own + area * own[batch.partner]}
+        return {"probabilities": (1 - area) * own + area * torch.eye(4)[batch.partner_hard]}
 
     def loss(self, logits: Tensor, targets: dict[str, Tensor]) -> Tensor:
         raise AssertionError("no student is trained")

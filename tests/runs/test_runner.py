@@ -137,3 +137,30 @@ def _parquet(folder: Path, train: int, test: int = 0, odd: bool = False) -> None
             images = [encoded(index, count) for index in range(count)]
             table = pa.table({"image": images, "class_id": [index % 10 for index in range(count)]})
             pq.write_table(table, folder / "data" / f"{split}-00000-of-00001.parquet")
+
+
+def test_hard_labels_under_a_soft_protocol_change_the_labels_alone(machine: dict[str, Any]) -> None:
+    """Under track "any" both are trained by one recipe, its mix included; such records are modified."""
+    both = {**SHORT, "track": "any"}
+    hard = rdc.run("random", "hard", protocol="digits-soft", ipc=2, overrides=both, **machine)
+    soft = rdc.run("random", "soft", protocol="digits-soft", ipc=2, overrides=both, **machine)
+    assert hard.protocol_digest == soft.protocol_digest
+    assert hard.modified
+    assert soft.modified
+    assert (hard.track, soft.track) == ("hard", "online")
+    assert hard.result_digest != soft.result_digest
+    unmixed = rdc.run("random", "hard:mix=none", protocol="digits-soft", ipc=2, overrides=both, **machine)
+    assert hard.result_digest != unmixed.result_digest, "the protocol's mix goes with hard labels too"
+    with pytest.raises(RequestError, match="takes soft labels; the labeler hard gives hard ones"):
+        rdc.run("random", "hard", protocol="digits-soft", ipc=2, overrides=SHORT, **machine)
+
+
+def test_fixed_views_give_another_student_under_stored_labels_too(machine: dict[str, Any]) -> None:
+    fixed = {**SHORT, "training.fixed_views": True}
+    for labeler in ("soft", "soft-stored"):
+        new = rdc.run("random", labeler, protocol="digits-soft", ipc=2, overrides=SHORT, **machine)
+        one = rdc.run("random", labeler, protocol="digits-soft", ipc=2, overrides=fixed, **machine)
+        assert one.result_digest != new.result_digest
+        assert one.cost is not None
+        assert new.cost is not None
+        assert one.cost.seconds.get("teacher") == new.cost.seconds.get("teacher"), "one teacher serves both"

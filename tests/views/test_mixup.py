@@ -89,12 +89,12 @@ def test_beta_of_a_half_is_the_arcsine_law() -> None:
 def test_a_batch_draws_one_share_and_a_partner_for_each_view() -> None:
     batch = render(Held(noise(6, 8)))
     drawn = uniforms(KEY.seed, "mixup", KEY.epoch, KEY.batch, (1 + 6,))
-    assert batch.partner is not None
+    assert batch.partner_rows is not None
     assert batch.area is not None
-    assert batch.partner.tolist() == sorted(range(6), key=lambda view: float(drawn[1 + view]))
+    assert batch.partner_rows.tolist() == sorted(range(6), key=lambda view: float(drawn[1 + view]))
     assert batch.area.tolist() == pytest.approx([1 - MixUp().kept(float(drawn[0]))] * 6)
     shares = noise(6, 8).double() / 255
-    expected = (1 - batch.area[0].double()) * shares + batch.area[0].double() * shares[batch.partner]
+    expected = (1 - batch.area[0].double()) * shares + batch.area[0].double() * shares[batch.partner_rows]
     torch.testing.assert_close(batch.pixels.double(), expected, rtol=0, atol=1e-6)
 
 
@@ -127,14 +127,14 @@ def test_a_mixed_batch_is_normalised_like_any_other() -> None:
 
 def test_hard_labels_weigh_both_classes_by_their_shares_of_the_view() -> None:
     batch = render(Held(noise(6, 8)))
-    assert batch.partner is not None
+    assert batch.partner_hard is not None
     assert batch.area is not None
     logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(1))
     supervision = HardTargets()
     losses = supervision.loss(logits, supervision.targets(batch))
     for view in range(6):
         logs = logits[view].double() - logits[view].double().exp().sum().log()
-        own, other = int(batch.hard[view]), int(batch.hard[batch.partner[view]])
+        own, other = int(batch.hard[view]), int(batch.partner_hard[view])
         share = batch.area[view].item()
         assert losses[view].item() == pytest.approx(-(1 - share) * logs[own].item() - share * logs[other].item())
 

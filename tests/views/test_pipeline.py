@@ -56,13 +56,13 @@ def threads() -> Iterator[None]:
 
 
 def same(first: ViewBatch, second: ViewBatch) -> bool:
-    assert first.partner is not None
-    assert second.partner is not None
+    assert first.partner_rows is not None
+    assert second.partner_rows is not None
     assert first.area is not None
     assert second.area is not None
     return (
         torch.equal(first.pixels, second.pixels)
-        and torch.equal(first.partner, second.partner)
+        and torch.equal(first.partner_rows, second.partner_rows)
         and torch.equal(first.area, second.area)
     )
 
@@ -116,7 +116,7 @@ def test_a_batch_carries_its_rows_targets_and_key() -> None:
     assert torch.equal(batch.rows, rows)
     assert torch.equal(batch.hard, rows % 10)
     assert batch.key == KEY
-    assert batch.partner is None
+    assert batch.partner_rows is None
     assert batch.area is None
     assert batch.pixels.dtype == torch.uint8
     assert batch.pixels.shape == (2, 3, 32, 32)
@@ -171,9 +171,9 @@ def test_one_op_twice_draws_twice() -> None:
 def test_the_mix_comes_last_and_pastes_finished_views() -> None:
     store = Held(noise(16, 40))
     plain, mixed = render(views(*OPS), store), render(views(*OPS, mix=CutMix()), store)
-    assert mixed.partner is not None
+    assert mixed.partner_rows is not None
     assert mixed.area is not None
-    other = plain.pixels[mixed.partner]
+    other = plain.pixels[mixed.partner_rows]
     pasted = (mixed.pixels != plain.pixels).any(1)
     assert torch.equal(torch.where(pasted[:, None], other, plain.pixels), mixed.pixels)
     union = pasted.any(0)
