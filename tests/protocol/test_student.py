@@ -14,7 +14,6 @@ from rethinkdc.protocol.reading import load_protocol
 from rethinkdc.protocol.student import student_training
 from rethinkdc.testing import images
 
-
 PROTOCOLS = Path(__file__).resolve().parents[2] / "protocols"
 
 

@@ -49,6 +49,7 @@ def test_an_image_has_one_view_whatever_the_epoch_the_batch_and_its_place(mix: V
     assert torch.equal(later.pixels, whole.pixels[rows])
     if mix is not None:
         assert later.partner_rows is not None
+        assert later.partner_hard is not None
         assert later.area is not None
         assert whole.partner_rows is not None
         assert whole.area is not None
@@ -131,7 +132,7 @@ def trained(recipe: Recipe, workers: int = 0) -> str:
 
 
 def test_a_training_on_fixed_views_is_the_same_with_any_number_of_workers_and_another_than_with_new_ones() -> None:
-    recipe = Recipe(optimizer=Optimizer(lr=0.01), epochs=3, batch=5, views=OPS, mix=CutMix())  # type: ignore[arg-type]
+    recipe = Recipe(optimizer=Optimizer(lr=0.01), epochs=3, batch=5, views=OPS, mix=CutMix())
     one = recipe.model_copy(update={"fixed_views": True})
     assert trained(one) == trained(one, workers=3)
     assert trained(one) != trained(recipe)
