@@ -20,18 +20,18 @@ from rethinkdc.runs.calls import (
     RowsCall,
     RunCall,
     ScoreCall,
-    SweepCall,
     TraceCall,
 )
 from rethinkdc.runs.exports import pick_rows, preview_to, score_rows, write_set, write_trace
 from rethinkdc.runs.finished import evaluate_set
 from rethinkdc.runs.machine import make_runner
-from rethinkdc.runs.opening import open_study
 from rethinkdc.runs.options import part_of
 from rethinkdc.runs.records import Record, Records
 from rethinkdc.runs.request import Request
-from rethinkdc.runs.study import runs_of
-from rethinkdc.runs.sweep import Ended, Standing, carry_out, standings_of
+from rethinkdc.studies.calls import SweepCall
+from rethinkdc.studies.opening import open_study
+from rethinkdc.studies.study import runs_of
+from rethinkdc.studies.sweep import Ended, Standing, carry_out, standings_of
 
 
 @takes(RunCall)
@@ -140,8 +140,8 @@ def trace(call: TraceCall) -> dict[str, Any]:
 def sweep(call: SweepCall) -> list[Record]:
     """Makes the runs of a study that are not on record yet; one that fails is recorded, and the others go on.
 
-    The study is a file, the name of a shipped one, or a :class:`~rethinkdc.runs.study.Study`. With more than one job a
-    script must call this below ``if __name__ == "__main__":``.
+    The study is a file, the name of a shipped one, or a :class:`~rethinkdc.studies.study.Study`. With more than one
+    job a script must call this below ``if __name__ == "__main__":``.
 
     Example: ``sweep("digits-small", jobs=2)``
 

@@ -43,6 +43,7 @@ ROOMS = (
     "evaluation",
     "registry",
     "runs",
+    "studies",
     "inspection",
     "boards",
     "testing",

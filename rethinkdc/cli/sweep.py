@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rethinkdc.cli.options import Printed, takes_options, with_bars
-from rethinkdc.runs.calls import SweepCall
 from rethinkdc.runs.options import Option
+from rethinkdc.studies.calls import SweepCall
 
 if TYPE_CHECKING:
-    from rethinkdc.runs.sweep import Ended, Standing
+    from rethinkdc.studies.sweep import Ended, Standing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +29,9 @@ def sweep(command: SweepCommand) -> None:
     """
     from rethinkdc.cli import sweep_tables, tables
     from rethinkdc.runs.machine import make_runner
-    from rethinkdc.runs.opening import open_study
-    from rethinkdc.runs.study import runs_of
-    from rethinkdc.runs.sweep import carry_out, standings_of
+    from rethinkdc.studies.opening import open_study
+    from rethinkdc.studies.study import runs_of
+    from rethinkdc.studies.sweep import carry_out, standings_of
 
     study, name = open_study(command)
     runner = make_runner(with_bars(command), command)

@@ -13,7 +13,7 @@ from rethinkdc.cli import tables
 from rethinkdc.cli.metric_text import name_metric, write_value
 from rethinkdc.runs.record import Record
 from rethinkdc.runs.records import Records, default_records_folder
-from rethinkdc.runs.sweep import Ended, Standing
+from rethinkdc.studies.sweep import Ended, Standing
 
 _console = Console()
 

@@ -13,7 +13,7 @@ from rethinkdc.protocol.reading import STUDY_KEYS, load_protocol
 from rethinkdc.protocol.toml_files import read_toml
 from rethinkdc.reference import Reference
 from rethinkdc.runs.records import Records
-from rethinkdc.runs.study import load_study, runs_of
+from rethinkdc.studies.study import load_study, runs_of
 from rethinkdc.training.trace_folder import SOURCE, open_trace
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-from rethinkdc.choices import Backing, FileKind, LabelForm
+from rethinkdc.choices import FileKind, LabelForm
 from rethinkdc.errors import RequestError
 from rethinkdc.runs.options import Option, Options
 from rethinkdc.runs.request import Judging, Labelling, Request, Seeded, SetRequest
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from rethinkdc.compressed import CompressedSet
-    from rethinkdc.runs.study import Study
     from rethinkdc.types import Progress
 
 
@@ -226,36 +225,6 @@ class InspectCall(Machine, Seeded, SetFacts):
         str | None, Option("Of weights: the model that they should fit; default: those that are known.")
     ] = field(default=None, kw_only=True)
     preview: Picture = field(default=None, kw_only=True)
-
-
-@dataclass(frozen=True)
-class StudyRequest(Options):
-    """A study, and what takes the place of its own values."""
-
-    study: Annotated[
-        "str | Path | Study",
-        Option("A study file (.toml), or the name of a shipped study.", argument="study", typed=str),
-    ]
-    dataset: Annotated[str | None, Option("Name, folder or hub id in place of the study's.", short="-d")] = field(
-        default=None, kw_only=True
-    )
-    protocol: Annotated[str | None, Option("Protocol id or TOML file in place of the study's.", short="-p")] = field(
-        default=None, kw_only=True
-    )
-    backing: Annotated[
-        Backing | None, Option("How images are held, in place of the study's: auto, decoded or encoded.")
-    ] = field(default=None, kw_only=True)
-    seeds: Annotated[
-        str | None, Option("In place of the study's: 0,1,2 moves all axes, student=0,1,2 one of them.")
-    ] = field(default=None, kw_only=True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SweepCall(Keeping, Machine, StudyRequest):
-    """What ``sweep`` takes."""
-
-    jobs: Annotated[int, Option("Processes side by side; results do not depend on it.", short="-j", minimum=1)] = 1
-    retry_unsupported: Annotated[bool, Option("Also try again what was unsupported.")] = False
 
 
 @dataclass(frozen=True)

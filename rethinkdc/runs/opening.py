@@ -1,4 +1,4 @@
-"""What a user hands over as a value or by its place: a study, a finished set."""
+"""A finished set that a user hands over as a value or by its place."""
 
 from __future__ import annotations
 
@@ -8,22 +8,7 @@ from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet, FileFacts, read_set, set_name, set_of_tensors
 from rethinkdc.errors import RequestError
-from rethinkdc.runs.calls import EvaluateCall, SetFacts, StudyRequest
-from rethinkdc.runs.study import Study, load_study
-
-
-def open_study(wanted: StudyRequest) -> tuple[Study, str]:
-    """Returns the study that is meant, with what replaces its own values, and what errors call it.
-
-    Raises:
-        RequestError: there is none, or it has unknown or wrong values.
-    """
-    given = wanted.study
-    study, name = (given, "the study") if isinstance(given, Study) else (load_study(given), str(given))
-    changed = study.replaced(
-        dataset=wanted.dataset, protocol=wanted.protocol, backing=wanted.backing, seeds=wanted.seeds
-    )
-    return changed, name
+from rethinkdc.runs.calls import EvaluateCall, SetFacts
 
 
 def open_set(call: EvaluateCall, cache_folder: Path | None) -> tuple[CompressedSet, str]:

@@ -30,8 +30,8 @@ from rethinkdc.compressed.preview import contact_sheet, write_preview
 from rethinkdc.distillation.parts import assemble_set, make_part
 from rethinkdc.row_files.files import write_row_file
 from rethinkdc.runs.records import Records
-from rethinkdc.runs.study import Study
 from rethinkdc.seeds import generator
+from rethinkdc.studies.study import Study
 from rethinkdc.types import Budget, ViewRule
 
 MEAN, STD = [0.5, 0.4, 0.3], [0.2, 0.25, 0.5]

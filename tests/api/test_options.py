@@ -17,7 +17,8 @@ from rethinkdc.errors import RequestError
 from rethinkdc.runs import calls
 from rethinkdc.runs.options import Option, OptionField, Options, option_fields, part_of
 from rethinkdc.runs.request import Request, read_overrides
-from rethinkdc.runs.study import Study
+from rethinkdc.studies.calls import SweepCall
+from rethinkdc.studies.study import Study
 
 CALLS: dict[str, type[Options]] = {
     "run": calls.RunCall,
@@ -27,7 +28,7 @@ CALLS: dict[str, type[Options]] = {
     "score": calls.ScoreCall,
     "rows": calls.RowsCall,
     "trace": calls.TraceCall,
-    "sweep": calls.SweepCall,
+    "sweep": SweepCall,
     "leaderboard": calls.LeaderboardCall,
 }
 # What only the command line has: where it writes what Python returns, what it prints, and how many runs it makes.

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import rethinkdc as rdc
-from rethinkdc.runs.study import Study
+from rethinkdc.studies.study import Study
 
 SHORT = {"training.steps": 5, "reference.epochs": 1, "proxy.training.epochs": 1, "proxy.scores.el2n.epochs": 1}
 

@@ -9,7 +9,7 @@ import pytest
 from rethinkdc.contracts.kinds import Compressor, Labeler
 from rethinkdc.protocol.reading import protocol_files
 from rethinkdc.registry.registry import Registry
-from rethinkdc.runs.study import load_study, shipped_studies
+from rethinkdc.studies.study import load_study, shipped_studies
 
 
 @pytest.mark.parametrize("name", shipped_studies())

@@ -15,8 +15,8 @@ from rethinkdc.errors import DamagedError, RequestError
 from rethinkdc.evaluation.metrics import metrics_of
 from rethinkdc.runs.predictions import keep_predictions
 from rethinkdc.runs.records import Records
-from rethinkdc.runs.study import Study
 from rethinkdc.seeds import generator
+from rethinkdc.studies.study import Study
 
 SHORT = {"training.steps": 4}
 

@@ -14,9 +14,9 @@ import rethinkdc as rdc
 from rethinkdc import storage
 from rethinkdc.context.cache import Cache
 from rethinkdc.runs.records import Records
-from rethinkdc.runs.study import Study
 from rethinkdc.runs.working import clear_recorded, hold_run
 from rethinkdc.storage import file_digest
+from rethinkdc.studies.study import Study
 from rethinkdc.training import loop
 
 SHIPPED = Path(__file__).resolve().parents[2] / "protocols" / "digits-hard.toml"

@@ -17,9 +17,9 @@ from rethinkdc.runs.calls import Keeping, Machine
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.resolving import Run
-from rethinkdc.runs.study import Study, load_study, runs_of, shipped_studies
-from rethinkdc.runs.sweep import Standing, carry_out, next_standing, standings_of
 from rethinkdc.seeds import Seeds
+from rethinkdc.studies.study import Study, load_study, runs_of, shipped_studies
+from rethinkdc.studies.sweep import Standing, carry_out, next_standing, standings_of
 
 SHORT = {"training.steps": 5, "proxy.training.epochs": 1, "proxy.scores.el2n.epochs": 1}
 

@@ -9,8 +9,8 @@ from multiprocessing.connection import wait
 from rethinkdc.context import ranks
 from rethinkdc.errors import RequestError
 from rethinkdc.runs.runner import Runner
-from rethinkdc.runs.standing import Ended, Standing, standings_of
-from rethinkdc.runs.workers import Worker
+from rethinkdc.studies.standing import Ended, Standing, standings_of
+from rethinkdc.studies.workers import Worker
 
 Report = Callable[[Standing, Ended], None]
 

@@ -18,7 +18,7 @@ from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.request import Request
 from rethinkdc.runs.runner import Runner
-from rethinkdc.runs.standing import Ended, Standing
+from rethinkdc.studies.standing import Ended, Standing
 
 
 @dataclass(frozen=True)

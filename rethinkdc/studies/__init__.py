@@ -1,0 +1,1 @@
+"""Studies: which runs a question needs, and the sweep that makes them."""
