@@ -4,5 +4,6 @@ from typing import Literal
 
 Backing = Literal["auto", "decoded", "encoded"]
 LabelForm = Literal["logits", "probabilities"]
+Track = Literal["hard", "static", "stored", "online"]
 FileKind = Literal["dataset", "set", "rows", "scores", "trace", "weights", "protocol", "study", "record", "records"]
 """What a file or folder may be."""

@@ -11,9 +11,10 @@ import torch
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 from torch import Tensor
 
+from rethinkdc.choices import Track as Track
+
 Fit = Literal["squash", "centre"]
 Interpolation = Literal["bilinear", "bicubic"]
-Track = Literal["hard", "static", "stored", "online"]
 Direction = Literal["easy", "hard", "middle"]
 
 

@@ -13,7 +13,7 @@ from rethinkdc.protocol.toml_files import read_toml
 
 STUDIES = "studies"
 """The folder beside protocols that holds studies, which are TOML files too."""
-STUDY_KEYS = ("compressors", "runs")
+STUDY_KEYS = ("compressors", "runs", "include")
 """What makes a TOML file a study."""
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from importlib import resources
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,15 +12,16 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from rethinkdc.choices import Backing
 from rethinkdc.context.cache import Cache
 from rethinkdc.contracts.kinds import Compressor
-from rethinkdc.errors import RequestError, nearest
+from rethinkdc.errors import RequestError
 from rethinkdc.protocol.faults import list_faults
-from rethinkdc.protocol.reading import STUDIES, STUDY_KEYS, check_purpose
+from rethinkdc.protocol.reading import STUDY_KEYS, check_purpose
 from rethinkdc.protocol.toml_files import read_toml
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.options import part_of
 from rethinkdc.runs.request import Basis, Departures, Judging, Request, Tiling, parse_seeds
 from rethinkdc.runs.resolving import Run, resolve_run
 from rethinkdc.seeds import Seeds
+from rethinkdc.studies.shipped import find_shipped, shipped_studies
 
 _Texts = Annotated[tuple[str, ...], Field(min_length=1)]
 _Ipc = Annotated[tuple[Annotated[int, Field(strict=True, ge=1)], ...], Field(min_length=1)]
@@ -103,7 +103,7 @@ def load_study(name: str | Path) -> Study:
     Raises:
         RequestError: there is none, or it has unknown or wrong values; one line for each.
     """
-    path = _path(str(name))
+    path = find_shipped(str(name), shipped_studies(), "study")
     file = read_toml(path, "study", "Give the path of a .toml file, or the name of a shipped study.")
     content, known = file.content, [field.name for field in fields(Study)]
     if "student" in content and not any(key in content for key in STUDY_KEYS):
@@ -118,12 +118,6 @@ def load_study(name: str | Path) -> Study:
     except RequestError as error:
         raise RequestError(f"{path} is not a valid study: {error}") from None
     return study
-
-
-def shipped_studies() -> dict[str, Path]:
-    """The studies that come with the framework, by name."""
-    folder = Path(str(resources.files("rethinkdc.protocols"))) / STUDIES
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
 def runs_of(study: Study, name: str | Path, registry: Registry, cache: Cache) -> list[Run]:
@@ -200,12 +194,3 @@ def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield from _dotted(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value
-
-
-def _path(name: str) -> Path:
-    if name.endswith(".toml"):
-        return Path(name).expanduser()
-    known = shipped_studies()
-    if name not in known:
-        raise RequestError(f"Unknown study {name!r}. {nearest(name, known)} Or give the path of a .toml file.")
-    return known[name]

@@ -9,7 +9,8 @@ import pytest
 from rethinkdc.contracts.kinds import Compressor, Labeler
 from rethinkdc.protocol.reading import protocol_files
 from rethinkdc.registry.registry import Registry
-from rethinkdc.studies.study import load_study, shipped_studies
+from rethinkdc.studies.shipped import shipped_studies
+from rethinkdc.studies.study import load_study
 
 
 @pytest.mark.parametrize("name", shipped_studies())

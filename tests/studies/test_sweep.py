@@ -18,7 +18,8 @@ from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.resolving import Run
 from rethinkdc.seeds import Seeds
-from rethinkdc.studies.study import Study, load_study, runs_of, shipped_studies
+from rethinkdc.studies.shipped import shipped_studies
+from rethinkdc.studies.study import Study, load_study, runs_of
 from rethinkdc.studies.sweep import Standing, carry_out, next_standing, standings_of
 
 SHORT = {"training.steps": 5, "proxy.training.epochs": 1, "proxy.scores.el2n.epochs": 1}
