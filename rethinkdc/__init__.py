@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rethinkdc.api import compress, evaluate, inspect, leaderboard, rows, run, score, sweep, trace
+    from rethinkdc.api import compress, evaluate, export, inspect, leaderboard, rows, run, score, sweep, trace
     from rethinkdc.compressed.preview import contact_sheet
     from rethinkdc.contracts.hooks import hookimpl
     from rethinkdc.runs.predictions import read_predictions
@@ -25,6 +25,7 @@ _HOMES = {
     "compress": "api",
     "contact_sheet": "compressed.preview",
     "evaluate": "api",
+    "export": "api",
     "hookimpl": "contracts.hooks",
     "inspect": "api",
     "leaderboard": "api",
@@ -42,6 +43,7 @@ __all__ = [
     "compress",
     "contact_sheet",
     "evaluate",
+    "export",
     "hookimpl",
     "inspect",
     "leaderboard",

@@ -15,6 +15,7 @@ from rethinkdc.runs.calling import takes
 from rethinkdc.runs.calls import (
     CompressCall,
     EvaluateCall,
+    ExportCall,
     InspectCall,
     LeaderboardCall,
     RowsCall,
@@ -28,6 +29,7 @@ from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.options import part_of
 from rethinkdc.runs.records import Record, Records
 from rethinkdc.runs.request import Request
+from rethinkdc.sharing import Exported, export_set
 from rethinkdc.studies.calls import SweepCall
 from rethinkdc.studies.opening import open_study
 from rethinkdc.studies.study import runs_of
@@ -88,6 +90,24 @@ def compress(call: CompressCall) -> CompressedSet:
         RequestError: the request is wrong, or the folder exists.
     """
     return write_set(call)
+
+
+@takes(ExportCall)
+def export(call: ExportCall) -> Exported:
+    """Writes a finished set as a dataset that the Hugging Face hub shows, to a folder or to the hub itself.
+
+    Parquet and card are those of :func:`compress`; a ``README.md`` says what the set is, how it was made and how it is
+    evaluated. Images that lie as files are handed on as they are.
+
+    Example: ``export("pca-digits", out="for-others", license="mit")``
+
+    Returns:
+        Where it is, and its fingerprint.
+
+    Raises:
+        RequestError: the set cannot be read, the place exists, or the hub cannot be reached.
+    """
+    return export_set(call)
 
 
 @takes(ScoreCall)
@@ -182,4 +202,4 @@ def rank_records(call: LeaderboardCall) -> list[Board]:
     return boards.leaderboard(records, metric=call.metric, ipc=call.ipc, protocol=call.protocol, dataset=call.dataset)
 
 
-__all__ = ["compress", "evaluate", "inspect", "leaderboard", "rows", "run", "score", "sweep", "trace"]
+__all__ = ["compress", "evaluate", "export", "inspect", "leaderboard", "rows", "run", "score", "sweep", "trace"]

@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -119,13 +119,19 @@ def _seal(path: Path, seal: Path, seconds: float) -> None:
     write_atomic(seal, f"{file_digest(path)} {seconds:.6f}".encode())
 
 
-def commit_folder(temporary: Path, final: Path) -> None:
+def commit_folder(temporary: Path, final: Path, free: Collection[str] = ()) -> None:
     """Adds a manifest to ``temporary``, flushes every file, and renames the folder to ``final``.
 
     When another process was faster, its folder stays and ours is removed: both hold the same content.
+
+    Args:
+        temporary: the folder as it was filled, beside its place.
+        final: its place.
+        free: names of files that people may change afterwards: the manifest does not list them.
     """
     files = sorted(path for path in temporary.rglob("*") if path.is_file())
-    sums = {path.relative_to(temporary).as_posix(): file_digest(path) for path in files}
+    names = {path.relative_to(temporary).as_posix(): path for path in files}
+    sums = {name: file_digest(path) for name, path in names.items() if name not in free}
     (temporary / MANIFEST).write_text(json.dumps(sums, indent=1, sort_keys=True))
     for path in [*files, temporary / MANIFEST]:
         with path.open("rb") as file:

@@ -45,6 +45,7 @@ ROOMS = (
     "runs",
     "studies",
     "inspection",
+    "sharing",
     "boards",
     "testing",
     "api",

@@ -11,6 +11,7 @@ import typer
 
 from rethinkdc.cli.compress import compress
 from rethinkdc.cli.evaluate import evaluate
+from rethinkdc.cli.export import export
 from rethinkdc.cli.inspect import inspect
 from rethinkdc.cli.installation import check_installation
 from rethinkdc.cli.leaderboard import leaderboard
@@ -29,6 +30,7 @@ COMMANDS = {
     "run": run,
     "compress": compress,
     "evaluate": evaluate,
+    "export": export,
     "score": score,
     "list-plugins": list_plugins,
     "list-protocols": list_protocols,

@@ -16,6 +16,7 @@ class Card(BaseModel):
     ``seconds``: what its making took, of each artefact by ``stage:key`` (proxy, teacher, selection, synthesis), so that
     what others share is not counted twice. ``clamp_error``, ``rounding_error``: the
     largest change of a pixel, in 0..1, when the images were stored. ``external_data``: data beyond the training set.
+    ``dataset``: what the training set was called where the set was written.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,6 +25,7 @@ class Card(BaseModel):
     definition: dict[str, Any] = {}
     ipc: int | None = None
     seeds: dict[str, int] = {}
+    dataset: str = ""
     dataset_fingerprint: str = ""
     protocol: str = ""
     protocol_digest: str = ""

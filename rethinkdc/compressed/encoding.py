@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,6 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from rethinkdc.compressed.set import CompressedSet
+from rethinkdc.data.blobs import HeldBlobs
+from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.types import Fit, Interpolation
 
 JPEG_QUALITY = 75
@@ -33,6 +37,34 @@ def image_bytes(
         lossy += sum(map(len, encode(canvases, "JPEG", quality=JPEG_QUALITY)))
     real = bool((compressed.sources >= 0).all())
     return {"stored": stored, "lossy": lossy, "recipe": compressed.sources.numel() * 24 if real else None}
+
+
+def with_files(compressed: CompressedSet, size: int) -> CompressedSet:
+    """The set with its images as files: those that it was read from, else lossless PNG of ``size`` px.
+
+    Its fingerprint is that of the set as it is read back from these files.
+    """
+    if isinstance(compressed.backing, EncodedImages) and compressed.rows is None:
+        return compressed
+    contents = list(encode_rows(compressed, size))
+    files = EncodedImages(HeldBlobs(contents, "the set"), compressed.targets, compressed.class_names)
+    return replace(compressed, backing=files, rows=None, size=size)
+
+
+def read_files(compressed: CompressedSet) -> Iterator[bytes]:
+    """The files of a set that :func:`with_files` gave, in row order."""
+    assert isinstance(compressed.backing, EncodedImages)
+    for row in range(len(compressed)):
+        source = compressed.backing.blobs.read(row)
+        yield source if isinstance(source, bytes) else source.read_bytes()
+
+
+def encode_rows(
+    compressed: CompressedSet, size: int, fit: Fit = "squash", interpolation: Interpolation = "bilinear"
+) -> Iterator[bytes]:
+    """Each canvas of a set as lossless PNG of ``size`` px, in row order."""
+    for rows in torch.arange(len(compressed)).split(ROWS):
+        yield from encode(compressed.canvases(rows, size, fit, interpolation), "PNG")
 
 
 def encode(canvases: Tensor, codec: str, **options: Any) -> list[bytes]:

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from rethinkdc.choices import Backing
 from rethinkdc.compressed.canvases import grid_boxes
 from rethinkdc.compressed.card import CARD, Card
 from rethinkdc.compressed.set import SYNTHETIC, CompressedSet
@@ -36,12 +37,15 @@ from rethinkdc.types import ViewRule
 
 _FURTHER = ("sources", "source_boxes", "weight", "soft_target")
 """What a set may hold for each image beside its class."""
+_OWN = {"sources"}
+"""By these columns a set that was written here is known: each has them."""
 
 
-def import_folder(folder: Path, cache_folder: Path | None = None) -> CompressedSet:
+def import_folder(folder: Path, cache_folder: Path | None = None, backing: Backing = "auto") -> CompressedSet:
     """Reads what :func:`~rethinkdc.compressed.publishing.export_folder` wrote, or any Parquet folder of its columns.
 
-    Those are ``image`` and ``class_id``; the others may lack.
+    Those are ``image`` and ``class_id``; the others may lack. ``backing`` is how the images are held: ``encoded`` keeps
+    the files themselves.
 
     Raises:
         DataError: no such folder, no train split, images that are not square or differ in size.
@@ -56,11 +60,13 @@ def import_folder(folder: Path, cache_folder: Path | None = None) -> CompressedS
     about, card = _read_card(folder)
     # Paths of images are relative to the folder, or to the Parquet file, which lies here or in ``data``.
     bases = [folder, folder / "data"]
-    return _set_of_columns(split, str(folder), cache_folder, about, card, bases)
+    return _set_of_columns(split, str(folder), cache_folder, about, card, bases, backing)
 
 
-def import_hub(repo: str, cache_folder: Path | None = None) -> CompressedSet:
+def import_hub(repo: str, cache_folder: Path | None = None, backing: Backing = "auto") -> CompressedSet:
     """Reads a set of the Hugging Face hub with the columns ``image``, ``class_id``, from a local copy if there is one.
+
+    One that was exported from here brings its card, without which its cells and its learned rate would be lost.
 
     Raises:
         DataError: no such dataset, no network to download it, or as :func:`import_folder`.
@@ -69,7 +75,9 @@ def import_hub(repo: str, cache_folder: Path | None = None) -> CompressedSet:
         f"There is no file or folder {repo} here either. Check the name, or download the set where there is a network: "
         f"`hf download {repo} --repo-type dataset --local-dir FOLDER`, then evaluate FOLDER."
     )
-    return _set_of_columns(_load_train(repo, None, remedy), repo, cache_folder, {}, Card())
+    split = _load_train(repo, None, remedy)
+    about, card = _read_hub_card(repo, remedy) if _OWN & set(split.column_names) else ({}, Card())
+    return _set_of_columns(split, repo, cache_folder, about, card, backing=backing)
 
 
 def set_of_images(
@@ -78,6 +86,7 @@ def set_of_images(
     *,
     sources: Tensor | None = None,
     cell_boxes: Tensor | None = None,
+    backing: Backing = "auto",
     **values: Any,
 ) -> CompressedSet:
     """Makes a set of image files.
@@ -87,6 +96,7 @@ def set_of_images(
         cache_folder: where decoded images are kept.
         sources: int64 [M, cells]; None = synthetic.
         cell_boxes: int32 [cells, 4]; None = one cell, the whole image.
+        backing: how the images are held.
         **values: further ones of :class:`CompressedSet`.
 
     Raises:
@@ -98,7 +108,7 @@ def set_of_images(
     size = _check_squares(images)
     boxes = grid_boxes(size, 1) if cell_boxes is None else cell_boxes
     return CompressedSet(
-        choose_backing(images, cache_folder),
+        choose_backing(images, cache_folder, backing=backing),
         images.targets,
         images.class_names,
         sources=torch.full((len(images), len(boxes)), SYNTHETIC) if sources is None else sources,
@@ -129,6 +139,7 @@ def _set_of_columns(
     about: Mapping[str, Any],
     card: Card,
     bases: Sequence[Path] = (),
+    backing: Backing = "auto",
 ) -> CompressedSet:
     files = read_split(split, where, bases=bases)
     if others := contradicting_columns(split, files.targets, where):
@@ -137,7 +148,7 @@ def _set_of_columns(
             "contradict each other: leave out what is not meant."
         )
     if names := about.get("class_names"):
-        files = replace(files, class_names=tuple(names), numbered=False)
+        files = replace(files, class_names=tuple(names), numbered=about.get("numbered", False))
     if told := _tell_unread(split, where):
         card = card.model_copy(update={"notes": {**card.notes, "read": [*card.notes.get("read", ()), *told]}})
     columns = {name: _read_column(split, name) for name in _FURTHER}
@@ -150,6 +161,7 @@ def _set_of_columns(
         sources=None if sources is None else sources.view(count, cells),
         source_boxes=None if shown is None else shown.view(count, cells, 4).to(torch.int32),
         cell_boxes=torch.tensor(boxes, dtype=torch.int32) if boxes else None,
+        backing=backing,
         weights=columns["weight"],
         soft_targets=columns["soft_target"],
         student_lr=about.get("student_lr"),
@@ -172,11 +184,27 @@ def _read_card(folder: Path) -> tuple[dict[str, Any], Card]:
     try:
         if (folder / MANIFEST).exists():
             verify_folder(folder)
-        about: dict[str, Any] = json.loads((folder / CARD).read_text())
-        ViewRule.model_validate(about.get("view_rule", {}))
-        return about, Card.model_validate(about.get("card", {}))
+        return _parse_card((folder / CARD).read_text())
     except (DamagedError, ValueError) as error:
         raise DataError(f"The set at {folder} is damaged or not readable here: {error}") from error
+
+
+def _read_hub_card(repo: str, remedy: str) -> tuple[dict[str, Any], Card]:
+    """The same of a set on the hub, whose columns say that it was written here."""
+    import huggingface_hub
+
+    try:
+        return _parse_card(Path(huggingface_hub.hf_hub_download(repo, CARD, repo_type="dataset")).read_text())
+    except Exception as error:  # the library below raises its own, unrelated types, and those of the network
+        raise DataError(
+            f"The set {repo} was written by rethinkdc, but its {CARD} cannot be read: {tell_cause(error)} {remedy}"
+        ) from error
+
+
+def _parse_card(text: str) -> tuple[dict[str, Any], Card]:
+    about: dict[str, Any] = json.loads(text)
+    ViewRule.model_validate(about.get("view_rule", {}))
+    return about, Card.model_validate(about.get("card", {}))
 
 
 def _check_squares(images: EncodedImages) -> int:

@@ -6,6 +6,7 @@ import re
 import warnings
 from pathlib import Path
 
+from rethinkdc.choices import Backing
 from rethinkdc.compressed.card import CARD, Card
 from rethinkdc.compressed.published import import_folder, import_hub, set_of_images
 from rethinkdc.compressed.set import CompressedSet
@@ -21,7 +22,12 @@ from rethinkdc.layouts.walking import list_files
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
 
 
-def read_set(place: str | Path, facts: FileFacts | None = None, cache_folder: Path | None = None) -> CompressedSet:
+def read_set(
+    place: str | Path,
+    facts: FileFacts | None = None,
+    cache_folder: Path | None = None,
+    backing: Backing = "auto",
+) -> CompressedSet:
     """Reads a finished set, made here or elsewhere.
 
     Args:
@@ -30,6 +36,7 @@ def read_set(place: str | Path, facts: FileFacts | None = None, cache_folder: Pa
             two, ``images_best.pt`` and ``labels_best.pt``.
         facts: what a file of tensors does not say of itself.
         cache_folder: where decoded images are kept.
+        backing: how images that lie as files are held.
 
     Raises:
         RequestError: nothing is there, it cannot be read, or it is no set; says what is known.
@@ -43,16 +50,17 @@ def read_set(place: str | Path, facts: FileFacts | None = None, cache_folder: Pa
     if stated:
         raise RequestError(f"{', '.join(stated)}: {place} is no file of tensors ({', '.join(SUFFIXES)}).")
     if not path.exists() and _HUB.fullmatch(str(place)):
-        return _add_card(import_hub(str(place), cache_folder), set_name(place), "the train split of a hub dataset")
+        published = import_hub(str(place), cache_folder, backing)
+        return _add_card(published, set_name(place), "the train split of a hub dataset")
     if path.is_dir() and (found := _scan_tree(path)):
         tree, part = found
         told = Facts.of([tree.passed_over]).tell()
         if told:
             warnings.warn(f"The set as it was read: {told}", stacklevel=2)
         card = Card(notes={"read": [told]} if told else {})
-        compressed = set_of_images(tree, cache_folder, card=card)
+        compressed = set_of_images(tree, cache_folder, backing=backing, card=card)
         return _add_card(compressed, set_name(place), f"a tree of image files{part}")
-    return _add_card(import_folder(path, cache_folder), set_name(place), "the train split of Parquet files")
+    return _add_card(import_folder(path, cache_folder, backing), set_name(place), "the train split of Parquet files")
 
 
 def set_name(place: str | Path) -> str:

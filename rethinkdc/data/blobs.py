@@ -111,6 +111,24 @@ class ArrowBlobs:
         return Path(next(iter(found)))
 
 
+class HeldBlobs:
+    """Image files whose bytes are held in memory."""
+
+    def __init__(self, contents: Sequence[bytes], label: str) -> None:
+        """Takes the bytes of each file; ``label`` is what to call them in errors."""
+        self._contents = contents
+        self._label = label
+
+    def __len__(self) -> int:
+        return len(self._contents)
+
+    def read(self, row: int) -> bytes:
+        return self._contents[row]
+
+    def where(self, row: int) -> str:
+        return f"row {row} of {self._label}"
+
+
 class PathBlobs:
     """Image files of some folders, their names held as bytes back to back.
 

@@ -188,6 +188,20 @@ class EvaluateCall(Recording, Machine, Judging, Labelling, Seeded, FinishedSet):
 
 
 @dataclass(frozen=True)
+class ExportCall(FinishedSet):
+    """What ``export`` takes."""
+
+    out: Annotated[
+        str | Path,
+        Option("Folder to write, or hub:OWNER/NAME to upload to; neither may exist.", short="-o", typed=str),
+    ] = field(kw_only=True)
+    license: Annotated[str, Option("Licence of the set, as the hub spells it, e.g. mit or cc-by-4.0.")] = field(
+        default="unknown", kw_only=True
+    )
+    private: Annotated[bool, Option("On the hub: for yourself alone.")] = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True)
 class InspectCall(Machine, Seeded, SetFacts):
     """What ``inspect`` takes."""
 

@@ -103,6 +103,7 @@ def write_set(call: CompressCall) -> CompressedSet:
     compressed, run = make_runner(call).compress(part_of(call, Request))
     if ranks.leads():
         store = run.protocol.store
+        compressed = compressed.with_card(compressed.card.model_copy(update={"dataset": run.dataset_name}))
         export_folder(compressed, out, size=store.size, fit=store.fit, interpolation=store.interpolation)
         if write_picture:
             write_picture(compressed, run)

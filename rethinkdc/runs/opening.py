@@ -6,13 +6,19 @@ from pathlib import Path
 
 from torch import Tensor
 
+from rethinkdc.choices import Backing
 from rethinkdc.compressed import CompressedSet, FileFacts, read_set, set_name, set_of_tensors
 from rethinkdc.errors import RequestError
-from rethinkdc.runs.calls import EvaluateCall, SetFacts
+from rethinkdc.runs.calls import FinishedSet, SetFacts
 
 
-def open_set(call: EvaluateCall, cache_folder: Path | None) -> tuple[CompressedSet, str]:
+def open_set(call: FinishedSet, cache_folder: Path | None, backing: Backing = "auto") -> tuple[CompressedSet, str]:
     """Returns the set that is meant, and what tables call it.
+
+    Args:
+        call: what a user hands over.
+        cache_folder: where decoded images are kept.
+        backing: how images that lie as files are held.
 
     Raises:
         RequestError: it cannot be read.
@@ -23,7 +29,7 @@ def open_set(call: EvaluateCall, cache_folder: Path | None) -> tuple[CompressedS
         return images, call.name or images.card.method or "tensors"
     if isinstance(images, Tensor):
         return _set_of_tensors(images, call, facts), call.name or "tensors"
-    return read_set(images, facts, cache_folder), call.name or set_name(images)
+    return read_set(images, facts, cache_folder, backing), call.name or set_name(images)
 
 
 def facts_of(call: SetFacts) -> FileFacts:
@@ -38,7 +44,7 @@ def facts_of(call: SetFacts) -> FileFacts:
     )
 
 
-def _set_of_tensors(images: Tensor, call: EvaluateCall, facts: FileFacts) -> CompressedSet:
+def _set_of_tensors(images: Tensor, call: FinishedSet, facts: FileFacts) -> CompressedSet:
     if isinstance(facts.student_lr, Path):
         raise RequestError(f"student_lr of tensors is a number; found the file {facts.student_lr}.")
     return set_of_tensors(
