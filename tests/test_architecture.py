@@ -24,6 +24,7 @@ ROOMS = (
     "types",
     "method",
     "metrics",
+    "measurement",
     "statistics",
     "files",
     "data",

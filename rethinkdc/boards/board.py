@@ -14,8 +14,8 @@ from typing import Any, Literal
 from rethinkdc.boards.beside import Lacking, Machine, Unmeasured
 from rethinkdc.boards.choosing import choose_records, explain_nothing
 from rethinkdc.boards.row import Row, make_row
-from rethinkdc.contracts.evaluation import Metric
 from rethinkdc.errors import RequestError, nearest
+from rethinkdc.measurement import Metric
 from rethinkdc.runs.definition import MethodDefinition
 from rethinkdc.runs.record import Record
 from rethinkdc.runs.records import Records

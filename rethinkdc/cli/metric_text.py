@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from rethinkdc.contracts.evaluation import Metric
+from rethinkdc.measurement import Metric
 
 _TOP = re.compile(r"top(\d+)")
 

@@ -2,7 +2,6 @@
 
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts.context import Context
-from rethinkdc.contracts.evaluation import Evaluation, Metric
 from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.contracts.kinds import (
     Adjustable,
@@ -18,6 +17,7 @@ from rethinkdc.data.backing import Backing
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.splits import Schema, Splits
 from rethinkdc.errors import DataError, RequestError, UnsupportedError, nearest
+from rethinkdc.measurement import Evaluation, Metric
 from rethinkdc.method import Content, Method, OfKind
 from rethinkdc.models.model import Model
 from rethinkdc.protocol.full_training import TrainedNetwork

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from rethinkdc.contracts.evaluation import Evaluation
 from rethinkdc.contracts.kinds import Evaluator
 from rethinkdc.errors import PluginError, RethinkError
+from rethinkdc.measurement import Evaluation
 
 
 def check_metrics(evaluator: Evaluator) -> None:

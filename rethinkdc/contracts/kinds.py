@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts.context import Context
-from rethinkdc.contracts.evaluation import Evaluation, Metric
+from rethinkdc.measurement import Evaluation, Metric
 from rethinkdc.method import Method
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.reference import Reference

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from rethinkdc.contracts.evaluation import Predictions
+from rethinkdc.measurement import Predictions
 
 _BEST = 5
 _IMAGES = 4096

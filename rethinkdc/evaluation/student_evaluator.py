@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts.context import Context
-from rethinkdc.contracts.evaluation import Evaluation, Metric
 from rethinkdc.contracts.kinds import Evaluator
 from rethinkdc.evaluation.metrics import classification_metrics, per_class_top1, predictions_of
+from rethinkdc.measurement import Evaluation, Metric
 from rethinkdc.models import weights_digest
 from rethinkdc.models.model import Model, build_seeded
 from rethinkdc.protocol.protocol import Network

@@ -8,7 +8,7 @@ from statistics import mean
 
 from torch import Tensor
 
-from rethinkdc.contracts.evaluation import Evaluation
+from rethinkdc.measurement import Evaluation
 from rethinkdc.types import Images, Track
 
 CONTROLS = "controls"

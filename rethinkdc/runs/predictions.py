@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rethinkdc.contracts.evaluation import Predictions
 from rethinkdc.errors import DamagedError, RequestError
+from rethinkdc.measurement import Predictions
 from rethinkdc.runs.record import KeptPredictions, Record
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.schemas import KEEPS_PREDICTIONS

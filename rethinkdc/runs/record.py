@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from rethinkdc.contracts.evaluation import Evaluation, Metric
+from rethinkdc.measurement import Evaluation, Metric
 from rethinkdc.runs.cost import Cost
 from rethinkdc.runs.definition import Definition
 from rethinkdc.runs.schemas import SCHEMA_VERSION, as_of_today, seal_of

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from rethinkdc.contracts.evaluation import Metric
+from rethinkdc.measurement import Metric
 from rethinkdc.storage import digest
 
 SCHEMA_VERSION = 4

@@ -12,8 +12,8 @@ import pytest
 
 from rethinkdc.boards import Board, Row, leaderboard
 from rethinkdc.cli.board_tables import notes_on
-from rethinkdc.contracts.evaluation import Evaluation, Metric
 from rethinkdc.errors import RequestError
+from rethinkdc.measurement import Evaluation, Metric
 from rethinkdc.runs.cost import Cost
 from rethinkdc.runs.record import Record
 from rethinkdc.runs.records import Records

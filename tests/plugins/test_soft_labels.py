@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from rethinkdc.compressed import CompressedSet, grid_boxes
 from rethinkdc.contracts import Evaluator, Labeler
 from rethinkdc.contracts.context import Context
-from rethinkdc.contracts.evaluation import Evaluation
 from rethinkdc.errors import RequestError, UnsupportedError
 from rethinkdc.labels import LABEL_SEMANTICS, OnlineTargets, StaticTargets, StoredTargets, distillation
+from rethinkdc.measurement import Evaluation
 from rethinkdc.models import weights_digest
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.student import student_training

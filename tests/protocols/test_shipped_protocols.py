@@ -12,10 +12,10 @@ import torch
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts import Evaluator, Labeler
 from rethinkdc.contracts.context import Context
-from rethinkdc.contracts.evaluation import Evaluation
 from rethinkdc.contracts.kinds import TeacherSource
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.decoded import DecodedImages
+from rethinkdc.measurement import Evaluation
 from rethinkdc.models import Model
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.reading import load_protocol, protocol_files

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from rethinkdc.contracts.evaluation import Evaluation
 from rethinkdc.data.decoded import DecodedImages
+from rethinkdc.measurement import Evaluation
 from rethinkdc.runs.doubts import CONTROLS, doubts_of
 from rethinkdc.types import Track
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 import rethinkdc as rdc
-from rethinkdc.contracts.evaluation import Predictions
 from rethinkdc.errors import DamagedError, RequestError
 from rethinkdc.evaluation.metrics import metrics_of
+from rethinkdc.measurement import Predictions
 from rethinkdc.runs.predictions import keep_predictions
 from rethinkdc.runs.records import Records
 from rethinkdc.seeds import generator

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from rethinkdc.contracts.evaluation import Metric
 from rethinkdc.errors import RequestError, RethinkError
+from rethinkdc.measurement import Metric
 from rethinkdc.runs.record import Record
 from rethinkdc.runs.records import Records, default_records_folder, now
 from rethinkdc.runs.schemas import SCHEMA_VERSION

@@ -1,13 +1,15 @@
-"""What an evaluator reports."""
+"""What an evaluator reports. Imports no torch: records are read without it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
+from pydantic_core import CoreSchema, core_schema
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,14 @@ class Predictions:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Predictions):
             return NotImplemented
+        import torch
+
         return all(torch.equal(value, getattr(other, name)) for name, value in vars(self).items())
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: Any) -> CoreSchema:
+        """Taken as they are: what the tensors are, torch knows."""
+        return core_schema.is_instance_schema(cls)
 
 
 class Evaluation(BaseModel):
