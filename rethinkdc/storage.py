@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rethinkdc.errors import DamagedError
 
@@ -88,35 +88,52 @@ def read_sealed(path: Path) -> bytes:
     return payload
 
 
-def keep_part(path: Path, payload: Callable[[], bytes]) -> float | None:
+class Part(NamedTuple):
+    """What the making of a part took.
+
+    Attributes:
+        seconds: of the clock.
+        images: that went through networks; None where they were not counted.
+    """
+
+    seconds: float
+    images: int | None
+
+
+def keep_part(path: Path, payload: Callable[[], bytes], images: Callable[[], int | None] = lambda: 0) -> Part | None:
     """Writes one part of a longer work to ``path`` unless it is there already, whole.
 
-    The seal beside it, a checksum and the seconds of the making, is written last: a part without one, or with another,
-    is made again.
+    The seal beside it, a checksum and what the making took, is written last: a part without one, or with another, is
+    made again.
+
+    Args:
+        path: where it lies.
+        payload: makes it.
+        images: tells, when it is made, how many images the making put through networks; None = nobody knows.
 
     Returns:
-        The seconds that the part took when it was made before; None when it was made now.
+        What the part took when it was made before; None when it was made now.
     """
     known = kept_part(path)
     if known is not None:
         return known
     begun = time.perf_counter()
     write_atomic(path, payload())
-    _seal(path, path.with_suffix(".sealed"), time.perf_counter() - begun)
+    spent, counted = time.perf_counter() - begun, images()
+    seal = [file_digest(path), f"{spent:.6f}", *([] if counted is None else [str(counted)])]
+    write_atomic(path.with_suffix(".sealed"), " ".join(seal).encode())
     return None
 
 
-def kept_part(path: Path) -> float | None:
-    """The seconds that a part took which :func:`keep_part` wrote; None when it is not there, or not whole."""
+def kept_part(path: Path) -> Part | None:
+    """What a part took which :func:`keep_part` wrote; None when it is not there, or not whole."""
     seal = path.with_suffix(".sealed")
     if not (path.exists() and seal.exists()):
         return None
-    checksum, _, seconds = seal.read_text().partition(" ")
-    return float(seconds) if checksum == file_digest(path) else None
-
-
-def _seal(path: Path, seal: Path, seconds: float) -> None:
-    write_atomic(seal, f"{file_digest(path)} {seconds:.6f}".encode())
+    checksum, seconds, *images = seal.read_text().split(" ")
+    if checksum != file_digest(path):
+        return None
+    return Part(float(seconds), int(images[0]) if images else None)
 
 
 def commit_folder(temporary: Path, final: Path, free: Collection[str] = ()) -> None:

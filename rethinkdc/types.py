@@ -138,11 +138,19 @@ class ViewBatch:
 
 @dataclass(frozen=True)
 class LabelCost:
-    """What the labels cost the receiver of a compressed set."""
+    """What the labels cost the receiver of a compressed set.
+
+    Attributes:
+        label_bytes: of the labels, exactly as stored.
+        teacher_bytes: of the teachers, where the receiver needs them.
+        teacher_at_training: whether they are asked while the student trains.
+        asked_per_view: how many networks are asked about each view then; None = not known.
+    """
 
     label_bytes: int
     teacher_bytes: int = 0
     teacher_at_training: bool = False
+    asked_per_view: int | None = None
 
 
 class Supervision(Protocol):

@@ -104,6 +104,7 @@ class DM(Compressor):
                     draws = context.generator("set", "real", index, iteration)
                     batch = real.batch(index, self.batch, draws)
                     key = ViewKey(context.seeds.of("set", "views", index), iteration, 0)
+                    context.count_images(len(batch) + len(images))
                     loss = _loss(network, views.render(batch, key), views.render(images, key))
                     (images.grad,) = torch.autograd.grad(loss, images)
                     optimizer.step()

@@ -34,11 +34,17 @@ class DeepFool(PooledScore):
 
     def of_rows(self, data: Images, rows: Tensor, context: Context) -> Tensor:  # noqa: ARG002
         proxy, parts = context.proxy_network(), []
+
+        def network(points: Tensor) -> Tensor:
+            context.count_images(len(points))
+            logits: Tensor = proxy.network(points)
+            return logits
+
         batch = min(128, max(1, _BATCH_NUMBERS // proxy.inputs(rows[:1]).numel()))
         with context.progress.task(self.name, len(rows)) as done:
             for part in rows.split(batch):
                 inputs = proxy.inputs(part)
-                away = boundary_distances(proxy.network, inputs, self.classes, self.iterations, self.overshoot)
+                away = boundary_distances(network, inputs, self.classes, self.iterations, self.overshoot)
                 parts.append(away.cpu())
                 done(len(part))
         distances = torch.cat(parts)

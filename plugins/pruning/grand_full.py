@@ -30,6 +30,7 @@ class GraNdFull(PooledScore):
         proxy, norms = context.proxy_network(), []
         with context.progress.task(self.name, len(rows)) as done:
             for part in rows.split(_BATCH):
+                context.count_images(len(part))
                 targets = data.targets[part].to(context.device)
                 norms.append(gradient_norms(proxy.network, proxy.inputs(part), targets).cpu())
                 done(len(part))

@@ -14,7 +14,8 @@ class Card(BaseModel):
     """Where a compressed set comes from: enough to make it again.
 
     ``seconds``: what its making took, of each artefact by ``stage:key`` (proxy, teacher, selection, synthesis), so that
-    what others share is not counted twice. ``clamp_error``, ``rounding_error``: the
+    what others share is not counted twice; ``images_seen``: how many images went through networks meanwhile, named
+    alike, less what was made before that was counted. ``clamp_error``, ``rounding_error``: the
     largest change of a pixel, in 0..1, when the images were stored. ``external_data``: data beyond the training set.
     ``dataset``: what the training set was called where the set was written.
     """
@@ -31,6 +32,7 @@ class Card(BaseModel):
     protocol_digest: str = ""
     versions: dict[str, str] = {}
     seconds: dict[str, float] = {}
+    images_seen: dict[str, int] = {}
     external_data: list[str] = []
     clamp_error: float = 0.0
     rounding_error: float = 0.0

@@ -62,6 +62,7 @@ def make_artefact(
             # What one rank makes under a lock, it must make alone: the others may be waiting for that lock.
             together=shared,
             finished=(lambda: cache.find(kind, name) is not None) if shared else None,
+            counter=outer.counter,
         )
         begun = time.perf_counter()
         stated = build(work, out) or 0.0
@@ -70,13 +71,16 @@ def make_artefact(
         # What nested artefacts took is theirs, whether they were made just now or long ago.
         books.seconds[f"{stage}:{name}"] = max(stated, time.perf_counter() - begun - books.nested + books.earlier)
         books.memory[f"{stage}:{name}"] = meter.read()
+        if (images := work.images) is not None:
+            books.images[f"{stage}:{name}"] = images
         books.write(out)
 
-    begun = time.perf_counter()
+    begun, counted = time.perf_counter(), outer.counter.total
     with outer.paused():
         folder = cache.make(kind, name, make, shared=shared)
     outer.books.add(read_books(folder))
     outer.books.nested += time.perf_counter() - begun
+    outer.books.nested_images += outer.counter.total - counted
     return folder
 
 

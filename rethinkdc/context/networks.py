@@ -46,7 +46,7 @@ def trained_network(
         key["keep_epochs"] = epochs
 
     def build(inner: Context, out: Path) -> float:
-        return train_full(
+        spent = train_full(
             data,
             protocol,
             recipe,
@@ -56,6 +56,8 @@ def trained_network(
             description=" ".join(map(str, names)) or axis,
             keep_epochs=epochs,
         )
+        inner.count_images(spent.images)
+        return spent.seconds
 
     files = [WEIGHTS, *map(weights_name, epochs)]
     folder = context.artefact(_KINDS.get(axis, "networks"), key, stage, build, files=files)

@@ -12,7 +12,8 @@ from torch import Tensor
 from rethinkdc.compressed.working import load_tensors
 from rethinkdc.context import ranks
 from rethinkdc.context.work import Work
-from rethinkdc.storage import keep_part, kept_part
+from rethinkdc.storage import Part, keep_part, kept_part
+from rethinkdc.training.checkpoint import counted_between
 from rethinkdc.types import PartsMaker, Progress
 
 
@@ -40,8 +41,13 @@ def make_parts(
     with progress.task("parts", count) as done:
         with work.alone():
             for index in mine:
-                earlier = keep_part(paths[index], lambda: save(_contiguous(make(index))))  # noqa: B023 - called at once
-                work.books.earlier += earlier or 0.0
+                before = work.images
+                earlier = keep_part(
+                    paths[index],
+                    lambda: save(_contiguous(make(index))),  # noqa: B023 - called at once
+                    lambda: counted_between(before, work.images),  # noqa: B023 - called at once
+                )
+                _count(earlier, work)
                 done(1)
         if len(mine) < count:
             _wait_for_parts(paths, mine, work, home, done)
@@ -55,10 +61,10 @@ def _wait_for_parts(paths: Sequence[Path], mine: range, work: Work, home: Path, 
 
     def complete() -> bool | None:
         for index in sorted(pending):
-            seconds = kept_part(paths[index])
-            if seconds is not None:
+            made = kept_part(paths[index])
+            if made is not None:
                 pending.discard(index)
-                work.books.earlier += seconds
+                _count(made, work)
                 done(1)
         if pending and work.finished and not ranks.leads() and work.finished():
             raise ranks.PartsDoneError
@@ -69,6 +75,13 @@ def _wait_for_parts(paths: Sequence[Path], mine: range, work: Work, home: Path, 
 
     ranks.wait_for(complete, home, owners, "a part of the set")
     work.books.earlier -= time.perf_counter() - begun
+
+
+def _count(made: Part | None, work: Work) -> None:
+    """What an earlier try or another rank spent on a part counts as ours."""
+    if made is not None:
+        work.books.earlier += made.seconds
+        work.count_images(made.images)
 
 
 def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -39,7 +39,9 @@ def proxy_folder(context: Context, repeat: int = 0) -> Path:
 
     def build(inner: Context, out: Path) -> float:
         place = Place(inner.device, inner.workers, inner.progress, work=inner.folder, out=out)
-        return train_proxy(inner.data, inner.protocol, _model(inner), inner.seeds, repeat, place)
+        spent = train_proxy(inner.data, inner.protocol, _model(inner), inner.seeds, repeat, place)
+        inner.count_images(spent.images)
+        return spent.seconds
 
     folder = context.artefact("proxies", key, "proxy", build, files=[WEIGHTS, *Trace.FILES])
     if not repeat:
@@ -54,6 +56,7 @@ def proxy_predictions(context: Context) -> Predictions:
     def build(inner: Context, out: Path) -> None:
         network = read_network(proxy, _model(inner), len(inner.data.class_names), inner.protocol.store.size)
         write_predictions(network, inner.data, inner.protocol, out, device=inner.device, workers=inner.workers)
+        inner.count_images(len(inner.data))
 
     key = {"proxy": proxy.name}
     return read_predictions(context.artefact("predictions", key, "selection", build, files=PREDICTION_FILES))

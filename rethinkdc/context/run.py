@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from rethinkdc.context.sets import (
     write_scores,
     write_set,
 )
-from rethinkdc.context.work import Purpose, Work
+from rethinkdc.context.work import Purpose, Work, count_passes
 from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.kinds import Compressor, Score
 from rethinkdc.errors import RequestError
@@ -95,10 +96,15 @@ class RunContext(Context):
 
     def alone(self) -> RunContext:
         """The same context for what the first rank does without the others; the books are shared."""
-        return replace(self, work=replace(self.work, together=False))
+        work = copy.copy(self.work)
+        work.together = False
+        return replace(self, work=work)
 
     def note(self, **facts: Any) -> None:
         self.books.note(**facts)
+
+    def count_images(self, count: int) -> None:
+        self.work.count_images(count)
 
     def method(self, kind: type[M], reference: Reference | str) -> M:
         return self.methods.build(kind, reference)
@@ -113,10 +119,11 @@ class RunContext(Context):
         # Bits depend on the device and the threads: a run resumed under others begins anew, instead of mixing two.
         definition = digest([name, self.device.type, torch.get_num_threads()])
 
-        def count(seconds: float) -> None:
+        def count(seconds: float, images: int | None) -> None:
             self.books.earlier += seconds
+            self.work.count_images(images)
 
-        return Resumable(self.folder / name, definition, every, count)
+        return Resumable(self.folder / name, definition, every, lambda: self.work.images, count)
 
     def train(
         self,
@@ -179,7 +186,10 @@ class RunContext(Context):
                 "A compressor or score that asks a teacher must say so, because its sets depend on it: give it a "
                 'parameter such as teacher: Annotated[Reference | None, OfKind("teacher")] = Field(None, ...).'
             )
-        return ask_teacher(self, reference, self.work.purpose, test=self.test, tuning=self.tuning)
+        teacher = ask_teacher(self, reference, self.work.purpose, test=self.test, tuning=self.tuning)
+        # From here on: how good it is on the test images was looked at for the record alone.
+        count_passes(teacher.module, self.work.counter)
+        return teacher
 
     def untrained_teacher(self, reference: Reference | str | None = None) -> nn.Module | None:
         return untrained_network(self, reference)

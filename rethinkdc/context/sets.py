@@ -104,10 +104,12 @@ def read_set(folder: Path, data: Images, context: Context) -> CompressedSet:
     The same set serves every protocol with this store and proxy: its card names the one that asks now.
     """
     compressed = load_working(folder, data)
+    books = read_books(folder)
     asked = {
         "protocol": context.protocol.id,
         "protocol_digest": context.protocol.digest,
-        "seconds": read_books(folder).seconds,
+        "seconds": books.seconds,
+        "images_seen": books.images,
     }
     return compressed.with_card(compressed.card.model_copy(update=asked))
 

@@ -6,10 +6,33 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from torch import nn
 
 from rethinkdc.context.books import Books
 from rethinkdc.training.memory import PeakMeter
+
+
+class ImageCounter:
+    """Counts the images that go through networks, whichever piece of work a network was made for.
+
+    Attributes:
+        total: images so far; one image through one network counts once for each pass.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0
+
+
+def count_passes(module: nn.Module, counter: ImageCounter) -> None:
+    """From now on counts the images of each batch that is given to ``module``, or to a copy of it."""
+
+    def count(_: nn.Module, inputs: tuple[Any, ...]) -> None:
+        counter.total += len(inputs[0])
+
+    module.register_forward_pre_hook(count)
+
 
 Purpose = Literal["labels", "set"]
 """What a teacher is asked for, as the record says it."""
@@ -27,6 +50,7 @@ class Work:
         together: whether all ranks do this work, in one order, so that they can share a set that it makes.
         finished: whether others have finished the set that all ranks are making together; None outside any.
         part_calls: how often it has made parts.
+        counter: of images, shared by all the work of a run, so that a network counts for what is being made.
     """
 
     folder: Path | None = None
@@ -36,6 +60,23 @@ class Work:
     together: bool = True
     finished: Callable[[], bool] | None = None
     part_calls: int = 0
+    counter: ImageCounter = field(default_factory=ImageCounter)
+
+    def __post_init__(self) -> None:
+        self._counted_before, self._images_known = self.counter.total, True
+
+    @property
+    def images(self) -> int | None:
+        """Images that this work, without the artefacts that it used, put through networks in all tries; None = unknown.
+
+        It is not known where a try of an earlier version, which did not count, is gone on with.
+        """
+        return self.counter.total - self._counted_before - self.books.nested_images if self._images_known else None
+
+    def count_images(self, count: int | None) -> None:
+        """Counts images; None = there were some, and nobody knows how many."""
+        self.counter.total += count or 0
+        self._images_known = self._images_known and count is not None
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -70,6 +70,19 @@ class Context(ABC):
         """Puts facts (JSON data) into the record: an accuracy, ties at the cut, external data that was used."""
 
     @abstractmethod
+    def count_images(self, count: int) -> None:
+        """Counts images that a network of the method's own looked at, so that the record tells the whole computation.
+
+        Call it beside each pass of a batch: one image through one network counts once, forwards alone or forwards and
+        backwards. What teachers are asked, what :meth:`train` trains and what :meth:`trace` and :meth:`predictions`
+        take counts without it, as does the student. Test images do not count.
+
+        Args:
+            count: images of the batch. They count for the stage of what is being made; a kill loses none that a kept
+                part or state of :meth:`resumable` holds.
+        """
+
+    @abstractmethod
     def method(self, kind: type[M], reference: Reference | str) -> M:
         """The method of a kind that a reference names: ``context.method(Model, self.network)``.
 

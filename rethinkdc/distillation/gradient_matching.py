@@ -165,6 +165,7 @@ class _Matching:
         key = self._key(iteration, step, label)
         draws = self.context.generator("set", "real", label, iteration, step)
         batch = self.real.batch(label, self.method.batch, draws)
+        self.context.count_images(len(batch) + len(images[own]))
         real = weight_gradients(network, self.siamese.render(batch, key), label, graph=False)
         synthetic = images[own].detach().requires_grad_()
         ours = weight_gradients(network, self.siamese.render(synthetic, key), label, graph=True)
@@ -183,6 +184,7 @@ class _Matching:
             ).to(images.device)
             for place, rows in enumerate(order.split(self.method.batch)):
                 key = ViewKey(self.context.seeds.of("set", "inner", iteration, step), epoch, place)
+                self.context.count_images(len(rows))
                 loss = F.cross_entropy(network(self.alone.render(images[rows], key)), self.targets[rows])
                 trainer.zero_grad(set_to_none=True)
                 loss.backward()
@@ -198,6 +200,7 @@ class _Matching:
             self.real.batch(label, _BN_IMAGES, self.context.generator("set", "statistics", label, iteration, step))
             for label in range(self.budget.classes)
         ]
+        self.context.count_images(sum(map(len, shown)))
         with torch.no_grad():
             network(torch.cat(shown))
         for layer in layers:

@@ -53,6 +53,11 @@ class Shards:
         """The batches of a shard."""
         return range(shard * self.batches, min((shard + 1) * self.batches, self.schedule.count))
 
+    def views(self, shard: int) -> int:
+        """Number of views in a shard."""
+        batches = self.within(shard)
+        return self.schedule.start(batches.stop) - self.schedule.start(batches.start)
+
     def place(self, batch: int) -> tuple[int, slice]:
         """The shard of a batch, and its rows in there."""
         shard = batch // self.batches
@@ -69,6 +74,7 @@ def write_labels(
     out: Path,
     workers: int,
     done: Callable[[int], None],
+    found: Callable[[int], None] = lambda _: None,
 ) -> float:
     """Asks the teachers for the logits of every batch of views, once, and writes them to ``out``.
 
@@ -80,6 +86,7 @@ def write_labels(
         out: folder of the artefact.
         workers: threads that render views ahead.
         done: called with the number of batches done since the last call.
+        found: called with the number of views that earlier tries had asked the teachers about.
 
     Returns:
         Seconds that earlier tries spent on the shards that were found.
@@ -90,9 +97,10 @@ def write_labels(
     earlier = 0.0
     for shard, name in enumerate(shards.files):
         path = work / name
-        seconds = keep_part(path, lambda: save(_coded(shards, shard, ensemble, render, workers, done)))  # noqa: B023
-        if seconds is not None:
-            earlier += seconds
+        made = keep_part(path, lambda: save(_coded(shards, shard, ensemble, render, workers, done)))  # noqa: B023
+        if made is not None:
+            earlier += made.seconds
+            found(shards.views(shard))
             done(len(shards.within(shard)))
     for name in shards.files:
         _give_second_name(work / name, out / name)

@@ -67,7 +67,14 @@ class StoredLabeler(OfViews, ABC):
             begun = time.perf_counter()
             with inner.progress.task("labels", schedule.count) as done:
                 earlier = write_labels(
-                    shards, ensemble, render, work=inner.folder, out=out, workers=inner.workers, done=done
+                    shards,
+                    ensemble,
+                    render,
+                    work=inner.folder,
+                    out=out,
+                    workers=inner.workers,
+                    done=done,
+                    found=lambda views: inner.count_images(views * len(ensemble.teachers)),
                 )
             return earlier + time.perf_counter() - begun
 

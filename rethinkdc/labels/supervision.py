@@ -30,7 +30,12 @@ class OnlineTargets:
 
     def __init__(self, ensemble: Ensemble, objective: Objective, mix: Any, label_bytes: int = 0) -> None:
         self.ensemble, self.objective, self.mix = ensemble, objective, mix
-        self.cost = LabelCost(label_bytes, teacher_bytes=ensemble.bytes, teacher_at_training=True)
+        self.cost = LabelCost(
+            label_bytes,
+            teacher_bytes=ensemble.bytes,
+            teacher_at_training=True,
+            asked_per_view=len(ensemble.teachers),
+        )
 
     def drawn(self, step: int) -> Drawn | None:  # noqa: ARG002 - the contract's signature
         return None

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors.torch import load_file, save, save_file
@@ -24,6 +25,13 @@ from rethinkdc.types import Images, Progress, ViewRule
 
 WEIGHTS = "model.safetensors"
 """The file of a trained network."""
+
+
+class Spent(NamedTuple):
+    """What a training took, tries before a kill included: seconds, and images that the network was shown."""
+
+    seconds: float
+    images: int
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ def train_full(
     description: str,
     observers: Sequence[Observer] = (),
     keep_epochs: Sequence[int] = (),
-) -> float:
+) -> Spent:
     """Trains a network on all training rows and writes its weights to the artefact's folder.
 
     Args:
@@ -71,7 +79,7 @@ def train_full(
         keep_epochs: epochs after which the weights are kept too; 0 = the initial ones.
 
     Returns:
-        Seconds of training, those before a kill included.
+        What it took.
     """
     recipe, size = training.training, protocol.store.size
     network = build_seeded(model, len(data.class_names), size, seed("init"))
@@ -98,7 +106,7 @@ def train_full(
     save_file(_weights_of(network), place.out / WEIGHTS)
     for name in map(weights_name, keep_epochs):
         shutil.copyfile(place.work / name, place.out / name)
-    return log.seconds
+    return Spent(log.seconds, log.views)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from rethinkdc.errors import RequestError
 from rethinkdc.models.model import Model
-from rethinkdc.protocol.full_training import Place, train_full
+from rethinkdc.protocol.full_training import Place, Spent, train_full
 from rethinkdc.protocol.protocol import Epoch, Protocol
 from rethinkdc.seeds import Seeds
 from rethinkdc.training.predict import Prediction, predict_batches
@@ -54,7 +54,7 @@ def epoch_range(chosen: Epoch | tuple[Epoch, Epoch], epochs: int, name: str) -> 
     return first, last
 
 
-def train_proxy(data: Images, protocol: Protocol, model: Model, seeds: Seeds, repeat: int, place: Place) -> float:
+def train_proxy(data: Images, protocol: Protocol, model: Model, seeds: Seeds, repeat: int, place: Place) -> Spent:
     """Trains the protocol's proxy and writes its trace and its weights to the artefact's folder.
 
     Args:
@@ -66,7 +66,7 @@ def train_proxy(data: Images, protocol: Protocol, model: Model, seeds: Seeds, re
         place: where.
 
     Returns:
-        Seconds of training, those before a kill included.
+        What it took, the un-augmented rows that it was shown for its trace included.
 
     Raises:
         RequestError: a clean epoch of the protocol lies beyond the proxy's length.
@@ -81,7 +81,7 @@ def train_proxy(data: Images, protocol: Protocol, model: Model, seeds: Seeds, re
         clean_epochs=tuple(sorted({as_epoch(value, plan.epochs) for value in proxy.clean})),
         observe_clean=lambda trained: _observe(trained, data, protocol, place.device, place.workers),
     )
-    seconds = train_full(
+    spent = train_full(
         data,
         protocol,
         proxy,
@@ -92,7 +92,7 @@ def train_proxy(data: Images, protocol: Protocol, model: Model, seeds: Seeds, re
         observers=[recorder],
     )
     recorder.finish(place.out)
-    return seconds
+    return spent._replace(images=spent.images + len(recorder.clean_epochs) * len(data))
 
 
 def write_predictions(

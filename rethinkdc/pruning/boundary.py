@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 _SMALLEST_STEP = 1e-4
 """A row that lies on a boundary must still be moved across it."""
 
 
-def boundary_distances(network: nn.Module, inputs: Tensor, classes: int, iterations: int, overshoot: float) -> Tensor:
+def boundary_distances(
+    network: Callable[[Tensor], Tensor], inputs: Tensor, classes: int, iterations: int, overshoot: float
+) -> Tensor:
     """L2 norm of the smallest perturbation that DeepFool finds to change a prediction (algorithm 2): float32 [B].
 
     Args:
-        network: in evaluation mode; it, and what its parameters require, is left as it is.
+        network: logits [B, C] of inputs, of a module in evaluation mode; what its parameters require is left as it is.
         inputs: float32 [B, ...], what the network reads; norms are in its units.
         classes: K, the classes of the largest logits, the predicted one among them, whose boundaries are looked at.
         iterations: at most; a row that has not crossed by then is infinitely far.
@@ -45,7 +49,7 @@ def boundary_distances(network: nn.Module, inputs: Tensor, classes: int, iterati
 
 
 @torch.enable_grad()
-def _step(network: nn.Module, points: Tensor, top: Tensor) -> Tensor:
+def _step(network: Callable[[Tensor], Tensor], points: Tensor, top: Tensor) -> Tensor:
     """To the nearest boundary of the linearised network: like ``points``; 0 where no gradient leads to any."""
     points = points.detach().requires_grad_()
     gaps = network(points)

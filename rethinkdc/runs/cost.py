@@ -1,4 +1,4 @@
-"""What a run cost: seconds and memory of each stage, and the bytes that a receiver stores."""
+"""What a run cost: seconds, memory and images of each stage, and the bytes that a receiver stores."""
 
 from __future__ import annotations
 
@@ -13,12 +13,18 @@ STAGES = FIRST_STAGES + LAST_STAGES
 
 
 class Cost(BaseModel):
-    """What a run cost, in seconds and bytes.
+    """What a run cost, in seconds, bytes, and images that went through networks.
 
     Attributes:
         seconds: of each stage; those of shared artefacts are of their making, whenever that was.
         memory: bytes of resident memory that a stage took at its peak, without the stages inside it that are counted
             on their own.
+        images_seen: images that went through a network, of each stage: one image through one network counts once for
+            each pass, forwards alone or forwards and backwards. Those of shared artefacts are of their making, whenever
+            that was. What a teacher is asked while the student trains counts under ``labels``, test images nowhere. A
+            stage whose number is not known is left out: something in it was made by a version that did not count.
+        total_images_seen: of all stages; None where that of one is not known, or where something came from elsewhere
+            (a finished set, scores, rows, a trace, weights) with a making of its own.
         image_bytes: ``stored`` (lossless PNG), ``lossy`` (JPEG, quality 75) and ``recipe`` (rows and boxes to make the
             set again from the training set); None where that form does not exist or was not measured.
         label_bytes: of the labels, exactly as stored.
@@ -30,6 +36,8 @@ class Cost(BaseModel):
 
     seconds: dict[str, float] = {}
     memory: dict[str, int] = {}
+    images_seen: dict[str, int] = {}
+    total_images_seen: int | None = None
     image_bytes: dict[str, int | None] = {}
     label_bytes: int = 0
     teacher_bytes: int = 0

@@ -1,41 +1,61 @@
-"""Counts what a run cost: seconds and memory by stage from the books, bytes from what was made."""
+"""Counts what a run cost: seconds, memory and images by stage from the books, bytes from what was made."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from rethinkdc.compressed import CompressedSet, image_bytes
-from rethinkdc.context.books import by_stage
+from rethinkdc.context.books import by_stage, images_by_stage, stage_of
 from rethinkdc.context.run import RunContext
+from rethinkdc.contracts.evaluation import Evaluation
 from rethinkdc.runs.cost import Cost
 from rethinkdc.types import LabelCost
 
+Number = TypeVar("Number", int, float)
+
 _MEASURED_IMAGES = 200_000
 """Compressed sets up to this many images have their bytes measured; encoding more would outlast the training."""
+_LABELS, _TRAINING = "labels:run", "training:run"
+"""What the run itself does, beside the artefacts that it uses."""
 _OF_THE_TOOL = ("measuring",)
 """Stages that no method spends: how good a teacher is on the test images is told beside it, and changes nothing."""
 
 
 def count_cost(
-    context: RunContext, compressed: CompressedSet, labels: LabelCost, *, label_seconds: float, training_seconds: float
+    context: RunContext,
+    compressed: CompressedSet,
+    labels: LabelCost,
+    evaluation: Evaluation,
+    *,
+    label_seconds: float,
+    label_images: int | None,
 ) -> Cost:
     """What a run cost.
 
     Args:
-        context: the run's, with the seconds and the memory of every artefact that was used.
+        context: the run's, with the books of every artefact that was used.
         compressed: the set that the student was trained on.
         labels: what its labels take.
+        evaluation: of the student.
         label_seconds: of labelling, beside what artefacts of labels took.
-        training_seconds: of training and testing the student.
+        label_images: that networks were shown meanwhile, beside those of artefacts; None = not known.
     """
     # A finished set brings what its making took on its card: it was not free because it was made before.
-    seconds = by_stage({**compressed.card.seconds, **context.books.seconds})
-    seconds["labels"] = seconds.get("labels", 0.0) + label_seconds
-    seconds["training"] = seconds.get("training", 0.0) + training_seconds
+    seconds = compressed.card.seconds | context.books.seconds | {_LABELS: label_seconds, _TRAINING: evaluation.seconds}
+    images = compressed.card.images_seen | context.books.images
+    asked = labels.asked_per_view if labels.teacher_at_training else 0
+    if label_images is not None and asked is not None:
+        images[_LABELS] = label_images + asked * evaluation.views
+    images[_TRAINING] = evaluation.views
+    seconds, images = _of_methods(seconds), _of_methods(images)
+    whole = seconds.keys() <= images.keys() and not _from_elsewhere(context.books.notes)
     return Cost(
-        seconds={stage: value for stage, value in seconds.items() if stage not in _OF_THE_TOOL},
+        seconds=by_stage(seconds),
         memory=_peaks(context.books.memory),
+        images_seen=images_by_stage(images, seconds),
+        total_images_seen=sum(images.values()) if whole else None,
         image_bytes=_measure_images(compressed, context),
         label_bytes=labels.label_bytes,
         teacher_bytes=labels.teacher_bytes,
@@ -43,11 +63,20 @@ def count_cost(
     )
 
 
+def _of_methods(spent: Mapping[str, Number]) -> dict[str, Number]:
+    return {name: value for name, value in spent.items() if stage_of(name) not in _OF_THE_TOOL}
+
+
+def _from_elsewhere(notes: Mapping[str, Any]) -> bool:
+    """Whether something was used whose making nobody here has seen."""
+    return bool(notes.get("external_data") or notes.get("files_read")) or notes.get("proxy") == "imported"
+
+
 def _peaks(memory: Mapping[str, int]) -> dict[str, int]:
     """The largest peak in bytes among what each stage made, from ``stage:key`` -> bytes."""
     peaks: dict[str, int] = {}
     for name, used in memory.items():
-        stage = name.partition(":")[0]
+        stage = stage_of(name)
         if used and stage not in _OF_THE_TOOL:
             peaks[stage] = max(peaks.get(stage, 0), used)
     return peaks

@@ -13,7 +13,7 @@ from torch import Tensor
 from rethinkdc.compressed import CompressedSet, export_folder
 from rethinkdc.compressed.preview import check_preview, write_preview
 from rethinkdc.context import ranks
-from rethinkdc.context.books import by_stage
+from rethinkdc.context.books import by_stage, images_by_stage
 from rethinkdc.context.run import RunContext
 from rethinkdc.contracts.kinds import Score
 from rethinkdc.errors import RequestError
@@ -69,6 +69,7 @@ def pick_rows(call: RowsCall) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors = {"rows": compressed.rows} | ({} if compressed.weights is None else {"weights": compressed.weights})
     card = compressed.card.model_dump(mode="json")
     card["seconds"] = by_stage(compressed.card.seconds)
+    card["images_seen"] = images_by_stage(compressed.card.images_seen, compressed.card.seconds)
     about = {"compressor": run.names.compressor, "fingerprint": card.pop("dataset_fingerprint"), **card}
     return tensors, about
 
@@ -179,6 +180,7 @@ def _surroundings(runner: Runner, wanted: Seeded) -> Iterator[tuple[RunContext, 
                 "seeds": ground.seeds.model_dump(),
                 "notes": context.books.notes,
                 "seconds": context.books.by_stage(),
+                "images_seen": images_by_stage(context.books.images, context.books.seconds),
             }
 
         yield context, source

@@ -244,6 +244,8 @@ class Runner:
         supervision = run.labeler.prepare(compressed, context)
         # What was made now or long ago tells its own seconds.
         label_seconds = time.perf_counter() - before - (context.books.nested - nested)
+        # Before the student trains: what teachers are asked meanwhile follows from its views, also after a kill.
+        label_images = context.work.images
         evaluation = run.evaluator.evaluate(compressed, supervision, splits.test, context)
         check_evaluation(evaluation, run.evaluator)
         family = run.compressor.family if run.compressor else ""
@@ -263,8 +265,9 @@ class Runner:
                 context,
                 compressed,
                 supervision.cost,
+                evaluation,
                 label_seconds=label_seconds,
-                training_seconds=evaluation.seconds,
+                label_images=label_images,
             ),
             histogram=compressed.histogram(),
             sources_per_class=compressed.sources_per_class(),

@@ -43,6 +43,11 @@ def load_checkpoint(folder: Path, definition: str) -> dict[str, Any] | None:
     return state
 
 
+def counted_between(before: int | None, after: int | None) -> int | None:
+    """What was counted between two looks at a number that may not be known."""
+    return None if before is None or after is None else after - before
+
+
 class Resumable:
     """State of a longer work: restored once at its beginning, kept now and then.
 
@@ -58,12 +63,21 @@ class Resumable:
         folder: where the state lies.
         definition: of the work; the state of other work is reported and left.
         every: seconds between two times that the state is written.
-        counted: is told the seconds of earlier tries when their state is restored.
+        images: how many images the work has put through networks; None = not known.
+        counted: is told the seconds and images of earlier tries when their state is restored; None images = not known.
     """
 
-    def __init__(self, folder: Path, definition: str, every: float, counted: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        definition: str,
+        every: float,
+        images: Callable[[], int | None],
+        counted: Callable[[float, int | None], None],
+    ) -> None:
         self.folder, self.definition, self.every = folder, definition, every
-        self._counted = counted
+        self._images, self._counted = images, counted
+        self._images_before = images()
         self._earlier, self._begun, self._saved = 0.0, time.perf_counter(), time.perf_counter()
 
     def restore(self) -> dict[str, Any] | None:
@@ -72,7 +86,7 @@ class Resumable:
         if kept is None:
             return None
         self._earlier = float(kept["seconds"])
-        self._counted(self._earlier)
+        self._counted(self._earlier, kept.get("images"))
         state: dict[str, Any] = kept["state"]
         return state
 
@@ -89,6 +103,8 @@ class Resumable:
         if not now and time.perf_counter() - self._saved < self.every:
             return False
         seconds = self._earlier + time.perf_counter() - self._begun
-        save_checkpoint(self.folder, {"definition": self.definition, "seconds": seconds, "state": state()})
+        # With those of earlier tries, which were counted when their state was restored.
+        spent = {"seconds": seconds, "images": counted_between(self._images_before, self._images())}
+        save_checkpoint(self.folder, {"definition": self.definition, **spent, "state": state()})
         self._saved = time.perf_counter()
         return True

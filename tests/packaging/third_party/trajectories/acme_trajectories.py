@@ -93,6 +93,7 @@ class Trajectories(Compressor):
             expert = experts[int(torch.randint(self.experts, (), generator=draws))]
             epoch = int(torch.randint(self.epochs, (), generator=draws))
             learned = {name: state[name].detach().requires_grad_() for name in ("images", "labels", "rate")}
+            context.count_images(self.steps * len(state["images"]))
             loss = distance(module, expert.weights(epoch), expert.weights(epoch + 1), learned, self.steps)
             gradients = torch.autograd.grad(loss, list(learned.values()))
             moved = {
