@@ -119,9 +119,8 @@ def keep_part(path: Path, payload: Callable[[], bytes], images: Callable[[], int
         return known
     begun = time.perf_counter()
     write_atomic(path, payload())
-    spent, counted = time.perf_counter() - begun, images()
-    seal = [file_digest(path), f"{spent:.6f}", *([] if counted is None else [str(counted)])]
-    write_atomic(path.with_suffix(".sealed"), " ".join(seal).encode())
+    spent = time.perf_counter() - begun
+    _seal(path, path.with_suffix(".sealed"), Part(spent, images()))
     return None
 
 
@@ -134,6 +133,11 @@ def kept_part(path: Path) -> Part | None:
     if checksum != file_digest(path):
         return None
     return Part(float(seconds), int(images[0]) if images else None)
+
+
+def _seal(path: Path, seal: Path, part: Part) -> None:
+    counted = "" if part.images is None else f" {part.images}"
+    write_atomic(seal, f"{file_digest(path)} {part.seconds:.6f}{counted}".encode())
 
 
 def commit_folder(temporary: Path, final: Path, free: Collection[str] = ()) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,11 @@ from typing import Any
 import pytest
 import torch
 
+from rethinkdc.context.books import by_stage, images_by_stage, read_books
 from rethinkdc.contracts import Context, RequestError
 from rethinkdc.errors import IncompleteError
 from rethinkdc.testing import context
+from rethinkdc.training.checkpoint import load_checkpoint, save_checkpoint
 
 
 def test_an_artefact_without_a_file_that_it_declared_is_not_kept(tmp_path: Path) -> None:
@@ -89,3 +93,97 @@ def test_what_is_no_work_has_no_folder(tmp_path: Path) -> None:
     for ask in (lambda: bare.folder, lambda: bare.parts(1, lambda index: {}), lambda: bare.resumable("name")):
         with pytest.raises(RequestError, match="There is no working folder here"):
             ask()
+
+
+def looked_at(here: Context, parts: int, dies_at: int | None = None) -> Path:
+    """Parts of a set, each of which shows a network two images for each of three steps; a state is kept after each."""
+
+    def build(inner: Context, out: Path) -> None:
+        def make(index: int) -> dict[str, torch.Tensor]:
+            inner.count_images(1)
+            kept = inner.resumable(f"part-{index}", every=0.0)
+            state = kept.restore() or {"step": 0}
+            for step in range(state["step"], 3):
+                inner.count_images(2)
+                if 3 * index + step == dies_at:
+                    raise KeyboardInterrupt
+                kept.keep(lambda: {"step": step + 1})  # noqa: B023 - called at once
+            return {"index": torch.tensor(index)}
+
+        # Of its own books.
+        inner.artefact("inner", "key", "inside", lambda within, place: counted(within, place, 1000), files=["done"])
+        inner.parts(parts, make)
+        (out / "done").write_text("")
+
+    return here.artefact("looks", "key", "looking", build, files=["done"])
+
+
+def counted(inner: Context, out: Path, images: int) -> None:
+    inner.count_images(images)
+    (out / "done").write_text("")
+
+
+@pytest.mark.parametrize("dies_at", [None, *range(9)])
+def test_images_are_counted_once_whenever_the_work_was_killed(tmp_path: Path, dies_at: int | None) -> None:
+    if dies_at is not None:
+        with pytest.raises(KeyboardInterrupt):
+            looked_at(context(tmp_path), 3, dies_at)
+    again = context(tmp_path)
+    looked_at(again, 3)
+    assert by_stage(again.books.images) == {"inside": 1000, "looking": 3 * (1 + 3 * 2)}
+    # Found by another run, it tells the same, and the first one's again.
+    other = context(tmp_path)
+    looked_at(other, 3)
+    assert other.books.images == again.books.images
+    looked_at(again, 3)
+    assert by_stage(again.books.images)["looking"] == 21
+    assert again.work.images == 0
+
+
+@pytest.mark.parametrize("kept", ["part-00001.sealed", "checkpoint.pt"])
+def test_what_a_version_that_did_not_count_left_makes_the_number_unknown(tmp_path: Path, kept: str) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        looked_at(context(tmp_path), 3, 8)
+    (found,) = (tmp_path / "cache" / "work").rglob(kept if kept.endswith("sealed") else f"part-2/{kept}")
+    if kept.endswith("sealed"):
+        found.write_text(" ".join(found.read_text().split()[:2]))
+    else:
+        state = load_checkpoint(found.parent, resumed(tmp_path))
+        assert state is not None
+        save_checkpoint(found.parent, {name: value for name, value in state.items() if name != "images"})
+    again = context(tmp_path)
+    looked_at(again, 3)
+    assert images_by_stage(again.books.images, again.books.seconds) == {"inside": 1000}
+
+
+def resumed(place: Path) -> str:
+    """What the state of the last part is kept under."""
+    return context(place).resumable("part-2").definition
+
+
+def test_a_stage_is_unknown_where_one_of_its_artefacts_is() -> None:
+    seconds = {"proxy:a": 1.0, "proxy:b": 2.0, "labels:c": 0.5}
+    assert images_by_stage({"proxy:a": 5, "labels:c": 0}, seconds) == {"labels": 0}
+    assert images_by_stage({"proxy:a": 5, "proxy:b": 6, "labels:c": 0}, seconds) == {"proxy": 11, "labels": 0}
+
+
+def test_books_of_before_images_were_counted_are_read(tmp_path: Path) -> None:
+    here = context(tmp_path)
+    folder = looked_at(here, 1)
+    about = json.loads((folder / "about.json").read_text())
+    del about["images"]
+    (folder / "about.json").write_text(json.dumps(about))
+    assert read_books(folder).images == {}
+    assert read_books(folder).seconds.keys() == here.books.seconds.keys()
+
+
+def test_a_teacher_counts_what_it_is_asked_and_a_copy_of_it_does(tmp_path: Path) -> None:
+    here = context(tmp_path, protocol="digits-soft")
+    teacher = here.teacher()
+    # Its training counts in its own books: two steps, over 80 rows once.
+    assert (here.work.images, by_stage(here.books.images)) == (0, {"teacher": 80})
+    pixels = torch.zeros((3, 3, teacher.size, teacher.size), dtype=torch.uint8)
+    teacher.logits(pixels)
+    teacher.classify(teacher.normalised(pixels[:2]))
+    copy.deepcopy(teacher.module)(teacher.normalised(pixels[:1]))
+    assert here.work.images == 6

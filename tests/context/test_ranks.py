@@ -54,6 +54,7 @@ class Tiny(Compressor):
         means = context.parts(5, first)
 
         def make(index):
+            context.count_images(index + 1)
             noise = torch.rand(budget.ipc, 3, budget.size, budget.size, generator=context.generator("set", index))
             shifted = (noise + means[index % 5]["mean"].view(3, 1, 1) * 0.1).clamp(0, 1)
             return {"canvases": (shifted * 255).byte(), "targets": torch.full((budget.ipc,), index)}
@@ -152,6 +153,8 @@ def test_two_ranks_make_the_set_of_one_process_and_each_half_of_its_parts(
     cards = [json.loads((tmp_path / name / "card.json").read_text())["card"] for name in ("together", "alone")]
     for card in cards:
         assert card.pop("seconds")
+        # Of the parts of both ranks: one image for the first class, ten for the last.
+        assert list(card["images_seen"].values()) == [55]
     assert cards[0] == cards[1]
 
 

@@ -49,9 +49,14 @@ class Runs:
 
     def digest(self, place: Path, *argv: str, every: float | None = None) -> str:
         """The result digest of a run that ends well."""
+        found: str = self.record(place, *argv, every=every)["result_digest"]
+        return found
+
+    def record(self, place: Path, *argv: str, every: float | None = None) -> dict[str, Any]:
+        """The record of a run that ends well, as JSON data."""
         answer = self.run(place, *argv, every=every)
         assert answer["code"] == 0, answer["err"]
-        found: str = json.loads(answer["out"])[0]["result_digest"]
+        found: dict[str, Any] = json.loads(answer["out"])[0]
         return found
 
     def close(self) -> None:

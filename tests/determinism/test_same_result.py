@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,17 @@ def digits_digest(runs: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def short_digest(runs: Any, small_digits: Path, short_protocol: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+def short_record(
+    runs: Any, small_digits: Path, short_protocol: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """Of the short run on the Parquet folder, uninterrupted."""
-    digest: str = runs.digest(tmp_path_factory.mktemp("whole"), *_short(small_digits, short_protocol))
+    record: dict[str, Any] = runs.record(tmp_path_factory.mktemp("whole"), *_short(small_digits, short_protocol))
+    return record
+
+
+@pytest.fixture(scope="module")
+def short_digest(short_record: dict[str, Any]) -> str:
+    digest: str = short_record["result_digest"]
     return digest
 
 
@@ -103,10 +112,10 @@ SPARED = {
     "point", [pytest.param(point, marks=pytest.mark.slow if point in SPARED else ()) for point in KILLS]
 )
 def test_a_killed_run_goes_on_to_the_same_result(
-    runs: Any, short_digest: str, small_digits: Path, short_protocol: Path, point: str, tmp_path: Path
+    runs: Any, short_record: dict[str, Any], small_digits: Path, short_protocol: Path, point: str, tmp_path: Path
 ) -> None:
     given = _short(small_digits, short_protocol)
-    assert_killed_and_resumed(runs, tmp_path, given, KILLS[point], short_digest)
+    assert_killed_and_resumed(runs, tmp_path, given, KILLS[point], short_record)
 
 
 # Two shards of labels; the teacher has 3 epochs of 8 batches, the student 40 steps.
@@ -126,28 +135,49 @@ def _stored(data: Path, protocol: Path) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def soft_digest(runs: Any, small_digits: Path, soft_protocol: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+def soft_record(
+    runs: Any, small_digits: Path, soft_protocol: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """Of the run with stored labels, uninterrupted."""
-    digest: str = runs.digest(tmp_path_factory.mktemp("whole"), *_stored(small_digits, soft_protocol))
-    return digest
+    record: dict[str, Any] = runs.record(tmp_path_factory.mktemp("whole"), *_stored(small_digits, soft_protocol))
+    return record
 
 
 @pytest.mark.parametrize(("backing", "workers"), [("encoded", "2")])
 def test_stored_labels_are_the_same_from_either_backing_and_on_any_number_of_workers(
-    runs: Any, soft_digest: str, small_digits: Path, soft_protocol: Path, backing: str, workers: str, tmp_path: Path
+    runs: Any,
+    soft_record: dict[str, Any],
+    small_digits: Path,
+    soft_protocol: Path,
+    backing: str,
+    workers: str,
+    tmp_path: Path,
 ) -> None:
     given = (*_stored(small_digits, soft_protocol), "--backing", backing, "--workers", workers)
-    assert runs.digest(tmp_path, *given) == soft_digest
+    record = runs.record(tmp_path, *given)
+    assert record["result_digest"] == soft_record["result_digest"]
+    assert record["cost"]["images_seen"] == soft_record["cost"]["images_seen"]
 
 
 @pytest.mark.parametrize(
     "point", [pytest.param(point, marks=pytest.mark.slow if point in SPARED else ()) for point in LABEL_KILLS]
 )
 def test_a_run_killed_while_it_labels_goes_on_to_the_same_result(
-    runs: Any, soft_digest: str, small_digits: Path, soft_protocol: Path, point: str, tmp_path: Path
+    runs: Any, soft_record: dict[str, Any], small_digits: Path, soft_protocol: Path, point: str, tmp_path: Path
 ) -> None:
     given = _stored(small_digits, soft_protocol)
-    assert_killed_and_resumed(runs, tmp_path, given, LABEL_KILLS[point], soft_digest)
+    assert_killed_and_resumed(runs, tmp_path, given, LABEL_KILLS[point], soft_record)
+
+
+def test_the_images_of_a_run_are_those_of_its_protocol(
+    short_record: dict[str, Any], soft_record: dict[str, Any]
+) -> None:
+    """500 rows; three epochs of the proxy, and the teacher; 40 steps of ten images."""
+    proxy = 3 * 500 + 2 * 500  # its two clean epochs too
+    assert short_record["cost"]["images_seen"] == {"proxy": proxy, "selection": 0, "labels": 0, "training": 400}
+    assert short_record["cost"]["total_images_seen"] == proxy + 400
+    soft = {"teacher": 3 * 500, "selection": 0, "labels": 400, "training": 400}
+    assert soft_record["cost"]["images_seen"] == soft
 
 
 def test_a_run_killed_after_its_record_is_found(
@@ -161,16 +191,18 @@ def test_a_run_killed_after_its_record_is_found(
 
 
 def assert_killed_and_resumed(
-    runs: Any, place: Path, given: tuple[str, ...], point: tuple[str, str, int, str], digest: str
+    runs: Any, place: Path, given: tuple[str, ...], point: tuple[str, str, int, str], whole: dict[str, Any]
 ) -> None:
-    """A run that is killed at a point leaves no record; started again it ends with the digest of a whole one."""
+    """A run that is killed at a point leaves no record; started again it ends as a whole one, and counts as it."""
     stop = dict(zip(("module", "name", "call", "when"), point, strict=True))
     assert runs.run(place, *given, stop=stop, every=0.0)["killed"], "the run ended before the planned point"
     assert not list((place / "records").rglob("*.json"))
     again = runs.run(place, *given, every=0.0)
     assert again["code"] == 0, again["err"]
     assert "damaged" not in again["err"]
-    assert runs.digest(place, *given) == digest
+    (found,) = json.loads(again["out"])
+    assert found["result_digest"] == whole["result_digest"]
+    assert found["cost"]["images_seen"] == whole["cost"]["images_seen"]
     assert_nothing_half_made(place)
 
 

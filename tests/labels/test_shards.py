@@ -145,8 +145,10 @@ def test_what_an_earlier_try_spent_is_counted(tmp_path: Path, monkeypatch: pytes
         out=tmp_path / "again",
         workers=0,
         done=(done := list[int]()).append,
+        found=(views := list[int]()).append,
     )
     assert again.asked == []
+    assert sum(views) == found.schedule.start(found.schedule.count)
     assert sum(done) == found.schedule.count
     assert earlier == 2.5 * found.count
 
