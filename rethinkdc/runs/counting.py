@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from rethinkdc.compressed import CompressedSet, image_bytes
 from rethinkdc.context.books import by_stage, images_by_stage, stage_of
 from rethinkdc.context.run import RunContext
-from rethinkdc.contracts.evaluation import Evaluation
+from rethinkdc.measurement import Evaluation
 from rethinkdc.runs.cost import Cost
 from rethinkdc.types import LabelCost
 
