@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Mapping
 from typing import Any
 
@@ -92,28 +91,11 @@ def print_files_read(notes: Mapping[str, Any]) -> None:
             print(f"warning: {read['file']}: {warning}.")
 
 
-def print_summary(runs: list[Record], records: Records, registry: Registry) -> None:
-    """Mean and standard deviation of the main metric over several runs, and how much better than random they are."""
-    measured = [record for record in runs if record.results]
-    if not measured:
-        return
-    metric = measured[0].main_metric
-    values = [record.results[metric.name] for record in measured]
-    if len(values) > 1:
-        mean, spread = (
-            write_value(value, metric.unit) for value in (statistics.mean(values), statistics.stdev(values))
-        )
-        _console.print(
-            f"{name_metric(metric.name)} over {len(values)} seeds: {mean} ± {spread} (mean, standard deviation)"
-        )
-    compared = (difference_to_random(record, records, registry) for record in measured)
-    differences = [difference for difference in compared if difference is not None]
-    if not differences:
-        return
-    several = len(differences) > 1
-    gap = write_difference(statistics.mean(differences), metric, statistics.stdev(differences) if several else None)
-    over = f", over {len(differences)} paired seeds" if several else ""
-    _console.print(f"{gap} than random under the same conditions{over}")
+def print_beside_random(record: Record, records: Records, registry: Registry) -> None:
+    """How much better than ``random`` a run is, where that is on record under the same conditions."""
+    difference = difference_to_random(record, records, registry)
+    if difference is not None:
+        _console.print(f"{write_difference(difference, record.main_metric)} than random under the same conditions")
 
 
 def write_seeds(seeds: Seeds) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import scipy.stats
 
 CONSOLE = str(Path(sys.executable).with_name("rethinkdc"))
 
@@ -104,10 +107,40 @@ def test_json_of_run_is_the_record_and_nothing_else(cli: Callable[..., Any], tmp
 def test_several_seeds_make_a_record_each_and_a_mean(cli: Callable[..., Any]) -> None:
     done = cli("run", "-d", "digits", "-c", "random", "--seeds", "0,1,2")
     assert done.code == 0, done.err
-    assert "top-1 over 3 seeds" in done.out
+    lines = done.out.splitlines()
+    assert [line.split()[:2] for line in lines[:3]] == [["seed", "0"], ["seed", "1"], ["seed", "2"]]
+    assert len(lines) == 4, "a line each, and what they say together"
     records = json.loads(cli("run", "-d", "digits", "-c", "random", "--seeds", "0,1,2", "--json").out)
     assert [set(record["definition"]["seeds"].values()) for record in records] == [{0}, {1}, {2}]
     assert len({record["result_digest"] for record in records}) == 3
+    values = [record["evaluation"]["metrics"]["top1"] for record in records]
+    mean, deviation = statistics.mean(values), statistics.stdev(values)
+    assert f"top-1 {mean:.2%} ± {deviation:.2%} (mean, standard deviation)" in lines[3]
+    for line, value in zip(lines, values, strict=False):
+        assert f"{value:.2%}" in line
+
+
+def test_several_seeds_are_compared_with_random_by_pairs_or_the_command_that_makes_it_is_told(
+    cli: Callable[..., Any],
+) -> None:
+    short = ("-d", "digits", "--ipc", "2", "--set", "training.steps=8")
+    alone = cli("run", "-c", "noise", "--seeds", "0,1,2", *short)
+    (hint,) = [line for line in alone.out.splitlines() if line.startswith("No random is on record under")]
+    told = shlex.split(hint.split("This makes it: ")[1])
+    assert told[0] == "rethinkdc"
+    assert cli(*told[1:]).code == 0
+    beside = cli("run", "-c", "noise", "--seeds", "0,1,2,3", *short)
+    ours = json.loads(cli("run", "-c", "noise", "--seeds", "0,1,2", *short, "--json").out)
+    random = json.loads(cli(*told[1:], "--json").out)
+    values = [[one["evaluation"]["metrics"]["top1"] for one in records] for records in (ours, random)]
+    differences = [100 * (mine - other) for mine, other in zip(*values, strict=True)]
+    interval = scipy.stats.t.interval(0.95, 2, statistics.mean(differences), scipy.stats.sem(differences))
+    assert f"{interval[0]:+.2f} to {interval[1]:+.2f} points against random" in beside.out
+    assert "n = 3 sets" in beside.out
+    assert f"{differences[1]:+.2f} to random" in beside.out.splitlines()[1]
+    assert "to random" not in beside.out.splitlines()[3]
+    assert "No random is on record beside 1 of the seeds" in beside.out
+    assert "--seeds 3" in beside.out
 
 
 def test_seeds_of_one_axis_keep_the_set(cli: Callable[..., Any]) -> None:

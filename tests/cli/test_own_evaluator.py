@@ -91,8 +91,10 @@ def test_it_goes_through_every_command_and_less_is_better(
         assert ran.code == 0, ran.err
         assert f"{means[name]:.2%}" in ran.out
         assert "top-1" not in ran.out
-        side = "better" if means[name] <= means["random"] else "worse"
-        assert f"points {side} than random under the same conditions, over 2 paired seeds" in " ".join(ran.out.split())
+        (between,) = [line for line in ran.out.splitlines() if "against random" in line]
+        assert "points (lower is better) against random under the same conditions" in between
+        assert f"mean {100 * (means[name] - means['random']):+.2f}" in between
+        assert between.endswith("n = 2 sets")
 
 
 def test_a_record_says_which_way_a_metric_goes(cli: Callable[..., Any], install_evaluator: Callable[..., None]) -> None:

@@ -1,0 +1,81 @@
+"""What ``rethinkdc run --seeds`` prints: a line for each seed, then what all of them say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rethinkdc.cli.metric_text import name_metric, write_interval, write_signed, write_value
+from rethinkdc.cli.tables import print_files_read, write_seeds
+from rethinkdc.contracts.evaluation import Metric
+from rethinkdc.runs.record import Record
+from rethinkdc.runs.records import Records
+from rethinkdc.statistics import compare_pairs, describe
+
+
+def write_seed(record: Record, records: Records, difference: float | None) -> str:
+    """One line: seed, main metric, difference to ``random``, seconds of all stages, where the record is.
+
+    Args:
+        record: an ok one.
+        records: where it lies.
+        difference: its metric minus that of ``random``; None = nothing to compare with.
+    """
+    metric = record.main_metric
+    parts = [
+        f"seed {write_seeds(record.definition.seeds)}",
+        write_value(record.results[metric.name], metric.unit),
+        "" if difference is None else f"{write_signed(difference, metric)} to random",
+        f"{sum(record.cost.seconds.values()):.1f} s" if record.cost else "",
+        f"record {records.path(record.key, record.attempt)}",
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+def print_seed(record: Record, records: Records, difference: float | None) -> None:
+    """The line of a seed, and below it what makes its result doubtful."""
+    print(write_seed(record, records, difference), flush=True)
+    for doubt in record.notes.get("doubts", ()):
+        print(f"  doubtful: {doubt}")
+
+
+def print_comparison(measured: Sequence[Record], differences: Sequence[float | None], command: str) -> None:
+    """What several seeds say together: mean and deviation, and the interval of the paired difference to ``random``.
+
+    Args:
+        measured: ok records that differ in seeds alone.
+        differences: to ``random``, of each.
+        command: makes the runs of ``random`` that are not on record; empty where none are missing.
+    """
+    metric = measured[0].main_metric
+    print_files_read(measured[0].notes)
+    spread = describe([record.results[metric.name] for record in measured])
+    around = f" ± {write_value(spread.deviation, metric.unit)}" if spread.deviation is not None else ""
+    value = f"{name_metric(metric.name)} {write_value(spread.mean, metric.unit)}{around}"
+    print(f"{_title(measured[0])}: {value} (mean, standard deviation)")
+    pairs = [difference for difference in differences if difference is not None]
+    if pairs:
+        print(f"{_write_pairs(pairs, metric)} {_counted(measured)}")
+    if command:
+        some = f" beside {len(measured) - len(pairs)} of the seeds" if pairs else ""
+        print(f"No random is on record{some} under the same conditions. This makes it: {command}")
+
+
+def _title(record: Record) -> str:
+    names = record.names
+    return f"{names.methods} on {names.dataset} ({names.protocol}, ipc {names.ipc})"
+
+
+def _write_pairs(pairs: list[float], metric: Metric) -> str:
+    found = compare_pairs(pairs)
+    if found.half_width is None:
+        unit = " points" if metric.unit == "fraction" else ""
+        return f"{write_signed(found.mean, metric)}{unit} against random; no interval of n = 1"
+    between = write_interval(found.mean, found.half_width, metric)
+    mean = write_signed(found.mean, metric)
+    return f"{between} against random under the same conditions (95 %, mean {mean}): n = {found.n}"
+
+
+def _counted(measured: Sequence[Record]) -> str:
+    """What n counts: of one set, whatever the seeds, the students."""
+    fixed = measured[0].definition.compressor.kind == "set" or measured[0].definition.ipc is None
+    return "students" if fixed or len({record.definition.seeds.set for record in measured}) == 1 else "sets"
