@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 from rethinkdc.cli.options import Printed, SeveralSeeds, takes_options, with_bars
-from rethinkdc.cli.run import command_of_random
 from rethinkdc.runs.calls import EvaluateCall
 
 
@@ -21,6 +20,7 @@ def evaluate(command: EvaluateCommand) -> None:
     Example: rethinkdc evaluate res_DM_CIFAR10_ConvNet_10ipc.pt --mean 0.4914,0.4822,0.4465 --std 0.2023,0.1994,0.2010
     """
     from rethinkdc.cli import seed_lines, tables
+    from rethinkdc.cli.baseline import command_of_random
     from rethinkdc.runs.comparison import difference_to_random
     from rethinkdc.runs.finished import evaluate_set
     from rethinkdc.runs.machine import make_runner

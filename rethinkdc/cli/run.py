@@ -1,18 +1,13 @@
 """``rethinkdc run``. Imports nothing heavy before the command is called."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from rethinkdc.cli.options import Printed, SeveralSeeds, takes_options, with_bars
 from rethinkdc.context import ranks
 from rethinkdc.runs.calls import RunCall
 from rethinkdc.runs.options import Option, part_of
 from rethinkdc.runs.request import Request
-
-if TYPE_CHECKING:
-    from rethinkdc.cli.evaluate import EvaluateCommand
-    from rethinkdc.runs.record import Record
-    from rethinkdc.runs.runner import Runner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +26,7 @@ def run(command: RunCommand) -> None:
     Example: rethinkdc run --compressor pca --labeler hard --seeds 0,1,2
     """
     from rethinkdc.cli import seed_lines, tables
+    from rethinkdc.cli.baseline import command_of_random
     from rethinkdc.runs.comparison import difference_to_random
     from rethinkdc.runs.exports import preview_to
     from rethinkdc.runs.machine import make_runner
@@ -62,51 +58,3 @@ def run(command: RunCommand) -> None:
     elif len(records) > 1:
         missing = [record for record, difference in zip(records, differences, strict=True) if difference is None]
         seed_lines.print_comparison(records, differences, command_of_random(command, missing, runner))
-
-
-def command_of_random(command: "RunCommand | EvaluateCommand", missing: "list[Record]", runner: "Runner") -> str:
-    """What makes the runs of ``random`` beside these records; empty where nothing is to be compared with them.
-
-    Args:
-        command: what asked for them.
-        missing: records of one method that have no ``random`` beside them.
-        runner: knows the dataset.
-    """
-    from rethinkdc.cli.command_text import spell_command
-
-    if not missing or missing[0].definition.ipc is None or missing[0].definition.compressor.is_random:
-        return ""
-    definition = missing[0].definition
-    axis = (command.seeds_text or "").rpartition("=")[0]
-    seeds = ",".join(str(getattr(record.definition.seeds, axis or "set")) for record in missing)
-    given = isinstance(command, RunCommand)
-    random = part_of(
-        command,
-        RunCommand,
-        compressor="random",
-        # A finished set brings the protocol that it was made under.
-        protocol=command.protocol if given else missing[0].names.protocol.rpartition(" v")[0],
-        ipc=definition.ipc if definition.images is None else None,
-        keep=None if definition.images is None else _share(command, definition.images, runner),
-        seeds_text=f"{axis}={seeds}" if axis else seeds,
-        preview=None,
-        force=False,
-        tracker=(),
-    )
-    return spell_command("run", random)
-
-
-def _share(command: "RunCommand | EvaluateCommand", images: int, runner: "Runner") -> float:
-    """The share of the training set that so many images are."""
-    from rethinkdc.runs.ground import resolve_ground, training_layout
-
-    ground = resolve_ground(
-        runner.registry,
-        runner.cache,
-        dataset=command.dataset,
-        protocol=command.protocol,
-        seeds=command.all_seeds[0],
-        backing=command.backing,
-        tune=isinstance(command, RunCommand) and command.tune,
-    )
-    return images / (training_layout(ground).train or images)
