@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rethinkdc.cli.metric_text import name_metric, write_interval, write_signed, write_value
 from rethinkdc.cli.tables import print_files_read, write_seeds
-from rethinkdc.contracts.evaluation import Metric
+from rethinkdc.measurement import Metric
 from rethinkdc.runs.record import Record
 from rethinkdc.runs.records import Records
 from rethinkdc.statistics import compare_pairs, describe
