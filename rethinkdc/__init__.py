@@ -12,7 +12,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rethinkdc.api import compress, evaluate, export, inspect, leaderboard, rows, run, score, sweep, trace
+    from rethinkdc.api import (
+        compress,
+        evaluate,
+        export,
+        inspect,
+        leaderboard,
+        plot,
+        report,
+        rows,
+        run,
+        score,
+        sweep,
+        trace,
+    )
     from rethinkdc.compressed.preview import contact_sheet
     from rethinkdc.contracts.hooks import hookimpl
     from rethinkdc.runs.predictions import read_predictions
@@ -29,7 +42,9 @@ _HOMES = {
     "hookimpl": "contracts.hooks",
     "inspect": "api",
     "leaderboard": "api",
+    "plot": "api",
     "read_predictions": "runs.predictions",
+    "report": "api",
     "rows": "api",
     "run": "api",
     "score": "api",
@@ -47,7 +62,9 @@ __all__ = [
     "hookimpl",
     "inspect",
     "leaderboard",
+    "plot",
     "read_predictions",
+    "report",
     "rows",
     "run",
     "score",

@@ -11,6 +11,7 @@ from rethinkdc import boards
 from rethinkdc.boards import Board
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.inspection import Inspection, inspect_file
+from rethinkdc.reports import ReportFile, write_plot, write_report
 from rethinkdc.runs.calling import takes
 from rethinkdc.runs.calls import (
     CompressCall,
@@ -18,6 +19,8 @@ from rethinkdc.runs.calls import (
     ExportCall,
     InspectCall,
     LeaderboardCall,
+    PlotCall,
+    ReportCall,
     RowsCall,
     RunCall,
     ScoreCall,
@@ -196,10 +199,47 @@ def leaderboard(call: LeaderboardCall) -> list[Board]:
     return rank_records(call)
 
 
+@takes(ReportCall)
+def report(call: ReportCall) -> ReportFile:
+    """Writes boards and figures of the methods on record as one HTML page that needs no network.
+
+    Example: ``report("records", out="report.html")``
+
+    Raises:
+        RequestError: there is no record, none that was asked for, or the file cannot be written.
+    """
+    return write_report(call)
+
+
+@takes(PlotCall)
+def plot(call: PlotCall) -> Path:
+    """Draws one figure of the report into a picture; needs matplotlib, the extra ``plots``.
+
+    Example: ``plot("records", figure="bytes", out="bytes.pdf")``
+
+    Raises:
+        RequestError: no figure has this name, or several have; matplotlib is missing; the file cannot be written.
+    """
+    return write_plot(call)
+
+
 def rank_records(call: LeaderboardCall) -> list[Board]:
     """As :func:`leaderboard`, for what has its options in one value, as the command line."""
     records = Records(Path(call.records) if call.records else None)
     return boards.leaderboard(records, metric=call.metric, ipc=call.ipc, protocol=call.protocol, dataset=call.dataset)
 
 
-__all__ = ["compress", "evaluate", "export", "inspect", "leaderboard", "rows", "run", "score", "sweep", "trace"]
+__all__ = [
+    "compress",
+    "evaluate",
+    "export",
+    "inspect",
+    "leaderboard",
+    "plot",
+    "report",
+    "rows",
+    "run",
+    "score",
+    "sweep",
+    "trace",
+]

@@ -48,6 +48,7 @@ ROOMS = (
     "inspection",
     "sharing",
     "boards",
+    "reports",
     "testing",
     "api",
     "cli",

@@ -17,6 +17,8 @@ from rethinkdc.cli.installation import check_installation
 from rethinkdc.cli.leaderboard import leaderboard
 from rethinkdc.cli.listing import list_plugins, list_protocols
 from rethinkdc.cli.new_protocol import new_protocol
+from rethinkdc.cli.plot import plot
+from rethinkdc.cli.report import report
 from rethinkdc.cli.rows import rows
 from rethinkdc.cli.run import run
 from rethinkdc.cli.score import score
@@ -41,6 +43,8 @@ COMMANDS = {
     "trace": trace,
     "sweep": sweep,
     "leaderboard": leaderboard,
+    "report": report,
+    "plot": plot,
 }
 
 app = typer.Typer(

@@ -257,3 +257,26 @@ class LeaderboardCall(Options):
     dataset: Annotated[
         str | None, Option("Only boards of this dataset: label, or beginning of a fingerprint.", short="-d")
     ] = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class ReportCall(LeaderboardCall):
+    """What ``report`` takes."""
+
+    out: Annotated[str | Path, Option("HTML file to write; one that is there is replaced.", short="-o", typed=Path)] = (
+        field(default="report.html", kw_only=True)
+    )
+
+
+@dataclass(frozen=True)
+class PlotCall(LeaderboardCall):
+    """What ``plot`` takes."""
+
+    figure: Annotated[
+        str | None,
+        Option("Name of a figure as --list shows it, or its kind where one figure is of it.", argument="NAME"),
+    ] = field(default=None, kw_only=True)
+    out: Annotated[
+        str | Path | None,
+        Option("Picture to write, such as bytes.png or bytes.pdf; default: NAME.png.", short="-o", typed=Path),
+    ] = field(default=None, kw_only=True)

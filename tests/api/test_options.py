@@ -31,6 +31,8 @@ CALLS: dict[str, type[Options]] = {
     "trace": calls.TraceCall,
     "sweep": SweepCall,
     "leaderboard": calls.LeaderboardCall,
+    "report": calls.ReportCall,
+    "plot": calls.PlotCall,
 }
 # What only the command line has: where it writes what Python returns, what it prints, and how many runs it makes.
 COMMAND_ONLY = {
@@ -44,6 +46,8 @@ COMMAND_ONLY = {
     "trace": {"as_json"},
     "sweep": {"plan", "as_json"},
     "leaderboard": {"form", "wide", "as_json"},
+    "report": {"as_json"},
+    "plot": {"listed", "as_json"},
 }
 AXES = {"compressor": "compressors", "labeler": "labelers", "ipc": "ipc", "seed": "seeds"}
 """Options of a run that a study lists, and what it calls them."""

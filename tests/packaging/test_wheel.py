@@ -22,7 +22,7 @@ else:
 
 ROOT = Path(__file__).resolve().parents[2]
 MAPPED = {"rethinkdc": "rethinkdc", "plugins": "rethinkdc/plugins", "protocols": "rethinkdc/protocols"}
-SHIPPED = {".py", ".toml", ".typed"}
+SHIPPED = {".py", ".toml", ".typed", ".html", ".css", ".js"}
 
 
 def project() -> dict[str, Any]:
@@ -91,7 +91,7 @@ def test_the_wheel_states_the_projects_version_entry_points_and_python(wheel: Pa
     systems = {line for line in metadata.get_all("Classifier", []) if line.startswith("Operating System")}
     assert systems == {"Operating System :: POSIX :: Linux", "Operating System :: MacOS"}
     assert set(metadata["Requires-Python"].split(",")) == {">=3.10", "<3.14"}
-    assert set(metadata.get_all("Provides-Extra", [])) == {"test", "dev"}
+    assert set(metadata.get_all("Provides-Extra", [])) == set(stated["optional-dependencies"])
     points = ConfigParser(delimiters="=")
     points.optionxform = str  # type: ignore[assignment,method-assign]  # names keep their case
     points.read_string(archive.read(f"{folder}/entry_points.txt").decode())

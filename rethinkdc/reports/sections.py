@@ -1,0 +1,87 @@
+"""The figures of a report, kind by kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rethinkdc.reports.accuracies import draw_budgets, draw_bytes, draw_compute, draw_differences
+from rethinkdc.reports.costs import draw_stages
+from rethinkdc.reports.figures import Figure, Section
+from rethinkdc.reports.insides import draw_classes, draw_curves
+from rethinkdc.reports.material import Material
+from rethinkdc.reports.tracks import draw_tracks
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of figure: how it is drawn, what is said above it, and what is missing where there is none."""
+
+    draw: Callable[[Material], Sequence[Figure]]
+    title: str
+    lead: str
+    missing: str
+
+
+KINDS = {
+    "difference": _Kind(
+        draw_differences,
+        "Difference to random",
+        "What a method gains over a random subset of the same size, labels and seeds. An interval that spans zero "
+        "supports no claim.",
+        "No method has a run of random beside it: `rethinkdc run --compressor random` under the same conditions.",
+    ),
+    "ipc": _Kind(
+        draw_budgets,
+        "Accuracy against images per class",
+        "One chart for each protocol, dataset, student and label track.",
+        "No method was run at two budgets: add another `--ipc`.",
+    ),
+    "bytes": _Kind(
+        draw_bytes,
+        "Accuracy against receiver bytes",
+        "What has to be sent: images in one fixed codec, labels as stored, and the teacher where it is asked. Here "
+        "label tracks meet, because the labels are paid for.",
+        "No run on record tells its bytes.",
+    ),
+    "compute": _Kind(
+        draw_compute,
+        "Accuracy against compute",
+        "Images that went through networks in every stage, those of a shared proxy or teacher among them.",
+        "No run on record tells how many images its networks saw: records of schema 3 and before do not.",
+    ),
+    "tracks": _Kind(
+        draw_tracks,
+        "Sets by labels, noise subtracted",
+        "What a student learns beyond what it learns from noise under the same labels.",
+        "Noise is on no board: `rethinkdc run --compressor noise` under the same conditions is the control.",
+    ),
+    "curve": _Kind(
+        draw_curves,
+        "Learning curves",
+        "The student's training. Results are those of the last epoch; nothing is chosen on the test set.",
+        "No run on record has a curve.",
+    ),
+    "classes": _Kind(
+        draw_classes,
+        "Spread over classes",
+        "How unequal the classes are: one mean can hide classes that were lost.",
+        "No run on record tells of single classes.",
+    ),
+    "stages": _Kind(
+        draw_stages,
+        "Time by stage",
+        "Where the seconds went.",
+        "No run on record tells its seconds.",
+    ),
+}
+"""In the order of the page."""
+
+
+def draw_sections(material: Material) -> tuple[Section, ...]:
+    """Every kind of figure, also those of which there is none."""
+    sections = []
+    for name, kind in KINDS.items():
+        figures = tuple(kind.draw(material))
+        sections.append(Section(name, kind.title, kind.lead, figures, "" if figures else kind.missing))
+    return tuple(sections)

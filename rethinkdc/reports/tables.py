@@ -1,0 +1,220 @@
+"""Boards as tables of a page: what each cell says, and the number that it is sorted by."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from rethinkdc.boards import Board, Row
+from rethinkdc.boards.beside import Robustness
+from rethinkdc.reports.conditions import describe, describe_digests, entitle, facets_of, name_rows
+from rethinkdc.reports.figures import Facets, Unit
+from rethinkdc.reports.texts import NOTHING, show_name, write_metric, write_number, write_p
+from rethinkdc.seeds import AXES, Seeds
+from rethinkdc.statistics import Difference, Spread
+
+T = TypeVar("T")
+N = TypeVar("N", int, float)
+
+_METHOD = "method"
+_NO_RANK = 5
+
+
+@dataclass(frozen=True)
+class Column:
+    """A head, what it means, and whether its cells are numbers."""
+
+    head: str
+    meaning: str
+    numeric: bool = True
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is read, and what is sorted by: a number, a text, or None for nothing, which comes last."""
+
+    text: str
+    value: float | str | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """One board.
+
+    Attributes:
+        title: the conditions in few words.
+        conditions: the others.
+        digests: of protocol and dataset.
+        facets: what it is filtered by.
+        columns: that say something of any row.
+        rows: each with the text that a filter searches.
+        notes: what must be known beside the numbers.
+    """
+
+    title: str
+    conditions: str
+    digests: str
+    facets: Facets
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    notes: tuple[str, ...]
+
+
+_Fill = Callable[[Row], Cell]
+
+
+def make_table(board: Board) -> Table:
+    """The table of a board; published values of methods without a row have lines of their own at its end."""
+    call = name_rows([board])
+    columns = [(column, [fill(row) for row in board.rows]) for column, fill in _columns(board, call)]
+    told = [(column, cells) for column, cells in columns if any(cell.value is not None for cell in cells)]
+    return Table(
+        title=entitle([board]),
+        conditions=describe([board]),
+        digests=describe_digests([board]),
+        facets=facets_of([board]),
+        columns=tuple(column for column, _ in told),
+        rows=tuple(
+            (f"{call(row)} {show_name(row.labeler)}".lower(), tuple(cells[place] for _, cells in told))
+            for place, row in enumerate(board.rows)
+        ),
+        notes=tuple(_notes(board, call)),
+    )
+
+
+def _columns(board: Board, call: Callable[[Row], str]) -> list[tuple[Column, _Fill]]:
+    unit, percent = board.unit, " %" if board.unit == "fraction" else ""
+    filled: list[tuple[str, str, _Fill]] = [
+        ("rank", f"1 is best, equal means share it; none below n = {_NO_RANK}", _whole(lambda row: row.rank)),
+        ("band", "1 is the best, and all that are not clearly worse", _whole(lambda row: row.band)),
+        (_METHOD, "the compressor, and the labeler where there are several", lambda row: Cell(call(row), call(row))),
+        (f"{write_metric(board.metric)}{percent}", f"mean; {board.better} is better", _number(_mean, unit)),
+        ("sd", "standard deviation over the n", _number(_of(_result, lambda one: one.deviation), unit)),
+        ("n", "sets, or students where there is one set", _whole(_of(_result, lambda one: one.n))),
+        ("minus random", "mean paired difference", _number(_of(_beside, lambda one: one.mean), unit, sign=True)),
+        ("± 95 %", "half width of the difference's interval, taken alone (Student's t)", _number(_half, unit)),
+        ("Holm p", "of the paired t test, adjusted for all methods of the board", _chance(_holm)),
+        (f"reported{percent}", "by a paper; the notes tell its conditions", _number(_reported, unit)),
+        ("minus reported", "our mean minus the reported value", _number(_beyond_reported, unit, sign=True)),
+        ("HLR", "hard label recovery; lower is better", _number(_of(_scores, lambda one: one.hlr))),
+        ("IOR", "improvement over random with equal labels", _number(_of(_scores, lambda one: one.ior), sign=True)),
+        ("LRS", "label robust score; neutral at 0.2689", _number(_of(_scores, lambda one: one.lrs))),
+        ("ARS", "augmentation robust score; neutral at 0.2689", _number(_of(_scores, lambda one: one.ars))),
+        ("teacher %", "top-1 of the teacher on the test images", _number(lambda row: row.teacher_top1, "fraction")),
+        ("receiver", "bytes of images as JPEG, labels, and a teacher that is asked", _number(_receiver, "bytes")),
+        ("labels", "bytes of the labels as stored", _number(_of(_result_of, lambda row: row.label_bytes), "bytes")),
+        ("images seen", "by the networks of all stages", _number(lambda row: row.total_images_seen, "images")),
+        ("seconds", "of all stages", _number(lambda row: sum(row.seconds.values()) or None, "seconds")),
+    ]
+    return [(Column(head, meaning, numeric=head != _METHOD), fill) for head, meaning, fill in filled]
+
+
+def _of(whole: Callable[[Row], T | None], part: Callable[[T], N | None]) -> Callable[[Row], N | None]:
+    """What a part of a row's value is, where the row has the value."""
+
+    def pick(row: Row) -> N | None:
+        value = whole(row)
+        return None if value is None else part(value)
+
+    return pick
+
+
+def _result(row: Row) -> Spread | None:
+    return row.result
+
+
+def _result_of(row: Row) -> Row | None:
+    return row if row.result else None
+
+
+def _beside(row: Row) -> Difference | None:
+    return row.difference
+
+
+def _scores(row: Row) -> Robustness | None:
+    return row.robustness
+
+
+def _mean(row: Row) -> float | None:
+    return row.result.mean if row.result else None
+
+
+def _half(row: Row) -> float | None:
+    return row.difference.half_width if row.difference else None
+
+
+def _holm(row: Row) -> float | None:
+    return row.difference.holm_p if row.difference else None
+
+
+def _receiver(row: Row) -> float | None:
+    return row.receiver_bytes
+
+
+def _reported(row: Row) -> float | None:
+    return row.published[0].value if row.published else None
+
+
+def _beyond_reported(row: Row) -> float | None:
+    return row.result.mean - row.published[0].value if row.result and row.published else None
+
+
+def _number(pick: Callable[[Row], float | None], unit: Unit = "number", *, sign: bool = False) -> _Fill:
+    return _cell(pick, lambda value: write_number(value, unit, sign=sign))
+
+
+def _whole(pick: Callable[[Row], int | None]) -> _Fill:
+    return _cell(pick, lambda value: f"{value:,}")
+
+
+def _chance(pick: Callable[[Row], float | None]) -> _Fill:
+    return _cell(pick, write_p)
+
+
+def _cell(pick: Callable[[Row], N | None], write: Callable[[N], str]) -> _Fill:
+    def fill(row: Row) -> Cell:
+        value = pick(row)
+        return Cell(NOTHING, None) if value is None else Cell(write(value), value)
+
+    return fill
+
+
+def _notes(board: Board, call: Callable[[Row], str]) -> list[str]:
+    measured = [row for row in board.rows if row.result]
+    notes = []
+    if any(row.result.n < _NO_RANK for row in measured if row.result and not row.full):
+        notes.append(f"n < {_NO_RANK} supports no claim and has no rank.")
+    if fixed := [call(row) for row in measured if row.n_counts == "students"]:
+        notes.append(f"n counts students of one set: {', '.join(fixed)}.")
+    notes += [
+        f"{call(row)} has used external data: {', '.join(map(show_name, row.external))}."
+        for row in measured
+        if row.external
+    ]
+    for row in board.rows:
+        notes += [
+            f"{call(row)}, reported: {write_number(one.value, board.unit)} in {show_name(one.source)}"
+            + (f"; conditions differ: {show_name(one.conditions)}." if one.conditions else ".")
+            for one in row.published
+        ]
+    notes += [
+        f"{show_name(one.compressor)} + {show_name(one.labeler)} has no run here; reported: "
+        f"{write_number(one.published.value, board.unit)} in {show_name(one.published.source)}."
+        for one in board.unmeasured
+    ]
+    notes += [f"Lacking for a score: {show_name(one.accuracy)}. {show_name(one.command)}" for one in board.lacking]
+    for row in board.rows:
+        alike: dict[str, list[str]] = defaultdict(list)
+        for run in row.missing:
+            alike[f"{run.status}: {show_name(run.reason)}"].append(_write_seeds(run.seeds))
+        notes += [f"{call(row)}, seed {'; '.join(seeds)}: {reason}" for reason, seeds in alike.items()]
+    return notes
+
+
+def _write_seeds(seeds: Seeds) -> str:
+    values = seeds.model_dump()
+    if len(set(values.values())) == 1:
+        return str(values["set"])
+    return ", ".join(f"{axis} {values[axis]}" for axis in AXES)

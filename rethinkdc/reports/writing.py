@@ -1,0 +1,146 @@
+"""From a folder of records to a page, or to one picture."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from rethinkdc.boards import Board, leaderboard
+from rethinkdc.errors import RequestError, nearest
+from rethinkdc.reports.figures import Figure
+from rethinkdc.reports.material import Material
+from rethinkdc.reports.page import Content, render_page
+from rethinkdc.reports.sections import draw_sections
+from rethinkdc.reports.tables import make_table
+from rethinkdc.reports.texts import show_name
+from rethinkdc.runs.calls import LeaderboardCall, PlotCall, ReportCall
+from rethinkdc.runs.records import Records
+from rethinkdc.storage import writable, write_atomic
+
+
+@dataclass(frozen=True)
+class ReportFile:
+    """A page that was written.
+
+    Attributes:
+        path: where.
+        bytes: its size.
+        boards: how many it shows.
+        figures: how many it draws.
+    """
+
+    path: Path
+    bytes: int
+    boards: int
+    figures: int
+
+
+def write_report(call: ReportCall) -> ReportFile:
+    """Writes the page; an older one is replaced.
+
+    Raises:
+        RequestError: there is no record, none that was asked for, or the file cannot be written.
+    """
+    out = Path(call.out)
+    _check_out(out, (".html", ".htm"))
+    content = make_content(_collect(call))
+    payload = render_page(content).encode()
+    write_atomic(out, payload)
+    return ReportFile(out, len(payload), len(content.tables), sum(len(one.figures) for one in content.sections))
+
+
+def make_content(material: Material) -> Content:
+    """All that the page of some boards shows."""
+    boards = material.boards
+    rows = [row for board in boards for row in board.rows]
+    sections = draw_sections(material)
+    runs = {key for row in rows for key in row.keys}
+    return Content(
+        summary=(
+            ("runs with a result", f"{len(runs):,}"),
+            ("without", f"{sum(len(row.missing) for row in rows):,}"),
+            ("boards", f"{len(boards):,}"),
+            ("methods", f"{len({(row.compressor, row.labeler) for row in rows}):,}"),
+            ("figures", f"{sum(len(section.figures) for section in sections):,}"),
+        ),
+        tables=tuple(make_table(board) for board in boards),
+        sections=sections,
+        conditions=tuple(_conditions(boards)),
+        environments=tuple((name, str(count)) for name, count in sorted(_environments(material).items())),
+        notes=(),
+    )
+
+
+def list_figures(call: PlotCall) -> list[Figure]:
+    """Every figure that can be plotted of the chosen records.
+
+    Raises:
+        RequestError: there is no record, or none that was asked for.
+    """
+    return [figure for section in draw_sections(_collect(call)) for figure in section.figures]
+
+
+def write_plot(call: PlotCall) -> Path:
+    """Draws one figure into a file of a format that matplotlib writes, such as PNG, PDF or SVG.
+
+    Raises:
+        RequestError: no figure has this name, or several have; matplotlib is missing; the file cannot be written.
+    """
+    from rethinkdc.reports.matplotlib_figures import FORMATS, draw
+
+    out = Path(call.out) if call.out else Path(f"{call.figure}.png")
+    _check_out(out, FORMATS)
+    figure = _find(list_figures(call), call.figure or "")
+    write_atomic(out, draw(figure, out.suffix))
+    return out
+
+
+def _find(figures: list[Figure], wanted: str) -> Figure:
+    """The figure of this name, or the only one of this kind."""
+    found = [figure for figure in figures if wanted in (figure.label.name, figure.label.kind)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        names = [name for figure in figures for name in (figure.label.kind, figure.label.name)]
+        raise RequestError(
+            f"No figure is called {wanted!r}. {nearest(wanted, names)} `rethinkdc plot --list` shows all."
+        )
+    listed = "\n".join(f"  {figure.label.name}" for figure in found)
+    raise RequestError(
+        f"{len(found)} figures are of the kind {wanted}; name one, or choose with --protocol, --ipc:\n{listed}"
+    )
+
+
+def _collect(call: LeaderboardCall) -> Material:
+    records = Records(Path(call.records) if call.records else None)
+    boards = leaderboard(records, metric=call.metric, ipc=call.ipc, protocol=call.protocol, dataset=call.dataset)
+    return Material(tuple(boards), records)
+
+
+def _conditions(boards: tuple[Board, ...]) -> list[tuple[str, ...]]:
+    """Protocols and datasets with their whole digests, and the versions of the core that the runs were made under."""
+    listed = {
+        *(
+            ("protocol", show_name(board.protocol) + (" (modified)" if board.modified else ""), board.protocol_digest)
+            for board in boards
+        ),
+        *(("dataset", show_name(board.dataset), board.dataset_fingerprint) for board in boards),
+        *(
+            ("core", ", ".join(f"{name} {version}" for name, version in sorted(board.semantics.items())), "")
+            for board in boards
+        ),
+    }
+    return sorted(listed)
+
+
+def _environments(material: Material) -> Counter[str]:
+    return sum((training.environments for _, rows in material.trainings for _, training in rows), Counter())
+
+
+def _check_out(out: Path, endings: tuple[str, ...]) -> None:
+    if out.suffix.lower() not in endings:
+        raise RequestError(f"--out {out}: the name must end in {' or '.join(endings)}.")
+    if out.is_dir() or not writable(out.absolute().parent):
+        why = "it is a folder" if out.is_dir() else f"{out.absolute().parent} cannot be written"
+        raise RequestError(f"--out {out}: {why}. Choose another file.")

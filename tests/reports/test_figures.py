@@ -1,0 +1,213 @@
+"""What figures say: numbers worked by hand, and those of the boards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rethinkdc.boards import Board, leaderboard
+from rethinkdc.reports.accuracies import draw_budgets, draw_bytes, draw_compute, draw_differences
+from rethinkdc.reports.conditions import name_rows
+from rethinkdc.reports.costs import draw_stages
+from rethinkdc.reports.figures import Chart, Point, Series
+from rethinkdc.reports.insides import draw_classes, draw_curves
+from rethinkdc.reports.material import Material
+from rethinkdc.reports.sections import KINDS, draw_sections
+from rethinkdc.reports.tracks import draw_tracks
+from rethinkdc.runs.cost import Cost
+from rethinkdc.runs.record import Record
+from rethinkdc.runs.records import Records
+
+T_4 = 2.776445
+"""The 97.5 % point of Student's t with four degrees of freedom, from a printed table."""
+
+Make = Callable[..., Record]
+Collect = Callable[..., Material]
+
+
+def with_top1(record: Record, top1: float) -> Record:
+    assert record.evaluation
+    metrics = {**record.evaluation.metrics, "top1": top1}
+    return record.model_copy(update={"evaluation": record.evaluation.model_copy(update={"metrics": metrics})})
+
+
+def with_bytes(record: Record, lossy: int) -> Record:
+    return record.model_copy(update={"cost": Cost(image_bytes={"lossy": lossy})})
+
+
+def named(chart: Chart, name: str) -> Series:
+    (found,) = [series for series in chart.series if series.name == name]
+    return found
+
+
+def test_differences_are_those_of_the_board_the_best_on_top(make: Make, material: Collect) -> None:
+    runs = [with_top1(make(name, seed=seed), value) for name, values in [
+        ("random", (0.5, 0.5)), ("pca", (0.6, 0.7)), ("noise", (0.1, 0.1)),
+    ] for seed, value in enumerate(values)]  # fmt: skip
+    (chart,) = draw_differences(material(*runs))
+    assert [text for _, text in chart.y.ticks] == ["noise", "pca"]
+    (point,) = named(chart, "pca").points
+    assert point.x == pytest.approx(0.15)
+    assert point.y == 1
+    # Two pairs of +0.1 and +0.2: the 97.5 % point with one degree of freedom is 12.7062, the standard error 0.05.
+    assert point.error == pytest.approx(12.7062 * 0.05, rel=1e-4)
+    (noise,) = named(chart, "noise").points
+    assert noise.error == 0
+    assert "pca with +15.00 ± 63.53" in chart.alt
+
+
+def test_a_mean_has_the_interval_of_its_sets(make: Make, material: Collect) -> None:
+    values = (0.5, 0.52, 0.54, 0.56, 0.58)
+    runs = [
+        with_top1(make("random", ipc=ipc, seed=seed), value) for ipc in (1, 10) for seed, value in enumerate(values)
+    ]
+    (chart,) = draw_budgets(material(*runs))
+    one, ten = named(chart, "random").points
+    assert (one.x, ten.x) == (1, 10)
+    assert one.y == pytest.approx(0.54)
+    assert one.error == pytest.approx(T_4 * 0.0316228 / 5**0.5, rel=1e-5)
+    assert chart.x.ticks == ((1, "1"), (10, "10"))
+
+
+def test_one_budget_has_no_chart_and_says_what_to_do(make: Make, material: Collect) -> None:
+    collected = material(make("random"))
+    assert draw_budgets(collected) == []
+    (section,) = [one for one in draw_sections(collected) if one.kind == "ipc"]
+    assert "another `--ipc`" in section.missing
+
+
+def test_the_front_holds_what_is_better_than_all_that_is_cheaper(make: Make, material: Collect) -> None:
+    costs = {"a": (100, 0.5), "b": (200, 0.4), "c": (300, 0.6), "d": (300, 0.55), "e": (50, 0.1), "g": (400, 0.6)}
+    runs = [with_bytes(with_top1(make(name), top1), size) for name, (size, top1) in costs.items()]
+    (chart,) = draw_bytes(material(*runs))
+    assert named(chart, "Pareto front").points == (Point(50, 0.1), Point(100, 0.5), Point(300, 0.6))
+
+
+def test_the_front_of_a_loss_goes_down(make: Make, tmp_path: Path) -> None:
+    records = Records(tmp_path / "records")
+    for name, size, top1 in (("a", 100, 0.5), ("b", 200, 0.4), ("c", 300, 0.6)):
+        record = with_bytes(make(name), size)
+        assert record.evaluation
+        metrics = {"top1": top1, "top5": 1.0, "loss": 1 - top1}
+        records.add(record.model_copy(update={"evaluation": record.evaluation.model_copy(update={"metrics": metrics})}))
+    (chart,) = draw_bytes(Material(tuple(leaderboard(records, metric="loss")), records))
+    assert [point.x for point in named(chart, "Pareto front").points] == [100, 300]
+
+
+def test_tracks_meet_where_bytes_are_paid_and_no_budget_is_lost(studied: Path) -> None:
+    records = Records(studied)
+    charts = draw_bytes(Material(tuple(leaderboard(records)), records))
+    assert [chart.label.facets.tracks for chart in charts] == [("hard",), ("online",)]
+    assert len(named(charts[0], "pca").points) == 3
+
+
+def test_runs_that_do_not_tell_their_images_seen_are_not_drawn_at_zero(make: Make, material: Collect) -> None:
+    assert draw_compute(material(make("random"))) == []
+
+
+def test_noise_is_subtracted_under_the_same_labels(make: Make, material: Collect) -> None:
+    tops = {
+        ("pca", "hard"): 0.6,
+        ("noise", "hard"): 0.1,
+        ("pca", "soft"): 0.9,
+        ("noise", "soft"): 0.7,
+        ("random", "hard"): 0.5,
+    }
+    runs = [
+        with_top1(
+            make(name, labeler=labeler, track="hard" if labeler == "hard" else "online", seed=seed), top1 + 0.01 * seed
+        )
+        for (name, labeler), top1 in tops.items()
+        for seed in range(2)
+    ]
+    (matrix,) = draw_tracks(material(*runs))
+    cells = {
+        (row, column.split(",")[0]): value
+        for row, values in zip(matrix.rows, matrix.values, strict=True)
+        for column, value in zip(matrix.columns, values, strict=True)
+    }
+    assert cells[("pca", "hard")] == pytest.approx(0.5)
+    assert cells[("pca", "soft")] == pytest.approx(0.2)
+    assert cells[("random", "soft")] is None
+    assert "noise" not in matrix.rows
+
+
+def test_labels_without_noise_are_named_and_not_shown(make: Make, material: Collect) -> None:
+    (matrix,) = draw_tracks(material(make("noise"), make("pca"), make("pca", labeler="soft", track="online")))
+    assert len(matrix.columns) == 1
+    assert "online under digits-soft v1" in matrix.caption
+
+
+def test_curves_are_means_over_runs_and_thinned(make: Make, material: Collect) -> None:
+    runs = []
+    for seed in range(2):
+        record = make("random", seed=seed)
+        assert record.evaluation
+        curve = [{"epoch": float(epoch), "train_loss": float(epoch + seed)} for epoch in range(1, 1001)]
+        runs.append(record.model_copy(update={"evaluation": record.evaluation.model_copy(update={"curve": curve})}))
+    (chart,) = draw_curves(material(*runs))
+    (series,) = chart.series
+    assert len(series.points) == 120
+    assert series.points[0] == Point(1, 1.5)
+    assert series.points[-1] == Point(1000, 1000.5)
+
+
+def test_what_was_tested_while_training_has_a_chart_of_its_own(make: Make, material: Collect) -> None:
+    charts = draw_curves(material(make("random")))
+    assert [(chart.y.title, chart.y.unit) for chart in charts] == [
+        ("training loss", "number"),
+        ("test top-1 (%)", "fraction"),
+    ]
+
+
+def test_classes_are_averaged_over_runs_before_their_spread(make: Make, material: Collect) -> None:
+    runs = []
+    for seed, classes in enumerate([[0.0, 0.5, 1.0], [1.0, 0.5, 0.0]]):
+        record = make("random", seed=seed)
+        assert record.evaluation
+        runs.append(
+            record.model_copy(update={"evaluation": record.evaluation.model_copy(update={"per_class": classes})})
+        )
+    (figure,) = draw_classes(material(*runs))
+    (box,) = figure.boxes
+    assert (box.least, box.median, box.largest) == (0.5, 0.5, 0.5)
+
+
+def test_stages_are_laid_in_the_order_of_a_run_with_one_style_each(make: Make, material: Collect) -> None:
+    first = make("random", cost=Cost(seconds={"training": 2.0, "selection": 1.0}))
+    second = make("random", ipc=1, cost=Cost(seconds={"training": 2.0}))
+    one, ten = draw_stages(material(first, second))
+    assert [part.name for part in ten.parts] == ["selection", "training"]
+    assert one.parts[0].style == ten.parts[1].style
+
+
+def test_every_figure_has_a_name_of_its_own_and_says_what_it_shows(studied: Path) -> None:
+    records = Records(studied)
+    boards = leaderboard(records)
+    figures = [figure for section in draw_sections(Material(tuple(boards), records)) for figure in section.figures]
+    assert {figure.label.kind for figure in figures} == set(KINDS) - {"compute"}
+    assert len({figure.label.name for figure in figures}) == len(figures)
+    for figure in figures:
+        assert figure.alt
+        assert figure.caption
+        digests = {board.protocol_digest[:12] for board in boards if board.protocol in figure.label.conditions}
+        assert any(digest in figure.label.digests for digest in digests)
+
+
+def test_a_method_has_one_style_in_all_figures(studied: Path) -> None:
+    records = Records(studied)
+    collected = Material(tuple(leaderboard(records)), records)
+    styles: dict[str, set[object]] = {}
+    for chart in [*draw_budgets(collected), *draw_bytes(collected), *draw_differences(collected)]:
+        for series in chart.series:
+            if chart.label.facets.tracks == ("hard",):
+                styles.setdefault(series.name, set()).add(series.style)
+    assert len(styles) > 4
+    assert {len(found) for found in styles.values()} == {1}
+
+
+def test_names_tell_the_labeler_only_where_there_are_several(make: Make, material: Collect) -> None:
+    board: Board = material(make("pca"), make("pca", labeler="other")).boards[0]
+    assert sorted(map(name_rows([board]), board.rows)) == ["pca + hard", "pca + other"]
