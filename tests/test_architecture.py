@@ -48,6 +48,7 @@ ROOMS = (
     "inspection",
     "sharing",
     "boards",
+    "evidence",
     "reports",
     "testing",
     "api",
