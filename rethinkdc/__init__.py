@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rethinkdc.contracts.hooks import hookimpl
     from rethinkdc.runs.predictions import read_predictions
     from rethinkdc.runs.records import Record
+    from rethinkdc.runs.sheets import read_sheet
     from rethinkdc.seeds import Seeds
 
 _HOMES = {
@@ -44,6 +45,7 @@ _HOMES = {
     "leaderboard": "api",
     "plot": "api",
     "read_predictions": "runs.predictions",
+    "read_sheet": "runs.sheets",
     "report": "api",
     "rows": "api",
     "run": "api",
@@ -64,6 +66,7 @@ __all__ = [
     "leaderboard",
     "plot",
     "read_predictions",
+    "read_sheet",
     "report",
     "rows",
     "run",

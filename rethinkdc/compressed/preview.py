@@ -22,6 +22,8 @@ SIDE = 64
 _LARGEST = 2 * SIDE
 _NAMES = 160
 """Pixels at most for the names of the classes."""
+_TITLE = 2000
+"""Pixels at most for the title."""
 _GAP = 4
 _PAPER, _INK = "white", "black"
 
@@ -36,11 +38,12 @@ def contact_sheet(
     interpolation: Interpolation = "bilinear",
     classes: int = CLASSES,
     per_class: int = PER_CLASS,
+    cell: int = _LARGEST,
     caption: str | None = None,
 ) -> Image.Image:
     """Draws the first canvases of the first classes, each class a row with its name at the left.
 
-    Canvases below 64 px are enlarged by a whole number, without blending; those above 128 px are shrunk to it.
+    Canvases below 64 px are enlarged by a whole number, without blending; those above ``cell`` are shrunk to it.
 
     Args:
         compressed: any set.
@@ -49,6 +52,7 @@ def contact_sheet(
         interpolation: how rows are resized.
         classes: the most classes that are drawn.
         per_class: the most canvases of each.
+        cell: the most pixels across that a canvas is drawn with.
         caption: text above; None = method, ipc, protocol and seed from the card, and a learned student rate.
 
     Returns:
@@ -64,10 +68,10 @@ def contact_sheet(
     shown = [index for index, count in enumerate(counts) if count][:classes]
     rows = [(compressed.targets == index).nonzero().flatten()[:per_class] for index in shown]
     font = ImageFont.load_default()
-    title = [_make_printable(text, font) for text in _write_title(compressed, caption, len(shown), per_class)]
-    names = [_shorten(compressed.class_names[index], font) for index in shown]
+    title = [_shorten(text, font, _TITLE) for text in _write_title(compressed, caption, len(shown), per_class)]
+    names = [_shorten(compressed.class_names[index], font, _NAMES) for index in shown]
     left = max(_measure_width(name, font) for name in names) + 2 * _GAP
-    drawn = _enlarge(side)
+    drawn = min(_enlarge(side), cell)
     line = _measure_height(font) + _GAP
     top = line * len(title) + 2 * _GAP
     across = max(len(row) for row in rows)
@@ -154,7 +158,7 @@ def _describe(compressed: CompressedSet) -> str:
 
 def _enlarge(side: int) -> int:
     """Finds how many pixels a canvas of ``side`` is drawn with."""
-    return min(side * max(1, round(SIDE / side)), _LARGEST)
+    return side * max(1, round(SIDE / side))
 
 
 def _draw(canvas: Tensor, side: int) -> Image.Image:
@@ -163,10 +167,10 @@ def _draw(canvas: Tensor, side: int) -> Image.Image:
     return picture if picture.width == side else picture.resize((side, side), resample)
 
 
-def _shorten(name: str, font: _Font) -> str:
+def _shorten(name: str, font: _Font, width: int) -> str:
     # No letter is narrower than a pixel, and what follows need not be measured again and again.
-    text = _make_printable(name, font)[:_NAMES]
-    while len(text) > 1 and _measure_width(text, font) > _NAMES:
+    text = _make_printable(name, font)[:width]
+    while len(text) > 1 and _measure_width(text, font) > width:
         text = text.removesuffix("...")[:-1] + "..."
     return text
 

@@ -76,6 +76,7 @@ class Keeping(Options):
     no_predictions: Annotated[
         bool, Option("Keep no predictions beside records; paired tests and calibration need them.")
     ] = False
+    no_sheet: Annotated[bool, Option("Keep no contact sheet of the set beside records; reports show it.")] = False
 
 
 @dataclass(frozen=True, kw_only=True)

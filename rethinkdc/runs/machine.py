@@ -9,6 +9,7 @@ from rethinkdc.contracts.context import Silent
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.calls import Keeping, Machine
 from rethinkdc.runs.device import choose_device
+from rethinkdc.runs.kept_files import Beside
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.runner import Runner
 
@@ -28,7 +29,7 @@ def make_runner(machine: Machine, keeping: Keeping | None = None) -> Runner:
         registry=Registry(),
         cache=Cache(Path(machine.cache_dir) if machine.cache_dir else None),
         records=Records(Path(keeping.records) if keeping.records else None),
-        keeps_predictions=not keeping.no_predictions,
+        beside=Beside(predictions=not keeping.no_predictions, sheet=not keeping.no_sheet),
         device=device,
         workers=machine.workers if machine.workers is not None else 4 if device.type == "cuda" else 0,
         threads=machine.threads,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from pathlib import Path
 
@@ -10,15 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rethinkdc.errors import DamagedError, RequestError
 from rethinkdc.measurement import Predictions
+from rethinkdc.runs.kept_files import keep_file, read_file
 from rethinkdc.runs.record import KeptPredictions, Record
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.schemas import KEEPS_PREDICTIONS
-from rethinkdc.storage import write_atomic
 
-_NAMED = 24
-"""Characters of the digest that name a file."""
 _NARROW = (np.uint8, np.uint16, np.int64)
 
 
@@ -36,16 +32,8 @@ def keep_predictions(records: Records, key: str, predictions: Predictions) -> Ke
         rank=_narrow(predictions.rank),
         log_probability=predictions.log_probability.numpy(),
     )
-    payload = held.getvalue()
-    sha256 = hashlib.sha256(payload).hexdigest()
-    kept = KeptPredictions(file=f"{sha256[:_NAMED]}.npz", sha256=sha256, bytes=len(payload), images=len(predictions))
-    path = records.folder / key / kept.file
-    try:
-        if not path.exists():
-            write_atomic(path, payload)
-    except OSError as error:
-        raise RequestError(f"Cannot write predictions into {path.parent}: {error.strerror}.") from error
-    return kept
+    kept = keep_file(records, key, held.getvalue(), ".npz", "predictions")
+    return KeptPredictions(**kept.model_dump(), images=len(predictions))
 
 
 def read_predictions(record: Record, records: str | Path | None = None) -> Predictions:
@@ -60,22 +48,14 @@ def read_predictions(record: Record, records: str | Path | None = None) -> Predi
         DamagedError: the file is gone or was changed.
     """
     folder = Records(Path(records) if records else None)
-    if record.predictions is None:
-        why = (
-            f"it was written under schema {record.written_as}, which kept none; --force runs it again"
-            if record.written_as < KEEPS_PREDICTIONS
-            else "it has no result"
-            if not record.results
-            else "--no-predictions, or an evaluator without any"
-        )
-        raise RequestError(f"The record {folder.path(record.key, record.attempt)} has no predictions: {why}.")
-    path = folder.folder / record.key / Path(record.predictions.file).name
-    try:
-        payload = path.read_bytes()
-    except OSError as error:
-        raise DamagedError(f"Cannot read the predictions {path}: {error.strerror}. Copy it from its origin.") from error
-    if hashlib.sha256(payload).hexdigest() != record.predictions.sha256:
-        raise DamagedError(f"The file {path} is not the one that the record names. Copy it from its origin.")
+    payload = read_file(
+        record,
+        record.predictions,
+        folder,
+        "predictions",
+        KEEPS_PREDICTIONS,
+        "--no-predictions, or an evaluator without any",
+    )
     with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
         return Predictions(
             predicted=torch.from_numpy(arrays["predicted"].astype(np.int64)),

@@ -34,14 +34,13 @@ class Names(BaseModel):
         return f"{self.compressor} + {self.labeler}"
 
 
-class KeptPredictions(BaseModel):
-    """Where the predictions of a run lie.
+class KeptFile(BaseModel):
+    """A file beside a record.
 
     Attributes:
-        file: name beside the record; the beginning of its digest.
+        file: its name; the beginning of its digest.
         sha256: digest of the file.
         bytes: its size.
-        images: test images that it tells of.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,6 +48,15 @@ class KeptPredictions(BaseModel):
     file: str
     sha256: str
     bytes: int
+
+
+class KeptPredictions(KeptFile):
+    """The predictions of a run.
+
+    Attributes:
+        images: test images that they tell of.
+    """
+
     images: int
 
 
@@ -57,7 +65,8 @@ class Record(BaseModel):
 
     ``metrics`` are those that the evaluator declares; the first is its main one. ``predictions`` is None where none
     were kept: by ``--no-predictions``, by an evaluator that has none, or in a record of schema 1 or 2, which
-    ``written_as`` tells. ``seal`` is the digest of all else that the record's file says.
+    ``written_as`` tells; ``sheet``, the contact sheet of the set, is None by ``--no-sheet`` and in schemas before 4.
+    ``seal`` is the digest of all else that the record's file says.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,6 +89,7 @@ class Record(BaseModel):
     evaluation: Evaluation | None = None
     result_digest: str | None = None
     predictions: KeptPredictions | None = None
+    sheet: KeptFile | None = None
     cost: Cost | None = None
     histogram: list[int] = []
     sources_per_class: list[int] = []
@@ -109,4 +119,4 @@ class Record(BaseModel):
         return as_of_today(content) if isinstance(content, dict) else content
 
 
-__all__ = ["SCHEMA_VERSION", "KeptPredictions", "Names", "Record", "Status"]
+__all__ = ["SCHEMA_VERSION", "KeptFile", "KeptPredictions", "Names", "Record", "Status"]

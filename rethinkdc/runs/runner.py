@@ -28,6 +28,7 @@ from rethinkdc.runs.doubts import doubts_of
 from rethinkdc.runs.environment import describe_environment
 from rethinkdc.runs.fitted import fit_to_run
 from rethinkdc.runs.ground import Ground, load_splits
+from rethinkdc.runs.kept_files import Beside
 from rethinkdc.runs.own_views import doubt_of_labels, measure_agreement
 from rethinkdc.runs.predictions import keep_predictions
 from rethinkdc.runs.record import Record, Status
@@ -35,6 +36,7 @@ from rethinkdc.runs.records import Records, now
 from rethinkdc.runs.request import Request
 from rethinkdc.runs.resolving import Run, resolve_run
 from rethinkdc.runs.serving import check_request
+from rethinkdc.runs.sheets import check_sheets, keep_sheet
 from rethinkdc.runs.working import RunFolder, clear_recorded, hold_run
 from rethinkdc.types import Progress
 
@@ -47,7 +49,7 @@ class Runner:
         registry: finds the methods.
         cache: where shared artefacts live.
         records: where results go.
-        keeps_predictions: whether what students say of each test image is kept beside their records.
+        beside: what is kept beside records.
         device: where networks run.
         workers: threads that render views ahead.
         threads: that compute on a CPU. One by default: the bits of a result depend on it, two runs side by side use
@@ -58,7 +60,7 @@ class Runner:
     registry: Registry = field(default_factory=Registry)
     cache: Cache = field(default_factory=Cache)
     records: Records = field(default_factory=Records)
-    keeps_predictions: bool = True
+    beside: Beside = field(default_factory=Beside)
     device: torch.device = field(default_factory=lambda: choose_device(None))
     workers: int = 0
     threads: int = 1
@@ -113,7 +115,7 @@ class Runner:
             RequestError: the request is wrong, or records cannot be written; nothing was.
         """
         run = resolve_run(request, self.registry, self.cache)
-        self.records.check_writable()
+        self._check_keeping()
         try:
             return self._recorded(run, False, lambda context, splits: self._compressed(run, context, splits))
         except DivergedError:
@@ -186,6 +188,12 @@ class Runner:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
+    def _check_keeping(self) -> None:
+        """Refuses to begin work whose result could not be kept."""
+        self.records.check_writable()
+        if self.beside.sheet:
+            check_sheets()
+
     def _take_part(self, run: Run, force: bool) -> None:
         if force or not self.records.find(run.key):
             self._made(run)
@@ -203,7 +211,7 @@ class Runner:
         if not force and (known := self.records.find(run.key)):
             clear_recorded(self.cache, self.records, run.key)
             return known, True
-        self.records.check_writable()
+        self._check_keeping()
         with hold_run(self.cache, self.records, run.key) as folder:
             # Another process may have made it while we waited.
             if not force and (known := self.records.find(run.key)):
@@ -253,13 +261,14 @@ class Runner:
         agreement = None if track == "hard" else measure_agreement(compressed, supervision, context)
         labels = doubt_of_labels(agreement, context.books.notes)
         doubts = doubts_of(evaluation, splits.test, track=track, family=family, labels=labels)
-        said = evaluation.predictions if self.keeps_predictions else None
+        said = evaluation.predictions if self.beside.predictions else None
         return self._record(
             run,
             status="ok",
             evaluation=evaluation.model_copy(update={"predictions": None}),
             # Before the record, which never names what is not there.
             predictions=said and keep_predictions(self.records, run.key, said),
+            sheet=keep_sheet(self.records, run.key, compressed, run.protocol.store) if self.beside.sheet else None,
             result_digest=evaluation.result_digest,
             cost=count_cost(
                 context,

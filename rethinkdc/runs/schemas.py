@@ -13,6 +13,8 @@ SCHEMA_VERSION = 4
 """Raised whenever a record says more or says it otherwise; earlier schemas are read."""
 KEEPS_PREDICTIONS = 3
 """The first schema that kept predictions beside a record, and sealed it."""
+KEEPS_SHEETS = 4
+"""The first schema that kept a contact sheet beside a record."""
 
 _UNSEALED = (1, 2)
 _LATER = ("written_as", "predictions", "seal")
@@ -87,4 +89,4 @@ def _convert_cost(cost: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-__all__ = ["KEEPS_PREDICTIONS", "SCHEMA_VERSION", "as_of_today", "fault_of", "seal_of"]
+__all__ = ["KEEPS_PREDICTIONS", "KEEPS_SHEETS", "SCHEMA_VERSION", "as_of_today", "fault_of", "seal_of"]

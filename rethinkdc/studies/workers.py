@@ -15,6 +15,7 @@ import torch
 from rethinkdc.context.cache import Cache
 from rethinkdc.errors import RethinkError
 from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.kept_files import Beside
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.request import Request
 from rethinkdc.runs.runner import Runner
@@ -27,7 +28,7 @@ class _Machine:
 
     cache: Path
     records: Path
-    keeps_predictions: bool
+    beside: Beside
     device: torch.device
     workers: int
     threads: int
@@ -37,7 +38,7 @@ class _Machine:
             registry=Registry(),
             cache=Cache(self.cache),
             records=Records(self.records),
-            keeps_predictions=self.keeps_predictions,
+            beside=self.beside,
             device=self.device,
             workers=self.workers,
             threads=self.threads,
@@ -57,7 +58,7 @@ class Worker:
         machine = _Machine(
             cache=runner.cache.root,
             records=runner.records.folder,
-            keeps_predictions=runner.keeps_predictions,
+            beside=runner.beside,
             device=runner.device,
             workers=runner.workers,
             threads=runner.threads,

@@ -62,7 +62,7 @@ def command_parameters(name: str) -> dict[str, Any]:
     return {parameter.name: parameter for parameter in group.commands[name].params if parameter.name}
 
 
-PLAIN = {"hookimpl", "contact_sheet", "read_predictions"}
+PLAIN = {"hookimpl", "contact_sheet", "read_predictions", "read_sheet"}
 """Public functions that are no command."""
 
 
