@@ -2,7 +2,8 @@
 
 The file is the one that the environment variable ``RETHINKDC_JSONL`` names, else ``rethinkdc-events.jsonl`` in the
 current folder. A line has the keys ``event``, ``time`` (UTC, ISO 8601), ``process`` (its number, as several may write
-to one file), and what the event tells: ``definition``, or ``epoch`` (from 0) and ``loss``, or ``record``.
+to one file), and what the event tells: ``key``, ``names`` and ``definition``, or ``epoch`` (from 0) and ``loss``, or
+``record``.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ DEFAULT_PATH = "rethinkdc-events.jsonl"
 
 
 @hookimpl
-def run_started(definition: dict[str, Any]) -> None:
+def run_started(definition: dict[str, Any], names: dict[str, str], key: str) -> None:
     """Writes what is run."""
-    append_event("run_started", {"definition": definition})
+    append_event("run_started", {"key": key, "names": names, "definition": definition})
 
 
 @hookimpl

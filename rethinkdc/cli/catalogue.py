@@ -240,7 +240,7 @@ _TITLES = {
     "evaluator": "Evaluators",
     "dataset": "Datasets",
     "model": "Models (and any timm/NAME, torchvision/NAME)",
-    "tracker": "Trackers (run --tracker NAME)",
+    "tracker": "Trackers (run --tracker NAME, sweep too)",
     "?": "Broken",
 }
 _LIMITS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}

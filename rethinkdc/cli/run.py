@@ -1,22 +1,17 @@
 """``rethinkdc run``. Imports nothing heavy before the command is called."""
 
 from dataclasses import dataclass, replace
-from typing import Annotated
 
 from rethinkdc.cli.options import Printed, SeveralSeeds, takes_options, with_bars
 from rethinkdc.context import ranks
 from rethinkdc.runs.calls import RunCall
-from rethinkdc.runs.options import Option, part_of
+from rethinkdc.runs.options import part_of
 from rethinkdc.runs.request import Request
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunCommand(Printed, RunCall, SeveralSeeds):
     """What the command takes beside what the function does."""
-
-    tracker: Annotated[
-        tuple[str, ...], Option("Plugin that follows the run through its events.", typed=list[str], read=tuple)
-    ] = ()
 
 
 @takes_options(RunCommand)
@@ -32,8 +27,6 @@ def run(command: RunCommand) -> None:
     from rethinkdc.runs.machine import make_runner
 
     runner = make_runner(with_bars(command), command)
-    for name in command.tracker:
-        runner.registry.trackers.add(name)
     requests = [replace(part_of(command, Request), seed=seeds) for seeds in command.all_seeds]
     if not ranks.leads():
         for index, request in enumerate(requests):

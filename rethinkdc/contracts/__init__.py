@@ -12,7 +12,9 @@ from rethinkdc.contracts.kinds import (
     Score,
     Setting,
     TeacherSource,
+    Tracker,
 )
+from rethinkdc.contracts.telling import final_figures, flat_settings, run_title
 from rethinkdc.data.backing import Backing
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.splits import Schema, Splits
@@ -88,10 +90,14 @@ __all__ = [
     "TestView",
     "TraceTable",
     "Track",
+    "Tracker",
     "TrainedNetwork",
     "UnsupportedError",
     "ViewBatch",
+    "final_figures",
+    "flat_settings",
     "generator",
     "hookimpl",
     "nearest",
+    "run_title",
 ]

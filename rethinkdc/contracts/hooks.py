@@ -9,8 +9,11 @@ The ``register_`` hooks are called once in every process (every rank under ``tor
 after the import. What they raise, as what the import raises, makes the plugin broken: ``rethinkdc list-plugins`` shows
 it with the reason, a command that names it ends with exit code 2 and the same reason, and all others go on.
 
-The run events are called for the plugins that ``rethinkdc run --tracker NAME`` names, in the order in which they are
-named, and in the first rank alone, which trains the student and writes the record. Each call gets a copy of its own:
+The run events are called for the plugins that ``--tracker NAME`` names (of ``run``, ``evaluate``, ``sweep`` and what
+sweeps), in the order in which they are named, in the process that makes the run, and in the first rank alone, which
+trains the student and writes the record. A tracker with parameters is a method, the class
+:class:`~rethinkdc.contracts.Tracker`, which hears the same. An implementation may leave out arguments that it does not
+need. Each call gets a copy of its own:
 what a tracker changes reaches nobody. What it raises is a warning with the plugin's name, once for each event; the run
 goes on, and so do the calls. Only Ctrl-C ends it.
 """
@@ -64,8 +67,8 @@ def register_protocols() -> list[Path]:  # type: ignore[empty-body]
 
 
 @hookspec
-def run_started(definition: dict[str, Any]) -> None:
-    """Tells that a run begins to compute, with the definition that its record will hold, as JSON data.
+def run_started(definition: dict[str, Any], names: dict[str, str], key: str) -> None:
+    """Tells that a run begins to compute, with the definition, the names and the key that its record will hold.
 
     Called after every check that needs no training, and again when a run that was killed goes on; not for a run that is
     on record already. What it raises is a warning.
@@ -73,8 +76,8 @@ def run_started(definition: dict[str, Any]) -> None:
     Example::
 
         @hookimpl
-        def run_started(definition):
-            print("seeds:", definition["seeds"])
+        def run_started(definition, names):
+            print(names["compressor"], definition["seeds"])
     """
 
 
@@ -98,7 +101,7 @@ def epoch_ended(epoch: int, loss: float) -> None:
 def run_finished(record: dict[str, Any]) -> None:
     """Tells that a run's record is on disk, with the record as JSON data; its ``status`` is ``ok`` or ``failed``.
 
-    Called last; never for a run that was killed, or refused without a record. What it raises is a warning.
+    Called last; never for a run that was killed, or that was refused before it began. What it raises is a warning.
 
     Example::
 

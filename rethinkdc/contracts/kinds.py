@@ -163,6 +163,31 @@ class Evaluator(Method):
         raise NotImplementedError
 
 
+class Tracker(Method):
+    """Hears what happens in runs, as the run events of :mod:`~rethinkdc.contracts.hooks` do, and has parameters.
+
+    What it keeps between events is a private attribute. What an event raises is a warning, and loses no run.
+    """
+
+    kind: ClassVar[str] = "tracker"
+
+    def check(self) -> None:
+        """Refuses what can be seen to fail before anything is computed.
+
+        Raises:
+            RequestError: a package is missing, or nobody is logged in; says what to do.
+        """
+
+    def run_started(self, definition: dict[str, Any], names: dict[str, str], key: str) -> None:
+        """A run begins to compute; the one before may have been left without an end."""
+
+    def epoch_ended(self, epoch: int, loss: float) -> None:
+        """An epoch of the student's training, counted from 0, ended with this mean loss."""
+
+    def run_finished(self, record: dict[str, Any]) -> None:
+        """The run's record is on disk."""
+
+
 KINDS: dict[str, Any] = {
     "compressor": Compressor,
     "score": Score,

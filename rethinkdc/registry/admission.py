@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args, get_origin
 
-from rethinkdc.contracts.kinds import KINDS
+from rethinkdc.contracts.kinds import KINDS, Tracker
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.errors import PluginError
 from rethinkdc.method import Method
 from rethinkdc.models.model import Model
 from rethinkdc.reference import print_value
 
-ALL_KINDS: dict[str, type[Method]] = {**KINDS, "dataset": Dataset, "model": Model}
+ALL_KINDS: dict[str, type[Method]] = {**KINDS, "dataset": Dataset, "model": Model, "tracker": Tracker}
 
 
 def check_class(method: Any) -> None:

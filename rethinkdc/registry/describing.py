@@ -23,7 +23,7 @@ UNKNOWN = "?"
 
 @dataclass(frozen=True)
 class Listed:
-    """One row of ``list-plugins``; ``method`` is None for trackers and for what is broken."""
+    """One row of ``list-plugins``; ``method`` is None for trackers without parameters and for what is broken."""
 
     kind: str
     name: str
@@ -82,7 +82,7 @@ def used_distributions(
 def list_installed(plugins: Plugins, finder: Finder) -> list[Listed]:
     """Every method and tracker of every plugin; broken ones and those whose name is another's with the reason."""
     rows = {row: None for plugin in plugins.load_all() for row in _rows_of(plugin, finder)}
-    order = [*ALL_KINDS, TRACKER, UNKNOWN]
+    order = [*ALL_KINDS, UNKNOWN]
     return sorted(rows, key=lambda row: (order.index(row.kind), row.name, row.provider.distribution))
 
 

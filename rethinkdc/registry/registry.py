@@ -32,10 +32,10 @@ class Registry:
     def __init__(self, points: Iterable[EntryPoint] | None = None) -> None:
         self.plugins = Plugins(points)
         self.protocols = Protocols(self.plugins)
-        self.trackers = Trackers(self.plugins)
         self._finder = Finder(self.plugins)
         self._spelling = Spelling(self._finder)
         self._builder = Builder(self._finder, self._spelling)
+        self.trackers = Trackers(self.plugins, self._builder)
 
     @overload
     def build(self, kind: type[M], reference: Reference | str) -> M: ...

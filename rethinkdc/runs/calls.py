@@ -70,13 +70,21 @@ class Machine(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Keeping(Options):
-    """Where results go, and what of them is kept."""
+    """Where results go, what of them is kept, and who hears of them."""
 
     records: RecordsFolder = None
     no_predictions: Annotated[
         bool, Option("Keep no predictions beside records; paired tests and calibration need them.")
     ] = False
     no_sheet: Annotated[bool, Option("Keep no contact sheet of the set beside records; reports show it.")] = False
+    tracker: Annotated[
+        str | Sequence[str],
+        Option(
+            "Plugin that follows the runs through their events, e.g. jsonl, tensorboard or wandb:mode=offline.",
+            typed=list[str],
+            read=tuple,
+        ),
+    ] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,11 +22,13 @@ def make_runner(machine: Machine, keeping: Keeping | None = None) -> Runner:
         keeping: where results go and what of them is kept; None = ``RETHINKDC_RECORDS`` or ``./records``, all.
 
     Raises:
-        RequestError: there is no such device.
+        RequestError: there is no such device, or no such tracker.
     """
-    device, keeping = choose_device(machine.device), keeping or Keeping()
+    device, keeping, registry = choose_device(machine.device), keeping or Keeping(), Registry()
+    for reference in [keeping.tracker] if isinstance(keeping.tracker, str) else keeping.tracker:
+        registry.trackers.add(reference)
     return Runner(
-        registry=Registry(),
+        registry=registry,
         cache=Cache(Path(machine.cache_dir) if machine.cache_dir else None),
         records=Records(Path(keeping.records) if keeping.records else None),
         beside=Beside(predictions=not keeping.no_predictions, sheet=not keeping.no_sheet),

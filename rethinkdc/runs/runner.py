@@ -122,11 +122,11 @@ class Runner:
             # On record already.
             return self.records.attempts(run.key)[-1], False
         except UnsupportedError as error:
-            return self.record_end(run, "unsupported", str(error)), False
+            return self._broken(run, "unsupported", str(error)), False
         except RethinkError as error:
-            return self.record_end(run, "failed", str(error)), False
+            return self._broken(run, "failed", str(error)), False
         except Exception as error:
-            return self.record_end(run, "failed", f"{type(error).__name__}: {error}"), False
+            return self._broken(run, "failed", f"{type(error).__name__}: {error}"), False
 
     def record_end(self, run: Run, status: Status, reason: str) -> Record:
         """Records that a run ended without a result."""
@@ -194,6 +194,11 @@ class Runner:
         if self.beside.sheet:
             check_sheets()
 
+    def _broken(self, run: Run, status: Status, reason: str) -> Record:
+        record = self.record_end(run, status, reason)
+        self.registry.trackers.run_broke(record.model_dump(mode="json"))
+        return record
+
     def _take_part(self, run: Run, force: bool) -> None:
         if force or not self.records.find(run.key):
             self._made(run)
@@ -221,7 +226,7 @@ class Runner:
     def _carried_out(self, run: Run, folder: RunFolder, make: Callable[[RunContext, Splits], CompressedSet]) -> Record:
         splits = load_splits(run, self.cache)
         check_request(run, splits)
-        self.registry.trackers.run_started(run.definition.model_dump(mode="json"))
+        self.registry.trackers.run_started(run.definition.model_dump(mode="json"), run.names.model_dump(), run.key)
         context = self.context(run, splits, folder.begin())
         if splits.facts.tell():
             context.note(files=splits.facts.model_dump(mode="json"))

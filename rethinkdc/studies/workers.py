@@ -32,10 +32,14 @@ class _Machine:
     device: torch.device
     workers: int
     threads: int
+    trackers: tuple[str, ...]
 
     def runner(self) -> Runner:
+        registry = Registry()
+        for reference in self.trackers:
+            registry.trackers.add(reference)
         return Runner(
-            registry=Registry(),
+            registry=registry,
             cache=Cache(self.cache),
             records=Records(self.records),
             beside=self.beside,
@@ -62,6 +66,7 @@ class Worker:
             device=runner.device,
             workers=runner.workers,
             threads=runner.threads,
+            trackers=tuple(runner.registry.trackers.added),
         )
         spawned = multiprocessing.get_context("spawn")
         self.connection, theirs = spawned.Pipe()

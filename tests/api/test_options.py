@@ -36,7 +36,7 @@ CALLS: dict[str, type[Options]] = {
 }
 # What only the command line has: where it writes what Python returns, what it prints, and how many runs it makes.
 COMMAND_ONLY = {
-    "run": {"seeds_text", "tracker", "as_json"},
+    "run": {"seeds_text", "as_json"},
     "compress": {"as_json"},
     "evaluate": {"seeds_text", "as_json"},
     "export": {"as_json"},

@@ -29,7 +29,8 @@ def test_jsonl_writes_one_line_for_each_event(cli: Callable[..., Any], tmp_path:
     assert len(starts) == len(records) == 2
     for run, record in zip((lines[: starts[1]], lines[starts[1] :]), records, strict=True):
         first, *epochs, last = run
-        assert first["definition"] == record["definition"]
+        assert (first["definition"], first["names"]) == (record["definition"], record["names"])
+        assert first["key"] == record["key"]
         assert [line["event"] for line in epochs] == ["epoch_ended"] * len(epochs)
         assert [line["epoch"] for line in epochs] == list(range(len(epochs)))
         assert [line["loss"] for line in epochs] == [entry["train_loss"] for entry in record["evaluation"]["curve"]]
@@ -85,6 +86,27 @@ def test_a_tracker_that_fails_loses_no_run(cli: Callable[..., Any], tmp_path: Pa
     monkeypatch.delenv("RETHINKDC_JSONL")
     (again,) = json.loads(cli(*QUICK, "--force").out)
     assert again["result_digest"] == record["result_digest"]
+
+
+STUDY = """
+protocol = "digits-hard"
+compressors = ["random"]
+seeds = [0, 1]
+
+[overrides]
+"training.steps" = 20
+"""
+
+
+def test_a_sweep_tells_its_runs_from_the_processes_that_make_them(cli: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(STUDY)
+    done = cli("sweep", "study.toml", "--jobs", "2", "--tracker", "jsonl", "--json")
+    assert done.code == 0, done.err
+    lines = events(tmp_path / "rethinkdc-events.jsonl")
+    records = {record["key"]: record for record in json.loads(done.out)}
+    assert {line["record"]["key"]: line["record"] for line in lines if line["event"] == "run_finished"} == records
+    assert len(records) == 2
+    assert os.getpid() not in {line["process"] for line in lines}
 
 
 def test_an_unknown_tracker_is_refused_before_anything_is_computed(cli: Callable[..., Any], tmp_path: Path) -> None:

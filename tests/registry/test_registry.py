@@ -424,10 +424,10 @@ def test_a_clash_on_a_name_that_only_protocols_use_breaks_nothing(install: Insta
 def test_only_activated_plugins_hear_run_events(install: Install) -> None:
     registry = install(rival=("listener", LISTENER))
     registry.listing()
-    registry.trackers.run_started({})
+    registry.trackers.run_started({}, {}, "")
     registry.trackers.add("listener")
     with pytest.warns(UserWarning, match="division by zero"):
-        registry.trackers.run_started({})
+        registry.trackers.run_started({}, {}, "")
 
 
 def test_a_file_defines_a_method_by_what_it_says_and_not_by_where_it_lies(registry: Registry, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_a_tracker_that_fails_is_named_once_for_each_event_and_told_the_rest(ins
     registry = install(failing=FAILING)
     registry.trackers.add("failing")
     with pytest.warns(UserWarning, match=r"'failing' of unknown 0 failed in run_started: RuntimeError: no such server"):
-        registry.trackers.run_started({})
+        registry.trackers.run_started({}, {}, "")
     with pytest.warns(UserWarning, match="failed in epoch_ended: ConnectionError: lost at 0"):
         registry.trackers.epoch_ended(0, 2.5)
     with warnings.catch_warnings():
@@ -88,7 +88,7 @@ def test_what_a_tracker_changes_or_raises_reaches_nobody(install: Install) -> No
     registry.trackers.add("failing")
     registry.trackers.add("hearing")
     definition = {"compressor": {"name": "random"}}
-    registry.trackers.run_started(definition)
+    registry.trackers.run_started(definition, {}, "")
     assert definition == {"compressor": {"name": "random"}}
     assert told("hearing") == [definition]
 
@@ -101,12 +101,23 @@ def test_a_tracker_that_is_named_twice_hears_once(install: Install) -> None:
     assert told("hearing") == [{"status": "ok"}]
 
 
+def test_a_run_that_breaks_is_told_to_those_who_heard_it_begin(install: Install) -> None:
+    registry = install(hearing=HEARING)
+    registry.trackers.add("hearing")
+    registry.trackers.run_broke({"status": "failed"})
+    assert told("hearing") == []
+    registry.trackers.run_started({}, {}, "")
+    registry.trackers.run_broke({"status": "failed"})
+    registry.trackers.run_broke({"status": "failed"})
+    assert told("hearing") == [{}, {"status": "failed"}]
+
+
 def test_ctrl_c_in_a_tracker_ends_the_run(install: Install) -> None:
     source = HEARING.replace("TOLD.append(definition)", "raise KeyboardInterrupt")
     registry = install(hearing=source)
     registry.trackers.add("hearing")
     with pytest.raises(KeyboardInterrupt):
-        registry.trackers.run_started({})
+        registry.trackers.run_started({}, {}, "")
 
 
 @pytest.mark.parametrize(
@@ -127,5 +138,6 @@ def test_what_is_no_tracker_is_refused(install: Install, name: str, said: str) -
 
 def test_trackers_are_listed(install: Install) -> None:
     rows = [row for row in install(hearing=f'"""Says all. Again."""\n{HEARING}').listing() if row.kind == "tracker"]
-    assert [(row.name, row.provider.distribution) for row in rows] == [("hearing", "unknown"), ("jsonl", "rethinkdc")]
+    named = {row.name: row.provider.distribution for row in rows}
+    assert named == {"hearing": "unknown", **dict.fromkeys(("jsonl", "tensorboard", "wandb"), "rethinkdc")}
     assert rows[0].summary == "Says all. Again."
