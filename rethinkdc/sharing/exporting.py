@@ -9,7 +9,6 @@ from pathlib import Path
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.compressed.encoding import with_files
 from rethinkdc.compressed.publishing import publish_folder
-from rethinkdc.context.cache import Cache
 from rethinkdc.errors import RequestError
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.calls import ExportCall
@@ -48,18 +47,19 @@ def export_set(call: ExportCall) -> Exported:
         raise RequestError(f"--private: only a dataset of the hub is private; {call.out} is a folder.")
     if not repo:
         check_new(Path(call.out))
-    # As files: they are handed on as they are, and the fingerprint of the set with them.
-    compressed, name = open_set(call, Cache().home, "encoded")
-    if compressed.size is None:
-        raise RequestError(
-            f"The set {name} is a list of rows, whose pixels lie in the training set. Export the folder that "
-            "`rethinkdc compress` wrote of it."
-        )
-    stored = without_paths(with_files(compressed, compressed.size))
-    origin = find_origin(stored, name, Registry(), place=repo or Path(call.out).name)
-    readme = write_dataset_card(stored, origin, license=call.license)
-    place = _upload(stored, readme, repo, private=call.private) if repo else _write(stored, readme, Path(call.out))
-    return Exported(place, origin.evaluation_of(repo or place), len(stored), stored.fingerprint)
+    with tempfile.TemporaryDirectory() as kept:
+        # As files: they are handed on as they are, and the fingerprint of the set with them.
+        compressed, name = open_set(call, Path(kept), "encoded")
+        if compressed.size is None:
+            raise RequestError(
+                f"The set {name} is a list of rows, whose pixels lie in the training set. Export the folder that "
+                "`rethinkdc compress` wrote of it."
+            )
+        stored = without_paths(with_files(compressed, compressed.size))
+        origin = find_origin(stored, name, Registry(), place=repo or Path(call.out).name)
+        readme = write_dataset_card(stored, origin, license=call.license)
+        place = _upload(stored, readme, repo, private=call.private) if repo else _write(stored, readme, Path(call.out))
+        return Exported(place, origin.evaluation_of(repo or place), len(stored), stored.fingerprint)
 
 
 def _write(stored: CompressedSet, readme: str, folder: Path) -> str:

@@ -152,6 +152,10 @@ CALLS: dict[str, tuple[Callable[[], dict[str, Any]], Callable[..., Any]]] = {
         lambda: {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.2]},
         lambda there, **a: rdc.inspect(float_file(there), cache_dir=there["cache_dir"], **a),
     ),
+    "export a set": (
+        lambda: {"images": reordered()},
+        lambda there, **a: rdc.export(**a, out=Path(there["records"]).parent / "exported"),
+    ),
     "sweep": (lambda: {"study": study()}, lambda there, **a: rdc.sweep(**a, **there)),
 }
 
