@@ -108,6 +108,8 @@ def wandb_records(path: Path) -> Iterator[Any]:
 
 
 def test_wandb_writes_a_run_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import wandb
+
     for name in ("CONFIG", "CACHE", "DATA", "ARTIFACT"):
         monkeypatch.setenv(f"WANDB_{name}_DIR", str(tmp_path / "home"))
     # A busy machine takes long to start the process that writes.
@@ -115,6 +117,8 @@ def test_wandb_writes_a_run_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     tracker = WeightsAndBiases(project="mine", mode="offline", folder=str(tmp_path))
     tracker.check()
     follow(tracker, "33" * 12, RECORD)
+    # The process that writes has written all when it has ended.
+    wandb.teardown()
     (file,) = (tmp_path / "wandb").glob("offline-run-*/*.wandb")
     config: dict[str, Any] = {}
     losses, figures, codes = [], {}, []
