@@ -121,7 +121,8 @@ def test_wandb_writes_a_run_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     wandb.teardown()
     (file,) = (tmp_path / "wandb").glob("offline-run-*/*.wandb")
     config: dict[str, Any] = {}
-    losses, figures, codes = [], {}, []
+    figures: dict[str, Any] = {}
+    losses, codes = [], []
     for record in wandb_records(file):
         kind = record.WhichOneof("record_type")
         if kind == "run":
