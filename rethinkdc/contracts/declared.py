@@ -27,7 +27,7 @@ def check_evaluation(evaluation: Evaluation, evaluator: Evaluator) -> None:
     """Checks that what was measured is what the evaluator declares.
 
     Raises:
-        RethinkError: a metric is missing, not declared or no finite number.
+        RethinkError: a metric is missing or not declared, or a number is not finite.
     """
     declared, measured = {metric.name for metric in evaluator.metrics}, evaluation.metrics
     if declared != measured.keys():
@@ -37,3 +37,10 @@ def check_evaluation(evaluation: Evaluation, evaluator: Evaluator) -> None:
         )
     if odd := {name: value for name, value in measured.items() if not math.isfinite(value)}:
         raise RethinkError(f"The evaluator {evaluator.name} measured no finite number: {odd}.")
+    # JSON has no such numbers: the record could be written, and never read.
+    for name, values in (
+        ("curve", [value for point in evaluation.curve for value in point.values()]),
+        ("per_class", evaluation.per_class),
+    ):
+        if not all(map(math.isfinite, values)):
+            raise RethinkError(f"The evaluator {evaluator.name} returned a number in `{name}` that is not finite.")

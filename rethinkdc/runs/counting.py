@@ -50,7 +50,10 @@ def count_cost(
         images[_LABELS] = label_images + asked * evaluation.views
     images[_TRAINING] = evaluation.views
     seconds, images = _of_methods(seconds), _of_methods(images)
-    whole = seconds.keys() <= images.keys() and not _from_elsewhere(context.books.notes)
+    # A set whose card says nothing of its making was not made here.
+    whole = (
+        seconds.keys() <= images.keys() and bool(compressed.card.seconds) and not _from_elsewhere(context.books.notes)
+    )
     return Cost(
         seconds=by_stage(seconds),
         memory=_peaks(context.books.memory),

@@ -57,7 +57,7 @@ class Records:
 
     def attempts(self, key: str) -> list[Record]:
         """All attempts at a run, first to last."""
-        return [self.read(path) for path in sorted((self.folder / key).glob("[0-9]*.json"))]
+        return [self._read_in_place(path) for path in sorted((self.folder / key).glob("[0-9]*.json"))]
 
     def find(self, key: str) -> Record | None:
         """The first attempt that is ok: the one that boards rank."""
@@ -78,13 +78,13 @@ class Records:
     def all(self) -> Iterator[Record]:
         """Every record, in the order of keys and attempts."""
         for path in self._files():
-            yield self.read(path)
+            yield self._read_in_place(path)
 
     def readable(self) -> Iterator[Record]:
         """As :meth:`all`, but a file that is no record is warned of and left out."""
         for path in self._files():
             try:
-                yield self.read(path)
+                yield self._read_in_place(path)
             except RethinkError as error:  # noqa: PERF203 - one file must not hide the others
                 warnings.warn(f"A record is left out: {error}", stacklevel=2)
 
@@ -118,6 +118,17 @@ class Records:
             raise _unreadable(path, f"no JSON: {error}") from None
         if fault:
             raise RethinkError(f"{path} is not as it was written: {fault}. Move it away.")
+        return record
+
+    def _read_in_place(self, path: Path) -> Record:
+        """As :meth:`read`, of a record that must lie in its run's folder: elsewhere it would pass for another run's.
+
+        Raises:
+            RethinkError: it lies in another's.
+        """
+        record = self.read(path)
+        if record.key != path.parent.name:
+            raise RethinkError(f"{path} is a record of the run {record.key}, in another's folder. Move it away.")
         return record
 
     def _files(self) -> list[Path]:

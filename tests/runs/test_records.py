@@ -267,6 +267,22 @@ def test_numbers_that_json_does_not_have_are_no_record(tmp_path: Path) -> None:
         Records(tmp_path).read(path)
 
 
+def test_a_record_in_the_folder_of_another_run_does_not_pass_for_that_runs(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    path = records.path("abc", records.add(record(reason="theirs")).attempt)
+    (tmp_path / "def").mkdir()
+    (tmp_path / "def" / path.name).write_bytes(path.read_bytes())
+    for look in (records.find, records.attempts):
+        with pytest.raises(RethinkError, match=r"def/0001\.json is a record of the run abc, in another's folder"):
+            look("def")
+    with pytest.warns(UserWarning, match="def"):
+        assert [found.reason for found in records.readable()] == ["theirs"]
+    # Named as a file it is what it says.
+    copied = records.named(str(tmp_path / "def" / path.name))
+    assert copied is not None
+    assert copied.key == "abc"
+
+
 def test_a_file_cut_off_is_named(tmp_path: Path) -> None:
     records = Records(tmp_path)
     path = records.path("abc", records.add(record()).attempt)
