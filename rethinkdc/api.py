@@ -26,8 +26,8 @@ from rethinkdc.runs.calls import (
     ScoreCall,
     TraceCall,
 )
+from rethinkdc.runs.evaluating import evaluate_set
 from rethinkdc.runs.exports import pick_rows, preview_to, score_rows, write_set, write_trace
-from rethinkdc.runs.finished import evaluate_set
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.options import part_of
 from rethinkdc.runs.records import Record, Records
@@ -35,7 +35,7 @@ from rethinkdc.runs.request import Request
 from rethinkdc.sharing import Exported, export_set
 from rethinkdc.studies.calls import SweepCall
 from rethinkdc.studies.opening import open_study
-from rethinkdc.studies.study import runs_of
+from rethinkdc.studies.planning import runs_of
 from rethinkdc.studies.sweep import Ended, Standing, carry_out, standings_of
 
 

@@ -22,7 +22,7 @@ def evaluate(command: EvaluateCommand) -> None:
     from rethinkdc.cli import seed_lines, tables
     from rethinkdc.cli.baseline import command_of_random
     from rethinkdc.runs.comparison import difference_to_random
-    from rethinkdc.runs.finished import evaluate_set
+    from rethinkdc.runs.evaluating import evaluate_set
     from rethinkdc.runs.machine import make_runner
 
     call, runner = with_bars(command), make_runner(command, command)

@@ -30,7 +30,7 @@ def sweep(command: SweepCommand) -> None:
     from rethinkdc.cli import sweep_tables, tables
     from rethinkdc.runs.machine import make_runner
     from rethinkdc.studies.opening import open_study
-    from rethinkdc.studies.study import runs_of
+    from rethinkdc.studies.planning import runs_of
     from rethinkdc.studies.sweep import carry_out, standings_of
 
     study, name = open_study(command)

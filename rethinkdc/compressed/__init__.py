@@ -6,7 +6,7 @@ from rethinkdc.compressed.card import Card
 from rethinkdc.compressed.encoding import image_bytes
 from rethinkdc.compressed.published import import_folder
 from rethinkdc.compressed.publishing import export_folder
-from rethinkdc.compressed.reading import read_set, set_name
+from rethinkdc.compressed.reading import is_hub_id, read_set, set_name
 from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.compressed.tensor_files import FileFacts, import_tensors
 from rethinkdc.compressed.tensors import LabelForm, images_per_class, set_of_tensors
@@ -24,6 +24,7 @@ __all__ = [
     "images_per_class",
     "import_folder",
     "import_tensors",
+    "is_hub_id",
     "load_working",
     "read_set",
     "save_working",

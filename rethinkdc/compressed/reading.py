@@ -19,7 +19,7 @@ from rethinkdc.layouts.image_tree import TRAIN_NAMES, scan
 from rethinkdc.layouts.labelled import Labelled
 from rethinkdc.layouts.walking import list_files
 
-_HUB = re.compile(r"[\w.-]+/[\w.-]+")
+_HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
 def read_set(
@@ -49,7 +49,7 @@ def read_set(
     stated = [f"--{name.replace('_', '-')}" for name, value in facts._asdict().items() if value is not None]
     if stated:
         raise RequestError(f"{', '.join(stated)}: {place} is no file of tensors ({', '.join(SUFFIXES)}).")
-    if not path.exists() and _HUB.fullmatch(str(place)):
+    if not path.exists() and is_hub_id(str(place)):
         published = import_hub(str(place), cache_folder, backing)
         return _add_card(published, set_name(place), "the train split of a hub dataset")
     if path.is_dir() and (found := _scan_tree(path)):
@@ -61,6 +61,11 @@ def read_set(
         compressed = set_of_images(tree, cache_folder, backing=backing, card=card)
         return _add_card(compressed, set_name(place), f"a tree of image files{part}")
     return _add_card(import_folder(path, cache_folder, backing), set_name(place), "the train split of Parquet files")
+
+
+def is_hub_id(text: str) -> bool:
+    """Whether a text is written as the ids of the Hugging Face hub are: ``OWNER/NAME``."""
+    return _HUB.fullmatch(text) is not None
 
 
 def set_name(place: str | Path) -> str:

@@ -34,7 +34,8 @@ _ANEW = "torch.save({'images': images, 'labels': labels}, 'set.pt')"
 UNKNOWN = "unknown (made elsewhere)"
 """What the card of a set made elsewhere names as external data: nobody here can tell what it was made of."""
 
-_MTT_RATE = "lr.pt"
+RATE_FILE = "lr.pt"
+"""Where the learned student rate lies beside images and labels in files of their own."""
 
 
 class FileFacts(NamedTuple):
@@ -129,7 +130,7 @@ def _find_rate(path: Path, content: Any, facts: FileFacts) -> tuple[float | None
         return float(facts.student_lr), ""
     if facts.student_lr is None and isinstance(content, Mapping) and STUDENT_LR in content:
         return _one_number(content[STUDENT_LR], path), path.name
-    beside = path.with_name(_MTT_RATE)
+    beside = path.with_name(RATE_FILE)
     file = facts.student_lr or (beside if facts.labels is not None and beside.is_file() else None)
     return (None, "") if file is None else (_one_number(read_tensors(file), file), file.name)
 

@@ -22,12 +22,13 @@ from rethinkdc.inspection.findings import SetFinding
 from rethinkdc.inspection.judging import judge_set, name_exact
 from rethinkdc.inspection.surroundings import Surroundings
 from rethinkdc.runs.calls import EvaluateCall
-from rethinkdc.runs.definition import SetDefinition
-from rethinkdc.runs.finished import ipc_of, request_of
+from rethinkdc.runs.evaluating import request_of
+from rethinkdc.runs.finished import resolve
 from rethinkdc.runs.fitted import fit_to_run
+from rethinkdc.runs.identity import identity_of
 from rethinkdc.runs.opening import open_set
 from rethinkdc.runs.options import part_of
-from rethinkdc.runs.resolving import Run, resolve_run
+from rethinkdc.runs.resolving import Run
 from rethinkdc.types import Images
 
 DOUBTFUL = "doubtful: "
@@ -76,9 +77,9 @@ def opened(around: Surroundings) -> Iterator[Opened]:
     call = evaluation_of(around)
     with tempfile.TemporaryDirectory(prefix="rethinkdc-") as kept, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        compressed, name = open_set(call, Path(kept))
+        compressed = open_set(call, Path(kept))
         told = tuple(str(each.message) for each in caught if issubclass(each.category, UserWarning))
-        yield _fit(around, call, compressed, name, told)
+        yield _fit(around, call, compressed, told)
 
 
 def find_set(around: Surroundings) -> SetFinding:
@@ -138,16 +139,14 @@ def _command(around: Surroundings) -> str:
     return of_set(around, dataset=around.call.dataset or "NAME", labeler=None)
 
 
-def _fit(
-    around: Surroundings, call: EvaluateCall, compressed: CompressedSet, name: str, told: tuple[str, ...]
-) -> Opened:
+def _fit(around: Surroundings, call: EvaluateCall, compressed: CompressedSet, told: tuple[str, ...]) -> Opened:
     """The set under its learned labels where it has some and the protocol takes them, else under hard ones."""
     runner, refused = around.runner, ""
-    finished = SetDefinition(name=name, fingerprint=compressed.fingerprint, ipc=ipc_of(compressed))
+    identity = identity_of(compressed)
     for labeler in (_LEARNED, call.labeler) if compressed.soft_targets is not None else (call.labeler,):
         try:
-            request = request_of(replace(call, labeler=labeler), compressed, name, runner.registry)
-            run = resolve_run(request, runner.registry, runner.cache, finished=finished)
+            asked = request_of(replace(call, labeler=labeler))
+            run = resolve(asked, runner.registry, runner.cache, identity=identity)
             splits = run.dataset.load(runner.cache.home, "encoded")
             return Opened(fit_to_run(compressed, run, splits), told, labeler, run, splits)
         except RequestError as error:  # noqa: PERF203 - of two labelers

@@ -13,7 +13,8 @@ from rethinkdc.protocol.reading import STUDY_KEYS, load_protocol
 from rethinkdc.protocol.toml_files import read_toml
 from rethinkdc.reference import Reference
 from rethinkdc.runs.records import Records
-from rethinkdc.studies.study import load_study, runs_of
+from rethinkdc.studies.planning import runs_of
+from rethinkdc.studies.reading import load_study
 from rethinkdc.training.trace_folder import SOURCE, open_trace
 
 
@@ -53,8 +54,9 @@ def find_study(around: Surroundings) -> TextFinding:
         about={
             **({"title": study.title} if study.title else {}),
             "runs": runs,
-            "compressors": ", ".join(dict.fromkeys(name for block in blocks for name in block.compressors or ())),
-            "labelers": ", ".join(dict.fromkeys(name for block in blocks for name in block.labelers or ())),
+            **({"includes": ", ".join(each.name for each in study.include)} if study.include else {}),
+            "compressors": ", ".join(dict.fromkeys(str(made) for block in blocks for made in block.compressors)),
+            "labelers": ", ".join(dict.fromkeys(name for block in blocks for name in block.labelers)),
         },
     )
 

@@ -46,7 +46,7 @@ class FolderDataset(FileDataset):
         folder = Path(self.path).expanduser()
         if not folder.is_dir():
             return None
-        return _sign_folder(folder)
+        return sign_folder(folder)
 
     def _read(self, cache_folder: Path | None, backing: Backing, known: KnownSplits | None) -> Splits:
         from rethinkdc.layouts.hub import load_path
@@ -67,8 +67,8 @@ class HubFileDataset(FileDataset):
 
     def signature(self) -> str | None:
         """That of the one downloaded copy; None when there is none, or several to choose from."""
-        copies = _list_downloads(self.repository)
-        return _sign_folder(copies[0]) if len(copies) == 1 else None
+        copies = list_downloads(self.repository)
+        return sign_folder(copies[0]) if len(copies) == 1 else None
 
     def _read(self, cache_folder: Path | None, backing: Backing, known: KnownSplits | None) -> Splits:
         from rethinkdc.layouts.hub import load_hub
@@ -94,7 +94,8 @@ def _tell(splits: Splits) -> Splits:
     return splits
 
 
-def _sign_folder(folder: Path) -> str | None:
+def sign_folder(folder: Path) -> str | None:
+    """Digest of names, sizes and times of all files below a folder; None where one of them cannot be looked at."""
     try:
         walk = Walk(folder)
         signature = stat_signature((f"{folder}{os.sep}{name}" for name in walk.files(folder)), folder)
@@ -104,7 +105,7 @@ def _sign_folder(folder: Path) -> str | None:
         return None
 
 
-def _list_downloads(repository: str) -> list[Path]:
+def list_downloads(repository: str) -> list[Path]:
     """Lists the folders ``OWNER___NAME/CONFIG/VERSION/HASH`` of Hugging Face's Arrow cache without importing it."""
     root = _find_arrow_cache() / repository.replace("/", "___")
     return sorted(path.parent for path in root.glob("*/*/*/dataset_info.json"))

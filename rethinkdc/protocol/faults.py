@@ -14,6 +14,7 @@ from rethinkdc.protocol.toml_files import Place
 from rethinkdc.reference import Reference
 
 _MISSING = ("missing", "missing_argument")
+_SAID = ("value_error", "assertion_error")
 _LONGEST = 60
 _SHOWN = 12
 _PLAIN = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
@@ -108,8 +109,9 @@ def _describe(place: Place, items: list[Any], content: Any, kind: Any) -> str:
 
 
 def _problem(items: list[Any], kind: Any) -> str:
-    item = items[0]
-    if item["type"] in ("value_error", "assertion_error"):
+    # Of several alternatives, the one that was read so far that it has something to say.
+    item = next((each for each in items if each["type"] in _SAID), items[0])
+    if item["type"] in _SAID:
         return str(item["msg"]).removeprefix("Value error, ")
     if item["type"] == "literal_error":
         words = item["ctx"]["expected"]

@@ -213,6 +213,8 @@ class Protocol(_Frozen):
         Raises:
             RequestError: an unknown key or a value that does not fit, named.
         """
+        if not values:
+            return self
         fixed = {"id", "version", "data", *_DESCRIPTIVE}
         if wrong := [key for key in values if key.split(".")[0] in fixed]:
             raise RequestError(

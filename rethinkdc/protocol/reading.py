@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from rethinkdc.errors import RequestError
 from rethinkdc.protocol.protocol import Protocol, validated
-from rethinkdc.protocol.toml_files import read_toml
+from rethinkdc.protocol.toml_files import parse_toml, read_toml_text
 
 STUDIES = "studies"
 """The folder beside protocols that holds studies, which are TOML files too."""
@@ -30,7 +31,13 @@ def load_protocol(path: Path) -> Protocol:
     Raises:
         RequestError: the file is missing, is no TOML or no protocol, or has unknown or wrong values, one line for each.
     """
-    file = read_toml(path, "protocol file", "See `rethinkdc list-protocols`.")
+    return _read_protocol(read_toml_text(path, "protocol file", "See `rethinkdc list-protocols`."), path)
+
+
+@lru_cache(maxsize=256)
+def _read_protocol(text: str, path: Path) -> Protocol:
+    """Of the same text the same value: a sweep asks for its protocols once for every run."""
+    file = parse_toml(text, path)
     if any(key in file.content for key in STUDY_KEYS):
         raise RequestError(f"{path} is a study, no protocol. Run it with `rethinkdc sweep {path}`.")
     check_purpose(file.content, Protocol.model_fields, f"{path} is no protocol", "`rethinkdc new-protocol` writes one.")

@@ -65,12 +65,24 @@ def read_toml(path: Path, what: str, next_step: str) -> TomlFile:
     Raises:
         RequestError: the file cannot be read, or is no TOML.
     """
+    return parse_toml(read_toml_text(path, what, next_step), path)
+
+
+def read_toml_text(path: Path, what: str, next_step: str) -> str:
+    """The text of a TOML file; as :func:`read_toml` otherwise."""
     try:
-        text = path.read_text(encoding="utf-8")
-        return TomlFile(path, text, tomllib.loads(text))
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise RequestError(f"Cannot read the {what} {path}: {error.strerror}. {next_step}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise RequestError(f"{path} is not valid TOML: {error}.") from error
+
+
+def parse_toml(text: str, path: Path) -> TomlFile:
+    """Parses a text as the TOML file that it was read from; as :func:`read_toml` otherwise."""
+    try:
+        return TomlFile(path, text, tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
         raise RequestError(f"{path} is not valid TOML: {error}.") from error
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rethinkdc.protocol.protocol import Protocol
+from rethinkdc.protocol.toml_text import write_key, write_value
 from rethinkdc.protocol.unused import leave_out_unused
 from rethinkdc.reference import Reference, print_reference
 
@@ -21,7 +21,7 @@ _HEAD = (
 
 def write_toml(protocol: Protocol) -> str:
     """The protocol as TOML, each value's source in a comment above it; what nothing uses is left out."""
-    content = leave_out_unused(protocol.model_dump(mode="json", exclude={"overrides"}))
+    content = _spelled(leave_out_unused(protocol.model_dump(mode="json", exclude={"overrides"})))
     sources = content.get("sources", {})
     lines = [*_comments(_HEAD), "", *_table(content, (), sources)]
     return "\n".join(lines).rstrip() + "\n"
@@ -33,10 +33,10 @@ def _table(table: Mapping[str, Any], place: tuple[str, ...], sources: Mapping[st
     for key, value in table.items():
         if key not in inner:
             yield from _source((*place, key), sources)
-            yield f"{_key(key)} = {_value(value)}"
+            yield f"{write_key(key)} = {write_value(value)}"
     for key, value in inner.items():
         below = (*place, key)
-        name = ".".join(map(_key, below))
+        name = ".".join(map(write_key, below))
         if isinstance(value, list):
             yield from _source(below, sources)
             for item in value:
@@ -52,34 +52,19 @@ def _table(table: Mapping[str, Any], place: tuple[str, ...], sources: Mapping[st
 
 def _is_table(value: Any) -> bool:
     if isinstance(value, list):
-        return bool(value) and all(isinstance(item, dict) and not _is_reference(item) for item in value)
-    return isinstance(value, dict) and not _is_reference(value) and not all(key.isdecimal() for key in value)
+        return bool(value) and all(isinstance(item, dict) for item in value)
+    return isinstance(value, dict) and not all(key.isdecimal() for key in value)
 
 
-def _is_reference(value: Mapping[str, Any]) -> bool:
-    return set(value) == {"name", "values"}
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict) and _is_reference(value):
-        reference = Reference(name=value["name"], values=value["values"])
-        return _text(print_reference(reference))
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }"
+def _spelled(value: Any) -> Any:
+    """The value with every reference in it as the text that people write."""
     if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return _text(value) if isinstance(value, str) else repr(value)
-
-
-def _text(text: str) -> str:
-    # JSON's escapes are among TOML's.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _key(key: str) -> str:
-    return key if key.replace("-", "").replace("_", "").isalnum() and key.isascii() else _text(key)
+        return [_spelled(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"name", "values"}:
+        return print_reference(Reference(name=value["name"], values=value["values"]))
+    return {key: _spelled(item) for key, item in value.items()}
 
 
 def _source(place: tuple[str, ...], sources: Mapping[str, str]) -> Iterator[str]:

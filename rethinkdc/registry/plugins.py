@@ -103,11 +103,15 @@ class Plugins:
         self.installed = [Plugin(providers[id(point.dist)], point) for point in found]
         # So that listings and look-ups do not depend on the order of installation.
         self.installed.sort(key=lambda plugin: (plugin.provider.distribution != OWN, plugin.provider.distribution))
+        self._by_name: dict[str, list[Plugin]] = defaultdict(list)
+        for plugin in self.installed:
+            for name in {plugin.name, plugin.full_name}:
+                self._by_name[name].append(plugin)
         self._warn_of_clashes()
 
     def load_named(self, name: str) -> list[Plugin]:
         """Loads the plugins whose entry points have the name, bare or as ``distribution/name``: several may."""
-        named = [plugin for plugin in self.installed if name in (plugin.name, plugin.full_name)]
+        named = self._by_name.get(name, [])
         for plugin in named:
             plugin.load()
         return named
@@ -120,16 +124,18 @@ class Plugins:
         return wanted
 
     def _warn_of_clashes(self) -> None:
-        by_name: dict[str, list[Plugin]] = defaultdict(list)
-        for plugin in self.installed:
-            by_name[plugin.name].append(plugin)
-        for name, rivals in by_name.items():
-            if len(rivals) > 1:
+        for name, rivals in self._by_name.items():
+            if len(rivals) > 1 and "/" not in name:
                 claims = ", ".join(str(plugin.provider) for plugin in rivals)
                 warnings.warn(
                     f"The plugin name {name!r} is provided by {claims}; write distribution/{name} to use one of them.",
                     stacklevel=4,
                 )
+
+
+def has_plugins(distribution: str) -> bool:
+    """Whether an installed distribution of this name has plugins; none is imported."""
+    return any(point.dist is not None and point.dist.name == distribution for point in entry_points(group=hooks.GROUP))
 
 
 def _answered(hook: pluggy.HookCaller) -> list[Any]:

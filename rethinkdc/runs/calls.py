@@ -190,6 +190,23 @@ class FinishedSet(SetFacts):
 
 
 @dataclass(frozen=True)
+class FinishedRequest:
+    """A run of a finished set.
+
+    Attributes:
+        finished: the set: where it lies, what tables call it, what it does not say of itself.
+        request: all else; its compressor is empty, since nothing compresses.
+    """
+
+    finished: FinishedSet
+    request: Request
+
+
+AnyRequest: TypeAlias = Request | FinishedRequest
+"""What a study asks for, and worker processes are sent."""
+
+
+@dataclass(frozen=True)
 class EvaluateCall(Recording, Machine, Judging, Labelling, Seeded, FinishedSet):
     """What ``evaluate`` takes."""
 

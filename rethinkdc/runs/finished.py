@@ -1,63 +1,75 @@
-"""Finished sets, made here or elsewhere: from what a user hands over to a record."""
+"""Finished sets, made here or elsewhere, in the place where a run has its compressor."""
 
 from __future__ import annotations
 
-from rethinkdc.compressed import CompressedSet, images_per_class
-from rethinkdc.compressed.card import Card
-from rethinkdc.compressed.preview import write_preview
+from dataclasses import replace
+
+from rethinkdc.context.cache import Cache
 from rethinkdc.errors import RequestError
 from rethinkdc.protocol.derived import DERIVED
 from rethinkdc.registry.registry import Registry
-from rethinkdc.runs.calls import EvaluateCall
-from rethinkdc.runs.machine import make_runner
-from rethinkdc.runs.opening import open_set
-from rethinkdc.runs.options import part_of
-from rethinkdc.runs.records import Record
+from rethinkdc.runs.calls import AnyRequest
+from rethinkdc.runs.definition import SetDefinition
+from rethinkdc.runs.ground import Grounds
+from rethinkdc.runs.identity import SetIdentity, identify_set
+from rethinkdc.runs.opening import name_of
 from rethinkdc.runs.request import Request
+from rethinkdc.runs.resolving import Run, resolve_run
+
+_ABSENT = SetIdentity(fingerprint="", ipc=None)
 
 
-def evaluate_set(call: EvaluateCall) -> tuple[Record, bool]:
-    """Labels a finished set, trains and tests a student on it; returns the record, and whether it existed before.
+def resolve(
+    asked: AnyRequest,
+    registry: Registry,
+    cache: Cache,
+    *,
+    identity: SetIdentity | None = None,
+    grounds: Grounds | None = None,
+) -> Run:
+    """Resolves a request of either kind, without any training.
 
-    Raises:
-        RequestError: the set cannot be read, or does not fit the protocol.
-    """
-    runner = make_runner(call, call)
-    compressed, name = open_set(call, runner.cache.home)
-    if call.preview:
-        write_preview(compressed, call.preview)
-    request = request_of(call, compressed, name, runner.registry)
-    # Nothing compresses: the set has the compressor's place.
-    return runner.evaluate(compressed, request, name=name, ipc=ipc_of(compressed), force=call.force)
-
-
-def request_of(call: EvaluateCall, compressed: CompressedSet, name: str, registry: Registry) -> Request:
-    """The request of an evaluation: nothing compresses, and without a protocol that of the set holds.
+    A set of the hub that is not here yet is resolved in all but its key: see :attr:`Run.awaits_set`.
 
     Args:
-        call: what the user asks.
-        compressed: the set.
-        name: what tables call it.
-        registry: what is installed.
+        asked: what is to be run.
+        registry: finds the methods.
+        cache: knows datasets and sets that were seen before.
+        identity: of the set, where it is known; None = by the book, or by reading it once.
+        grounds: those of other requests of the same moment; None = this is the only one.
 
     Raises:
-        RequestError: the set's protocol is a file of somebody's own, which a card cannot bring.
+        RequestError: an unknown name, a value out of bounds, a set that cannot be read, or parts that do not go
+            together.
     """
-    protocol = call.protocol or _protocol_of(compressed.card, name, call.dataset, registry)
-    return part_of(call, Request, compressor="", protocol=protocol)
+    if isinstance(asked, Request):
+        return resolve_run(asked, registry, cache, grounds=grounds)
+    known = identity or identify_set(asked.finished, cache.home) or _ABSENT
+    request, name = asked.request, name_of(asked.finished)
+    protocol = request.protocol or protocol_of(known, name, request.dataset, registry)
+    run = resolve_run(
+        replace(request, protocol=protocol),
+        registry,
+        cache,
+        finished=SetDefinition(name=name, fingerprint=known.fingerprint, ipc=known.ipc),
+        seen_in_cells=known.seen_in_cells,
+        grounds=grounds,
+    )
+    return replace(run, finished=asked.finished)
 
 
-def _protocol_of(card: Card, name: str, dataset: str | None, registry: Registry) -> str | None:
-    if not card.protocol or card.protocol in DERIVED or card.protocol in registry.protocols.all():
-        return card.protocol or None
-    digest = f", digest {card.protocol_digest[:12]}" if card.protocol_digest else ""
+def protocol_of(identity: SetIdentity, name: str, dataset: str | None, registry: Registry) -> str | None:
+    """The protocol that a set was made under, where a request names none.
+
+    Raises:
+        RequestError: it is a file of somebody's own, which a card cannot bring.
+    """
+    made_under = identity.protocol
+    if not made_under or made_under in DERIVED or made_under in registry.protocols.all():
+        return made_under or None
+    digest = f", digest {identity.protocol_digest[:12]}" if identity.protocol_digest else ""
     data = "" if dataset else " and its data with --dataset"
     raise RequestError(
-        f"The set {name} was made under the protocol {card.protocol}{digest}, which is not installed but a file: "
+        f"The set {name} was made under the protocol {made_under}{digest}, which is not installed but a file: "
         f"give it with --protocol FILE.toml{data} (`rethinkdc list-protocols FOLDER` shows the files of a folder)."
     )
-
-
-def ipc_of(compressed: CompressedSet) -> int | None:
-    """Images per class: the card's, or the mean over the classes that occur."""
-    return compressed.card.ipc if compressed.card.method else images_per_class(compressed.targets)

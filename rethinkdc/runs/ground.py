@@ -24,6 +24,7 @@ from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.deriving import default_protocol, derived_protocol
 from rethinkdc.runs.request import DEFAULT_DATASET
 from rethinkdc.seeds import Seeds
+from rethinkdc.storage import canonical_json
 from rethinkdc.types import Images
 
 TUNE_FRACTION = 0.2
@@ -113,6 +114,43 @@ def resolve_ground(
         tune=tune,
         backing=backing,
     )
+
+
+class Grounds:
+    """Grounds of one moment: of all that ask for the same, the dataset and the protocol are looked at once."""
+
+    def __init__(self, registry: Registry, cache: Cache) -> None:
+        self._registry, self._cache = registry, cache
+        self._known: dict[object, Ground] = {}
+
+    def find(
+        self,
+        *,
+        dataset: str | None,
+        protocol: str | None,
+        seeds: Seeds,
+        backing: Backing,
+        tune: bool,
+        labeler: Labeler,
+        trains: bool,
+        overrides: Mapping[str, Any],
+    ) -> Ground:
+        """As :func:`resolve_ground`."""
+        asked = (dataset, protocol, backing, tune, labeler.name, labeler.track, trains, canonical_json(overrides))
+        if asked not in self._known:
+            self._known[asked] = resolve_ground(
+                self._registry,
+                self._cache,
+                dataset=dataset,
+                protocol=protocol,
+                seeds=seeds,
+                backing=backing,
+                tune=tune,
+                labeler=labeler,
+                trains=trains,
+                overrides=overrides,
+            )
+        return replace(self._known[asked], seeds=seeds)
 
 
 def training_layout(ground: Ground) -> Schema:

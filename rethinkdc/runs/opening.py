@@ -12,24 +12,31 @@ from rethinkdc.errors import RequestError
 from rethinkdc.runs.calls import FinishedSet, SetFacts
 
 
-def open_set(call: FinishedSet, cache_folder: Path | None, backing: Backing = "auto") -> tuple[CompressedSet, str]:
-    """Returns the set that is meant, and what tables call it.
+def open_set(finished: FinishedSet, cache_folder: Path | None, backing: Backing = "auto") -> CompressedSet:
+    """Returns the set that is meant.
 
     Args:
-        call: what a user hands over.
+        finished: what a user hands over.
         cache_folder: where decoded images are kept.
         backing: how images that lie as files are held.
 
     Raises:
         RequestError: it cannot be read.
     """
-    facts = facts_of(call)
-    images = call.images
+    images, facts = finished.images, facts_of(finished)
     if isinstance(images, CompressedSet):
-        return images, call.name or images.card.method or "tensors"
+        return images
     if isinstance(images, Tensor):
-        return _set_of_tensors(images, call, facts), call.name or "tensors"
-    return read_set(images, facts, cache_folder, backing), call.name or set_name(images)
+        return _set_of_tensors(images, finished, facts)
+    return read_set(images, facts, cache_folder, backing)
+
+
+def name_of(finished: FinishedSet) -> str:
+    """What tables call a set."""
+    images = finished.images
+    if isinstance(images, CompressedSet):
+        return finished.name or images.card.method or "tensors"
+    return finished.name or ("tensors" if isinstance(images, Tensor) else set_name(images))
 
 
 def facts_of(call: SetFacts) -> FileFacts:
@@ -44,15 +51,15 @@ def facts_of(call: SetFacts) -> FileFacts:
     )
 
 
-def _set_of_tensors(images: Tensor, call: FinishedSet, facts: FileFacts) -> CompressedSet:
+def _set_of_tensors(images: Tensor, finished: FinishedSet, facts: FileFacts) -> CompressedSet:
     if isinstance(facts.student_lr, Path):
         raise RequestError(f"student_lr of tensors is a number; found the file {facts.student_lr}.")
     return set_of_tensors(
         images,
-        call.targets,
+        finished.targets,
         mean=facts.mean,
         std=facts.std,
-        weights=call.weights,
-        soft_targets=call.soft_targets,
+        weights=finished.weights,
+        soft_targets=finished.soft_targets,
         student_lr=facts.student_lr,
     )

@@ -129,10 +129,16 @@ class Judging(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Departures(Options):
-    """What departs from the protocol as it is written; none of it stands in a table with what does not."""
+class Tuned(Options):
+    """Whether anything is chosen by the result: then never on test images."""
 
     tune: Annotated[bool, Option("Train and test on a split of the training set.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Departures(Tuned):
+    """What departs from the protocol as it is written; none of it stands in a table with what does not."""
+
     overrides: Annotated[
         Mapping[str, Any],
         Option(

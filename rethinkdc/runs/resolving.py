@@ -17,8 +17,9 @@ from rethinkdc.protocol.proxy import TRACE_SEMANTICS
 from rethinkdc.protocol.teachers import teachers_definition
 from rethinkdc.reference import Reference, parse_reference
 from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.calls import AnyRequest, FinishedRequest, FinishedSet
 from rethinkdc.runs.definition import Definition, MethodDefinition, SetDefinition
-from rethinkdc.runs.ground import Ground, resolve_ground, training_layout
+from rethinkdc.runs.ground import Ground, Grounds, training_layout
 from rethinkdc.runs.record import Names
 from rethinkdc.runs.request import Request
 from rethinkdc.runs.size import SetSize, resolve_size, split_images
@@ -44,6 +45,7 @@ class Run(Ground):
         modified: whether an override changes this run, which then never stands in a table with the original's.
         definition: all that the result depends on.
         names: what people call its parts.
+        finished: the set in the compressor's place, where it was asked for by its place.
     """
 
     request: Request
@@ -56,6 +58,18 @@ class Run(Ground):
     modified: bool
     definition: Definition
     names: Names
+    finished: FinishedSet | None = None
+
+    @property
+    def asked(self) -> AnyRequest:
+        """What resolves to this run again, also in another process."""
+        return FinishedRequest(self.finished, self.request) if self.finished else self.request
+
+    @property
+    def awaits_set(self) -> bool:
+        """Whether its set is still to be fetched from the hub: until then nobody knows the run's key."""
+        made = self.definition.compressor
+        return isinstance(made, SetDefinition) and not made.fingerprint
 
     @property
     def key(self) -> str:
@@ -88,6 +102,7 @@ def resolve_run(
     finished: SetDefinition | None = None,
     seen_in_cells: bool = False,
     trains: bool = True,
+    grounds: Grounds | None = None,
 ) -> Run:
     """Resolves a request.
 
@@ -98,6 +113,7 @@ def resolve_run(
         finished: a finished set that takes the compressor's place.
         seen_in_cells: whether the views of the finished set show one of several cells each.
         trains: whether a student is to be trained; if not, the labeler's track need not be the protocol's.
+        grounds: those of other requests of the same moment; None = this is the only one.
 
     Raises:
         RequestError: an unknown name, a value out of bounds, or parts that do not go together.
@@ -108,9 +124,7 @@ def resolve_run(
     labeler = registry.build(Labeler, request.labeler)
     evaluator = registry.build(Evaluator, request.evaluator)
     check_metrics(evaluator)
-    original = resolve_ground(
-        registry,
-        cache,
+    original = (grounds or Grounds(registry, cache)).find(
         dataset=request.dataset,
         protocol=request.protocol,
         seeds=request.seeds,

@@ -21,13 +21,15 @@ from rethinkdc.contracts.declared import check_evaluation
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import DivergedError, RethinkError, UnsupportedError
 from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.calls import AnyRequest, FinishedRequest
 from rethinkdc.runs.counting import count_cost
-from rethinkdc.runs.definition import SetDefinition
 from rethinkdc.runs.device import choose_device, deterministic
 from rethinkdc.runs.doubts import doubts_of
 from rethinkdc.runs.environment import describe_environment
+from rethinkdc.runs.finished import resolve
 from rethinkdc.runs.fitted import fit_to_run
 from rethinkdc.runs.ground import Ground, load_splits
+from rethinkdc.runs.identity import identity_of, open_and_remember
 from rethinkdc.runs.kept_files import Beside
 from rethinkdc.runs.own_views import doubt_of_labels, measure_agreement
 from rethinkdc.runs.predictions import keep_predictions
@@ -106,18 +108,24 @@ class Runner:
         # Also where it is forced: what the first rank refuses must end here too.
         self._take_part(resolve_run(request, self.registry, self.cache), force)
 
-    def attempt(self, request: Request) -> tuple[Record, bool]:
+    def attempt(self, asked: AnyRequest) -> tuple[Record, bool]:
         """As :meth:`run`, but a run that ends badly is recorded with its reason and returned, whatever ended it.
 
         A request that the method or the dataset cannot serve is recorded as ``unsupported``, all else as ``failed``.
+        The end of a run whose set could not be fetched is not written: nobody knows the key that it would have.
 
         Raises:
             RequestError: the request is wrong, or records cannot be written; nothing was.
         """
-        run = resolve_run(request, self.registry, self.cache)
+        run = resolve(asked, self.registry, self.cache)
         self._check_keeping()
         try:
-            return self._recorded(run, False, lambda context, splits: self._compressed(run, context, splits))
+            if isinstance(asked, Request):
+                return self._recorded(run, False, lambda context, splits: self._compressed(run, context, splits))
+            compressed = open_and_remember(asked.finished, self.cache.home)
+            # What was fetched has a key only now.
+            run = resolve(asked, self.registry, self.cache, identity=identity_of(compressed))
+            return self._evaluated(run, compressed, False)
         except DivergedError:
             # On record already.
             return self.records.attempts(run.key)[-1], False
@@ -129,25 +137,18 @@ class Runner:
             return self._broken(run, "failed", f"{type(error).__name__}: {error}"), False
 
     def record_end(self, run: Run, status: Status, reason: str) -> Record:
-        """Records that a run ended without a result."""
-        return self.records.add(self._record(run, status=status, reason=reason))
+        """Records that a run ended without a result; one whose key is not known stays unwritten."""
+        record = self._record(run, status=status, reason=reason)
+        return record if run.awaits_set else self.records.add(record)
 
     def evaluate(
-        self, compressed: CompressedSet, request: Request, *, name: str, ipc: int | None, force: bool = False
+        self, asked: FinishedRequest, compressed: CompressedSet, *, force: bool = False
     ) -> tuple[Record, bool]:
-        """Evaluates a finished set under the request's protocol and labeler; as :meth:`run` otherwise."""
-        finished = SetDefinition(name=name, fingerprint=compressed.fingerprint, ipc=ipc)
-        run = resolve_run(request, self.registry, self.cache, finished=finished, seen_in_cells=compressed.seen_in_cells)
+        """Evaluates a finished set, which is open already, as it is asked for; as :meth:`run` otherwise."""
+        run = resolve(asked, self.registry, self.cache, identity=identity_of(compressed))
         if not ranks.leads():
             return self._of_first_rank(run, len(self.records.attempts(run.key)), force), True
-
-        def fitted(context: RunContext, splits: Splits) -> CompressedSet:
-            fitting = fit_to_run(compressed, run, splits)
-            # What its making used was not left behind because it was made before.
-            context.note(**fitting.card.notes)
-            return fitting
-
-        return self._recorded(run, force, fitted)
+        return self._evaluated(run, compressed, force)
 
     def compress(self, request: Request) -> tuple[CompressedSet, Run]:
         """Makes a compressed set without evaluating it."""
@@ -209,6 +210,15 @@ class Runner:
         check_request(run, splits)
         with self.surroundings(run, splits) as context:
             return self._compressed(run, context, splits)
+
+    def _evaluated(self, run: Run, compressed: CompressedSet, force: bool) -> tuple[Record, bool]:
+        def fitted(context: RunContext, splits: Splits) -> CompressedSet:
+            fitting = fit_to_run(compressed, run, splits)
+            # What its making used was not left behind because it was made before.
+            context.note(**fitting.card.notes)
+            return fitting
+
+        return self._recorded(run, force, fitted)
 
     def _recorded(
         self, run: Run, force: bool, make: Callable[[RunContext, Splits], CompressedSet]

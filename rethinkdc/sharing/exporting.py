@@ -13,7 +13,7 @@ from rethinkdc.errors import RequestError
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.calls import ExportCall
 from rethinkdc.runs.exports import check_new
-from rethinkdc.runs.opening import open_set
+from rethinkdc.runs.opening import name_of, open_set
 from rethinkdc.sharing.dataset_card import write_dataset_card
 from rethinkdc.sharing.hub import find_repo, upload
 from rethinkdc.sharing.origin import find_origin, without_paths
@@ -49,7 +49,7 @@ def export_set(call: ExportCall) -> Exported:
         check_new(Path(call.out))
     with tempfile.TemporaryDirectory() as kept:
         # As files: they are handed on as they are, and the fingerprint of the set with them.
-        compressed, name = open_set(call, Path(kept), "encoded")
+        compressed, name = open_set(call, Path(kept), "encoded"), name_of(call)
         if compressed.size is None:
             raise RequestError(
                 f"The set {name} is a list of rows, whose pixels lie in the training set. Export the folder that "

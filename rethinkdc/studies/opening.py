@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rethinkdc.studies.calls import StudyRequest
-from rethinkdc.studies.study import Study, load_study
+from rethinkdc.studies.reading import load_study
+from rethinkdc.studies.study import Study
 
 
 def open_study(wanted: StudyRequest) -> tuple[Study, str]:

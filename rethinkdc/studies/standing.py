@@ -9,7 +9,7 @@ from rethinkdc.runs.record import Record
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.resolving import Run
 
-State = Literal["ok", "failed", "unsupported", "new"]
+State = Literal["ok", "failed", "unsupported", "new", "to fetch"]
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class Standing:
 
     @property
     def state(self) -> State:
-        """How the run stands."""
-        return self.record.status if self.record else "new"
+        """How the run stands; ``to fetch``: its set is not here yet, so that nobody knows what is on record of it."""
+        return "to fetch" if self.run.awaits_set else self.record.status if self.record else "new"
 
     def remains(self, *, retry_unsupported: bool = False) -> bool:
         """Whether a sweep carries the run out: it tries again what failed, and what is unsupported only when asked."""
-        return self.state in ("new", "failed") or (retry_unsupported and self.state == "unsupported")
+        return self.state in ("new", "failed", "to fetch") or (retry_unsupported and self.state == "unsupported")
 
     @property
     def proxy(self) -> tuple[str, str, int]:
@@ -51,7 +51,7 @@ def standings_of(runs: list[Run], records: Records) -> list[Standing]:
     """
     standings = []
     for run in runs:
-        attempts = records.attempts(run.key)
+        attempts = [] if run.awaits_set else records.attempts(run.key)
         first_ok = next((record for record in attempts if record.status == "ok"), None)
         standings.append(Standing(run, first_ok or (attempts[-1] if attempts else None)))
     return standings

@@ -1,59 +1,178 @@
-"""Studies: TOML files that say which runs a sweep makes."""
+"""Studies: which runs a question needs, as values that are written in TOML or in Python."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from itertools import product
-from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 from pydantic.dataclasses import dataclass as pydantic_dataclass
+from pydantic.dataclasses import rebuild_dataclass
 
 from rethinkdc.choices import Backing
-from rethinkdc.context.cache import Cache
-from rethinkdc.contracts.kinds import Compressor
 from rethinkdc.errors import RequestError
-from rethinkdc.protocol.faults import list_faults
-from rethinkdc.protocol.reading import STUDY_KEYS, check_purpose
-from rethinkdc.protocol.toml_files import read_toml
-from rethinkdc.registry.registry import Registry
-from rethinkdc.runs.options import part_of
-from rethinkdc.runs.request import Basis, Departures, Judging, Request, Tiling, parse_seeds
-from rethinkdc.runs.resolving import Run, resolve_run
-from rethinkdc.seeds import Seeds
-from rethinkdc.studies.shipped import find_shipped, shipped_studies
+from rethinkdc.runs.request import Basis, Judging, Tiling, Tuned
+from rethinkdc.studies.reported import load_reported
+from rethinkdc.studies.sets import StudySet, locate, read_compressor
 
-_Texts = Annotated[tuple[str, ...], Field(min_length=1)]
-_Ipc = Annotated[tuple[Annotated[int, Field(strict=True, ge=1)], ...], Field(min_length=1)]
-_Keep = Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)]
-_Seeds = Annotated[tuple[Annotated[int, Field(strict=True, ge=0)], ...], Field(min_length=1)] | str
 _STRICT = ConfigDict(extra="forbid")
+_AXES = (("protocol", "protocols"), ("student", "students"))
+"""An axis of one value, and of several."""
+_TOGETHER = (*_AXES, ("ipc", "keep"), ("compressors",), ("labelers",), ("seeds",), ("overrides",))
+"""What a block replaces together."""
+
+
+def _find_protocol(text: str, info: ValidationInfo) -> str:
+    """A protocol's file beside the study's; what is not there is a file from where the command is called, or an id."""
+    beside = locate(text, info) if info.context and text.endswith(".toml") else None
+    return str(beside) if beside and beside.is_file() else text
+
+
+def _find_reported(text: str, info: ValidationInfo) -> str:
+    name = str(locate(text, info)) if text.endswith(".toml") else text
+    try:
+        load_reported(name)
+    except RequestError as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
+_Text = Annotated[str, Field(min_length=1)]
+_Protocol = Annotated[_Text, AfterValidator(_find_protocol)]
+_Compressor = Annotated[_Text | StudySet, BeforeValidator(read_compressor)]
+_Whole = Annotated[int, Field(strict=True, ge=0)]
+_Ipc = Annotated[int, Field(strict=True, ge=1)]
+_Share = Annotated[float, Field(gt=0, le=1)]
+_OneOrMore = Field(min_length=1)
 
 
 @pydantic_dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Block:
-    """A block of runs: every compressor with every labeler, size and seed. What it leaves out is the study's."""
+    """A block of runs: every value of each axis with every value of the others. What it leaves out is the study's.
 
-    protocol: str | None = None
-    compressors: _Texts | None = None
-    labelers: _Texts | None = None
-    ipc: _Ipc | None = None
-    keep: _Keep | None = None
-    seeds: _Seeds | None = None
+    Attributes:
+        compressors: references to methods, and finished sets.
+        labelers: references.
+        protocol: the one protocol, by its id or its file.
+        protocols: several.
+        student: the one model that is trained in place of the protocol's student.
+        students: several.
+        ipc: images per class.
+        keep: shares of the training set; sizes are those of ``ipc`` and those of ``keep``.
+        seeds: of all axes of randomness together; or a text such as ``student=0,1,2``, of one.
+        overrides: values that replace the protocol's, by dotted keys, as one table or as several; an empty one is the
+            protocol as it is written.
+    """
+
+    compressors: Annotated[tuple[_Compressor, ...], _OneOrMore] | None = None
+    labelers: Annotated[tuple[_Text, ...], _OneOrMore] | None = None
+    protocol: _Protocol | None = None
+    protocols: Annotated[tuple[_Protocol, ...], _OneOrMore] | None = None
+    student: _Text | None = None
+    students: Annotated[tuple[_Text, ...], _OneOrMore] | None = None
+    ipc: Annotated[tuple[_Ipc, ...], _OneOrMore] | None = None
+    keep: Annotated[tuple[_Share, ...], _OneOrMore] | None = None
+    seeds: Annotated[tuple[_Whole, ...], _OneOrMore] | str | None = None
+    overrides: dict[str, Any] | Annotated[tuple[dict[str, Any], ...], _OneOrMore] | None = None
+
+    @model_validator(mode="after")
+    def _check_spellings(self) -> "Block":
+        for one, several in _AXES:
+            single, listed = getattr(self, one), getattr(self, several)
+            if single is not None and listed is not None:
+                raise ValueError(f"give either {one} = {single!r} or {several} = {list(listed)}, not both")
+        return self
 
 
 @pydantic_dataclass(frozen=True, kw_only=True, config=_STRICT)
-class Study(Departures, Judging, Tiling, Basis, Block):
-    """What a study file says: lists of runs, and what all its runs share, by the fields of their requests.
+class Exclusion:
+    """Runs that a study leaves out: those that have all the values of this entry, by the words of the axes.
 
-    Without ``[[runs]]`` the lists at the top are its one block of runs; with them they are the blocks' defaults. Sizes
-    are those of ``ipc`` and of ``keep``. Without either the protocol's holds, without ``seeds`` seed 0. Overrides
-    replace dotted protocol keys and mark the records modified.
+    Attributes:
+        compressor: a reference, however it is spelled, or a set.
+        labeler: a reference.
+        protocol: as its axis names it.
+        student: a reference.
+        ipc: images per class.
+        keep: share of the training set.
+        seed: of all axes of randomness, or a text such as ``student=1``.
+        overrides: a table.
+    """
+
+    compressor: _Compressor | None = None
+    labeler: _Text | None = None
+    protocol: _Protocol | None = None
+    student: _Text | None = None
+    ipc: _Ipc | None = None
+    keep: _Share | None = None
+    seed: _Whole | _Text | None = None
+    overrides: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _check_not_empty(self) -> "Exclusion":
+        if not self.values:
+            raise ValueError("an entry without a value would leave every run out")
+        return self
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the entry says."""
+        said = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in said.items() if value is not None}
+
+
+@pydantic_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Included:
+    """A study whose runs are another's too.
+
+    Attributes:
+        name: its file, or the name of a shipped one.
+        study: what it says.
+    """
+
+    name: str
+    study: "Study"
+
+
+@dataclass(frozen=True)
+class Axes:
+    """A block of runs, complete; None where an axis is open: then the protocol's value holds, or the dataset's."""
+
+    compressors: tuple[str | StudySet, ...]
+    labelers: tuple[str, ...]
+    protocols: tuple[str | None, ...]
+    students: tuple[str | None, ...]
+    ipc: tuple[int, ...]
+    keep: tuple[float, ...]
+    seeds: tuple[int, ...] | str | None
+    overrides: tuple[Mapping[str, Any], ...]
+
+
+@pydantic_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Study(Block, Tuned, Judging, Tiling, Basis):
+    """What a study file says: blocks of runs, and what all its runs share, by the fields of their requests.
+
+    Without ``[[runs]]`` the axes at the top are its one block of runs; with them they are the blocks' defaults. Without
+    a size the protocol's holds, without ``seeds`` seed 0. Overrides mark the records modified. Paths are relative to
+    the study's file.
+
+    A finished set among the compressors has a size of its own: it stands under that, whatever ``ipc`` and ``keep``
+    say, and is told of where ``ipc`` does not list it. It is run once for each seed that its labels and its student
+    depend on: seeds of the axes ``set`` and ``proxy`` alone change nothing about it.
+
+    Attributes:
+        title: what tables call the study.
+        include: studies whose runs come first, each under its own values.
+        runs: the blocks.
+        exclude: what is left out, of included studies too.
+        reported: file of published values that belong beside these runs, or the name of a shipped one.
     """
 
     title: str = ""
-    labelers: _Texts = ("hard",)
+    include: tuple[Included, ...] = ()
+    labelers: Annotated[tuple[_Text, ...], _OneOrMore] = ("hard",)
     runs: tuple[Block, ...] = ()
+    exclude: tuple[Exclusion, ...] = ()
+    reported: Annotated[_Text, AfterValidator(_find_reported)] | None = None
 
     def replaced(
         self,
@@ -66,131 +185,54 @@ class Study(Departures, Judging, Tiling, Basis, Block):
         """The study with other values, which then hold for all its runs; None changes nothing."""
         given = {"dataset": dataset, "protocol": protocol, "backing": backing, "seeds": seeds}
         changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+        if not changes:
+            return self
         cleared: dict[str, Any] = {key: None for key in ("protocol", "seeds") if key in changes}
-        return replace(self, **changes, runs=tuple(replace(block, **cleared) for block in self.runs))
+        if protocol is not None:
+            cleared["protocols"] = None
+        return replace(
+            self,
+            **{**cleared, **changes},
+            runs=tuple(replace(block, **cleared) for block in self.runs),
+            include=tuple(replace(each, study=each.study.replaced(**given)) for each in self.include),  # type: ignore[arg-type]
+        )
 
-    def blocks(self) -> list[Block]:
-        """The blocks of runs, each complete but for ``ipc``, ``keep`` and ``protocol``.
+    def blocks(self) -> list[Axes]:
+        """The study's own blocks of runs, each complete.
 
         Raises:
             RequestError: one names no compressor.
         """
-        keys = [field.name for field in fields(Block)]
+        listed = self.runs
+        if not listed and (self.compressors or not self.include):
+            listed = (Block(),)
         whole = []
-        for number, block in enumerate(self.runs or (Block(),), start=1):
-            missing = {key: getattr(self, key) for key in keys if getattr(block, key) is None}
-            if block.ipc or block.keep:
-                # A block that names a size takes none from the study.
-                missing = {key: value for key, value in missing.items() if key not in ("ipc", "keep")}
-            whole.append(replace(block, **missing))
-            if not whole[-1].compressors:
+        for number, block in enumerate(listed, start=1):
+            values = {field.name: getattr(block, field.name) for field in fields(Block)}
+            said = {name for name, value in values.items() if value is not None}
+            for names in _TOGETHER:
+                # A block that says something of an axis takes nothing of it from the study, in either spelling.
+                if not said & set(names):
+                    values |= {name: getattr(self, name) for name in names}
+            if not values["compressors"]:
                 where = f"block {number} of [[runs]]" if self.runs else "the study"
                 raise RequestError(f'{where} names no compressor. Add a line such as compressors = ["random", "pca"].')
+            whole.append(_axes(values))
         return whole
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One run as a study asks for it, and where it does."""
-
-    where: str
-    request: Request
+rebuild_dataclass(Study)  # type: ignore[arg-type]
 
 
-def load_study(name: str | Path) -> Study:
-    """Reads a study by the path of its file, or by the name of a shipped one.
-
-    Raises:
-        RequestError: there is none, or it has unknown or wrong values; one line for each.
-    """
-    path = find_shipped(str(name), shipped_studies(), "study")
-    file = read_toml(path, "study", "Give the path of a .toml file, or the name of a shipped study.")
-    content, known = file.content, [field.name for field in fields(Study)]
-    if "student" in content and not any(key in content for key in STUDY_KEYS):
-        raise RequestError(f"{path} is a protocol, no study. Use it with --protocol {path}.")
-    check_purpose(content, known, f"{path} is no study", 'A study has a line such as compressors = ["random", "pca"].')
-    try:
-        study = TypeAdapter(Study).validate_python(content)
-        study.blocks()
-    except ValidationError as error:
-        faults = list_faults(error, content, Study, lambda place: f"{path}, line {file.line(place)}: ")
-        raise RequestError("\n".join([f"{path} is not a valid study:", *faults])) from None
-    except RequestError as error:
-        raise RequestError(f"{path} is not a valid study: {error}") from None
-    return study
-
-
-def runs_of(study: Study, name: str | Path, registry: Registry, cache: Cache) -> list[Run]:
-    """Resolves every run of a study, each once, in the study's order; nothing is computed.
-
-    Args:
-        study: what to run.
-        name: what errors call the study.
-        registry: finds the methods.
-        cache: knows fingerprints of datasets seen before.
-
-    Raises:
-        RequestError: an unknown name or a wrong value, with the study and the entry that holds it.
-    """
-    runs: dict[str, Run] = {}
-    for entry in _entries(study, str(name), registry):
-        try:
-            run = resolve_run(entry.request, registry, cache)
-        except RequestError as error:
-            raise RequestError(f"{entry.where}: {error}") from error
-        runs.setdefault(run.key, run)
-    return list(runs.values())
-
-
-def _entries(study: Study, name: str, registry: Registry) -> Iterator[Entry]:
-    for number, block in enumerate(study.blocks(), start=1):
-        where = f"{name}, block {number} of [[runs]]" if study.runs else name
-        seeds = _seeds(block, where)
-        for (ipc, keep), labeler, compressor in product(_sizes(block), block.labelers or (), block.compressors or ()):
-            entry = f"{where}, compressor {compressor!r}, labeler {labeler!r}"
-            entry += (f", ipc {ipc}" if ipc else "") + (f", keep {keep:g}" if keep else "")
-            budgeted = _budgeted(compressor, registry, entry)
-            for chosen in seeds:
-                request = part_of(
-                    study,
-                    Request,
-                    compressor=compressor,
-                    labeler=labeler,
-                    protocol=block.protocol,
-                    # The whole training set has no ipc: in a list beside budgets it is run once.
-                    ipc=ipc if budgeted else None,
-                    keep=keep if budgeted else None,
-                    seed=chosen,
-                    overrides=dict(_dotted(study.overrides)),
-                )
-                yield Entry(entry, request)
-
-
-def _sizes(block: Block) -> list[tuple[int | None, float | None]]:
-    """Every ``ipc`` and every ``keep`` of a block; one open size where it has neither."""
-    sizes: list[tuple[int | None, float | None]] = [(ipc, None) for ipc in block.ipc or ()]
-    return [*sizes, *((None, keep) for keep in block.keep or ())] or [(None, None)]
-
-
-def _seeds(block: Block, where: str) -> list[Seeds]:
-    try:
-        given = block.seeds
-        return parse_seeds(",".join(map(str, given)) if isinstance(given, tuple) else given)
-    except RequestError as error:
-        raise RequestError(f"{where}: {error}") from error
-
-
-def _budgeted(compressor: str, registry: Registry, where: str) -> bool:
-    try:
-        return registry.build(Compressor, compressor).budgeted
-    except RequestError as error:
-        raise RequestError(f"{where}: {error}") from error
-
-
-def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """TOML reads an unquoted ``training.steps = 5`` as a table within a table."""
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from _dotted(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
+def _axes(values: Mapping[str, Any]) -> Axes:
+    tables = values["overrides"]
+    return Axes(
+        compressors=values["compressors"],
+        labelers=values["labelers"],
+        protocols=values["protocols"] or (values["protocol"],),
+        students=values["students"] or (values["student"],),
+        ipc=values["ipc"] or (),
+        keep=values["keep"] or (),
+        seeds=values["seeds"],
+        overrides=(tables,) if isinstance(tables, dict) else tables or ({},),
+    )

@@ -38,7 +38,7 @@ def carry_out(standings: list[Standing], runner: Runner, report: Report, *, jobs
         return
     for standing in standings:
         started = time.perf_counter()
-        record, _ = runner.attempt(standing.run.request)
+        record, _ = runner.attempt(standing.run.asked)
         report(standing, Ended(record, time.perf_counter() - started))
 
 

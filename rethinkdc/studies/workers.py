@@ -15,9 +15,9 @@ import torch
 from rethinkdc.context.cache import Cache
 from rethinkdc.errors import RethinkError
 from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.calls import AnyRequest
 from rethinkdc.runs.kept_files import Beside
 from rethinkdc.runs.records import Records
-from rethinkdc.runs.request import Request
 from rethinkdc.runs.runner import Runner
 from rethinkdc.studies.standing import Ended, Standing
 
@@ -76,7 +76,7 @@ class Worker:
 
     def begin(self, standing: Standing) -> None:
         self.standing, self.since = standing, time.perf_counter()
-        self.connection.send(standing.run.request)
+        self.connection.send(standing.run.asked)
 
     def answer(self) -> Ended | None:
         """How its run ended; None when the process has just started.
@@ -120,13 +120,13 @@ def _serve(connection: Connection, machine: _Machine) -> None:
     connection.send(None)
     while True:
         try:
-            request: Request = connection.recv()
+            asked: AnyRequest = connection.recv()
         except EOFError:
             return
         started = time.perf_counter()
         with warnings.catch_warnings(record=True) as caught:
             try:
-                record, _ = runner.attempt(request)
+                record, _ = runner.attempt(asked)
             except RethinkError as error:
                 connection.send(error)
                 continue

@@ -49,7 +49,13 @@ COMMAND_ONLY = {
     "report": {"as_json"},
     "plot": {"listed", "as_json"},
 }
-AXES = {"compressor": "compressors", "labeler": "labelers", "ipc": "ipc", "seed": "seeds"}
+AXES = {
+    "compressor": "compressors",
+    "labeler": "labelers",
+    "ipc": "ipc",
+    "seed": "seeds",
+    "overrides": "overrides",
+}
 """Options of a run that a study lists, and what it calls them."""
 
 EVERY = [(name, one) for name, call in CALLS.items() for one in option_fields(call)]

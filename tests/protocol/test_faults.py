@@ -9,7 +9,7 @@ import pytest
 from rethinkdc.errors import RequestError
 from rethinkdc.protocol.reading import load_protocol
 from rethinkdc.protocol.toml_files import read_toml
-from rethinkdc.studies.study import load_study
+from rethinkdc.studies.reading import load_study
 
 GOOD = """\
 id = "mine"

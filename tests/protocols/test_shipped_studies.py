@@ -9,8 +9,9 @@ import pytest
 from rethinkdc.contracts.kinds import Compressor, Labeler
 from rethinkdc.protocol.reading import protocol_files
 from rethinkdc.registry.registry import Registry
+from rethinkdc.studies.reading import load_study
+from rethinkdc.studies.sets import StudySet
 from rethinkdc.studies.shipped import shipped_studies
-from rethinkdc.studies.study import load_study
 
 
 @pytest.mark.parametrize("name", shipped_studies())
@@ -18,15 +19,16 @@ def test_a_study_names_methods_and_a_protocol_that_exist(name: str) -> None:
     registry, study = Registry(), load_study(name)
     assert study.title
     for block in study.blocks():
-        assert block.protocol
-        protocol = registry.protocols.find(block.protocol)
-        assert protocol.id == block.protocol
-        for compressor in block.compressors or ():
-            assert isinstance(registry.build("compressor", compressor), Compressor)
-        for labeler in block.labelers or ():
-            built = registry.build("labeler", labeler)
-            assert isinstance(built, Labeler)
-            assert protocol.admits(built.track)
+        for asked in block.protocols:
+            assert asked
+            protocol = registry.protocols.find(asked)
+            assert protocol.id == asked
+            for labeler in block.labelers:
+                built = registry.build("labeler", labeler)
+                assert isinstance(built, Labeler)
+                assert protocol.admits(built.track)
+        for compressor in block.compressors:
+            assert isinstance(compressor, StudySet) or isinstance(registry.build("compressor", compressor), Compressor)
 
 
 def test_a_study_beside_protocols_is_not_read_as_one(tmp_path: Path) -> None:

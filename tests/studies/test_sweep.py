@@ -18,8 +18,10 @@ from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.resolving import Run
 from rethinkdc.seeds import Seeds
+from rethinkdc.studies.planning import runs_of
+from rethinkdc.studies.reading import load_study
 from rethinkdc.studies.shipped import shipped_studies
-from rethinkdc.studies.study import Study, load_study, runs_of
+from rethinkdc.studies.study import Study
 from rethinkdc.studies.sweep import Standing, carry_out, next_standing, standings_of
 
 SHORT = {"training.steps": 5, "proxy.training.epochs": 1, "proxy.scores.el2n.epochs": 1}
@@ -124,7 +126,7 @@ labelers = ["soft", "soft-static"]
         ("digits-soft v1", "soft-static"),
     ]
     one = study(tmp_path, text).replaced(protocol="digits-soft")
-    assert {block.protocol for block in one.blocks()} == {"digits-soft"}
+    assert {block.protocols for block in one.blocks()} == {("digits-soft",)}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,105 @@
+"""From a study to its runs: resolved and checked, before anything is computed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from functools import lru_cache, partial
+
+from rethinkdc.context.cache import Cache
+from rethinkdc.contracts.kinds import Compressor
+from rethinkdc.errors import PluginError, RequestError
+from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.calls import AnyRequest, FinishedRequest
+from rethinkdc.runs.finished import resolve
+from rethinkdc.runs.ground import Grounds
+from rethinkdc.runs.identity import identify_set
+from rethinkdc.runs.options import part_of
+from rethinkdc.runs.request import Request
+from rethinkdc.runs.resolving import Run
+from rethinkdc.studies.points import Point, expand
+from rethinkdc.studies.sets import StudySet
+from rethinkdc.studies.study import Study
+
+_MOST_FAULTS = 20
+
+
+def runs_of(study: Study, name: object, registry: Registry, cache: Cache) -> list[Run]:
+    """Resolves every run of a study, each once, in the study's order; nothing is computed.
+
+    A finished set that is not known yet is read once; one of the hub that is not here is not fetched.
+
+    Args:
+        study: what to run.
+        name: what errors call the study.
+        registry: finds the methods.
+        cache: knows fingerprints of datasets and sets seen before.
+
+    Raises:
+        RequestError: unknown names and wrong values, one line for each, with the study and the entry that holds it.
+    """
+    expansion, grounds = expand(study, str(name), registry), Grounds(registry, cache)
+    # What is asked for again and again is looked at once: a folder of many files takes seconds.
+    identify = lru_cache(maxsize=None)(partial(identify_set, cache_folder=cache.home))
+    runs: dict[str, Run] = {}
+    faults: dict[str, list[Point]] = {}
+    for point in expansion.points:
+        try:
+            asked = _request(point, registry)
+            known = identify(asked.finished) if isinstance(asked, FinishedRequest) else None
+            run = resolve(asked, registry, cache, identity=known, grounds=grounds)
+        except RequestError as error:
+            faults.setdefault(_explain(error, point), []).append(point)
+            continue
+        _tell_size(run, point)
+        # Nobody knows the key of a run whose set is not here yet, but where the set lies.
+        runs.setdefault(f"{run.finished} {run.key}" if run.awaits_set else run.key, run)
+    if expansion.faults or faults:
+        raise RequestError("\n".join([*expansion.faults, *_list(faults)]))
+    return list(runs.values())
+
+
+def _request(point: Point, registry: Registry) -> AnyRequest:
+    made, study = point.compressor, point.study
+    budgeted = not isinstance(made, StudySet) and registry.build(Compressor, made).budgeted
+    request = part_of(
+        study,
+        Request,
+        compressor="" if isinstance(made, StudySet) else made,
+        labeler=point.labeler,
+        protocol=point.protocol,
+        student=point.student,
+        # The whole training set and a finished set have a size of their own: beside budgets they are run once.
+        ipc=point.ipc if budgeted else None,
+        keep=point.keep if budgeted else None,
+        seed=point.seeds,
+        overrides=point.overrides,
+    )
+    return FinishedRequest(made.finished, request) if isinstance(made, StudySet) else request
+
+
+def _tell_size(run: Run, point: Point) -> None:
+    if run.finished and not run.awaits_set and point.listed_ipc and run.size.ipc not in point.listed_ipc:
+        listed = ", ".join(map(str, point.listed_ipc))
+        warnings.warn(
+            f"{point.where}: the set {run.names.compressor} has {run.names.ipc} images per class; ipc lists {listed}. "
+            "It stands under its own.",
+            stacklevel=3,
+        )
+
+
+def _explain(error: RequestError, point: Point) -> str:
+    made = point.compressor
+    if isinstance(error, PluginError) and isinstance(made, str) and f"Unknown compressor {made!r}" in str(error):
+        return f"{error} If it is a finished set, write its path, as in './{made}', or its hub id."
+    return str(error)
+
+
+def _list(faults: Mapping[str, list[Point]]) -> list[str]:
+    """One line for each fault, with the first run that has it."""
+    lines = [
+        f"{points[0]}: {fault}" + (f" (So have {len(points) - 1:,} more runs.)" if len(points) > 1 else "")
+        for fault, points in faults.items()
+    ]
+    more = len(lines) - _MOST_FAULTS
+    return [*lines[:_MOST_FAULTS], *([f"And {more:,} faults more."] if more > 0 else [])]
