@@ -8,6 +8,7 @@ from pydantic import Field
 
 from rethinkdc.contracts import (
     Context,
+    FullTraining,
     Method,
     Model,
     OfKind,
@@ -38,6 +39,9 @@ class Trained(TeacherSource):
 
     def architecture(self, protocol: Protocol) -> Reference:
         return self.model or protocol.teacher_recipe(self.recipe).model
+
+    def training(self, protocol: Protocol) -> FullTraining:
+        return protocol.teacher_recipe(self.recipe)
 
     def provide(self, context: Context) -> Teacher:
         recipe = context.protocol.teacher_recipe(self.recipe)

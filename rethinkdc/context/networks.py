@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rethinkdc.contracts.context import Context
 from rethinkdc.models.model import Model
 from rethinkdc.protocol.full_training import WEIGHTS, Place, TrainedNetwork, train_full, weights_name
-from rethinkdc.protocol.protocol import FullTraining
+from rethinkdc.protocol.protocol import FullTraining, Protocol
 from rethinkdc.protocol.teachers import TEACHER_SEMANTICS
 from rethinkdc.seeds import Axis
 from rethinkdc.training.loop import LOOP_REVISION
@@ -31,14 +31,7 @@ def trained_network(
     data, protocol = context.data, context.protocol
     architecture = model or context.method(Model, recipe.model)
     epochs = _checked(keep_epochs, recipe.training.length(len(data)).epochs)
-    key: dict[str, Any] = {
-        "semantics": [TEACHER_SEMANTICS, LOOP_REVISION, VIEWS_REVISION],
-        "model": context.define(architecture),
-        "recipe": recipe.model_dump(mode="json"),
-        "store": protocol.store.model_dump(mode="json"),
-        "data": data.fingerprint,
-        "seed": getattr(context.seeds, axis),
-    }
+    key = network_key(protocol, recipe, context.define(architecture), data.fingerprint, getattr(context.seeds, axis))
     # Named only where there are any, so that teachers of before are found.
     if names or axis != "teacher":
         key["use"] = [axis, *names]
@@ -62,6 +55,28 @@ def trained_network(
     files = [WEIGHTS, *map(weights_name, epochs)]
     folder = context.artefact(_KINDS.get(axis, "networks"), key, stage, build, files=files)
     return TrainedNetwork(folder, architecture, recipe, len(data.class_names), protocol.store.size, tuple(epochs))
+
+
+def network_key(
+    protocol: Protocol, recipe: FullTraining, model: Mapping[str, Any], data: str, seed: int
+) -> dict[str, Any]:
+    """All that a teacher that is trained here depends on.
+
+    Args:
+        protocol: how its images are stored.
+        recipe: how it is trained.
+        model: definition of its architecture.
+        data: fingerprint of the training images.
+        seed: of the axis ``teacher``.
+    """
+    return {
+        "semantics": [TEACHER_SEMANTICS, LOOP_REVISION, VIEWS_REVISION],
+        "model": dict(model),
+        "recipe": recipe.model_dump(mode="json"),
+        "store": protocol.store.model_dump(mode="json"),
+        "data": data,
+        "seed": seed,
+    }
 
 
 def _checked(keep_epochs: Sequence[int], epochs: int) -> list[int]:

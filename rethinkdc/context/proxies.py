@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rethinkdc.contracts.context import Context
 from rethinkdc.models.model import Model
 from rethinkdc.protocol.full_training import WEIGHTS, Place, read_network
+from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.proxy import (
     PREDICTION_FILES,
     TRACE_SEMANTICS,
@@ -28,14 +31,8 @@ def proxy_folder(context: Context, repeat: int = 0) -> Path:
         context: whose training set it learns.
         repeat: 0 for the shared one, of which the record tells; other numbers give independent runs.
     """
-    key = {
-        "semantics": [TRACE_SEMANTICS, LOOP_REVISION, VIEWS_REVISION],
-        "model": context.define(_model(context)),
-        "making": context.protocol.proxy_digest,
-        "data": context.data.fingerprint,
-        "seed": context.seeds.proxy,
-        "repeat": repeat,
-    }
+    model = context.define(_model(context))
+    key = proxy_key(context.protocol, model, context.data.fingerprint, context.seeds.proxy, repeat)
 
     def build(inner: Context, out: Path) -> float:
         place = Place(inner.device, inner.workers, inner.progress, work=inner.folder, out=out)
@@ -47,6 +44,26 @@ def proxy_folder(context: Context, repeat: int = 0) -> Path:
     if not repeat:
         context.note(proxy="shared", proxy_accuracy=Trace(folder).accuracy)
     return folder
+
+
+def proxy_key(protocol: Protocol, model: Mapping[str, Any], data: str, seed: int, repeat: int = 0) -> dict[str, Any]:
+    """All that a proxy depends on.
+
+    Args:
+        protocol: its recipe.
+        model: definition of its architecture.
+        data: fingerprint of the training images.
+        seed: of the axis ``proxy``.
+        repeat: 0 for the shared one.
+    """
+    return {
+        "semantics": [TRACE_SEMANTICS, LOOP_REVISION, VIEWS_REVISION],
+        "model": dict(model),
+        "making": protocol.proxy_digest,
+        "data": data,
+        "seed": seed,
+        "repeat": repeat,
+    }
 
 
 def proxy_predictions(context: Context) -> Predictions:

@@ -25,7 +25,8 @@ from rethinkdc.context.sets import (
     SET_FILES,
     read_scores,
     read_set,
-    shared_key,
+    score_key,
+    set_key,
     write_scores,
     write_set,
 )
@@ -172,7 +173,8 @@ class RunContext(Context):
     def score(self, reference: Reference | str) -> Tensor:
         method = self.method(Score, reference)
         teachers = self._teachers_of(method)
-        key = {"score": self.define(method), **shared_key(self, self.data), **self._teachers_key(teachers)}
+        fingerprint = self.data.fingerprint
+        key = score_key(self.define(method), self.protocol, self.seeds, fingerprint, self._teachers_key(teachers))
 
         def build(inner: RunContext, out: Path) -> None:
             write_scores(method.score(inner.data, inner), method, len(inner.data), out)
@@ -197,12 +199,9 @@ class RunContext(Context):
     def compress(self, reference: Reference | str, data: Images, budget: Budget) -> CompressedSet:
         method = self.method(Compressor, reference)
         definition, teachers = self.define(method), self._teachers_of(method)
-        key = {
-            "compressor": definition,
-            "budget": budget.model_dump(),
-            **shared_key(self, data),
-            **self._teachers_key(teachers),
-        }
+        fingerprints = self.data.fingerprint, data.fingerprint
+        asked = self._teachers_key(teachers)
+        key = set_key(definition, budget, self.protocol, self.seeds, fingerprints, asked)
 
         def build(inner: RunContext, out: Path) -> None:
             compressed = method.compress(data, budget, inner)
@@ -226,8 +225,8 @@ class RunContext(Context):
         """What a method's parameters name as teachers; None for the protocol's."""
         return list(named_methods(method, "teacher", self.methods.build))
 
-    def _teachers_key(self, teachers: Sequence[Reference | None]) -> dict[str, Any]:
+    def _teachers_key(self, teachers: Sequence[Reference | None]) -> dict[str, Any] | None:
         """What the key of a method's product holds where it asks teachers: all that they depend on."""
         if not teachers:
-            return {}
-        return {"teachers": teachers_definition(self.protocol, self.methods.build, self.methods.definition)}
+            return None
+        return teachers_definition(self.protocol, self.methods.build, self.methods.definition)

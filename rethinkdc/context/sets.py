@@ -17,7 +17,9 @@ from rethinkdc.context.books import read_books
 from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.kinds import Compressor, Score
 from rethinkdc.errors import RequestError
+from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.proxy import TRACE_SEMANTICS
+from rethinkdc.seeds import Seeds
 from rethinkdc.training.loop import LOOP_REVISION
 from rethinkdc.types import Budget, Images
 from rethinkdc.views import VIEWS_REVISION
@@ -27,14 +29,45 @@ SET_SEMANTICS = 1
 SCORE_FILES = ("scores.safetensors",)
 
 
-def shared_key(context: Context, data: Images) -> dict[str, Any]:
-    """What every score and set of ``data`` depends on beside its method."""
+def score_key(
+    definition: Mapping[str, Any], protocol: Protocol, seeds: Seeds, data: str, teachers: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """All that scores depend on.
+
+    Args:
+        definition: of the method.
+        protocol: what the proxy and the images are made under.
+        seeds: one on each axis.
+        data: fingerprint of the training images.
+        teachers: the protocol's, of a method that asks one.
+    """
+    return {"score": dict(definition), **_shared(protocol, seeds, data, data), **_asked(teachers)}
+
+
+def set_key(
+    definition: Mapping[str, Any],
+    budget: Budget,
+    protocol: Protocol,
+    seeds: Seeds,
+    data: tuple[str, str],
+    teachers: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """All that a set depends on, as :func:`score_key`; ``data``: of the training images, and of those compressed."""
+    about = {"compressor": dict(definition), "budget": budget.model_dump()}
+    return {**about, **_shared(protocol, seeds, *data), **_asked(teachers)}
+
+
+def _shared(protocol: Protocol, seeds: Seeds, *data: str) -> dict[str, Any]:
     return {
         "semantics": [SET_SEMANTICS, TRACE_SEMANTICS, LOOP_REVISION, VIEWS_REVISION],
-        "making": context.protocol.making_digest,
-        "data": [context.data.fingerprint, data.fingerprint],
-        "seeds": context.seeds.model_dump(exclude={"student"}),
+        "making": protocol.making_digest,
+        "data": list(data),
+        "seeds": seeds.model_dump(exclude={"student"}),
     }
+
+
+def _asked(teachers: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {} if teachers is None else {"teachers": dict(teachers)}
 
 
 def write_scores(scores: Tensor, method: Score, rows: int, out: Path) -> None:
@@ -120,7 +153,8 @@ __all__ = [
     "SET_SEMANTICS",
     "read_scores",
     "read_set",
-    "shared_key",
+    "score_key",
+    "set_key",
     "write_scores",
     "write_set",
 ]

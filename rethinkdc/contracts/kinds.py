@@ -10,7 +10,7 @@ from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts.context import Context
 from rethinkdc.measurement import Evaluation, Metric
 from rethinkdc.method import Method
-from rethinkdc.protocol.protocol import Protocol
+from rethinkdc.protocol.protocol import FullTraining, Protocol
 from rethinkdc.reference import Reference
 from rethinkdc.training.recipe import Recipe
 from rethinkdc.training.teacher import Teacher
@@ -139,6 +139,10 @@ class TeacherSource(Method):
 
     def architecture(self, protocol: Protocol) -> Reference | None:  # noqa: ARG002
         """The model that it will be, where a long training comes first; None = nothing is saved by knowing."""
+        return None
+
+    def training(self, protocol: Protocol) -> FullTraining | None:  # noqa: ARG002
+        """The training that gives it here, so that it can be planned; None = it is trained elsewhere."""
         return None
 
     def provide(self, context: Context) -> Teacher:

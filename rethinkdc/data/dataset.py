@@ -47,13 +47,18 @@ class Dataset(Method):
         Raises:
             DataError: the data is missing or cannot be used.
         """
+        known = self.identify_parts(cache_folder)
+        return known.fingerprint, known.layout
+
+    def identify_parts(self, cache_folder: Path | None) -> KnownSplits:
+        """As :meth:`identify`, with the fingerprints of both parts."""
         before = self._sign() if cache_folder else None
         known = self.look_up(cache_folder, before)
         if known is not None:
-            return known.fingerprint, known.layout
+            return known
         splits = self.load(cache_folder, "encoded")
         self.remember(splits, cache_folder, before)
-        return splits.fingerprint, schema_of(splits)
+        return _known(splits)
 
     def look_up(self, cache_folder: Path | None, signature: str | None) -> KnownSplits | None:
         """What the book in ``cache_folder`` says of the files of a signature."""
@@ -64,19 +69,19 @@ class Dataset(Method):
         after = self._sign() if cache_folder else None
         if cache_folder is None or after is None or before not in (None, after):
             return
-        entry = KnownSplits(
-            train=splits.train.fingerprint,
-            test=splits.test.fingerprint,
-            layout=schema_of(splits),
-            facts=splits.facts,
-        )
-        _open_book(cache_folder).write(after, entry)
+        _open_book(cache_folder).write(after, _known(splits))
 
     def _sign(self) -> str | None:
         """The signature with all else that the content hash depends on."""
         signature = self.signature()
         parts = [LOADER_REVISION, self.name, self.revision, self.changed(), signature]
         return None if signature is None else digest(parts)
+
+
+def _known(splits: Splits) -> KnownSplits:
+    return KnownSplits(
+        train=splits.train.fingerprint, test=splits.test.fingerprint, layout=schema_of(splits), facts=splits.facts
+    )
 
 
 def _open_book(cache_folder: Path) -> FingerprintBook:

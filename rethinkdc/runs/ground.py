@@ -38,6 +38,7 @@ class Ground:
     Attributes:
         dataset: where the images come from.
         dataset_fingerprint: hash of their content.
+        train_fingerprint: that of the training images alone; None while tuning, when they are split.
         dataset_name: what people call it; never a path.
         layout: its classes and the number of its images.
         protocol: the fixed experiment.
@@ -48,6 +49,7 @@ class Ground:
 
     dataset: Dataset
     dataset_fingerprint: str
+    train_fingerprint: str | None
     dataset_name: str
     layout: Schema
     protocol: Protocol
@@ -94,7 +96,8 @@ def resolve_ground(
         _check_track(chosen, overrides, labeler, registry)
     if chosen and source.schema and not chosen.fits(source.schema):
         raise _misfit(chosen, source.name, source.schema)
-    fingerprint, schema = source.identify(cache.home)
+    parts = source.identify_parts(cache.home)
+    fingerprint, schema = parts.fingerprint, parts.layout
     fitting = chosen or (
         derived_protocol(source, fingerprint, protocol, cache.home)
         if protocol
@@ -107,6 +110,7 @@ def resolve_ground(
     return Ground(
         dataset=source,
         dataset_fingerprint=fingerprint,
+        train_fingerprint=None if tune else parts.train,
         dataset_name=_name_dataset(source, registry),
         layout=schema,
         protocol=fitting,
