@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rethinkdc.contracts.hooks import GROUP
+from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.registry.registry import Registry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,4 +90,6 @@ def test_a_third_partys_bad_protocol_is_left_out_with_a_warning(text: str | None
 
 def protocol_digest(found: Registry, identity: str, *, renamed: str) -> str:
     """The digest that a protocol would have under another id."""
-    return found.protocols.find(identity).model_copy(update={"id": renamed}).digest
+    # Made anew: a copy would keep the digest of the original.
+    content = found.protocols.find(identity).model_dump(mode="json")
+    return Protocol.model_validate({**content, "id": renamed}).digest
