@@ -75,8 +75,9 @@
     const list = plot.parentElement.querySelector(".legend");
     fillLegend(list, figure.legend, plot, style);
     for (const button of all("button[aria-pressed=false]", list)) data[button.dataset.trace].visible = false;
-    plot.dataset.drawn = "yes";
-    return Plotly.react(plot, data, layout, { responsive: true, displayModeBar: false });
+    plot.dataset.drawn = "begun";
+    const settings = { responsive: true, displayModeBar: false };
+    Plotly.react(plot, data, layout, settings).then(() => { plot.dataset.drawn = "yes"; });
   }
   const near = new IntersectionObserver((entries) => {
     for (const entry of entries) {
@@ -155,6 +156,7 @@
     document.getElementById("count").textContent = shown === rows ? `${rows} rows` : `${shown} of ${rows} rows`;
   }
   form.addEventListener("input", filter);
+  form.addEventListener("change", filter);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(filter));
   filter();
