@@ -8,10 +8,15 @@ import textwrap
 _LINES = 3
 
 
+def part(name: str) -> list[str]:
+    """The pieces of a name between which a line may break."""
+    return re.findall(r"[^\s,:+=]*[\s,:+=]+|[^\s,:+=]+$", name)
+
+
 def fold(name: str, width: int = 24) -> list[str]:
     """The name in at most three lines of about ``width`` letters, broken behind what parts its words."""
     lines = [""]
-    for word in re.findall(r"[^\s,:+=]*[\s,:+=]+|[^\s,:+=]+$", name):
+    for word in part(name):
         for piece in textwrap.wrap(word, width, drop_whitespace=False) if len(word) > width else [word]:
             if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
                 lines.append("")

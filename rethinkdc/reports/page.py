@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from rethinkdc.reports.figures import Figure, Section
+from rethinkdc.reports.folding import part
 from rethinkdc.reports.palette import DARK, LIGHT, MARKERS
 from rethinkdc.reports.plotly_figures import draw
 from rethinkdc.reports.tables import Table
@@ -78,6 +79,7 @@ def _template() -> Any:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["breakable"] = lambda name: Markup("<wbr>").join(part(name))
     return environment.get_template("report.html")
 
 
