@@ -17,6 +17,7 @@ from rethinkdc.reports.figures import Figure, Section
 from rethinkdc.reports.folding import part
 from rethinkdc.reports.palette import DARK, LIGHT, MARKERS
 from rethinkdc.reports.plotly_figures import draw
+from rethinkdc.reports.sheets import Sheets
 from rethinkdc.reports.tables import Table
 
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -31,6 +32,7 @@ class Content:
         summary: what it rests on, in numbers.
         tables: the boards.
         sections: their figures.
+        sheets: pictures of their sets.
         conditions: protocols and datasets with their digests.
         environments: what was measured on, each with its number of records.
         notes: what was left out.
@@ -39,6 +41,7 @@ class Content:
     summary: tuple[tuple[str, str], ...]
     tables: tuple[Table, ...]
     sections: tuple[Section, ...]
+    sheets: Sheets
     conditions: tuple[tuple[str, ...], ...]
     environments: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...]

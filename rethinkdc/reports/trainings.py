@@ -36,12 +36,14 @@ class Training:
         units: of these numbers.
         classes: how the top-1 of the classes spreads; None where no run tells of classes.
         environments: what the runs were measured on, each with its number of runs.
+        first: the run of the least seed, without what it says of epochs and classes; None where no record is left.
     """
 
     curves: dict[str, tuple[Point, ...]]
     units: dict[str, Unit]
     classes: Quartiles | None
     environments: Counter[str]
+    first: Record | None
 
 
 def choose_rows(board: Board) -> list[Row]:
@@ -61,7 +63,8 @@ def read_training(records: Records, row: Row) -> Training:
     metrics = {metric.name: metric for run in runs for metric in run.metrics}
     curves = _average(runs)
     environments = Counter(describe_environment(run.environment) for run in runs)
-    return Training(curves, {name: _unit_of(metrics.get(name)) for name in curves}, _spread(runs), environments)
+    units = {name: _unit_of(metrics.get(name)) for name in curves}
+    return Training(curves, units, _spread(runs), environments, _first(runs))
 
 
 def describe_environment(environment: dict[str, Any]) -> str:
@@ -75,6 +78,13 @@ def describe_environment(environment: dict[str, Any]) -> str:
         *(f"{name} {version}" for name, version in versions.items()),
     ]
     return show_name(", ".join(part for part in parts if part))
+
+
+def _first(runs: Sequence[Record]) -> Record | None:
+    if not runs:
+        return None
+    first = min(runs, key=lambda run: (run.definition.seeds.set, run.definition.seeds.student, run.key))
+    return first.model_copy(update={"evaluation": None, "histogram": [], "sources_per_class": []})
 
 
 def _unit_of(metric: Metric | None) -> Unit:

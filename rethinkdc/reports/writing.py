@@ -12,6 +12,7 @@ from rethinkdc.reports.figures import Figure
 from rethinkdc.reports.material import Material
 from rethinkdc.reports.page import Content, render_page
 from rethinkdc.reports.sections import draw_sections
+from rethinkdc.reports.sheets import collect_sheets
 from rethinkdc.reports.tables import make_table
 from rethinkdc.reports.texts import show_name
 from rethinkdc.runs.calls import LeaderboardCall, PlotCall, ReportCall
@@ -66,6 +67,7 @@ def make_content(material: Material) -> Content:
         ),
         tables=tuple(make_table(board) for board in boards),
         sections=sections,
+        sheets=collect_sheets(material),
         conditions=tuple(_conditions(boards)),
         environments=tuple((name, str(count)) for name, count in sorted(_environments(material).items())),
         notes=(),

@@ -139,19 +139,20 @@
   }
   function filter() {
     const words = document.getElementById("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const says = ({ dataset: { text } }) => text === undefined || words.every((word) => text.includes(word));
     let shown = 0, rows = 0;
     for (const board of all(".board")) {
       const admits = admitted(board);
       let any = false;
       for (const row of board.querySelector("tbody").rows) {
-        row.hidden = !(admits && words.every((word) => row.dataset.text.includes(word)));
+        row.hidden = !(admits && says(row));
         any ||= !row.hidden;
         shown += !row.hidden;
         rows += 1;
       }
       board.hidden = !any;
     }
-    for (const figure of all("figure")) figure.hidden = !admitted(figure);
+    for (const figure of all("figure")) figure.hidden = !(admitted(figure) && says(figure));
     document.querySelector(".nothing").hidden = shown > 0;
     document.getElementById("count").textContent = shown === rows ? `${rows} rows` : `${shown} of ${rows} rows`;
   }
