@@ -82,7 +82,7 @@ def label(kind: str, boards: Sequence[Board], about: str = "") -> Label:
     ]
     title = entitle(boards)
     words = [kind, *([about] if about else []), title.replace(" labels", "")]
-    name = f"{'-'.join(map(_slug, words))}-{digest([about, conditions])[:_TELLING]}"
+    name = f"{'-'.join(map(slug, words))}-{digest([about, conditions])[:_TELLING]}"
     whole = f"{about[0].upper()}{about[1:]}: {title}" if about else title
     return Label(kind, name, whole, describe(boards), describe_digests(boards), facets_of(boards))
 
@@ -110,5 +110,6 @@ def _describe_machine(machine: Machine | None) -> str:
     return show_name(f"{machine.device}{threads}") if machine.device else ""
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
+    """The text as a part of a name to type."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].strip("-") or "x"

@@ -23,7 +23,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Facets:
-    """What a reader filters by; a figure over several tracks or budgets has them all."""
+    """What a reader filters by; a figure of several tracks or budgets has them all, one without any is of each."""
 
     dataset: str
     tracks: tuple[str, ...]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rethinkdc.boards import Board, Row
+from rethinkdc.evidence.explanation import Explanation
 from rethinkdc.reports.palette import Styles
 from rethinkdc.reports.trainings import Training, choose_rows, read_training
 from rethinkdc.runs.records import Records
@@ -15,10 +16,11 @@ from rethinkdc.runs.records import Records
 
 @dataclass(frozen=True)
 class Material:
-    """Boards, and where the records of their runs are read when a figure needs one."""
+    """Boards, where the records of their runs are read when a figure needs one, and what was explained beside them."""
 
     boards: tuple[Board, ...]
     records: Records
+    explanations: tuple[Explanation, ...] = ()
 
     @cached_property
     def styles(self) -> Styles:

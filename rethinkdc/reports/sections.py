@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from rethinkdc.reports.accuracies import draw_budgets, draw_bytes, draw_compute, draw_differences
 from rethinkdc.reports.costs import draw_stages
+from rethinkdc.reports.explanations import draw_explanations
 from rethinkdc.reports.figures import Figure, Section
 from rethinkdc.reports.insides import draw_classes, draw_curves
 from rethinkdc.reports.material import Material
+from rethinkdc.reports.published import draw_published
 from rethinkdc.reports.tracks import draw_tracks
 
 
@@ -55,6 +57,19 @@ KINDS = {
         "Sets by labels, noise subtracted",
         "What a student learns beyond what it learns from noise under the same labels.",
         "Noise is on no board: `rethinkdc run --compressor noise` under the same conditions is the control.",
+    ),
+    "explain": _Kind(
+        draw_explanations,
+        "Where the accuracy comes from",
+        "Three switches, images, labels and views, each on or off under one budget: what the student gains from each "
+        "is its Shapley value, which splits what two do together evenly between them.",
+        "No method has runs at all eight corners: `rethinkdc explain METHOD` makes them.",
+    ),
+    "reported": _Kind(
+        draw_published,
+        "Reported beside measured",
+        "What papers report, and what the same method reaches here.",
+        "No published value belongs to these boards.",
     ),
     "curve": _Kind(
         draw_curves,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rethinkdc.boards import Board, leaderboard
 from rethinkdc.errors import RequestError, nearest
+from rethinkdc.evidence.explanation import Explanation
 from rethinkdc.reports.figures import Figure
 from rethinkdc.reports.material import Material
 from rethinkdc.reports.page import Content, render_page
@@ -37,15 +39,19 @@ class ReportFile:
     figures: int
 
 
-def write_report(call: ReportCall) -> ReportFile:
+def write_report(call: ReportCall, explanations: Sequence[Explanation] = ()) -> ReportFile:
     """Writes the page; an older one is replaced.
+
+    Args:
+        call: which records, and where to.
+        explanations: that stand beside their boards.
 
     Raises:
         RequestError: there is no record, none that was asked for, or the file cannot be written.
     """
     out = Path(call.out)
     _check_out(out, (".html", ".htm"))
-    content = make_content(_collect(call))
+    content = make_content(_collect(call, explanations))
     payload = render_page(content).encode()
     write_atomic(out, payload)
     return ReportFile(out, len(payload), len(content.tables), sum(len(one.figures) for one in content.sections))
@@ -114,10 +120,10 @@ def _find(figures: list[Figure], wanted: str) -> Figure:
     )
 
 
-def _collect(call: LeaderboardCall) -> Material:
+def _collect(call: LeaderboardCall, explanations: Sequence[Explanation] = ()) -> Material:
     records = Records(Path(call.records) if call.records else None)
     boards = leaderboard(records, metric=call.metric, ipc=call.ipc, protocol=call.protocol, dataset=call.dataset)
-    return Material(tuple(boards), records)
+    return Material(tuple(boards), records, tuple(explanations))
 
 
 def _conditions(boards: tuple[Board, ...]) -> list[tuple[str, ...]]:

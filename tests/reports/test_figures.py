@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rethinkdc.boards import Board, leaderboard
+from rethinkdc.boards.beside import Published, Unmeasured
+from rethinkdc.evidence.conditions import Conditions
+from rethinkdc.evidence.corners import CORNERS
+from rethinkdc.evidence.explanation import explain_corners
+from rethinkdc.evidence.outcome import Outcome
+from rethinkdc.measurement import Metric
 from rethinkdc.reports.accuracies import draw_budgets, draw_bytes, draw_compute, draw_differences
 from rethinkdc.reports.conditions import name_rows
 from rethinkdc.reports.costs import draw_stages
+from rethinkdc.reports.explanations import draw_explanations
 from rethinkdc.reports.figures import Chart, Point, Series
 from rethinkdc.reports.insides import draw_classes, draw_curves
 from rethinkdc.reports.material import Material
+from rethinkdc.reports.published import draw_published
 from rethinkdc.reports.sections import KINDS, draw_sections
 from rethinkdc.reports.tracks import draw_tracks
 from rethinkdc.runs.cost import Cost
@@ -183,11 +192,50 @@ def test_stages_are_laid_in_the_order_of_a_run_with_one_style_each(make: Make, m
     assert one.parts[0].style == ten.parts[1].style
 
 
+def test_published_values_stand_beside_ours_also_where_nothing_was_measured(make: Make, material: Collect) -> None:
+    collected = material(*(with_top1(make("pca", seed=seed), value) for seed, value in enumerate((0.5, 0.6))))
+    (board,) = collected.boards
+    told = Published(0.7, None, None, "A paper, table 1", "another student")
+    board = replace(
+        board,
+        rows=(replace(board.rows[0], published=(told,)),),
+        unmeasured=(Unmeasured("far", "hard", replace(told, value=0.9)),),
+    )
+    (chart,) = draw_published(replace(collected, boards=(board,)))
+    assert [text for _, text in chart.y.ticks] == ["far + hard", "pca"]
+    assert [(point.x, point.y) for point in named(chart, "reported").points] == [(0.9, 0), (0.7, 1)]
+    (ours,) = named(chart, "measured here").points
+    assert (ours.x, ours.y) == (pytest.approx(0.55), 1)
+    assert all("another student" in point.note for point in named(chart, "reported").points)
+
+
+def test_an_explanation_shows_what_each_switch_adds_and_the_corners(make: Make, material: Collect) -> None:
+    worth = {"images": 0.3, "labels": 0.2, "views": 0.1}
+    corners = {
+        corner: Outcome({seed: 0.1 + sum(worth[one] for one in corner.on) + 0.01 * seed for seed in range(3)}, {})
+        for corner in CORNERS
+    }
+    conditions = Conditions("digits", "digits-soft v1", "d" * 64, 10, Metric("top1", "higher", "fraction"))
+    explanation = explain_corners(
+        corners, {"random": corners[CORNERS[-1]]}, method="pca", conditions=conditions, labeler="soft", classes=10,
+        counted="sets",
+    )  # fmt: skip
+    collected = replace(material(make("pca")), explanations=(explanation,))
+    shares, eight = draw_explanations(collected)
+    assert [text for _, text in shares.y.ticks] == ["views", "labels", "images"]
+    (series,) = shares.series
+    assert [point.x for point in series.points] == [pytest.approx(value) for value in (0.1, 0.2, 0.3)]
+    assert len(eight.y.ticks) == 9
+    assert len(named(eight, "pca").points) == 8
+    assert [level.at for level in eight.levels] == [0.1]
+    assert draw_sections(collected)[5].figures == (shares, eight)
+
+
 def test_every_figure_has_a_name_of_its_own_and_says_what_it_shows(studied: Path) -> None:
     records = Records(studied)
     boards = leaderboard(records)
     figures = [figure for section in draw_sections(Material(tuple(boards), records)) for figure in section.figures]
-    assert {figure.label.kind for figure in figures} == set(KINDS) - {"compute"}
+    assert {figure.label.kind for figure in figures} == set(KINDS) - {"compute", "explain", "reported"}
     assert len({figure.label.name for figure in figures}) == len(figures)
     for figure in figures:
         assert figure.alt

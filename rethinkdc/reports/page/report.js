@@ -134,7 +134,9 @@
     return facets.every(({ value, dataset: { facet } }) => {
       if (!value) return true;
       const found = element.dataset[facet];
-      return facet === "dataset" ? found === value : JSON.parse(found).includes(value);
+      if (facet === "dataset") return found === value;
+      const held = JSON.parse(found);
+      return !held.length || held.includes(value);
     });
   }
   function filter() {
