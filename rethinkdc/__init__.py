@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rethinkdc.api import (
+        compare,
         compress,
         evaluate,
+        explain,
         export,
         inspect,
         leaderboard,
@@ -36,9 +38,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "Record": "runs.records",
     "Seeds": "seeds",
+    "compare": "api",
     "compress": "api",
     "contact_sheet": "compressed.preview",
     "evaluate": "api",
+    "explain": "api",
     "export": "api",
     "hookimpl": "contracts.hooks",
     "inspect": "api",
@@ -57,9 +61,11 @@ _HOMES = {
 __all__ = [
     "Record",
     "Seeds",
+    "compare",
     "compress",
     "contact_sheet",
     "evaluate",
+    "explain",
     "export",
     "hookimpl",
     "inspect",

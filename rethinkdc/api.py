@@ -10,8 +10,15 @@ from torch import Tensor
 from rethinkdc import boards
 from rethinkdc.boards import Board
 from rethinkdc.compressed import CompressedSet
+from rethinkdc.evidence.calls import CompareCall, ExplainCall
+from rethinkdc.evidence.comparing import answer_comparison, ask_comparison
+from rethinkdc.evidence.comparison import Comparison
+from rethinkdc.evidence.explaining import answer_explanation, ask_explanation
+from rethinkdc.evidence.explanation import Explanation
+from rethinkdc.evidence.question import make_runs
 from rethinkdc.inspection import Inspection, inspect_file
 from rethinkdc.reports import ReportFile, write_plot, write_report
+from rethinkdc.reports.answers import write_answered
 from rethinkdc.runs.calling import takes
 from rethinkdc.runs.calls import (
     CompressCall,
@@ -187,6 +194,43 @@ def sweep(call: SweepCall) -> list[Record]:
     return [record for record in records.values() if record]
 
 
+@takes(ExplainCall)
+def explain(call: ExplainCall) -> Explanation:
+    """Attributes a method's accuracy under soft labels to its images, its labels and the augmentation.
+
+    Writes the study of the eight corners, the answer and a report into a folder, and makes what is not on record.
+
+    Example: ``explain("rded", dataset="cifar10", seeds=2)``
+
+    Raises:
+        RequestError: the method is not known, or its labels are not soft; nothing was run.
+    """
+    runner = make_runner(call, call)
+    question = ask_explanation(call, runner)
+    explanation = answer_explanation(make_runs(question, runner, jobs=call.jobs))
+    write_answered(explanation, question.folder, runner.records)
+    return explanation
+
+
+@takes(CompareCall)
+def compare(call: CompareCall) -> Comparison:
+    """Compares methods with random subsets of as many images, by pairs of the same seeds.
+
+    Adds ``random``, the full set at equal steps and, under soft labels, ``noise``; writes the study, the answer and a
+    report into a folder, and makes what is not on record.
+
+    Example: ``compare(["pca", "el2n:direction=easy"], ipc=10)``
+
+    Raises:
+        RequestError: a method is not known, or the methods differ in the number of images; nothing was run.
+    """
+    runner = make_runner(call, call)
+    question = ask_comparison(call, runner)
+    comparison = answer_comparison(make_runs(question, runner, jobs=call.jobs))
+    write_answered(comparison, question.folder, runner.records)
+    return comparison
+
+
 @takes(LeaderboardCall)
 def leaderboard(call: LeaderboardCall) -> list[Board]:
     """Ranks the methods on record, one board for each set of equal conditions; see :mod:`rethinkdc.boards`.
@@ -230,8 +274,10 @@ def rank_records(call: LeaderboardCall) -> list[Board]:
 
 
 __all__ = [
+    "compare",
     "compress",
     "evaluate",
+    "explain",
     "export",
     "inspect",
     "leaderboard",

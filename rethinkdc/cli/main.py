@@ -9,8 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+from rethinkdc.cli.compare import compare
 from rethinkdc.cli.compress import compress
 from rethinkdc.cli.evaluate import evaluate
+from rethinkdc.cli.explain import explain
 from rethinkdc.cli.export import export
 from rethinkdc.cli.inspect import inspect
 from rethinkdc.cli.installation import check_installation
@@ -21,7 +23,6 @@ from rethinkdc.cli.plot import plot
 from rethinkdc.cli.report import report
 from rethinkdc.cli.rows import rows
 from rethinkdc.cli.run import run
-from rethinkdc.cli.saying import say
 from rethinkdc.cli.score import score
 from rethinkdc.cli.show import show
 from rethinkdc.cli.sweep import sweep
@@ -43,6 +44,8 @@ COMMANDS = {
     "rows": rows,
     "trace": trace,
     "sweep": sweep,
+    "compare": compare,
+    "explain": explain,
     "leaderboard": leaderboard,
     "report": report,
     "plot": plot,
@@ -116,6 +119,6 @@ def _printer_of_warnings() -> Callable[..., None]:
     def show(message: Warning | str, category: type[Warning], *_: Any) -> None:
         if issubclass(category, UserWarning) and ranks.leads() and str(message) not in printed:
             printed.add(str(message))
-            say(f"Warning: {message}", err=True, colour=typer.colors.YELLOW)
+            typer.secho(f"Warning: {message}", fg=typer.colors.YELLOW, err=True)
 
     return show

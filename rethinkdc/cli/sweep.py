@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rethinkdc.cli.options import Printed, takes_options, with_bars
-from rethinkdc.cli.saying import say
+from rethinkdc.errors import RequestError
 from rethinkdc.runs.options import Option
 from rethinkdc.studies.calls import SweepCall
 
@@ -19,6 +19,9 @@ class SweepCommand(Printed, SweepCall):
     """What the command takes beside what the function does."""
 
     plan: Annotated[bool, Option("Show what would be run, and run nothing.")] = False
+    detect: Annotated[
+        str | None, Option("With --plan: how many sets find a difference to random of so many points, e.g. 1.0.")
+    ] = None
 
 
 @takes_options(SweepCommand)
@@ -40,18 +43,23 @@ def sweep(command: SweepCommand) -> None:
     remaining = [standing for standing in standings if standing.remains(retry_unsupported=command.retry_unsupported)]
     if command.plan:
         rows = [(standing, standing in remaining) for standing in standings]
-        sweep_tables.print_plan(rows, study.title or name, as_json=command.as_json)
+        if command.detect is None:
+            sweep_tables.print_plan(rows, study.title or name, as_json=command.as_json)
+        else:
+            sweep_tables.print_power(rows, study.title or name, command.detect, runner.records, as_json=command.as_json)
         return
+    if command.detect is not None:
+        raise RequestError(f"--detect {command.detect} plans a study: add --plan, which runs nothing.")
     records: dict[str, Any] = {standing.run.key: standing.record for standing in standings}
     # With --json stdout is the records' alone.
-    say(sweep_tables.counted(standings, remaining), err=command.as_json)
+    typer.echo(sweep_tables.counted(standings, remaining), err=command.as_json)
     done = 0
 
     def report(standing: "Standing", ended: "Ended") -> None:
         nonlocal done
         done += 1
         records[standing.run.key] = ended.record
-        say(f"[{done}/{len(remaining)}] {sweep_tables.ending(ended)}", err=command.as_json)
+        typer.echo(f"[{done}/{len(remaining)}] {sweep_tables.ending(ended)}", err=command.as_json)
 
     carry_out(remaining, runner, report, jobs=command.jobs)
     if command.as_json:

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rethinkdc.cli import tables
+from rethinkdc.cli import evidence_tables, tables
 from rethinkdc.cli.metric_text import name_metric, write_value
-from rethinkdc.runs.record import Names, Record
+from rethinkdc.evidence.detecting import plan_detection, read_points
+from rethinkdc.runs.record import Record
 from rethinkdc.runs.records import Records, default_records_folder
-from rethinkdc.seeds import Seeds
 from rethinkdc.studies.sweep import Ended, Standing
 
 _console = Console()
@@ -39,6 +39,17 @@ def print_plan(rows: list[tuple[Standing, bool]], title: str, *, as_json: bool) 
     print(counted(standings, remaining))
 
 
+def print_power(rows: list[tuple[Standing, bool]], title: str, detect: str, records: Records, *, as_json: bool) -> None:
+    """The plan, and how many sets find a difference to ``random`` of so many points."""
+    detection = plan_detection([standing.run for standing, _ in rows], records, read_points(detect))
+    if as_json:
+        planned = [_planned(standing, remains) for standing, remains in rows]
+        tables.print_json({"runs": planned, "detect": evidence_tables.describe_detection(detection)})
+        return
+    print_plan(rows, title, as_json=False)
+    evidence_tables.print_detection(detection)
+
+
 def counted(standings: list[Standing], remaining: list[Standing]) -> str:
     """One line: how many runs there are, how they stand, how many remain."""
     states = Counter(standing.state for standing in standings)
@@ -50,15 +61,10 @@ def ending(ended: Ended) -> str:
     """One line: how a run ended, which it was, the seconds that it took, and the reason when it has no result."""
     record, names = ended.record, ended.record.names
     result = f" {_write_result(record)}" if record.results else ""
-    which = name_run(names, record.definition.seeds)
+    which = f"{names.methods}, ipc {names.ipc}, seed {tables.write_seeds(record.definition.seeds)}"
     said = [record.reason] if record.reason else [f"doubtful: {doubt}" for doubt in record.notes.get("doubts", ())]
     reason = f": {' '.join(said)}" if said else ""
     return f"{record.status}{result} {which} ({ended.seconds:.0f} s){reason}"
-
-
-def name_run(names: Names, seeds: Seeds) -> str:
-    """Which run it is, to a reader who knows the study."""
-    return f"{names.methods}, ipc {names.ipc}, seed {tables.write_seeds(seeds)}"
 
 
 def summary(records: list[Record], kept: Records) -> str:

@@ -11,7 +11,7 @@ from rethinkdc.measurement import Metric
 from rethinkdc.statistics import Difference
 
 _IS = {
-    "images": "what the images show (the set's own in place of noise)",
+    "images": "what the set shows, viewed as it asks, in place of noise",
     "labels": "the soft labels in place of class indices",
     "views": "new views in every epoch in place of one fixed view of each image",
 }

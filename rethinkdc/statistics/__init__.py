@@ -7,12 +7,13 @@ from rethinkdc.statistics.components import Components, part_variance
 from rethinkdc.statistics.families import adjust_holm, judge_family
 from rethinkdc.statistics.images import ImageInterval, resample_images
 from rethinkdc.statistics.paired import CONFIDENCE, Difference, compare_pairs
-from rethinkdc.statistics.power import POWER, Deviation, paired_power, pairs_needed, pool_deviations
+from rethinkdc.statistics.power import ASSURANCE, POWER, Deviation, paired_power, pairs_needed, pool_deviations
 from rethinkdc.statistics.shapley import attribute, coalitions
 from rethinkdc.statistics.shares import bound_share
 from rethinkdc.statistics.spread import Spread, describe
 
 __all__ = [
+    "ASSURANCE",
     "CONFIDENCE",
     "POWER",
     "Components",

@@ -6,9 +6,7 @@ import multiprocessing
 import signal
 import time
 import warnings
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -22,7 +20,6 @@ from rethinkdc.runs.kept_files import Beside
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.runner import Runner
 from rethinkdc.studies.standing import Ended, Standing
-from rethinkdc.studies.watching import Stage, StageProgress
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,6 @@ class _Machine:
     workers: int
     threads: int
     trackers: tuple[str, ...]
-    tells: bool
 
     def runner(self) -> Runner:
         registry = Registry()
@@ -60,8 +56,7 @@ class Worker:
     process is seen, and whose run it was.
     """
 
-    def __init__(self, runner: Runner, *, tells: bool = False) -> None:
-        """Starts one like ``runner``; ``tells``: that answers with stages too, while a run goes on."""
+    def __init__(self, runner: Runner) -> None:
         self.runner = runner
         self.standing: Standing | None = None
         machine = _Machine(
@@ -72,7 +67,6 @@ class Worker:
             workers=runner.workers,
             threads=runner.threads,
             trackers=tuple(runner.registry.trackers.added),
-            tells=tells,
         )
         spawned = multiprocessing.get_context("spawn")
         self.connection, theirs = spawned.Pipe()
@@ -84,17 +78,16 @@ class Worker:
         self.standing, self.since = standing, time.perf_counter()
         self.connection.send(standing.run.asked)
 
-    def answer(self) -> Ended | Stage | None:
-        """How its run ended, or how far it has come; None when the process has just started.
+    def answer(self) -> Ended | None:
+        """How its run ended; None when the process has just started.
 
         Raises:
             RethinkError: the process could not start, or the error that ended its run without a record.
         """
+        standing, self.standing = self.standing, None
         try:
-            answer: Ended | Stage | RethinkError | None = self.connection.recv()
-        except (EOFError, OSError):
-            # Also one that was ended in the middle of a word.
-            standing, self.standing = self.standing, None
+            answer: Ended | RethinkError | None = self.connection.recv()
+        except EOFError:
             self.process.join()
             code = self.process.exitcode
             if standing is None:
@@ -105,9 +98,6 @@ class Worker:
             reason = f"Its process was ended by signal {-code}" if code and code < 0 else f"Its process ended ({code})"
             record = self.runner.record_end(standing.run, "failed", f"{reason}; was there enough memory?")
             return Ended(record, time.perf_counter() - self.since)
-        if isinstance(answer, Stage):
-            return answer
-        self.standing = None
         if isinstance(answer, RethinkError):
             raise answer
         if answer:
@@ -126,8 +116,6 @@ def _serve(connection: Connection, machine: _Machine) -> None:
     # A keyboard interrupt reaches every process of the terminal; the parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     runner = machine.runner()
-    if machine.tells:
-        runner = replace(runner, progress=StageProgress(partial(_tell, connection)))
     torch.set_num_threads(machine.threads)
     connection.send(None)
     while True:
@@ -144,9 +132,3 @@ def _serve(connection: Connection, machine: _Machine) -> None:
                 continue
         messages = tuple(str(item.message) for item in caught if issubclass(item.category, UserWarning))
         connection.send(Ended(record, time.perf_counter() - started, messages))
-
-
-def _tell(connection: Connection, stage: Stage) -> None:
-    # A parent that is gone must not make the run fail.
-    with suppress(OSError):
-        connection.send(stage)

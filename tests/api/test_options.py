@@ -14,6 +14,7 @@ import typer.main
 import rethinkdc as rdc
 from rethinkdc.cli.main import COMMANDS, app
 from rethinkdc.errors import RequestError
+from rethinkdc.evidence.calls import CompareCall, ExplainCall
 from rethinkdc.runs import calls
 from rethinkdc.runs.options import Option, OptionField, Options, option_fields, part_of
 from rethinkdc.runs.request import Request, read_overrides
@@ -30,6 +31,8 @@ CALLS: dict[str, type[Options]] = {
     "rows": calls.RowsCall,
     "trace": calls.TraceCall,
     "sweep": SweepCall,
+    "compare": CompareCall,
+    "explain": ExplainCall,
     "leaderboard": calls.LeaderboardCall,
     "report": calls.ReportCall,
     "plot": calls.PlotCall,
@@ -44,7 +47,9 @@ COMMAND_ONLY = {
     "score": {"out", "as_json"},
     "rows": {"out", "as_json"},
     "trace": {"as_json"},
-    "sweep": {"plan", "as_json"},
+    "sweep": {"plan", "detect", "as_json"},
+    "compare": {"plan", "as_json"},
+    "explain": {"plan", "as_json"},
     "leaderboard": {"form", "wide", "as_json"},
     "report": {"as_json"},
     "plot": {"listed", "as_json"},

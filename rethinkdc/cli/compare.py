@@ -1,0 +1,62 @@
+"""``rethinkdc compare``. Imports nothing heavy before the command is called."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from rethinkdc.cli.options import takes_options, with_bars
+from rethinkdc.cli.questions import AskedOnce, carry_out_question, end_with, print_plan
+from rethinkdc.evidence.calls import CompareCall
+
+if TYPE_CHECKING:
+    from rethinkdc.evidence.question import Progressing
+
+
+@dataclass(frozen=True)
+class CompareCommand(AskedOnce, CompareCall):
+    """What the command takes beside what the function does."""
+
+
+@takes_options(CompareCommand)
+def compare(command: CompareCommand) -> None:
+    """Compare methods with random subsets of as many images, by pairs of the same seeds.
+
+    What is missing is added and run: random, the full set at equal steps and, under soft labels, noise. All methods
+    run at the first seed before any runs at the second. Example: rethinkdc compare pca el2n:direction=easy --ipc 10
+    """
+    from rethinkdc.cli import evidence_tables, tables
+    from rethinkdc.evidence.comparing import answer_comparison, ask_comparison
+    from rethinkdc.evidence.wording import tell_comparison
+    from rethinkdc.evidence.writing import describe_answer
+    from rethinkdc.reports.answers import write_answered
+    from rethinkdc.runs.machine import make_runner
+
+    runner = make_runner(with_bars(command), command)
+    question = ask_comparison(command, runner)
+    if command.plan:
+        print_plan(question, runner, as_json=command.as_json)
+        return
+    told = 0
+
+    def tell(known: "Progressing[Any]") -> None:
+        """Says how the methods stand whenever all of them have one more seed."""
+        nonlocal told
+        now = answer_comparison(known)
+        asked = [one for one in now.contenders if one.role in ("random", "method")]
+        whole = min(len(one.outcome.values) for one in asked)
+        if told < whole < len(command.numbers):
+            told = whole
+            for line in tell_comparison(now):
+                if "not run yet" not in line:
+                    typer.echo(f"  {line}", err=command.as_json)
+
+    known = carry_out_question(question, runner, command, as_json=command.as_json, ended_too=tell)
+    comparison = answer_comparison(known)
+    written = write_answered(comparison, question.folder, runner.records)
+    if command.as_json:
+        tables.print_json(describe_answer(comparison))
+    else:
+        evidence_tables.print_comparison(comparison)
+        evidence_tables.print_files(written)
+    end_with(known)

@@ -1,0 +1,74 @@
+"""What ``explain`` and ``compare`` share. Imports nothing heavy before a command is called."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rethinkdc.cli.options import Printed
+from rethinkdc.runs.options import Option
+
+if TYPE_CHECKING:
+    from rethinkdc.evidence.calls import Asking
+    from rethinkdc.evidence.question import Progressing, Question
+    from rethinkdc.runs.runner import Runner
+    from rethinkdc.studies.sweep import Ended, Standing
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskedOnce(Printed):
+    """What a question takes on the command line beside what its function does."""
+
+    plan: Annotated[bool, Option("Show what would be run, and run nothing.")] = False
+
+
+def print_plan(question: "Question[Any]", runner: "Runner", *, as_json: bool) -> None:
+    """Every run of a question and how it stands."""
+    from rethinkdc.cli import sweep_tables
+
+    rows = [(standing, standing.remains()) for standing in question.standings(runner)]
+    sweep_tables.print_plan(rows, question.study.title, as_json=as_json)
+
+
+def carry_out_question(
+    question: "Question[Any]",
+    runner: "Runner",
+    call: "Asking",
+    *,
+    as_json: bool,
+    ended_too: Callable[["Progressing[Any]"], None] = lambda _: None,
+) -> "Progressing[Any]":
+    """Writes the study and makes what is not on record, a line for each run.
+
+    Args:
+        question: what is asked.
+        runner: makes the runs.
+        call: how many side by side.
+        as_json: lines go to stderr, since stdout is the answer's alone.
+        ended_too: called as each run has ended, after its line.
+    """
+    from rethinkdc.cli import sweep_tables
+    from rethinkdc.evidence.question import Progressing
+
+    file = question.write()
+    known = Progressing(question, question.standings(runner))
+    remaining, done = known.remaining, 0
+    typer.echo(f"{question.study.title}: {file}", err=as_json)
+    typer.echo(sweep_tables.counted(known.standings, remaining), err=as_json)
+
+    def report(standing: "Standing", ended: "Ended") -> None:
+        nonlocal done
+        done += 1
+        which = question.name_part(standing.run)
+        typer.echo(f"[{done}/{len(remaining)}] {which}: {sweep_tables.ending(ended)}", err=as_json)
+        ended_too(known)
+
+    known.carry_out(runner, report, jobs=call.jobs)
+    return known
+
+
+def end_with(known: "Progressing[Any]") -> None:
+    """Ends with exit code 1 where a run of the question failed."""
+    if any(record.status == "failed" for record in known.records.values()):
+        raise typer.Exit(1)

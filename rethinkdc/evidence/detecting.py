@@ -1,0 +1,139 @@
+"""How many sets a study needs so that a difference to ``random`` is found, from what is on record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rethinkdc.boards import Board, leaderboard
+from rethinkdc.boards.board import MARK
+from rethinkdc.errors import RequestError
+from rethinkdc.runs.records import Records
+from rethinkdc.runs.resolving import Run
+from rethinkdc.statistics import Deviation, pairs_needed, pool_deviations
+
+_SUFFIXES = ("points", "point", "pts", "pt", "%")
+
+
+@dataclass(frozen=True)
+class Need:
+    """What one method of a study needs.
+
+    Attributes:
+        method: printed form, with its labels.
+        ipc: as tables write it.
+        student: printed form.
+        planned: seeds that the study has for it.
+        deviation: of its paired differences to ``random``; None where nothing is on record to tell it.
+        pooled: methods whose differences were pooled; empty = its own.
+        sets: that it needs; None without a deviation.
+        pairs: that the deviation is of.
+        records: keys of the runs that these pairs are of.
+    """
+
+    method: str
+    ipc: str
+    student: str
+    planned: int
+    deviation: Deviation | None
+    pooled: tuple[str, ...]
+    sets: int | None
+    pairs: int
+    records: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Detection:
+    """How many sets each method of a study needs; ``difference`` is a fraction."""
+
+    difference: float
+    needs: tuple[Need, ...]
+
+
+def read_points(text: str) -> float:
+    """Reads a difference as a fraction: ``1.0``, ``1%`` and ``1pt`` are one point, and so is ``0.01``.
+
+    A number of 1 or more is in points, one below 1 a fraction, since nobody plans for a hundred points. With a unit it
+    is in points, whatever its size.
+
+    Raises:
+        RequestError: no such number, or none between 0 and 100 points.
+    """
+    bare = text.strip()
+    unit = next((suffix for suffix in _SUFFIXES if bare.endswith(suffix)), "")
+    try:
+        number = float(bare.removesuffix(unit))
+    except ValueError:
+        raise RequestError(f"--detect {text}: expected a difference in points, such as 1.0, 0.5pt or 0.01.") from None
+    fraction = number / 100 if unit or number >= 1 else number
+    if not 0 < fraction < 1:
+        raise RequestError(f"--detect {text}: a difference above 0 and below 100 points is needed, such as 1.0.")
+    return fraction
+
+
+def plan_detection(runs: Iterable[Run], records: Records, difference: float) -> Detection:
+    """Says how many sets each method needs: from its own deviation where it has two pairs on record, else pooled.
+
+    The upper confidence bound of the deviation counts, since it comes from few sets. Pooled are all methods on the
+    board that a method will stand on.
+
+    Args:
+        runs: of a study.
+        records: what is on record.
+        difference: that shall be found, as a fraction.
+
+    Raises:
+        RequestError: what the runs measure is no fraction.
+    """
+    methods: dict[tuple[str, ...], list[Run]] = {}
+    for run in runs:
+        if run.evaluator.metrics[0].unit != "fraction":
+            raise RequestError(
+                f"--detect is in points; {run.names.evaluator} measures {run.evaluator.metrics[0].name}."
+            )
+        if run.ipc is not None and not run.definition.compressor.is_random:
+            names = run.names
+            place = (names.methods, names.dataset, names.protocol, names.student, names.ipc, run.protocol.digest)
+            methods.setdefault(place, []).append(run)
+    boards = _boards(records)
+    return Detection(difference, tuple(_need(alike, boards, difference) for alike in methods.values()))
+
+
+def _need(alike: Sequence[Run], boards: Sequence[Board], difference: float) -> Need:
+    run = alike[0]
+    rows = [row for board in boards if _stands_on(run, board) for row in board.rows if row.labeler == run.names.labeler]
+    paired = [row for row in rows if row.difference is not None and row.difference.deviation is not None]
+    own = [row for row in paired if row.compressor.partition(MARK)[0] == run.names.compressor]
+    chosen = own if len(own) == 1 else paired
+    deviation = pool_deviations(row.difference for row in chosen if row.difference is not None)
+    return Need(
+        method=run.names.methods,
+        ipc=run.names.ipc,
+        student=run.names.student,
+        planned=len({one.seeds.set for one in alike}),
+        deviation=deviation,
+        pooled=() if chosen is own else tuple(row.compressor for row in chosen),
+        sets=None if deviation is None else pairs_needed(difference, deviation.bound),
+        pairs=sum(row.difference.n for row in chosen if row.difference is not None),
+        records=tuple(key for row in chosen for key in row.keys),
+    )
+
+
+def _stands_on(run: Run, board: Board) -> bool:
+    names = run.names
+    return (
+        board.protocol_digest == run.protocol.digest
+        and board.dataset_fingerprint == run.dataset_fingerprint
+        and board.track == run.labeler.track
+        and (board.evaluator, board.student) == (names.evaluator, names.student)
+        and (board.ipc, board.images) == (run.ipc, run.size.images)
+        and board.modified == run.modified
+    )
+
+
+def _boards(records: Records) -> list[Board]:
+    """All boards; none where nothing is on record yet."""
+    return leaderboard(records) if any(records.folder.glob("*/[0-9]*.json")) else []
+
+
+__all__ = ["Detection", "Need", "plan_detection", "read_points"]
