@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from rethinkdc import boards
 from rethinkdc.boards import Board
+from rethinkdc.boards.leaderboard import rank_records
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.evidence.calls import CompareCall, ExplainCall
 from rethinkdc.evidence.comparing import answer_comparison, ask_comparison
@@ -37,7 +37,7 @@ from rethinkdc.runs.evaluating import evaluate_set
 from rethinkdc.runs.exports import pick_rows, preview_to, score_rows, write_set, write_trace
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.options import part_of
-from rethinkdc.runs.records import Record, Records
+from rethinkdc.runs.records import Record
 from rethinkdc.runs.request import Request
 from rethinkdc.sharing import Exported, export_set
 from rethinkdc.studies.calls import SweepCall
@@ -265,12 +265,6 @@ def plot(call: PlotCall) -> Path:
         RequestError: no figure has this name, or several have; matplotlib is missing; the file cannot be written.
     """
     return write_plot(call)
-
-
-def rank_records(call: LeaderboardCall) -> list[Board]:
-    """As :func:`leaderboard`, for what has its options in one value, as the command line."""
-    records = Records(Path(call.records) if call.records else None)
-    return boards.leaderboard(records, metric=call.metric, ipc=call.ipc, protocol=call.protocol, dataset=call.dataset)
 
 
 __all__ = [

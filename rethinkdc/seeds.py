@@ -38,6 +38,12 @@ class Seeds(BaseModel):
         return derive_seed(int(getattr(self, axis)), axis, *names)
 
 
+def write_seeds(seeds: Seeds) -> str:
+    """The set's seed, then the axes that have another one: ``0, student=1``."""
+    others = (f"{axis}={seed}" for axis, seed in seeds.model_dump().items() if seed != seeds.set)
+    return ", ".join([str(seeds.set), *others])
+
+
 def derive_seed(seed: int, *names: str | int) -> int:
     """A 63-bit seed from a parent seed and a path of names, by SHA-256: the same on every platform."""
     path = "/".join(str(name) for name in (seed, *names))

@@ -22,9 +22,16 @@ class Machine:
 
 @dataclass(frozen=True)
 class Lacking:
-    """An accuracy that a score needs and no record has, and the command that makes it."""
+    """An accuracy that scores need and no record has.
+
+    Attributes:
+        accuracy: of what, such as ``full + hard``.
+        scores: that need it.
+        command: that makes it.
+    """
 
     accuracy: str
+    scores: tuple[str, ...]
     command: str
 
 

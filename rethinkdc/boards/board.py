@@ -1,25 +1,28 @@
-"""Boards: tables of methods under equal conditions, from record files alone.
+"""A board: rows that may be compared.
 
-No plugin is imported and no method built, so boards can be shown where the methods are not installed. Records of
-different conditions never meet: protocol digest, dataset fingerprint, label track, evaluator, student, ipc or number
-of images, the core's semantics and the mark *modified* each part boards. Records of a tuning split enter none.
+Records of different conditions never meet: protocol digest, dataset fingerprint, label track, evaluator, student, ipc
+or number of images, the core's semantics, the mark *modified*, and the kind of device with its threads each part
+boards.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
+from rethinkdc.boards.accuracies import Accuracies
 from rethinkdc.boards.beside import Lacking, Machine, Unmeasured
-from rethinkdc.boards.choosing import choose_records, explain_nothing
+from rethinkdc.boards.entry import Entry, Place
+from rethinkdc.boards.image_error import PredictionFiles, measure_image_error
+from rethinkdc.boards.ranking import Draft, rank_rows
+from rethinkdc.boards.results import Baseline, first_ok
+from rethinkdc.boards.robustness import score_drafts
 from rethinkdc.boards.row import Row, make_row
-from rethinkdc.errors import RequestError, nearest
 from rethinkdc.measurement import Metric
-from rethinkdc.runs.definition import MethodDefinition
-from rethinkdc.runs.record import Record
-from rethinkdc.runs.records import Records
-from rethinkdc.storage import canonical_json
+from rethinkdc.statistics import judge_family
 
 MARK = " #"
 """Before the beginning of a digest, where several definitions share one printed form."""
@@ -71,160 +74,123 @@ class Board:
     unmeasured: tuple[Unmeasured, ...]
     lacking: tuple[Lacking, ...]
 
+    @cached_property
+    def labelers(self) -> int:
+        """How many labelers its rows have: with several, a row needs its labeler to be named."""
+        return len({row.labeler for row in self.rows})
 
-def leaderboard(
-    records: Records,
-    *,
-    metric: str | None = None,
-    ipc: int | None = None,
-    protocol: str | None = None,
-    dataset: str | None = None,
-) -> list[Board]:
-    """The boards of all records in a folder; a file that cannot be read is warned of and left out.
+
+def group_by_place(entries: Sequence[Entry]) -> dict[Place, list[Entry]]:
+    """Entries by board. Full sets, which have no ipc, stand on every board of otherwise equal conditions."""
+    groups: dict[Place, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        groups[entry.place].append(entry)
+    whole = {place: groups.pop(place) for place in list(groups) if place.ipc is None}
+    beside: dict[Place, list[Place]] = defaultdict(list)
+    for place in groups:
+        beside[replace(place, ipc=None, images=None)].append(place)
+    for place, full in whole.items():
+        for other in beside.get(place, [place]):
+            groups[other] = [*groups[other], *full]
+    return dict(groups)
+
+
+def ranking_metric(entries: Sequence[Entry], name: str | None) -> Metric | None:
+    """The metric of this name, or the main one, as the newest record declares it; None where none has it."""
+    declaring = [
+        (entry.created, entry.key, entry.attempt, metric)
+        for entry in entries
+        for metric in (entry.metrics if name else entry.metrics[:1])
+        if name in (None, metric.name)
+    ]
+    return max(declaring, key=lambda one: one[:3])[3] if declaring else None
+
+
+def make_board(
+    place: Place,
+    entries: Sequence[Entry],
+    metric: Metric,
+    accuracies: Accuracies,
+    predictions: PredictionFiles | None = None,
+) -> Board:
+    """The board of one place.
 
     Args:
-        records: where they lie.
-        metric: what ranks; only boards of evaluators that have it. None = the main one of each evaluator.
-        ipc: only boards of this number of images per class.
-        protocol: only boards of this protocol: its id, its id and version, or the beginning of its digest.
-        dataset: only boards of this dataset: its name, or the beginning of its fingerprint.
-
-    Raises:
-        RequestError: there is no record, or none that was asked for.
+        place: what all rows share.
+        entries: all attempts at all of its runs.
+        metric: what ranks.
+        accuracies: of all records, for scores that need those of other boards.
+        predictions: where the test set's own error is measured from; None = it is not.
     """
-    known = list(records.readable())
-    if not known:
-        raise RequestError(
-            f"There is no record below {records.folder}. Make one with `rethinkdc run --compressor random`, or name "
-            "the folder of records with --records."
-        )
-    chosen = choose_records(known, protocol=protocol, dataset=dataset)
-    groups = {place: group for place, group in _group(chosen).items() if ipc in (None, place.ipc)}
-    if not groups:
-        raise RequestError(explain_nothing(known))
-    ranked = [(place, group, _ranking_metric(group, metric)) for place, group in groups.items()]
-    if not any(ranks for *_, ranks in ranked):
-        declared = {one.name for group in groups.values() for record in group for one in record.metrics}
-        raise RequestError(f"No record has the metric {metric!r}. {nearest(str(metric), declared)}")
-    boards = [_make_board(place, group, ranks) for place, group, ranks in ranked if ranks]
-    return sorted(boards, key=_order)
-
-
-@dataclass(frozen=True)
-class _Place:
-    """All that parts boards."""
-
-    protocol_digest: str
-    dataset_fingerprint: str
-    track: str
-    modified: bool
-    evaluator: str
-    student: str
-    semantics: str
-    ipc: int | None
-    images: int | None
-
-    @classmethod
-    def of(cls, record: Record) -> _Place:
-        definition = record.definition
-        return cls(
-            protocol_digest=record.protocol_digest,
-            dataset_fingerprint=record.dataset_fingerprint,
-            track=record.track,
-            modified=record.modified,
-            evaluator=canonical_json(definition.evaluator.model_dump(mode="json")),
-            student=canonical_json(definition.student.model_dump(mode="json")),
-            semantics=canonical_json(definition.semantics),
-            ipc=definition.ipc,
-            images=definition.images,
-        )
-
-
-def _group(records: list[Record]) -> dict[_Place, list[Record]]:
-    """Records by board. Full sets, which have no ipc, stand on every board of otherwise equal conditions."""
-    groups: dict[_Place, list[Record]] = defaultdict(list)
-    whole: dict[_Place, list[Record]] = defaultdict(list)
-    for record in records:
-        (whole if record.definition.ipc is None else groups)[_Place.of(record)].append(record)
-    boards = dict(groups)
-    for place, full in whole.items():
-        beside = [other for other in groups if replace(other, ipc=None, images=None) == place]
-        for other in beside or [place]:
-            boards[other] = [*boards.get(other, []), *full]
-    return boards
-
-
-def _ranking_metric(records: list[Record], name: str | None) -> Metric | None:
-    """The metric of this name, or the main one, as the newest record declares it; None where none has it."""
-    for record in sorted(records, key=lambda record: record.created, reverse=True):
-        for metric in record.metrics:
-            if name in (None, metric.name):
-                return metric
-    return None
-
-
-def _make_board(place: _Place, records: list[Record], metric: Metric) -> Board:
-    first = records[0]
-    methods: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        methods[record.definition.method].append(record)
-    rows = [
-        make_row(group, _random_beside(group[0], methods), _spell(key, methods), metric.name)
-        for key, group in methods.items()
-    ]
+    drafts, lacking = score_drafts(_draft(entries, metric), metric.name, accuracies)
+    if predictions:
+        drafts = [measure_image_error(draft, metric.name, predictions) for draft in drafts]
+    first = entries[0]
     return Board(
         protocol=first.names.protocol,
-        protocol_digest=place.protocol_digest,
+        protocol_digest=place.protocol,
         dataset=first.names.dataset,
-        dataset_fingerprint=place.dataset_fingerprint,
+        dataset_fingerprint=place.dataset,
         track=place.track,
         evaluator=first.names.evaluator,
         student=first.names.student,
         ipc=place.ipc,
         images=place.images,
         modified=place.modified,
-        semantics=first.definition.semantics,
+        semantics=first.semantics,
         metric=metric.name,
         better=metric.better,
         unit=metric.unit,
-        machine=None,
-        rows=_rank(rows, metric),
+        machine=place.machine,
+        rows=rank_rows(_judge(drafts), metric),
         unmeasured=(),
-        lacking=(),
+        lacking=lacking,
     )
 
 
-def _rank(rows: list[Row], metric: Metric) -> tuple[Row, ...]:
-    """By the metric; then the full sets, then what has no result."""
-    placed = [row for row in rows if row.result and not row.full]
-    placed.sort(key=lambda row: metric.gain(row.result.mean, 0.0) if row.result else 0.0, reverse=True)
-    others = sorted((row for row in rows if row not in placed), key=lambda row: (row.result is None, row.compressor))
-    return (*(replace(row, rank=rank) for rank, row in enumerate(placed, start=1)), *others)
+def _draft(entries: Sequence[Entry], metric: Metric) -> list[Draft]:
+    """One row a method, beside ``random`` under the same labels."""
+    methods: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        methods[entry.method].append(entry)
+    baselines = _baselines(methods)
+    alike = Counter(group[0].names.methods for group in methods.values())
+    nothing = Baseline({})
+    drafts = []
+    for key, group in methods.items():
+        first = group[0]
+        baseline = nothing if first.full else baselines.get(first.labels, nothing)
+        mark = f"{MARK}{key[:_MARK]}" if alike[first.names.methods] > 1 else ""
+        # Another revision of random is compared with the newest as little as random with itself.
+        beside = nothing if first.random is not None else baseline
+        row = make_row(group, beside, first.names.compressor + mark, metric.name)
+        runs = tuple(run for run in first_ok(group) if metric.name in run.results)
+        drafts.append(Draft(row, runs, baseline))
+    return drafts
 
 
-def _spell(key: str, methods: dict[str, list[Record]]) -> str:
-    """The printed form; with the beginning of the definition's digest where several definitions share it."""
-    first = methods[key][0]
-    alike = [group for group in methods.values() if group[0].names.methods == first.names.methods]
-    mark = f"{MARK}{key[:_MARK]}" if len(alike) > 1 else ""
-    return first.names.compressor + mark
-
-
-def _random_beside(record: Record, methods: dict[str, list[Record]]) -> list[Record]:
-    """The records of plain ``random`` under the same labels, of its newest revision; none for itself and full sets."""
-    definition = record.definition
-    if definition.ipc is None or definition.compressor.is_random:
-        return []
-    alike: list[tuple[int, list[Record]]] = []
+def _baselines(methods: dict[str, list[Entry]]) -> dict[str, Baseline]:
+    """Plain ``random`` of the newest revision, by labels."""
+    newest: dict[str, list[Entry]] = {}
     for group in methods.values():
-        other = group[0].definition
-        labels_alike = (other.labeler, other.labeler_teachers) == (definition.labeler, definition.labeler_teachers)
-        if isinstance(other.compressor, MethodDefinition) and other.compressor.is_random and labels_alike:
-            alike.append((other.compressor.revision, group))
-    return max(alike, key=lambda one: one[0], default=(0, []))[1]
+        revision, labels = group[0].random, group[0].labels
+        if revision is not None and (labels not in newest or revision > (newest[labels][0].random or 0)):
+            newest[labels] = group
+    return {labels: Baseline.of(group) for labels, group in newest.items()}
 
 
-def _order(board: Board) -> tuple[Any, ...]:
+def _judge(drafts: Sequence[Draft]) -> list[Draft]:
+    """The same with their differences to random as one family: of all methods of the board."""
+    family = [draft.row.difference for draft in drafts if draft.row.difference]
+    judged = iter(judge_family(family))
+    return [
+        replace(draft, row=replace(draft.row, difference=next(judged))) if draft.row.difference else draft
+        for draft in drafts
+    ]
+
+
+def order_of(board: Board) -> tuple[Any, ...]:
+    """By what boards are sorted, the same from the same records."""
     return (
         board.protocol,
         board.dataset,
@@ -236,4 +202,7 @@ def _order(board: Board) -> tuple[Any, ...]:
         board.images or 0,
         board.protocol_digest,
         board.dataset_fingerprint,
+        board.machine is None,
+        board.machine,
+        sorted(board.semantics.items()),
     )

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from rethinkdc.boards.beside import ImageError, Machine, Published, Robustness
-from rethinkdc.runs.cost import Cost, order_stages
-from rethinkdc.runs.record import Record, Status
-from rethinkdc.seeds import Axis, Seeds
-from rethinkdc.statistics import Components, Difference, Spread, compare_pairs, describe
+from rethinkdc.boards.entry import Entry
+from rethinkdc.boards.results import (
+    Baseline,
+    counted_axis,
+    first_ok,
+    groups_by_seed,
+    means_by_seed,
+    pair_results,
+)
+from rethinkdc.runs.cost import order_stages
+from rethinkdc.runs.record import Status
+from rethinkdc.seeds import Seeds
+from rethinkdc.statistics import Components, Difference, Spread, compare_pairs, describe, part_variance
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,7 @@ class Row:
     Attributes:
         rank: 1 is best, equal means share it; None for a full set, without a result, and below five seeds.
         band: 1 = the best, and all whose paired difference to it is not clear; None as the rank.
+        band_pairs: seeds that it shares with the best of its band; below two there is no test.
         full: the whole training set, a line to look up to.
         compressor: printed form.
         labeler: printed form.
@@ -63,6 +73,7 @@ class Row:
 
     rank: int | None
     band: int | None
+    band_pairs: int | None
     full: bool
     compressor: str
     labeler: str
@@ -92,126 +103,76 @@ class Row:
     missing: tuple[Missing, ...]
 
 
-def make_row(records: list[Record], baseline: list[Record], compressor: str, metric: str) -> Row:
-    """Sums up the records of one method on one board.
+def make_row(entries: Sequence[Entry], baseline: Baseline, compressor: str, metric: str) -> Row:
+    """Sums up the records of one method on one board, without what the other methods say of it.
 
     Args:
-        records: all attempts at all of its runs.
-        baseline: those of ``random`` under the same labels; empty for no difference.
+        entries: all attempts at all of its runs.
+        baseline: ``random`` under the same labels; an empty one for no difference.
         compressor: its printed form.
         metric: what ranks.
     """
-    definition = records[0].definition
-    full = definition.ipc is None
-    # A full or a finished set is one set whatever the seeds: only its students differ.
-    fixed = full or definition.compressor.kind == "set"
-    axis: Axis = "student" if fixed else "set"
-    ok = _first_ok(records)
-    values = _per_seed([(_seed(record, axis), value) for record, value in _results(ok, metric)])
-    differences = _per_seed(_pairs(ok, _first_ok(baseline), metric, axis))
-    costs = [record.cost for record in ok if record.cost]
+    first, runs = entries[0], first_ok(entries)
+    axis = counted_axis(first)
+    groups = groups_by_seed(runs, metric, axis)
+    values = means_by_seed(groups)
+    differences = pair_results(baseline.pairs(runs), metric, axis)
+    costs = [run.cost for run in runs if run.cost]
+    seen = _mean_by_stage([cost.images_seen for cost in costs])
     return Row(
         rank=None,
         band=None,
-        full=full,
+        band_pairs=None,
+        full=first.full,
         compressor=compressor,
-        labeler=records[0].names.labeler,
-        n_counts="students" if fixed else "sets",
+        labeler=first.names.labeler,
+        n_counts="students" if first.fixed else "sets",
         result=describe(list(values.values())) if values else None,
         difference=compare_pairs(list(differences.values())) if differences else None,
-        components=None,
+        components=part_variance(list(groups.values())) if groups and not first.fixed else None,
         image_error=None,
         robustness=None,
         published=(),
-        machines=(),
+        machines=tuple(sorted({run.machine for run in runs})),
         values=values,
-        runs=len(ok),
-        keys=tuple(sorted(record.key for record in ok)),
-        attempts=len(records),
-        seconds=_mean_seconds(costs),
-        memory=_largest_memory(costs),
-        teacher_top1=_teacher_top1(ok),
-        external=tuple(sorted({name for record in ok for name in record.notes.get("external_data", ())})),
-        label_bytes=_mean([cost.label_bytes for cost in costs]),
-        teacher_bytes=_mean([cost.teacher_bytes for cost in costs]),
+        runs=len(runs),
+        keys=tuple(sorted(run.key for run in runs)),
+        attempts=len(entries),
+        seconds=_mean_by_stage([cost.seconds for cost in costs]),
+        memory=_largest_by_stage([cost.memory for cost in costs]),
+        teacher_top1=_mean_of_all([top1 for run in runs for top1 in run.teachers]),
+        external=tuple(sorted({name for run in runs for name in run.external})),
+        label_bytes=_mean_of_all([cost.label_bytes for cost in costs]) or 0.0,
+        teacher_bytes=_mean_of_all([cost.teacher_bytes for cost in costs]) or 0.0,
         image_bytes={
             form: _mean_of_all([cost.image_bytes.get(form) for cost in costs]) for form in ("stored", "lossy", "recipe")
         },
         receiver_bytes=_mean_of_all([cost.receiver_bytes for cost in costs]),
         label_ratio=_mean_of_all([cost.label_ratio for cost in costs]),
-        images_seen={},
-        total_images_seen=None,
-        missing=_missing(records, {record.key for record in ok}),
+        images_seen=seen if all(cost.images_seen for cost in costs) else {},
+        total_images_seen=_mean_of_all([cost.total_images_seen for cost in costs]),
+        missing=_missing(entries, {run.key for run in runs}),
     )
 
 
-def _first_ok(records: list[Record]) -> list[Record]:
-    """The first ok attempt of each run."""
-    firsts: dict[str, Record] = {}
-    for record in sorted(records, key=lambda record: record.attempt):
-        if record.status == "ok":
-            firsts.setdefault(record.key, record)
-    return list(firsts.values())
-
-
-def _missing(records: list[Record], ok: set[str]) -> tuple[Missing, ...]:
-    last = {record.key: record for record in sorted(records, key=lambda record: record.attempt)}
-    missing = [
-        Missing(record.definition.seeds, record.status, record.reason) for key, record in last.items() if key not in ok
-    ]
+def _missing(entries: Sequence[Entry], ok: set[str]) -> tuple[Missing, ...]:
+    last = {entry.key: entry for entry in sorted(entries, key=lambda entry: entry.attempt)}
+    missing = [Missing(entry.seeds, entry.status, entry.reason) for key, entry in last.items() if key not in ok]
     return tuple(sorted(missing, key=lambda run: sorted(run.seeds.model_dump().items())))
 
 
-def _results(records: list[Record], metric: str) -> list[tuple[Record, float]]:
-    return [(record, record.results[metric]) for record in records if metric in record.results]
+def _mean_by_stage(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Means over runs; a stage that a run did not have took nothing."""
+    stages = order_stages(stage for by_stage in values for stage in by_stage)
+    return {stage: statistics.fmean(by_stage.get(stage, 0) for by_stage in values) for stage in stages}
 
 
-def _pairs(ours: list[Record], baseline: list[Record], metric: str, axis: Axis) -> list[tuple[int, float]]:
-    """Our results minus those of the baseline's runs of the same condition, with the seed of an axis."""
-    random = {record.definition.condition: value for record, value in _results(baseline, metric)}
-    pairs = []
-    for record, value in _results(ours, metric) if random else []:
-        condition = record.definition.condition
-        if condition in random:
-            pairs.append((_seed(record, axis), value - random[condition]))
-    return pairs
-
-
-def _seed(record: Record, axis: Axis) -> int:
-    return int(getattr(record.definition.seeds, axis))
-
-
-def _per_seed(results: list[tuple[int, float]]) -> dict[int, float]:
-    """Means over the results that share a seed."""
-    by_seed: dict[int, list[float]] = defaultdict(list)
-    for seed, value in results:
-        by_seed[seed].append(value)
-    return {seed: _mean(values) for seed, values in sorted(by_seed.items())}
-
-
-def _mean_seconds(costs: list[Cost]) -> dict[str, float]:
-    stages = order_stages(stage for cost in costs for stage in cost.seconds)
-    return {stage: _mean([cost.seconds.get(stage, 0.0) for cost in costs]) for stage in stages}
-
-
-def _largest_memory(costs: list[Cost]) -> dict[str, int]:
-    stages = order_stages(stage for cost in costs for stage in cost.memory)
-    return {stage: max(cost.memory.get(stage, 0) for cost in costs) for stage in stages}
-
-
-def _teacher_top1(records: list[Record]) -> float | None:
-    teachers = [teacher for record in records for teacher in record.notes.get("teachers", {}).values()]
-    # Those that gave labels; where none did, those that the sets were made with.
-    teachers = [teacher for teacher in teachers if "labels" in teacher.get("for", ())] or teachers
-    measured = [teacher["top1"] for teacher in teachers if teacher.get("top1") is not None]
-    return _mean(measured) if measured else None
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
+def _largest_by_stage(values: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    stages = order_stages(stage for by_stage in values for stage in by_stage)
+    return {stage: max(by_stage.get(stage, 0) for by_stage in values) for stage in stages}
 
 
 def _mean_of_all(values: Sequence[float | None]) -> float | None:
-    """The mean; None where one is not known."""
+    """The mean; None where one is not known, and of nothing."""
     known = [value for value in values if value is not None]
-    return _mean(known) if known and len(known) == len(values) else None
+    return statistics.fmean(known) if known and len(known) == len(values) else None

@@ -1,21 +1,11 @@
 """``rethinkdc leaderboard``: boards of the records in a folder. Imports nothing heavy before the command is called."""
 
 from dataclasses import dataclass
-from enum import Enum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from rethinkdc.cli.options import Printed, takes_options
 from rethinkdc.runs.calls import LeaderboardCall
 from rethinkdc.runs.options import Option
-
-
-class Format(str, Enum):
-    """How boards are printed."""
-
-    rich = "rich"
-    md = "md"
-    csv = "csv"
-    json = "json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +13,11 @@ class LeaderboardCommand(Printed, LeaderboardCall):
     """What the command takes beside what the function does."""
 
     form: Annotated[
-        Format, Option("Tables for people; csv and json hold all numbers, as fractions.", flag="--format", short="-f")
-    ] = Format.rich
+        Literal["rich", "md", "csv", "latex", "json"],
+        Option(
+            "rich, md and latex are tables; csv and json hold all numbers, as fractions.", flag="--format", short="-f"
+        ),
+    ] = "rich"
     wide: Annotated[bool, Option("All columns, however wide the table; without it those that the window holds.")] = (
         False
     )
@@ -36,8 +29,7 @@ def leaderboard(command: LeaderboardCommand) -> None:
 
     Example: rethinkdc leaderboard --ipc 10 --format md
     """
-    from rethinkdc.api import rank_records
-    from rethinkdc.cli import board_tables
+    from rethinkdc.boards.leaderboard import rank_records
+    from rethinkdc.cli.board_tables import print_boards
 
-    form = "json" if command.as_json else command.form.value
-    board_tables.print_boards(rank_records(command), form, wide=command.wide)
+    print_boards(rank_records(command), "json" if command.as_json else command.form, wide=command.wide)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rethinkdc.cli.metric_text import name_metric, write_interval, write_signed, write_value
-from rethinkdc.cli.tables import print_files_read, write_seeds
+from rethinkdc.cli.tables import print_files_read
 from rethinkdc.measurement import Metric
 from rethinkdc.runs.record import Record
 from rethinkdc.runs.records import Records
+from rethinkdc.seeds import write_seeds
 from rethinkdc.statistics import compare_pairs, describe
 
 

@@ -19,7 +19,7 @@ from rethinkdc.runs.cost import Cost, order_stages
 from rethinkdc.runs.record import Record
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.schemas import KEEPS_PREDICTIONS
-from rethinkdc.seeds import Seeds
+from rethinkdc.seeds import write_seeds
 
 _console = Console()
 
@@ -96,12 +96,6 @@ def print_beside_random(record: Record, records: Records, registry: Registry) ->
     difference = difference_to_random(record, records, registry)
     if difference is not None:
         _console.print(f"{write_difference(difference, record.main_metric)} than random under the same conditions")
-
-
-def write_seeds(seeds: Seeds) -> str:
-    """The set's seed, then the axes that have another one: ``0, student=1``."""
-    others = (f"{axis}={seed}" for axis, seed in seeds.model_dump().items() if seed != seeds.set)
-    return ", ".join([str(seeds.set), *others])
 
 
 def _seconds(cost: Cost) -> str:

@@ -283,6 +283,12 @@ class LeaderboardCall(Options):
     dataset: Annotated[
         str | None, Option("Only boards of this dataset: label, or beginning of a fingerprint.", short="-d")
     ] = field(default=None, kw_only=True)
+    pool_devices: Annotated[
+        bool, Option("Compare runs of several devices and numbers of threads; without it they part boards.")
+    ] = field(default=False, kw_only=True)
+    test_error: Annotated[
+        bool, Option("Also the test set's own error of each difference to random, from kept predictions.")
+    ] = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True)

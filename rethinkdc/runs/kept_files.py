@@ -72,8 +72,22 @@ def read_file(record: Record, kept: KeptFile | None, records: Records, what: str
             else "it has no result"
         )
         raise RequestError(f"The record {records.path(record.key, record.attempt)} has no {what}: {why}.")
+    return read_kept(kept, records.folder / record.key, what)
+
+
+def read_kept(kept: KeptFile, folder: Path, what: str) -> bytes:
+    """The content of a file that a record names.
+
+    Args:
+        kept: the file.
+        folder: of the record.
+        what: the file holds, as an error says it.
+
+    Raises:
+        DamagedError: the file is gone or was changed.
+    """
     # A name alone: whatever a record says, nothing outside its own folder is read.
-    path = records.folder / record.key / Path(kept.file).name
+    path = folder / Path(kept.file).name
     try:
         payload = path.read_bytes()
     except OSError as error:

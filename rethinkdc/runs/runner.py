@@ -335,7 +335,11 @@ class Runner:
 
 
 def _assumed(run: Run) -> dict[str, Any]:
-    """The values of a derived protocol, which no file holds."""
-    if run.protocol.status != "derived":
-        return {}
-    return {"derived_protocol": run.protocol.model_dump(mode="json", exclude={"sources"}, exclude_none=True)}
+    """The values of a derived protocol, which no file holds, and those that overrides put in place of a file's."""
+    derived = run.protocol.status == "derived"
+    values = run.protocol.model_dump(mode="json", exclude={"sources"}, exclude_none=True)
+    overrides = dict(run.request.overrides) if run.modified else {}
+    return {
+        **({"derived_protocol": values} if derived else {}),
+        **({"overrides": overrides} if overrides else {}),
+    }

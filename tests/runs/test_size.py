@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import rethinkdc as rdc
-from rethinkdc.cli.board_tables import caption
+from rethinkdc.boards.notes import caption
 from rethinkdc.errors import RequestError, UnsupportedError
 from rethinkdc.runs.size import split_images
 

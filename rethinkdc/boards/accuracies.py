@@ -1,0 +1,103 @@
+"""Mean accuracies of all records, found by what they are of: scores of one board need those of another."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from rethinkdc.boards.entry import Entry, Place
+from rethinkdc.boards.results import counted_axis, first_ok, groups_by_seed, means_by_seed
+from rethinkdc.storage import canonical_json
+
+ACCURACY = "top1"
+PLAIN = "training.views=[]"
+"""The override under which a student sees the images as they are, as ``--set`` takes it."""
+HARD = "hard"
+_NAME = re.compile(r"(?P<id>.*) v(?P<version>\d+)")
+
+
+@dataclass(frozen=True)
+class _Where:
+    """What an accuracy is of. ``compressor`` is empty for the whole training set, ``labels`` for plain hard ones."""
+
+    protocol: str
+    place: Place
+    labels: str
+    compressor: str
+    overrides: str
+
+
+class Accuracies:
+    """Mean top-1 of every method under every condition on record.
+
+    A board of soft labels has its hard twin under the protocol of the same name but for its last word,
+    ``cifar10-soft`` and ``cifar10-hard``; of several versions the newest counts.
+    """
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        groups: dict[tuple[_Where, str], list[Entry]] = defaultdict(list)
+        for entry in entries:
+            if not entry.tune and ACCURACY in entry.results:
+                groups[_where(entry), entry.place.protocol].append(entry)
+        self._means: dict[_Where, dict[tuple[int, str], float]] = defaultdict(dict)
+        for (where, digest), group in groups.items():
+            _, version = _split(group[0].names.protocol)
+            self._means[where][version, digest] = _mean(group)
+
+    def with_hard_labels(self, entry: Entry) -> float | None:
+        """That of the same set with hard labels, under the same conditions or their hard twin."""
+        return self._find(_hard(entry), entry)
+
+    def full_with_hard_labels(self, entry: Entry) -> float | None:
+        """That of the whole training set with hard labels."""
+        where = _hard(entry)
+        place = replace(where.place, ipc=None, images=None)
+        return self._find(replace(where, place=place, compressor=""), entry)
+
+    def on_plain_views(self, entry: Entry) -> float | None:
+        """That of the same set and labels without augmentation."""
+        where = _where(entry)
+        plain = replace(
+            where, place=replace(where.place, modified=True), overrides=canonical_json({"training.views": []})
+        )
+        return self._find(plain, None)
+
+    def _find(self, where: _Where, beside: Entry | None) -> float | None:
+        found = self._means.get(where)
+        if not found:
+            return None
+        if beside and beside.place.track == HARD:
+            # The very same protocol, and no other version of it.
+            return next((mean for (_, digest), mean in found.items() if digest == beside.place.protocol), None)
+        return found[max(found)]
+
+
+def hard_twin(protocol: str) -> str:
+    """The id of the protocol of hard labels beside one of soft ones; its own where it has none."""
+    name, _ = _split(protocol)
+    return f"{name.removesuffix('soft')}hard" if name.endswith("-soft") else name
+
+
+def _where(entry: Entry) -> _Where:
+    place = replace(entry.place, protocol="")
+    compressor = "" if entry.full else entry.compressor
+    labels = "" if entry.names.labeler == HARD else entry.labels
+    return _Where(_split(entry.names.protocol)[0], place, labels, compressor, canonical_json(entry.overrides))
+
+
+def _hard(entry: Entry) -> _Where:
+    where = _where(entry)
+    return replace(where, protocol=hard_twin(entry.names.protocol), place=replace(where.place, track=HARD), labels="")
+
+
+def _mean(entries: list[Entry]) -> float:
+    runs = first_ok(entries)
+    return statistics.mean(means_by_seed(groups_by_seed(runs, ACCURACY, counted_axis(runs[0]))).values())
+
+
+def _split(protocol: str) -> tuple[str, int]:
+    named = _NAME.fullmatch(protocol)
+    return (named["id"], int(named["version"])) if named else (protocol, 0)

@@ -1,0 +1,120 @@
+"""The index of a folder of records: what boards need of each, so that only what is new is read.
+
+It is derived and never trusted over the files: an entry holds for just the file that it was made of, told by name,
+size, times and inode. A folder that was copied, an index of another form or a damaged one are read anew. Where it
+cannot be written boards are the same, and slower.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+
+from rethinkdc.boards.entry import Entry
+from rethinkdc.errors import DamagedError, RethinkError
+from rethinkdc.runs.records import Records
+from rethinkdc.storage import digest, read_sealed, write_sealed
+
+INDEX = ".boards-index"
+"""Name of its file, in the folder of the records."""
+_RULES = 1
+"""Raised when an entry is made otherwise of a record; its fields are seen to by themselves."""
+_SETTLED = 2.0
+"""Seconds. A younger file may be changed again without another time: clocks of file systems are coarse."""
+
+
+class Stamp(NamedTuple):
+    """By which a file is known to be the same: its size in bytes, its times in nanoseconds, its inode."""
+
+    size: int
+    modified: int
+    changed: int
+    inode: int
+
+
+class Indexed(NamedTuple):
+    """An entry, and the file that it was made of."""
+
+    stamp: Stamp
+    entry: Entry
+
+
+def read_entries(records: Records) -> list[Entry]:
+    """All records of a folder as boards need them, in the order of keys and attempts.
+
+    A file that is no record is warned of and left out, each time.
+    """
+    path = records.folder / INDEX
+    known = _load(path)
+    found = dict(_stamps(records.folder))
+    held = {name: known[name] for name, stamp in found.items() if name in known and known[name].stamp == stamp}
+    # As old as they were before they are read: what changes meanwhile is read again.
+    settled = time.time_ns() - int(_SETTLED * 1e9)
+    new = {name: Indexed(found[name], entry) for name, entry in _read(records, sorted(found.keys() - held.keys()))}
+    lasting = {name: one for name, one in new.items() if max(one.stamp.modified, one.stamp.changed) < settled}
+    if lasting or len(held) < len(known):
+        _store(path, held | lasting)
+    whole = held | new
+    return [whole[name].entry for name in sorted(whole)]
+
+
+def _read(records: Records, names: list[str]) -> Iterator[tuple[str, Entry]]:
+    for name in names:
+        try:
+            yield name, Entry.of(records.read(records.folder / name))
+        except (RethinkError, OSError) as error:  # noqa: PERF203 - one file must not hide the others
+            warnings.warn(f"A record is left out: {error}", stacklevel=4)
+
+
+def _stamps(folder: Path) -> Iterator[tuple[str, Stamp]]:
+    """Every ``<key>/<attempt>.json`` with its stamp, by two system calls a file."""
+    for place in _scan(folder):
+        if place.is_dir():
+            for file in _scan(Path(place.path)):
+                if file.name.endswith(".json") and file.name[0].isdigit():
+                    about = file.stat()
+                    stamp = Stamp(about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino)
+                    yield f"{place.name}/{file.name}", stamp
+
+
+def _scan(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except FileNotFoundError:
+        return []
+
+
+@cache
+def _content() -> TypeAdapter[dict[str, Indexed]]:
+    return TypeAdapter(dict[str, Indexed])
+
+
+@cache
+def _form() -> bytes:
+    """What must be the same for an index to be read: the fields of entries and the rules by which they are made."""
+    return digest([_RULES, _content().json_schema()]).encode()
+
+
+def _load(path: Path) -> dict[str, Indexed]:
+    """What the index holds; nothing where there is none, or not as this version writes it."""
+    try:
+        form, _, content = read_sealed(path).partition(b"\n")
+        return _content().validate_json(content) if form == _form() else {}
+    except (OSError, DamagedError, ValidationError):
+        return {}
+
+
+def _store(path: Path, entries: dict[str, Indexed]) -> None:
+    try:
+        write_sealed(path, b"\n".join([_form(), _content().dump_json(dict(sorted(entries.items())))]))
+    except OSError:
+        # A folder that is only read, or a full disk: the next board reads the records again.
+        return

@@ -1,0 +1,155 @@
+"""What a board says in words: its conditions, and what a reader must know beside the numbers."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from rethinkdc.boards.beside import Machine, Published
+from rethinkdc.boards.board import MARK, Board
+from rethinkdc.boards.ranking import LEAST
+from rethinkdc.boards.row import Row
+from rethinkdc.metrics import NEUTRAL
+from rethinkdc.seeds import write_seeds
+
+
+def caption(board: Board) -> str:
+    """The conditions that the rows share."""
+    mark = ", modified" if board.modified else ""
+    evaluator = f", evaluator {board.evaluator}" if board.evaluator != "standard" else ""
+    images = f" ({board.images:,} images)" if board.images else ""
+    machine = "devices pooled" if board.machine is None else name_machine(board.machine)
+    return (
+        f"{board.protocol} ({board.protocol_digest[:12]}{mark}), {board.dataset} ({board.dataset_fingerprint[:12]}), "
+        f"{board.track} labels, ipc {board.ipc or 'full'}{images}, student {board.student}{evaluator}"
+        + (f", {machine}" if machine else "")
+    )
+
+
+def name_machine(machine: Machine) -> str:
+    """``cpu (1 thread)``; empty where a record does not say."""
+    if not machine.device or machine.threads is None:
+        return machine.device
+    return f"{machine.device} ({machine.threads} thread{'s' if machine.threads > 1 else ''})"
+
+
+def name_method(row: Row, board: Board) -> str:
+    """The compressor; with its labeler where the board has several."""
+    return f"{row.compressor} + {row.labeler}" if board.labelers > 1 else row.compressor
+
+
+def sources_of(board: Board) -> dict[tuple[str, str], int]:
+    """Footnotes of published values: source and conditions -> number, from 1."""
+    published = [one for row in board.rows for one in row.published] + [one.published for one in board.unmeasured]
+    return {source: number for number, source in enumerate(dict.fromkeys(map(_source, published)), start=1)}
+
+
+def number_source(published: Published, sources: dict[tuple[str, str], int]) -> int:
+    """The footnote of a published value."""
+    return sources[_source(published)]
+
+
+def notes_on(board: Board) -> list[str]:
+    """What a reader must know beside the numbers: what n counts, what was tested, what is missing."""
+    return [*_on_counts(board), *_on_tests(board), *_on_columns(board), *_on_published(board), *_on_missing(board)]
+
+
+def lacking_notes(board: Board, *, everything: bool) -> list[tuple[str, str]]:
+    """What scores need that no record has, and the command that makes it.
+
+    Args:
+        board: whose rows have the scores.
+        everything: also what only ARS needs, where no row has it; and each method by itself.
+    """
+    wanted = {"HLR", "IOR", "LRS"}
+    wanted |= {"ARS"} if everything or any(row.robustness and row.robustness.ars for row in board.rows) else set()
+    lacking = [one for one in board.lacking if wanted & set(one.scores)]
+    if everything or len(lacking) < 2:
+        return [(f"For {' and '.join(one.scores)} not on record: {one.accuracy}.", one.command) for one in lacking]
+    first, *others = lacking
+    more = f"{others[0].accuracy}" if len(others) == 1 else f"{len(others)} more"
+    return [(f"For {' and '.join(first.scores)} not on record: {first.accuracy}, and {more}.", first.command)]
+
+
+def _on_counts(board: Board) -> Iterator[str]:
+    measured = [row for row in board.rows if row.result]
+    if any(row.result.n < LEAST for row in measured if row.result):
+        yield f"n counts sets; n below {LEAST} supports no claim and gets no rank."
+    if fixed := [name_method(row, board) for row in measured if row.n_counts == "students"]:
+        yield f"n counts students of one set: {', '.join(fixed)}."
+    seeds = {name_method(row, board): ", ".join(map(str, row.values)) for row in measured if not row.full}
+    usual = Counter(seeds.values()).most_common(1)
+    if others := [f"{name} {text}" for name, text in seeds.items() if text != usual[0][0]]:
+        yield f"Seeds differ: most have {usual[0][0]}; {'; '.join(others)}. Differences are over common seeds."
+    if pooled := [
+        f"{name_method(row, board)} ({', '.join(map(name_machine, row.machines))})"
+        for row in measured
+        if len(row.machines) > 1
+    ]:
+        yield f"Pooled over devices: {'; '.join(pooled)}."
+
+
+def _on_tests(board: Board) -> Iterator[str]:
+    claims = sum(row.difference is not None and row.difference.holm_p is not None for row in board.rows)
+    if claims:
+        family = f", after Holm over the {claims} methods of this board" if claims > 1 else ""
+        yield f"± 95%: paired t interval of the difference to random, by itself; p: of the paired t test{family}."
+    ranked = [row for row in board.rows if row.band]
+    if len(ranked) > 1:
+        yield (
+            "One band: not told apart from its best method by paired t tests at 5 %, after Holm over all pairs of "
+            "ranked methods."
+        )
+    if few := [name_method(row, board) for row in ranked if (row.band_pairs or 0) < 2]:
+        yield f"In its band for want of common seeds: {', '.join(few)}."
+
+
+def _on_columns(board: Board) -> Iterator[str]:
+    measured = [row for row in board.rows if row.result]
+    if any(MARK in row.compressor for row in board.rows):
+        yield (
+            f"{MARK.strip()} parts what has one name and is not the same: sets that were evaluated from files, other "
+            "revisions or other files."
+        )
+    if any(row.receiver_bytes for row in measured):
+        yield "receiver: images as JPEG q75, labels, and the teacher where it is asked while training."
+    unknown = [name_method(row, board) for row in measured if row.total_images_seen is None]
+    if unknown and len(unknown) < len(measured):
+        yield f"images seen: not known of {', '.join(unknown)}."
+    if any(row.robustness and row.robustness.lrs is not None for row in board.rows):
+        yield (
+            "HLR (lower is better) and IOR, in the metric's unit; LRS and ARS lie in 0..1 and are neutral at "
+            f"{NEUTRAL:.4f}."
+        )
+    asked = [row for row in measured if row.image_error]
+    if any(row.image_error.interval for row in asked if row.image_error):
+        yield (
+            "± images: the test set's own error of the difference to random at 95 %, by the paired bootstrap over test "
+            "images, with these sets and students."
+        )
+    for row in asked:
+        assert row.image_error is not None
+        if row.image_error.missing:
+            yield f"{name_method(row, board)}: predictions are missing: {'; '.join(row.image_error.missing)}"
+    yield from (
+        f"{name_method(row, board)} has used external data: {', '.join(row.external)}."
+        for row in measured
+        if row.external
+    )
+
+
+def _on_published(board: Board) -> Iterator[str]:
+    for (source, conditions), number in sources_of(board).items():
+        yield f"[{number}] {source}" + (f"; * conditions differ: {conditions}" if conditions else "") + "."
+
+
+def _on_missing(board: Board) -> Iterator[str]:
+    for row in board.rows:
+        alike: dict[str, list[str]] = defaultdict(list)
+        for run in row.missing:
+            alike[f"{run.status}: {run.reason}"].append(write_seeds(run.seeds))
+        yield from (f"{name_method(row, board)}, seed {'; '.join(seeds)}: {reason}" for reason, seeds in alike.items())
+
+
+def _source(published: Published) -> tuple[str, str]:
+    return published.source, published.conditions

@@ -1,0 +1,88 @@
+"""HLR, IOR, LRS and ARS of the rows of a board, and what is lacking for them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from rethinkdc.boards.accuracies import ACCURACY, HARD, PLAIN, Accuracies, hard_twin
+from rethinkdc.boards.beside import Lacking, Robustness
+from rethinkdc.boards.ranking import Draft
+from rethinkdc.metrics import ars, hlr, ior, lrs
+
+
+def score_drafts(
+    drafts: Sequence[Draft], metric: str, accuracies: Accuracies
+) -> tuple[list[Draft], tuple[Lacking, ...]]:
+    """The same with their scores, of mean accuracies, and what scores need that no record has.
+
+    Only sets on a board of accuracies have scores, and only under a protocol as it is written: what an override changes
+    has no twin.
+    """
+    scored, lacking = [], dict[Lacking, None]()
+    for draft in drafts:
+        if metric != ACCURACY or draft.row.full or not draft.row.result or draft.runs[0].place.modified:
+            scored.append(draft)
+            continue
+        needs = _Needs(draft, accuracies)
+        scored.append(replace(draft, row=replace(draft.row, robustness=needs.robustness())))
+        lacking |= dict.fromkeys(needs.lacking())
+    return scored, tuple(lacking)
+
+
+class _Needs:
+    """The accuracies that the scores of one row need; None for what no record has."""
+
+    def __init__(self, draft: Draft, accuracies: Accuracies) -> None:
+        assert draft.row.result is not None
+        self.entry, self.seeds = draft.runs[0], tuple(draft.row.values)
+        self.own, self.random = draft.row.result.mean, draft.baseline.mean(ACCURACY)
+        self.full = accuracies.full_with_hard_labels(self.entry)
+        self.hard = accuracies.with_hard_labels(self.entry)
+        self.plain = accuracies.on_plain_views(self.entry)
+        beside = draft.baseline.any
+        self.random_plain = accuracies.on_plain_views(beside) if beside else None
+
+    def robustness(self) -> Robustness:
+        """What can be computed of what there is."""
+        return Robustness(
+            hlr=_apply(hlr, self.full, self.hard),
+            ior=_apply(ior, self.own, self.random),
+            lrs=_apply(lrs, self.full, self.hard, self.own, self.random),
+            ars=_apply(ars, self.own, self.random, self.plain, self.random_plain),
+        )
+
+    def lacking(self) -> Iterator[Lacking]:
+        """What no record has, in the order in which it serves most scores."""
+        method, labeler = self.entry.names.compressor, self.entry.names.labeler
+        if self.random is None:
+            yield self._lacking("random", labeler, "IOR", "LRS")
+        if self.full is None:
+            yield self._lacking("full", HARD, "HLR", "LRS")
+        if self.hard is None:
+            yield self._lacking(method, HARD, "HLR", "LRS")
+        if self.random_plain is None:
+            yield self._lacking("random", labeler, "ARS")
+        if self.plain is None:
+            yield self._lacking(method, labeler, "ARS")
+
+    def _lacking(self, compressor: str, labeler: str, *scores: str) -> Lacking:
+        entry, names = self.entry, self.entry.names
+        protocol = hard_twin(names.protocol) if labeler == HARD else names.protocol.rpartition(" v")[0]
+        finished = entry.fixed and compressor == names.compressor
+        words = ["evaluate", "SET"] if finished else ["run", "--compressor", compressor]
+        words += ["--labeler", labeler, "--dataset", names.dataset, "--protocol", protocol, "--student", names.student]
+        if compressor != "full" and entry.place.images is None and not finished:
+            words += ["--ipc", str(entry.place.ipc)]
+        if len(self.seeds) > 1 and compressor != "full":
+            words += ["--seeds", ",".join(map(str, self.seeds))]
+        plain = scores == ("ARS",)
+        words += ["--set", PLAIN] if plain else []
+        views = ", without augmentation" if plain else ""
+        return Lacking(f"{compressor} + {labeler}{views}", scores, f"rethinkdc {shlex.join(words)}")
+
+
+def _apply(score: Callable[..., float], *accuracies: float | None) -> float | None:
+    """A score of accuracies; None where one is lacking."""
+    return None if None in accuracies else score(*accuracies)

@@ -1,0 +1,107 @@
+"""Boards as CSV and JSON: all numbers, as fractions."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from rethinkdc.boards import Board, Row
+from rethinkdc.runs.cost import order_stages
+from rethinkdc.seeds import write_seeds
+
+
+def print_json(boards: Sequence[Board]) -> None:
+    """Prints boards as JSON data."""
+    print(json.dumps(TypeAdapter(list[Board]).dump_python(list(boards), mode="json"), indent=1))
+
+
+def print_csv(boards: Sequence[Board]) -> None:
+    """Prints one line a row, with the same columns on every line; None is an empty field."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    rows = [row for board in boards for row in board.rows]
+    stages = {
+        "seconds": order_stages(stage for row in rows for stage in row.seconds),
+        "memory": order_stages(stage for row in rows for stage in row.memory),
+        "images": order_stages(stage for row in rows for stage in row.images_seen),
+    }
+    for number, line in enumerate(_flatten(board, row, stages) for board in boards for row in board.rows):
+        if not number:
+            writer.writerow(line)
+        writer.writerow(line.values())
+
+
+def _flatten(board: Board, row: Row, stages: dict[str, list[str]]) -> dict[str, Any]:
+    result, random, spread = row.result, row.difference, row.components
+    image_error = row.image_error.interval if row.image_error else None
+    scores = asdict(row.robustness) if row.robustness else dict.fromkeys(("hlr", "ior", "lrs", "ars"))
+    published = row.published[0] if row.published else None
+    return {
+        **_conditions(board),
+        "rank": row.rank,
+        "band": row.band,
+        "full": row.full,
+        "compressor": row.compressor,
+        "labeler": row.labeler,
+        "mean": result.mean if result else None,
+        "sd": result.deviation if result else None,
+        "n": result.n if result else 0,
+        "n_counts": row.n_counts,
+        "runs": row.runs,
+        "attempts": row.attempts,
+        "difference": random.mean if random else None,
+        "difference_sd": random.deviation if random else None,
+        "difference_half_width_95": random.half_width if random else None,
+        "difference_simultaneous_95": random.simultaneous if random else None,
+        "p": random.p if random else None,
+        "holm_p": random.holm_p if random else None,
+        "pairs": random.n if random else 0,
+        "sd_over_sets": spread.over_sets if spread else None,
+        "sd_over_students": spread.over_students if spread else None,
+        "images_low_95": image_error.low if image_error else None,
+        "images_high_95": image_error.high if image_error else None,
+        **scores,
+        "reported": published.value if published else None,
+        "reported_sd": published.deviation if published else None,
+        "reported_source": published.source if published else None,
+        "reported_conditions": published.conditions if published else None,
+        "machines": ";".join(f"{one.device}/{one.threads or ''}" for one in row.machines),
+        "teacher_top1": row.teacher_top1,
+        "external": ";".join(row.external),
+        **{f"{stage}_seconds": row.seconds.get(stage, 0.0) for stage in stages["seconds"]},
+        **{f"{stage}_memory": row.memory.get(stage, 0) for stage in stages["memory"]},
+        **{f"{stage}_images_seen": row.images_seen.get(stage) for stage in stages["images"]},
+        "images_seen": row.total_images_seen,
+        "label_bytes": row.label_bytes,
+        "teacher_bytes": row.teacher_bytes,
+        "receiver_bytes": row.receiver_bytes,
+        "label_ratio": row.label_ratio,
+        **{f"image_bytes_{form}": value for form, value in row.image_bytes.items()},
+        "missing": "; ".join(f"seed {write_seeds(run.seeds)}: {run.status}: {run.reason}" for run in row.missing),
+    }
+
+
+def _conditions(board: Board) -> dict[str, Any]:
+    """What the rows of a board share."""
+    semantics = ";".join(f"{key}={value}" for key, value in sorted(board.semantics.items()))
+    return {
+        "protocol": board.protocol,
+        "protocol_digest": board.protocol_digest,
+        "dataset": board.dataset,
+        "dataset_fingerprint": board.dataset_fingerprint,
+        "track": board.track,
+        "evaluator": board.evaluator,
+        "student": board.student,
+        "ipc": board.ipc,
+        "images": board.images,
+        "modified": board.modified,
+        "semantics": semantics,
+        "metric": board.metric,
+        "better": board.better,
+        "unit": board.unit,
+    }

@@ -1,0 +1,82 @@
+"""A table of text for a terminal: fast also where it has thousands of lines."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.cells import cell_len, set_cell_size
+
+GAP = 2
+"""Columns of the window between two of a table."""
+_LEAST_NAME = 12
+"""Columns that a name gets, however narrow the window is."""
+
+
+def window_width() -> int:
+    """Columns of the terminal, or of ``COLUMNS``; 80 where there is neither."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def styled(text: str, code: int) -> str:
+    """With a style in a terminal, such as 1 = bold; as it is in a file or a pipe."""
+    return f"\033[{code}m{text}\033[0m" if sys.stdout.isatty() else text
+
+
+def printable(text: str) -> str:
+    """With what moves a cursor or ends a line spelled out: records are written by strangers too."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def column_width(name: str, cells: Iterable[str]) -> int:
+    """Columns of the window that one column takes; its head is broken into words."""
+    return max(cell_len(text) for text in (*name.split(" "), *map(printable, cells)))
+
+
+class TextTable:
+    """Texts in columns below their heads; one column holds names, to the left, and is folded where there is no room."""
+
+    def __init__(self, columns: Mapping[str, Sequence[str]], named: str) -> None:
+        self._named = list(columns).index(named)
+        self._heads = [name.split(" ") for name in columns]
+        self._lines = list(zip(*([printable(cell) for cell in cells] for cells in columns.values()), strict=True))
+        self._widths = [column_width(name, cells) for name, cells in columns.items()]
+
+    @property
+    def width(self) -> int:
+        """Columns of the window that it takes where nothing is folded."""
+        return sum(self._widths) + GAP * (len(self._widths) - 1)
+
+    def draw(self, width: int) -> list[str]:
+        """Its lines, no wider than ``width`` as far as folding names can help."""
+        widths = list(self._widths)
+        name = widths[self._named]
+        widths[self._named] = max(min(_LEAST_NAME, name), name - max(0, self.width - width))
+        deep = max(map(len, self._heads))
+        heads = [[*[""] * (deep - len(head)), *head] for head in self._heads]
+        drawn = [self._join([head[level] for head in heads], widths) for level in range(deep)]
+        drawn.append("-" * min(width, sum(widths) + GAP * (len(widths) - 1)))
+        for line in self._lines:
+            first, *more = _fold(line[self._named], widths[self._named])
+            drawn.append(self._join([*line[: self._named], first, *line[self._named + 1 :]], widths))
+            indent = " " * sum(width + GAP for width in widths[: self._named])
+            drawn += [indent + part for part in more]
+        return drawn
+
+    def _join(self, cells: Sequence[str], widths: Sequence[int]) -> str:
+        padded = [
+            set_cell_size(cell, width) if place == self._named else " " * (width - cell_len(cell)) + cell
+            for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return (" " * GAP).join(padded).rstrip()
+
+
+def _fold(text: str, width: int) -> list[str]:
+    """Pieces that are no wider than ``width``."""
+    pieces = [""]
+    for character in text:
+        if cell_len(pieces[-1]) + cell_len(character) > width:
+            pieces.append("")
+        pieces[-1] += character
+    return pieces
