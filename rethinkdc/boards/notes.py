@@ -15,14 +15,18 @@ from rethinkdc.seeds import write_seeds
 
 def caption(board: Board) -> str:
     """The conditions that the rows share."""
+    return f"{conditions(board)}, student {board.student}"
+
+
+def conditions(board: Board) -> str:
+    """The conditions but for the student."""
     mark = ", modified" if board.modified else ""
     evaluator = f", evaluator {board.evaluator}" if board.evaluator != "standard" else ""
     images = f" ({board.images:,} images)" if board.images else ""
     machine = "devices pooled" if board.machine is None else name_machine(board.machine)
     return (
         f"{board.protocol} ({board.protocol_digest[:12]}{mark}), {board.dataset} ({board.dataset_fingerprint[:12]}), "
-        f"{board.track} labels, ipc {board.ipc or 'full'}{images}, student {board.student}{evaluator}"
-        + (f", {machine}" if machine else "")
+        f"{board.track} labels, ipc {board.ipc or 'full'}{images}{evaluator}" + (f", {machine}" if machine else "")
     )
 
 
@@ -65,10 +69,10 @@ def lacking_notes(board: Board, *, everything: bool) -> list[tuple[str, str]]:
     wanted |= {"ARS"} if everything or any(row.robustness and row.robustness.ars for row in board.rows) else set()
     lacking = [one for one in board.lacking if wanted & set(one.scores)]
     if everything or len(lacking) < 2:
-        return [(f"For {' and '.join(one.scores)} not on record: {one.accuracy}.", one.command) for one in lacking]
+        return [(f"Not on record, for {' and '.join(one.scores)}: {one.accuracy}.", one.command) for one in lacking]
     first, *others = lacking
     more = f"{others[0].accuracy}" if len(others) == 1 else f"{len(others)} more"
-    return [(f"For {' and '.join(first.scores)} not on record: {first.accuracy}, and {more}.", first.command)]
+    return [(f"Not on record, for {' and '.join(first.scores)}: {first.accuracy}, and {more}.", first.command)]
 
 
 def _on_counts(board: Board) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from rich.filesize import decimal
 
@@ -114,13 +115,13 @@ def _reported_head(board: Board) -> str:
 
 
 def _number(board: Board) -> Callable[..., str]:
-    """How numbers of the metric are written: fractions in percent."""
+    return partial(write_number, board=board)
+
+
+def write_number(value: float | None, sign: str = "", *, board: Board) -> str:
+    """A number of a board's metric: fractions in percent."""
     scale, digits = (100, 2) if board.unit == "fraction" else (1, 4)
-
-    def write(value: float | None, sign: str = "") -> str:
-        return NOTHING if value is None else f"{scale * value:{sign}.{digits}f}"
-
-    return write
+    return NOTHING if value is None else f"{scale * value:{sign}.{digits}f}"
 
 
 def _write_p(p: float | None) -> str:

@@ -42,7 +42,7 @@ def _flatten(board: Board, row: Row, stages: dict[str, list[str]]) -> dict[str, 
     scores = asdict(row.robustness) if row.robustness else dict.fromkeys(("hlr", "ior", "lrs", "ars"))
     published = row.published[0] if row.published else None
     return {
-        **_conditions(board),
+        **flatten_conditions(board),
         "rank": row.rank,
         "band": row.band,
         "full": row.full,
@@ -86,7 +86,7 @@ def _flatten(board: Board, row: Row, stages: dict[str, list[str]]) -> dict[str, 
     }
 
 
-def _conditions(board: Board) -> dict[str, Any]:
+def flatten_conditions(board: Board) -> dict[str, Any]:
     """What the rows of a board share."""
     semantics = ";".join(f"{key}={value}" for key, value in sorted(board.semantics.items()))
     return {

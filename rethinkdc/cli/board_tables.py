@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Literal
 
 from rethinkdc.boards import Board
 from rethinkdc.boards.notes import caption, lacking_notes, notes_on
 from rethinkdc.cli import board_data
-from rethinkdc.cli.board_columns import fill_columns, further_columns, result_columns
+from rethinkdc.cli.board_columns import choice_columns, fill_columns, further_columns, result_columns
 from rethinkdc.cli.board_texts import latex, markdown
-from rethinkdc.cli.text_table import GAP, TextTable, column_width, printable, styled, window_width
+from rethinkdc.cli.text_table import GAP, TextTable, column_width, styled, window_width, wrap
 
 Form = Literal["rich", "md", "csv", "latex", "json"]
-_BOLD, _DIM = 1, 2
+BOLD, DIM = 1, 2
 
 
 def print_boards(boards: Sequence[Board], form: Form, *, wide: bool = False) -> None:
@@ -26,8 +25,7 @@ def print_boards(boards: Sequence[Board], form: Form, *, wide: bool = False) -> 
     elif form == "rich":
         print("\n\n".join(plain_text(board, wide=wide) for board in boards))
     else:
-        write = markdown if form == "md" else latex
-        print("\n\n".join(write(board, wide=wide) for board in boards))
+        print("\n\n".join(_text(board, form, wide=wide) for board in boards))
 
 
 def plain_text(board: Board, *, wide: bool) -> str:
@@ -46,14 +44,18 @@ def plain_text(board: Board, *, wide: bool) -> str:
             room += needed
             left.append(name)
     table = TextTable(shown, named="method")
-    lines = [styled(_wrap(caption(board), width), _BOLD), *table.draw(table.width if wide else width)]
+    lines = [styled(wrap(caption(board), width), BOLD), *table.draw(table.width if wide else width)]
     if left:
-        lines.append(styled(_wrap(f"More columns with --wide: {', '.join(left)}.", width), _DIM))
-    lines += [_wrap(note, width) for note in notes_on(board)]
+        lines.append(styled(wrap(f"More columns with --wide: {', '.join(left)}.", width), DIM))
+    lines += [wrap(note, width) for note in notes_on(board)]
     for note, command in lacking_notes(board, everything=wide):
-        lines += [_wrap(note, width), f"  {command}"]
+        lines += [wrap(note, width), f"  {command}"]
     return "\n".join(lines)
 
 
-def _wrap(text: str, width: int) -> str:
-    return "\n".join(textwrap.wrap(printable(text), width, subsequent_indent="  ", break_on_hyphens=False))
+def _text(board: Board, form: Literal["md", "latex"], *, wide: bool) -> str:
+    further = further_columns(board) if wide else choice_columns(board)
+    columns = fill_columns(board, {**result_columns(board), **further})
+    lacking = [f"{note} {command}" for note, command in lacking_notes(board, everything=wide)]
+    write = markdown if form == "md" else latex
+    return write(caption(board), columns, [*notes_on(board), *lacking])

@@ -1,12 +1,9 @@
-"""Boards as Markdown and as LaTeX: for papers and pages, with their footnotes."""
+"""Tables as Markdown and as LaTeX: for pages and papers, with their footnotes."""
 
 from __future__ import annotations
 
 import re
-
-from rethinkdc.boards import Board
-from rethinkdc.boards.notes import caption, lacking_notes, notes_on
-from rethinkdc.cli.board_columns import Fields, choice_columns, fill_columns, further_columns, result_columns
+from collections.abc import Iterable, Mapping, Sequence
 
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>|~&#]")
 _LATEX = {
@@ -24,27 +21,25 @@ _LATEX = {
 }
 
 
-def markdown(board: Board, *, wide: bool) -> str:
-    """A GitHub table below its caption, and above what a reader must know; ``wide``: with all columns."""
-    fields = _fields(board, wide)
-    rule = ["---" if name == "method" else "--:" for name in fields]
-    rows = [" | ".join(map(escape_markdown, line)) for line in (fields, *zip(*fields.values(), strict=True))]
+def markdown(title: str, columns: Mapping[str, Sequence[str]], notes: Iterable[str]) -> str:
+    """A GitHub table below its title, and above its notes; the column ``method`` is set to the left."""
+    rule = ["---" if name == "method" else "--:" for name in columns]
+    rows = [" | ".join(map(escape_markdown, line)) for line in (columns, *zip(*columns.values(), strict=True))]
     table = "\n".join(f"| {row} |" for row in (rows[0], " | ".join(rule), *rows[1:]))
-    notes = "".join(f"\n- {escape_markdown(note)}" for note in _notes(board, wide))
-    return f"**{escape_markdown(caption(board))}**\n\n{table}" + (f"\n{notes}" if notes else "")
+    listed = "".join(f"\n- {escape_markdown(note)}" for note in notes)
+    return f"**{escape_markdown(title)}**\n\n{table}" + (f"\n{listed}" if listed else "")
 
 
-def latex(board: Board, *, wide: bool) -> str:
-    """A table environment of ``booktabs``, its footnotes below the rules; ``wide``: with all columns."""
-    fields = _fields(board, wide)
-    align = "".join("l" if name == "method" else "r" for name in fields)
-    rows = [" & ".join(map(escape_latex, line)) + r" \\" for line in (fields, *zip(*fields.values(), strict=True))]
-    notes = [rf"\par {escape_latex(note)}" for note in _notes(board, wide)]
+def latex(title: str, columns: Mapping[str, Sequence[str]], notes: Iterable[str]) -> str:
+    """A table environment of ``booktabs``, its notes below the rules; the column ``method`` is set to the left."""
+    align = "".join("l" if name == "method" else "r" for name in columns)
+    rows = [" & ".join(map(escape_latex, line)) + r" \\" for line in (columns, *zip(*columns.values(), strict=True))]
+    listed = [rf"\par {escape_latex(note)}" for note in notes]
     lines = [
         r"% needs \usepackage{booktabs}",
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{escape_latex(caption(board))}}}",
+        rf"\caption{{{escape_latex(title)}}}",
         rf"\begin{{tabular}}{{{align}}}",
         r"\toprule",
         rows[0],
@@ -52,7 +47,7 @@ def latex(board: Board, *, wide: bool) -> str:
         *rows[1:],
         r"\bottomrule",
         r"\end{tabular}",
-        *([r"\par\footnotesize\raggedright", *notes] if notes else []),
+        *([r"\par\footnotesize\raggedright", *listed] if listed else []),
         r"\end{table}",
     ]
     return "\n".join(lines)
@@ -70,12 +65,3 @@ def escape_latex(text: str) -> str:
 
 def _on_one_line(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
-
-
-def _fields(board: Board, wide: bool) -> Fields:
-    further = further_columns(board) if wide else choice_columns(board)
-    return fill_columns(board, {**result_columns(board), **further})
-
-
-def _notes(board: Board, wide: bool) -> list[str]:
-    return [*notes_on(board), *(f"{note} {command}" for note, command in lacking_notes(board, everything=wide))]

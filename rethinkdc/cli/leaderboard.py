@@ -21,6 +21,9 @@ class LeaderboardCommand(Printed, LeaderboardCall):
     wide: Annotated[bool, Option("All columns, however wide the table; without it those that the window holds.")] = (
         False
     )
+    students: Annotated[bool, Option("Methods by students: boards that are equal but for their student in one.")] = (
+        False
+    )
 
 
 @takes_options(LeaderboardCommand)
@@ -32,4 +35,11 @@ def leaderboard(command: LeaderboardCommand) -> None:
     from rethinkdc.boards.leaderboard import rank_records
     from rethinkdc.cli.board_tables import print_boards
 
-    print_boards(rank_records(command), "json" if command.as_json else command.form, wide=command.wide)
+    boards, form = rank_records(command), "json" if command.as_json else command.form
+    if command.students:
+        from rethinkdc.boards.matrix import student_matrices
+        from rethinkdc.cli.student_tables import print_matrices
+
+        print_matrices(student_matrices(boards), form)
+    else:
+        print_boards(boards, form, wide=command.wide)

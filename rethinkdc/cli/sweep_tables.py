@@ -14,6 +14,7 @@ from rethinkdc.cli.metric_text import name_metric, write_value
 from rethinkdc.evidence.detecting import plan_detection, read_points
 from rethinkdc.runs.record import Record
 from rethinkdc.runs.records import Records, default_records_folder
+from rethinkdc.seeds import write_seeds
 from rethinkdc.studies.sweep import Ended, Standing
 
 _console = Console()
@@ -30,7 +31,7 @@ def print_plan(rows: list[tuple[Standing, bool]], title: str, *, as_json: bool) 
         table.add_row(
             escape(names.methods),
             names.ipc,
-            tables.write_seeds(standing.run.seeds),
+            write_seeds(standing.run.seeds),
             escape(_write_standing(standing.record)),
             "run" if remains else "",
         )
@@ -61,7 +62,7 @@ def ending(ended: Ended) -> str:
     """One line: how a run ended, which it was, the seconds that it took, and the reason when it has no result."""
     record, names = ended.record, ended.record.names
     result = f" {_write_result(record)}" if record.results else ""
-    which = f"{names.methods}, ipc {names.ipc}, seed {tables.write_seeds(record.definition.seeds)}"
+    which = f"{names.methods}, ipc {names.ipc}, seed {write_seeds(record.definition.seeds)}"
     said = [record.reason] if record.reason else [f"doubtful: {doubt}" for doubt in record.notes.get("doubts", ())]
     reason = f": {' '.join(said)}" if said else ""
     return f"{record.status}{result} {which} ({ended.seconds:.0f} s){reason}"

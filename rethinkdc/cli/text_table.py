@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.cells import cell_len, set_cell_size
@@ -27,6 +28,11 @@ def styled(text: str, code: int) -> str:
 def printable(text: str) -> str:
     """With what moves a cursor or ends a line spelled out: records are written by strangers too."""
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def wrap(text: str, width: int) -> str:
+    """Lines of a text that are no wider than the window."""
+    return "\n".join(textwrap.wrap(printable(text), width, subsequent_indent="  ", break_on_hyphens=False))
 
 
 def column_width(name: str, cells: Iterable[str]) -> int:

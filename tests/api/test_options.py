@@ -50,7 +50,7 @@ COMMAND_ONLY = {
     "sweep": {"plan", "detect", "as_json"},
     "compare": {"plan", "as_json"},
     "explain": {"plan", "as_json"},
-    "leaderboard": {"form", "wide", "as_json"},
+    "leaderboard": {"form", "wide", "students", "as_json"},
     "report": {"as_json"},
     "plot": {"listed", "as_json"},
 }
