@@ -17,6 +17,10 @@ from rethinkdc.reports.ticks import axis_of_budgets, axis_of_ratios
 from rethinkdc.statistics import CONFIDENCE, Spread
 from rethinkdc.statistics.paired import critical_t
 
+NAMES = 16
+"""The most methods that a chart of points tells apart by colour and shape; ``random`` is always one of them."""
+ROWS = 40
+"""The most methods that a chart lists line by line."""
 _INTERVALS = "Bars are 95 % intervals of the mean over the n of the boards (Student's t), each taken alone."
 _FRONT = "The line is the Pareto front: whatever lies on it is better than all that costs less."
 
@@ -41,6 +45,8 @@ def draw_differences(material: Material) -> list[Chart]:
         pairs.sort(key=lambda pair: gain(pair[1].mean, 0.0))
         if not pairs:
             continue
+        told_of = f" The best {ROWS} of {len(pairs)} methods." if len(pairs) > ROWS else ""
+        pairs = pairs[-ROWS:]
         told = [
             f"{write_number(found.mean, board.unit, sign=True)}{_around(found.half_width, board.unit)}"
             for _, found in pairs
@@ -49,7 +55,7 @@ def draw_differences(material: Material) -> list[Chart]:
         charts.append(
             Chart(
                 label=label("difference", [board]),
-                caption="Bars are 95 % intervals of the paired difference (Student's t), each taken alone.",
+                caption=f"Bars are 95 % intervals of the paired difference (Student's t), each taken alone.{told_of}",
                 alt=f"Differences to random of {len(pairs)} methods; the best is {call(pairs[-1][0])} with {told[-1]}.",
                 x=Axis(f"{write_metric(board.metric)} minus random{points}", board.unit),
                 y=Axis("", ticks=tuple((float(place), call(row)) for place, (row, _) in enumerate(pairs))),
@@ -72,14 +78,14 @@ def draw_budgets(material: Material) -> list[Chart]:
     """One chart per protocol, dataset, student and track of several budgets: the metric against images per class."""
     charts = []
     for boards in material.alike_but_budget():
-        places = _place(boards, lambda row, board: None if row.full else board.ipc)
+        places, told_of = _choose(_place(boards, lambda row, board: None if row.full else board.ipc))
         budgets = sorted({place.point.x for place in places})
         if len(budgets) < 2:
             continue
         charts.append(
             Chart(
                 label=label("ipc", boards),
-                caption=_INTERVALS,
+                caption=f"{_INTERVALS}{told_of}",
                 alt=f"{write_metric(boards[0].metric)} against images per class. {_tell_best(places)}",
                 x=axis_of_budgets("images per class", budgets),
                 y=axis_of_metric(boards[0]),
@@ -107,16 +113,17 @@ def _draw_costs(
 ) -> list[Chart]:
     charts = []
     for boards in material.alike_but_labels():
-        places = _place(boards, cost)
-        if not places:
+        placed = _place(boards, cost)
+        if not placed:
             continue
-        front = Series("Pareto front", INK, _front(places), joined="steps", marked=False)
+        front = Series("Pareto front", INK, _front(placed), joined="steps", marked=False)
+        places, told_of = _choose(placed)
         charts.append(
             Chart(
                 label=label(kind, boards),
-                caption=f"{_INTERVALS} {_FRONT}",
+                caption=f"{_INTERVALS} {_FRONT}{told_of}",
                 alt=f"{write_metric(boards[0].metric)} against {title}. {_tell_best(places)}",
-                x=axis_of_ratios(title, unit, [place.point.x for place in places]),
+                x=axis_of_ratios(title, unit, [place.point.x for place in placed]),
                 y=axis_of_metric(boards[0]),
                 series=(front, *_join(places, material, "no")),
                 levels=_levels(boards),
@@ -136,6 +143,21 @@ def _place(boards: Sequence[Board], cost: Callable[[Row, Board], float | None]) 
                 note = f"{describe_budget(board)}, {show_name(board.track)} labels: {_tell(row, board)}"
                 places.append(_Place(board, row, call(row), Point(x, row.result.mean, half_width(row.result), note)))
     return places
+
+
+def _choose(places: list[_Place]) -> tuple[list[_Place], str]:
+    """The places of the methods that reach most, and of ``random``; and a sentence where others are left out."""
+    if not places:
+        return places, ""
+    gain = metric_of(places[0].board).gain
+    best: dict[str, float] = {}
+    for place in places:
+        first = math.inf if place.row.compressor == "random" else gain(place.point.y, 0.0)
+        best[place.name] = max(first, best.get(place.name, -math.inf))
+    if len(best) <= NAMES:
+        return places, ""
+    chosen = sorted(best, key=lambda name: -best[name])[:NAMES]
+    return [place for place in places if place.name in chosen], f" {NAMES} of {len(best)} methods: random and the best."
 
 
 def _join(places: Sequence[_Place], material: Material, joined: Literal["no", "line"]) -> tuple[Series, ...]:

@@ -23,7 +23,7 @@ def draw_curves(material: Material) -> list[Chart]:
             charts.append(
                 Chart(
                     label=label("curve", [board], name),
-                    caption=f"Means over up to {RUNS} runs.{_tell_choice(board)}",
+                    caption=f"Means over at most {RUNS} runs.{_tell_choice(board)}",
                     alt=f"{name} by epoch of {len(drawn)} methods.",
                     x=Axis("epoch"),
                     y=Axis(name + (" (%)" if unit == "fraction" else ""), unit, log=loss),
@@ -48,7 +48,7 @@ def draw_classes(material: Material) -> list[Boxes]:
         figures.append(
             Boxes(
                 label=label("classes", [board]),
-                caption="Least, quartiles and largest of the classes' top-1; each class is first averaged over up to "
+                caption="Least, quartiles and largest of the classes' top-1; each class is first averaged over at most "
                 f"{RUNS} runs.{_tell_choice(board)}",
                 alt=f"Spread over classes of {len(spreads)} methods; widest: {call(widest)}, from "
                 f"{write_number(spread.least, 'fraction')} to {write_number(spread.largest, 'fraction')} %.",

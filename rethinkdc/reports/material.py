@@ -10,7 +10,7 @@ from functools import cached_property
 from rethinkdc.boards import Board, Row
 from rethinkdc.evidence.explanation import Explanation
 from rethinkdc.reports.palette import Styles
-from rethinkdc.reports.trainings import Training, choose_rows, read_training
+from rethinkdc.reports.trainings import Training, read_trainings
 from rethinkdc.runs.records import Records
 
 
@@ -30,9 +30,7 @@ class Material:
     @cached_property
     def trainings(self) -> list[tuple[Board, list[tuple[Row, Training]]]]:
         """What happened inside the runs of each board's best rows; opens their records."""
-        return [
-            (board, [(row, read_training(self.records, row)) for row in choose_rows(board)]) for board in self.boards
-        ]
+        return read_trainings(self.records, self.boards)
 
     def alike_but_budget(self) -> list[tuple[Board, ...]]:
         """Boards that differ in the budget alone."""

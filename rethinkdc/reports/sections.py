@@ -93,10 +93,20 @@ KINDS = {
 """In the order of the page."""
 
 
+_OPENING = {"curve", "classes"}
+"""Kinds whose figures open records, of which a report opens so many and no more."""
+
+
 def draw_sections(material: Material) -> tuple[Section, ...]:
     """Every kind of figure, also those of which there is none."""
     sections = []
     for name, kind in KINDS.items():
         figures = tuple(kind.draw(material))
-        sections.append(Section(name, kind.title, kind.lead, figures, "" if figures else kind.missing))
+        missing = kind.missing if not figures else _tell_unopened(material) if name in _OPENING else ""
+        sections.append(Section(name, kind.title, kind.lead, figures, missing))
     return tuple(sections)
+
+
+def _tell_unopened(material: Material) -> str:
+    closed = len(material.boards) - len(material.trainings)
+    return f"{closed} boards are not drawn, so that not all records need be opened: choose some." if closed else ""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from rethinkdc.boards import Board, Row
+from rethinkdc.reports.accuracies import ROWS
 from rethinkdc.reports.conditions import label
 from rethinkdc.reports.figures import Matrix
 from rethinkdc.reports.material import Material
@@ -28,12 +29,14 @@ def _draw(boards: Sequence[Board]) -> Matrix | None:
     }
     if not columns:
         return None
-    names = dict.fromkeys(
+    known = dict.fromkeys(
         row.compressor
         for place, _ in columns
         for row in boards[place].rows
         if row.result and not row.full and row.compressor != _NOISE
     )
+    names = list(known)[:ROWS]
+    told_of = f" The first {ROWS} of {len(known)} sets." if len(known) > ROWS else ""
     values = tuple(
         tuple(_beyond(_find(boards[place], name, labeler), noise) for (place, labeler), noise in columns.items())
         for name in names
@@ -44,7 +47,7 @@ def _draw(boards: Sequence[Board]) -> Matrix | None:
         label=label("tracks", [board for board in boards if board not in without]),
         caption=f"{write_metric(first.metric)}{', in points,' if first.unit == 'fraction' else ''} minus that of noise "
         "under the same labels, a mean over common seeds. What noise reaches came out of the labels, not of the images."
-        f"{_tell_without(without)}",
+        f"{_tell_without(without)}{told_of}",
         alt=f"{len(names)} sets by {len(columns)} labelers, noise subtracted.",
         rows=tuple(show_name(name) for name in names),
         columns=tuple(

@@ -21,7 +21,9 @@ from rethinkdc.runs.records import Records
 METHODS = 12
 """The best of a board, whose trainings are drawn: more lines than these tell nothing."""
 RUNS = 5
-"""Of each method, the first by key: enough for a mean curve, and not all of ten thousand records are opened."""
+"""Of each method, the first by key: enough for a mean curve."""
+OPENED = 1500
+"""Records of a report that are opened at most, so that it ends soon whatever number lies in the folder."""
 LOSS = "train_loss"
 _POINTS = 120
 """Of a line: more than a screen has room for."""
@@ -53,13 +55,25 @@ def choose_rows(board: Board) -> list[Row]:
     return [row for _, row in rows[:METHODS]] + [row for row in board.rows if row.full and row.result]
 
 
-def read_training(records: Records, row: Row) -> Training:
-    """Opens the records of a row and sums them up.
+def read_trainings(records: Records, boards: Sequence[Board]) -> list[tuple[Board, list[tuple[Row, Training]]]]:
+    """What happened inside the runs of each board's best rows, as long as records may be opened.
 
     Raises:
         RethinkError: a file is no record any more.
     """
-    runs = [found for key in row.keys[:RUNS] if (found := records.find(key))]
+    chosen = [(board, choose_rows(board)) for board in boards]
+    runs = max(1, min(RUNS, OPENED // max(1, sum(len(rows) for _, rows in chosen))))
+    opened, left = [], OPENED
+    for board, rows in chosen:
+        if left < len(rows):
+            break
+        opened.append((board, [(row, _read(records, row.keys[:runs])) for row in rows]))
+        left -= runs * len(rows)
+    return opened
+
+
+def _read(records: Records, keys: Sequence[str]) -> Training:
+    runs = [found for key in keys if (found := records.find(key))]
     metrics = {metric.name: metric for run in runs for metric in run.metrics}
     curves = _average(runs)
     environments = Counter(describe_environment(run.environment) for run in runs)

@@ -105,6 +105,29 @@ def test_the_front_of_a_loss_goes_down(make: Make, tmp_path: Path) -> None:
     assert [point.x for point in named(chart, "Pareto front").points] == [100, 300]
 
 
+def test_of_many_methods_the_best_are_drawn_and_random_and_it_is_said(make: Make, material: Collect) -> None:
+    many = [with_top1(make(f"method-{place:02}", ipc=ipc), place / 100) for place in range(60) for ipc in (1, 10)]
+    collected = material(*many, *(with_top1(make("random", ipc=ipc), 0.001) for ipc in (1, 10)))
+    (chart,) = draw_budgets(collected)
+    assert {series.name for series in chart.series} == {"random"} | {f"method-{place}" for place in range(45, 60)}
+    assert "16 of 61 methods: random and the best." in chart.caption
+    difference = draw_differences(collected)[0]
+    assert [text for _, text in difference.y.ticks][-1] == "method-59"
+    assert len(difference.series) == 40
+    assert "The best 40 of 60 methods." in difference.caption
+
+
+def test_records_are_opened_up_to_a_bound(make: Make, material: Collect, monkeypatch: pytest.MonkeyPatch) -> None:
+    collected = material(*(make(name, ipc=ipc, seed=seed) for name in "ab" for ipc in (1, 5, 10) for seed in range(3)))
+    monkeypatch.setattr("rethinkdc.reports.trainings.OPENED", 4)
+    opened: list[str] = []
+    find = Records.find
+    monkeypatch.setattr(Records, "find", lambda self, key: opened.append(key) or find(self, key))
+    assert [board.ipc for board, _ in collected.trainings] == [1, 5]
+    assert len(opened) == 4
+    assert "not drawn" in draw_sections(collected)[list(KINDS).index("curve")].missing
+
+
 def test_tracks_meet_where_bytes_are_paid_and_no_budget_is_lost(studied: Path) -> None:
     records = Records(studied)
     charts = draw_bytes(Material(tuple(leaderboard(records)), records))
