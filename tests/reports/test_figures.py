@@ -122,7 +122,12 @@ def test_records_are_opened_up_to_a_bound(make: Make, material: Collect, monkeyp
     monkeypatch.setattr("rethinkdc.reports.trainings.OPENED", 4)
     opened: list[str] = []
     find = Records.find
-    monkeypatch.setattr(Records, "find", lambda self, key: opened.append(key) or find(self, key))
+
+    def counted(self: Records, key: str) -> Record | None:
+        opened.append(key)
+        return find(self, key)
+
+    monkeypatch.setattr(Records, "find", counted)
     assert [board.ipc for board, _ in collected.trainings] == [1, 5]
     assert len(opened) == 4
     assert "not drawn" in draw_sections(collected)[list(KINDS).index("curve")].missing
