@@ -23,6 +23,7 @@ from rethinkdc.cli.plot import plot
 from rethinkdc.cli.report import report
 from rethinkdc.cli.rows import rows
 from rethinkdc.cli.run import run
+from rethinkdc.cli.saying import say
 from rethinkdc.cli.score import score
 from rethinkdc.cli.show import show
 from rethinkdc.cli.sweep import sweep
@@ -119,6 +120,6 @@ def _printer_of_warnings() -> Callable[..., None]:
     def show(message: Warning | str, category: type[Warning], *_: Any) -> None:
         if issubclass(category, UserWarning) and ranks.leads() and str(message) not in printed:
             printed.add(str(message))
-            typer.secho(f"Warning: {message}", fg=typer.colors.YELLOW, err=True)
+            say(f"Warning: {message}", err=True, colour=typer.colors.YELLOW)
 
     return show

@@ -1,16 +1,25 @@
-"""Progress bars for long work, on a terminal only."""
+"""What a terminal shows of long work: bars of one run, the runs of a sweep. On a terminal only."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from rethinkdc.studies.watching import SweepView
+
+_PER_SECOND = 2
+"""How often a sweep is drawn."""
 
 
 class Bars:
-    """One bar per task on stderr; nothing where stderr is no terminal."""
+    """One bar per task on stderr, or the state of a sweep; nothing where stderr is no terminal that can redraw."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
@@ -19,7 +28,7 @@ class Bars:
     @contextmanager
     def task(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
         """See :class:`rethinkdc.types.Progress`."""
-        if not self._console.is_terminal:
+        if not self._redraws:
             yield lambda _: None
             return
         if self._bars is not None:
@@ -38,6 +47,37 @@ class Bars:
                 yield from self._shown(bars, description, total)
             finally:
                 self._bars = None
+
+    @contextmanager
+    def sweep(self, runs: int, jobs: int) -> Iterator[SweepView]:
+        """See :class:`rethinkdc.studies.watching.SweepWatcher`."""
+        # Not above: help needs no study.
+        from rethinkdc.cli.sweep_display import SweepDisplay
+
+        display = SweepDisplay(runs, jobs)
+        display.wants_stages = self._redraws
+        try:
+            if not self._redraws:
+                yield display
+                return
+            with Live(
+                display,
+                console=self._console,
+                refresh_per_second=_PER_SECOND,
+                transient=True,
+                # What is printed meanwhile stands above; what goes to a file stays there.
+                redirect_stdout=sys.stdout.isatty(),
+            ):
+                yield display
+        except KeyboardInterrupt:
+            print(
+                f"{display.ended_runs} of {runs} runs ended before the interruption, each on record.", file=sys.stderr
+            )
+            raise
+
+    @property
+    def _redraws(self) -> bool:
+        return self._console.is_terminal and not self._console.is_dumb_terminal
 
     def _shown(self, bars: Progress, description: str, total: int) -> Iterator[Callable[[int], None]]:
         task = bars.add_task(description, total=total)

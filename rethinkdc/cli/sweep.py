@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rethinkdc.cli.options import Printed, takes_options, with_bars
+from rethinkdc.cli.saying import say
 from rethinkdc.errors import RequestError
 from rethinkdc.runs.options import Option
 from rethinkdc.studies.calls import SweepCall
@@ -52,14 +53,14 @@ def sweep(command: SweepCommand) -> None:
         raise RequestError(f"--detect {command.detect} plans a study: add --plan, which runs nothing.")
     records: dict[str, Any] = {standing.run.key: standing.record for standing in standings}
     # With --json stdout is the records' alone.
-    typer.echo(sweep_tables.counted(standings, remaining), err=command.as_json)
+    say(sweep_tables.counted(standings, remaining), err=command.as_json)
     done = 0
 
     def report(standing: "Standing", ended: "Ended") -> None:
         nonlocal done
         done += 1
         records[standing.run.key] = ended.record
-        typer.echo(f"[{done}/{len(remaining)}] {sweep_tables.ending(ended)}", err=command.as_json)
+        say(f"[{done}/{len(remaining)}] {sweep_tables.ending(ended)}", err=command.as_json)
 
     carry_out(remaining, runner, report, jobs=command.jobs)
     if command.as_json:

@@ -12,9 +12,9 @@ from rich.table import Table
 from rethinkdc.cli import evidence_tables, tables
 from rethinkdc.cli.metric_text import name_metric, write_value
 from rethinkdc.evidence.detecting import plan_detection, read_points
-from rethinkdc.runs.record import Record
+from rethinkdc.runs.record import Names, Record
 from rethinkdc.runs.records import Records, default_records_folder
-from rethinkdc.seeds import write_seeds
+from rethinkdc.seeds import Seeds, write_seeds
 from rethinkdc.studies.sweep import Ended, Standing
 
 _console = Console()
@@ -62,10 +62,15 @@ def ending(ended: Ended) -> str:
     """One line: how a run ended, which it was, the seconds that it took, and the reason when it has no result."""
     record, names = ended.record, ended.record.names
     result = f" {_write_result(record)}" if record.results else ""
-    which = f"{names.methods}, ipc {names.ipc}, seed {write_seeds(record.definition.seeds)}"
+    which = name_run(names, record.definition.seeds)
     said = [record.reason] if record.reason else [f"doubtful: {doubt}" for doubt in record.notes.get("doubts", ())]
     reason = f": {' '.join(said)}" if said else ""
     return f"{record.status}{result} {which} ({ended.seconds:.0f} s){reason}"
+
+
+def name_run(names: Names, seeds: Seeds) -> str:
+    """Which run it is, to a reader who knows the study."""
+    return f"{names.methods}, ipc {names.ipc}, seed {write_seeds(seeds)}"
 
 
 def summary(records: list[Record], kept: Records) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import wait
 
 from rethinkdc.context import ranks
 from rethinkdc.errors import RequestError
 from rethinkdc.runs.runner import Runner
 from rethinkdc.studies.standing import Ended, Standing, standings_of
+from rethinkdc.studies.watching import Stage, StageProgress, SweepView, watch
 from rethinkdc.studies.workers import Worker
 
 Report = Callable[[Standing, Ended], None]
@@ -23,7 +26,7 @@ def carry_out(standings: list[Standing], runner: Runner, report: Report, *, jobs
 
     Args:
         standings: what to run.
-        runner: carries them out; worker processes get one like it.
+        runner: carries them out; worker processes get one like it. Its progress watches, where it can show a sweep.
         report: called in this process as each run ends.
         jobs: processes side by side.
 
@@ -33,13 +36,14 @@ def carry_out(standings: list[Standing], runner: Runner, report: Report, *, jobs
     """
     if ranks.world() > 1:
         raise RequestError("Ranks share a set's parts, not the runs of a study: start the sweep once, with --jobs N.")
-    if jobs > 1 and len(standings) > 1:
-        _in_processes(list(standings), runner, report, jobs)
+    if not standings:
         return
-    for standing in standings:
-        started = time.perf_counter()
-        record, _ = runner.attempt(standing.run.asked)
-        report(standing, Ended(record, time.perf_counter() - started))
+    jobs = min(jobs, len(standings))
+    with watch(runner.progress, len(standings), jobs) as view:
+        if jobs > 1:
+            _in_processes(list(standings), runner, report, view, jobs)
+        else:
+            _in_this_process(standings, runner, report, view)
 
 
 def next_standing(waiting: list[Standing], running: list[Standing]) -> Standing:
@@ -48,22 +52,40 @@ def next_standing(waiting: list[Standing], running: list[Standing]) -> Standing:
     return next((standing for standing in waiting if standing.proxy not in busy), waiting[0])
 
 
-def _in_processes(waiting: list[Standing], runner: Runner, report: Report, jobs: int) -> None:
-    workers = [Worker(runner) for _ in range(min(jobs, len(waiting)))]
+def _in_this_process(standings: list[Standing], runner: Runner, report: Report, view: SweepView) -> None:
+    for standing in standings:
+        view.began(standing)
+        telling = StageProgress(partial(view.advanced, standing))
+        carrier = replace(runner, progress=telling) if view.wants_stages else runner
+        started = time.perf_counter()
+        record, _ = carrier.attempt(standing.run.asked)
+        ended = Ended(record, time.perf_counter() - started)
+        view.ended(standing, ended)
+        report(standing, ended)
+
+
+def _in_processes(waiting: list[Standing], runner: Runner, report: Report, view: SweepView, jobs: int) -> None:
+    workers = [Worker(runner, tells=view.wants_stages) for _ in range(jobs)]
     try:
         while workers:
             ready = wait([worker.connection for worker in workers])
             for worker in [worker for worker in workers if worker.connection in ready]:
-                standing, ended = worker.standing, worker.answer()
-                if standing and ended:
-                    report(standing, ended)
+                standing, answer = worker.standing, worker.answer()
+                if isinstance(answer, Stage):
+                    if standing:
+                        view.advanced(standing, answer)
+                    continue
+                if standing and answer:
+                    view.ended(standing, answer)
+                    report(standing, answer)
                 if waiting and not worker.process.is_alive():
-                    workers[workers.index(worker)] = Worker(runner)
+                    workers[workers.index(worker)] = Worker(runner, tells=view.wants_stages)
                     worker.stop()
                 elif waiting:
                     chosen = next_standing(waiting, [other.standing for other in workers if other.standing])
                     waiting.remove(chosen)
                     worker.begin(chosen)
+                    view.began(chosen)
                 else:
                     workers.remove(worker)
                     worker.stop()

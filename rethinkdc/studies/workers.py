@@ -6,7 +6,9 @@ import multiprocessing
 import signal
 import time
 import warnings
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from rethinkdc.runs.kept_files import Beside
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.runner import Runner
 from rethinkdc.studies.standing import Ended, Standing
+from rethinkdc.studies.watching import Stage, StageProgress
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class _Machine:
     workers: int
     threads: int
     trackers: tuple[str, ...]
+    tells: bool
 
     def runner(self) -> Runner:
         registry = Registry()
@@ -56,7 +60,8 @@ class Worker:
     process is seen, and whose run it was.
     """
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Runner, *, tells: bool = False) -> None:
+        """Starts one like ``runner``; ``tells``: that answers with stages too, while a run goes on."""
         self.runner = runner
         self.standing: Standing | None = None
         machine = _Machine(
@@ -67,6 +72,7 @@ class Worker:
             workers=runner.workers,
             threads=runner.threads,
             trackers=tuple(runner.registry.trackers.added),
+            tells=tells,
         )
         spawned = multiprocessing.get_context("spawn")
         self.connection, theirs = spawned.Pipe()
@@ -78,16 +84,17 @@ class Worker:
         self.standing, self.since = standing, time.perf_counter()
         self.connection.send(standing.run.asked)
 
-    def answer(self) -> Ended | None:
-        """How its run ended; None when the process has just started.
+    def answer(self) -> Ended | Stage | None:
+        """How its run ended, or how far it has come; None when the process has just started.
 
         Raises:
             RethinkError: the process could not start, or the error that ended its run without a record.
         """
-        standing, self.standing = self.standing, None
         try:
-            answer: Ended | RethinkError | None = self.connection.recv()
-        except EOFError:
+            answer: Ended | Stage | RethinkError | None = self.connection.recv()
+        except (EOFError, OSError):
+            # Also one that was ended in the middle of a word.
+            standing, self.standing = self.standing, None
             self.process.join()
             code = self.process.exitcode
             if standing is None:
@@ -98,6 +105,9 @@ class Worker:
             reason = f"Its process was ended by signal {-code}" if code and code < 0 else f"Its process ended ({code})"
             record = self.runner.record_end(standing.run, "failed", f"{reason}; was there enough memory?")
             return Ended(record, time.perf_counter() - self.since)
+        if isinstance(answer, Stage):
+            return answer
+        self.standing = None
         if isinstance(answer, RethinkError):
             raise answer
         if answer:
@@ -116,6 +126,8 @@ def _serve(connection: Connection, machine: _Machine) -> None:
     # A keyboard interrupt reaches every process of the terminal; the parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     runner = machine.runner()
+    if machine.tells:
+        runner = replace(runner, progress=StageProgress(partial(_tell, connection)))
     torch.set_num_threads(machine.threads)
     connection.send(None)
     while True:
@@ -132,3 +144,9 @@ def _serve(connection: Connection, machine: _Machine) -> None:
                 continue
         messages = tuple(str(item.message) for item in caught if issubclass(item.category, UserWarning))
         connection.send(Ended(record, time.perf_counter() - started, messages))
+
+
+def _tell(connection: Connection, stage: Stage) -> None:
+    # A parent that is gone must not make the run fail.
+    with suppress(OSError):
+        connection.send(stage)

@@ -88,27 +88,6 @@ def test_a_tracker_that_fails_loses_no_run(cli: Callable[..., Any], tmp_path: Pa
     assert again["result_digest"] == record["result_digest"]
 
 
-STUDY = """
-protocol = "digits-hard"
-compressors = ["random"]
-seeds = [0, 1]
-
-[overrides]
-"training.steps" = 20
-"""
-
-
-def test_a_sweep_tells_its_runs_from_the_processes_that_make_them(cli: Callable[..., Any], tmp_path: Path) -> None:
-    (tmp_path / "study.toml").write_text(STUDY)
-    done = cli("sweep", "study.toml", "--jobs", "2", "--tracker", "jsonl", "--json")
-    assert done.code == 0, done.err
-    lines = events(tmp_path / "rethinkdc-events.jsonl")
-    records = {record["key"]: record for record in json.loads(done.out)}
-    assert {line["record"]["key"]: line["record"] for line in lines if line["event"] == "run_finished"} == records
-    assert len(records) == 2
-    assert os.getpid() not in {line["process"] for line in lines}
-
-
 def test_an_unknown_tracker_is_refused_before_anything_is_computed(cli: Callable[..., Any], tmp_path: Path) -> None:
     done = cli(*QUICK, "--tracker", "jsnol")
     assert done.code == 2
