@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
+    from rethinkdc.studies.standing import Standing
     from rethinkdc.studies.watching import SweepView
 
 _PER_SECOND = 2
@@ -49,12 +50,12 @@ class Bars:
                 self._bars = None
 
     @contextmanager
-    def sweep(self, runs: int, jobs: int) -> Iterator[SweepView]:
+    def sweep(self, standings: Sequence[Standing], jobs: int) -> Iterator[SweepView]:
         """See :class:`rethinkdc.studies.watching.SweepWatcher`."""
         # Not above: help needs no study.
         from rethinkdc.cli.sweep_display import SweepDisplay
 
-        display = SweepDisplay(runs, jobs)
+        display = SweepDisplay(standings, jobs)
         display.wants_stages = self._redraws
         try:
             if not self._redraws:
@@ -71,7 +72,8 @@ class Bars:
                 yield display
         except KeyboardInterrupt:
             print(
-                f"{display.ended_runs} of {runs} runs ended before the interruption, each on record.", file=sys.stderr
+                f"{display.ended_runs} of {len(standings)} runs ended before the interruption, each on record.",
+                file=sys.stderr,
             )
             raise
 

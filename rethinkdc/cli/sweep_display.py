@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
 from rethinkdc.cli.sweep_tables import name_run
-from rethinkdc.studies.remaining import seconds_left
+from rethinkdc.studies.remaining import Pace, seconds_left
 from rethinkdc.studies.standing import Ended, Standing
 from rethinkdc.studies.watching import Stage
 
@@ -22,7 +22,7 @@ _LEAST_NAME = 8
 
 @dataclass
 class _Running:
-    name: str
+    standing: Standing
     since: float
     stage: Stage | None = None
 
@@ -31,28 +31,33 @@ class SweepDisplay:
     """The state of a sweep, drawn anew whenever the terminal asks; see :class:`~rethinkdc.studies.watching.SweepView`.
 
     Args:
-        runs: of the sweep.
+        standings: the runs of the sweep.
         jobs: processes side by side.
         clock: seconds from any moment on.
     """
 
     wants_stages: bool = True
 
-    def __init__(self, runs: int, jobs: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._runs, self._jobs, self._clock = runs, jobs, clock
+    def __init__(self, standings: Sequence[Standing], jobs: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._runs, self._jobs, self._clock = len(standings), jobs, clock
+        self._expected: Mapping[str, float] = {}
         # By identity: of a set that is yet to be fetched nobody knows the key.
         self._running: dict[int, _Running] = {}
-        self._seconds: list[float] = []
+        self._waiting = {id(standing): standing for standing in standings}
+        self._ended: list[Pace] = []
         self._failed = 0
 
     @property
     def ended_runs(self) -> int:
         """How many runs ended so far, each on record."""
-        return len(self._seconds)
+        return len(self._ended)
+
+    def expect(self, seconds: Mapping[str, float]) -> None:
+        self._expected = seconds
 
     def began(self, standing: Standing) -> None:
-        name = name_run(standing.run.names, standing.run.seeds)
-        self._running[id(standing)] = _Running(name, self._clock())
+        self._waiting.pop(id(standing), None)
+        self._running[id(standing)] = _Running(standing, self._clock())
 
     def advanced(self, standing: Standing, stage: Stage) -> None:
         if running := self._running.get(id(standing)):
@@ -60,7 +65,7 @@ class SweepDisplay:
 
     def ended(self, standing: Standing, ended: Ended) -> None:
         self._running.pop(id(standing), None)
-        self._seconds.append(ended.seconds)
+        self._ended.append(Pace(self._expected.get(standing.run.key), ended.seconds))
         self._failed += ended.record.status == "failed"
 
     def lines(self, width: int) -> list[str]:
@@ -75,9 +80,10 @@ class SweepDisplay:
             yield Text(line, no_wrap=True, overflow="crop")
 
     def _summary(self, running: list[_Running], now: float, width: int) -> str:
-        so_far = [now - each.since for each in running]
-        waiting = self._runs - self.ended_runs - len(running)
-        left = seconds_left(self._seconds, so_far, waiting, self._jobs) if running or waiting else None
+        expected, waiting = self._expected, list(self._waiting.values())
+        going_on = [Pace(expected.get(each.standing.run.key), now - each.since) for each in running]
+        to_come = [expected.get(standing.run.key) for standing in waiting]
+        left = seconds_left(list(self._ended), going_on, to_come, self._jobs) if running or waiting else None
         # The most important first: what finds no room is left out.
         parts = [f"{self.ended_runs} of {self._runs} done"]
         parts += [f"{self._failed} failed"] if self._failed else []
@@ -97,10 +103,10 @@ def write_time(seconds: float) -> str:
 
 def _write_running(running: _Running, now: float, width: int) -> str:
     told = f"{_plain(_write_stage(running.stage))}, {write_time(now - running.since)}"
-    room = width - len(told) - 2
+    name, room = name_run(running.standing.run.names, running.standing.run.seeds), width - len(told) - 2
     if room < _LEAST_NAME:
         return _shorten(told, width)
-    return f"{_shorten(_plain(running.name), room):<{room}}  {told}"
+    return f"{_shorten(_plain(name), room):<{room}}  {told}"
 
 
 def _write_stage(stage: Stage | None) -> str:

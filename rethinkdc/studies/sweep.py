@@ -39,7 +39,7 @@ def carry_out(standings: list[Standing], runner: Runner, report: Report, *, jobs
     if not standings:
         return
     jobs = min(jobs, len(standings))
-    with watch(runner.progress, len(standings), jobs) as view:
+    with watch(runner.progress, standings, jobs) as view:
         if jobs > 1:
             _in_processes(list(standings), runner, report, view, jobs)
         else:

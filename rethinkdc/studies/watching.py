@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -32,6 +32,10 @@ class SweepView(Protocol):
 
     wants_stages: bool
 
+    def expect(self, seconds: Mapping[str, float]) -> None:
+        """Tells, before the first run, what runs will take, by key, where that is known from others on record."""
+        ...
+
     def began(self, standing: Standing) -> None:
         """A run begins."""
         ...
@@ -49,8 +53,8 @@ class SweepView(Protocol):
 class SweepWatcher(Protocol):
     """A :class:`~rethinkdc.types.Progress` that can show a whole sweep."""
 
-    def sweep(self, runs: int, jobs: int) -> AbstractContextManager[SweepView]:
-        """Shows a sweep of so many runs in so many processes, as long as the context lasts."""
+    def sweep(self, standings: Sequence[Standing], jobs: int) -> AbstractContextManager[SweepView]:
+        """Shows a sweep of these runs in so many processes, as long as the context lasts."""
         ...
 
 
@@ -58,6 +62,9 @@ class Unwatched:
     """A view that nobody looks at."""
 
     wants_stages = False
+
+    def expect(self, seconds: Mapping[str, float]) -> None:
+        """Shows nothing."""
 
     def began(self, standing: Standing) -> None:
         """Shows nothing."""
@@ -70,12 +77,12 @@ class Unwatched:
 
 
 @contextmanager
-def watch(progress: object, runs: int, jobs: int) -> Iterator[SweepView]:
+def watch(progress: object, standings: Sequence[Standing], jobs: int) -> Iterator[SweepView]:
     """The view of a sweep that ``progress`` gives; one that nobody looks at where it has none."""
     if not isinstance(progress, SweepWatcher):
         yield Unwatched()
         return
-    with progress.sweep(runs, jobs) as view:
+    with progress.sweep(standings, jobs) as view:
         yield view
 
 

@@ -39,7 +39,7 @@ NAMES = Names(
 
 
 def standing(name: str = NAMES.compressor) -> Any:
-    run = SimpleNamespace(names=NAMES.model_copy(update={"compressor": name}), seeds=Seeds.all(1))
+    run = SimpleNamespace(key=name, names=NAMES.model_copy(update={"compressor": name}), seeds=Seeds.all(1))
     return SimpleNamespace(run=run)
 
 
@@ -51,12 +51,12 @@ def ended(seconds: float, status: str = "ok") -> Ended:
 def shown(width: int) -> list[str]:
     """A display of 12 runs, of which 3 ended, one badly, and two go on."""
     now = 0.0
-    display = SweepDisplay(12, 2, lambda: now)
-    for status in ("ok", "ok", "failed"):
-        one = standing()
+    first, second = standing(), standing("evil\x1b[2J\nname")
+    before = [standing() for _ in range(3)]
+    display = SweepDisplay([*before, first, second, *(standing() for _ in range(7))], 2, lambda: now)
+    for one, status in zip(before, ("ok", "ok", "failed"), strict=True):
         display.began(one)
         display.ended(one, ended(60.0, status))
-    first, second = standing(), standing("evil\x1b[2J\nname")
     display.began(first)
     now = 30.0
     display.began(second)
@@ -78,6 +78,18 @@ def test_a_narrow_terminal_has_the_most_important() -> None:
     summary, first, _ = shown(40)
     assert summary == "3 of 12 done, 1 failed, 4 min left"
     assert first == f"{NAMES.compressor[:18]}...  student 45%, 30 s"
+
+
+def test_what_is_on_record_tells_the_time_left_before_any_run_ended() -> None:
+    first, second = standing("random"), standing("pca")
+    display = SweepDisplay([first, second], 1, lambda: 0.0)
+    assert display.lines(79) == ["0 of 2 done"]
+    display.expect({"random": 20.0, "pca": 40.0})
+    assert display.lines(79) == ["0 of 2 done, 60 s left"]
+    display.began(first)
+    display.ended(first, ended(40.0))
+    # Twice as long as on record: so will the other be.
+    assert display.lines(79) == ["1 of 2 done, 80 s left"]
 
 
 @pytest.mark.parametrize("width", [1, 2, 5, 12, 20, 33, 40, 79, 100])
@@ -215,8 +227,8 @@ def _run(work: Callable[[Pause], None], go: int, paused: int, term: str) -> int:
 
 def sweep_of_three(pause: Pause) -> None:
     """Three runs, two at a time, with lines as they end and a warning; it waits while two go on."""
-    with Bars().sweep(3, 2) as view:
-        first, second, third = (standing(name) for name in ("random", "pca", "noise"))
+    first, second, third = (standing(name) for name in ("random", "pca", "noise"))
+    with Bars().sweep([first, second, third], 2) as view:
         view.began(first)
         view.began(second)
         view.advanced(first, Stage("student", 5, 10))
@@ -265,11 +277,11 @@ def test_a_window_that_shrinks_gets_shorter_lines() -> None:
 
 def test_ctrl_c_leaves_a_clean_terminal_and_says_what_is_on_record() -> None:
     def interrupted(pause: Pause) -> None:
-        with Bars().sweep(3, 1) as view:
-            first = standing("random")
+        first, second, third = (standing(name) for name in ("random", "pca", "noise"))
+        with Bars().sweep([first, second, third], 1) as view:
             view.began(first)
             view.ended(first, ended(1.0))
-            view.began(standing("pca"))
+            view.began(second)
             say("now")
             pause()
 

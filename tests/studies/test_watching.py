@@ -6,7 +6,7 @@ import json
 import os
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing import Pipe
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import rethinkdc as rdc
-from rethinkdc.studies.remaining import seconds_left
+from rethinkdc.studies.remaining import Pace, seconds_left
 from rethinkdc.studies.study import Study
 from rethinkdc.studies.watching import EVERY, Stage, StageProgress, Unwatched, watch
 from rethinkdc.studies.workers import Worker
@@ -31,8 +31,8 @@ class Listening:
         self.tasks: list[str] = []
 
     @contextmanager
-    def sweep(self, runs: int, jobs: int) -> Iterator[Listening]:
-        self.told.append(("sweep", (runs, jobs)))
+    def sweep(self, standings: Sequence[Any], jobs: int) -> Iterator[Listening]:
+        self.told.append(("sweep", (len(standings), jobs)))
         yield self
         self.told.append(("over", None))
 
@@ -40,6 +40,9 @@ class Listening:
     def task(self, description: str, total: int) -> Iterator[Any]:
         self.tasks.append(description)
         yield lambda _: None
+
+    def expect(self, seconds: Mapping[str, float]) -> None:
+        self.expected = dict(seconds)
 
     def began(self, standing: Any) -> None:
         self.told.append(("began", standing.run.key))
@@ -85,7 +88,7 @@ def test_who_wants_no_stages_is_told_none(tmp_path: Path) -> None:
 
 
 def test_a_progress_that_shows_no_sweeps_is_left_alone() -> None:
-    with watch(SimpleNamespace(task=None), 3, 1) as view:
+    with watch(SimpleNamespace(task=None), [], 1) as view:
         assert isinstance(view, Unwatched)
 
 
@@ -127,14 +130,27 @@ def test_a_worker_that_is_ended_in_the_middle_of_a_word_is_recorded() -> None:
 @pytest.mark.parametrize(
     ("ended", "running", "waiting", "jobs", "left"),
     [
-        ([], [3.0], 4, 2, None),
-        ([10.0, 20.0], [], 4, 1, 60.0),
-        ([10.0, 20.0], [5.0], 1, 2, 12.5),
+        # Nothing is known of any run.
+        ([], [(None, 3.0)], [None] * 4, 2, None),
+        # The mean of those that ended.
+        ([(None, 10.0), (None, 20.0)], [], [None] * 4, 1, 60.0),
+        ([(None, 10.0), (None, 20.0)], [(None, 5.0)], [None], 2, 15.0),
         # The last run alone: other processes do not shorten it.
-        ([10.0], [2.0], 0, 4, 8.0),
+        ([(None, 10.0)], [(None, 2.0)], [], 4, 8.0),
         # Longer than expected: nobody knows, but it is not done yet.
-        ([10.0], [30.0], 0, 1, 0.0),
+        ([(None, 10.0)], [(None, 30.0)], [], 1, 0.0),
+        # From records, before any run ended; and where one of the runs is not known.
+        ([], [(100.0, 10.0)], [50.0], 1, 140.0),
+        ([], [(100.0, 10.0)], [None], 1, None),
+        # Here everything takes twice what the records say; what they do not know takes the mean, 40 s.
+        ([(10.0, 20.0), (30.0, 60.0)], [(50.0, 40.0)], [5.0, None], 1, 60.0 + 10.0 + 40.0),
     ],
 )
-def test_seconds_left(ended: list[float], running: list[float], waiting: int, jobs: int, left: float | None) -> None:
-    assert seconds_left(ended, running, waiting, jobs) == left
+def test_seconds_left(
+    ended: list[tuple[float | None, float]],
+    running: list[tuple[float | None, float]],
+    waiting: list[float | None],
+    jobs: int,
+    left: float | None,
+) -> None:
+    assert seconds_left([Pace(*each) for each in ended], [Pace(*each) for each in running], waiting, jobs) == left
