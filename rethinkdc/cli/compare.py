@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from rethinkdc.cli.options import takes_options, with_bars
 from rethinkdc.cli.questions import AskedOnce, carry_out_question, end_with, print_plan
+from rethinkdc.cli.saying import say
 from rethinkdc.evidence.calls import CompareCall
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def compare(command: CompareCommand) -> None:
             told = whole
             for line in tell_comparison(now):
                 if "not run yet" not in line:
-                    typer.echo(f"  {line}", err=command.as_json)
+                    say(f"  {line}", err=command.as_json)
 
     known = carry_out_question(question, runner, command, as_json=command.as_json, ended_too=tell)
     comparison = answer_comparison(known)

@@ -71,10 +71,8 @@ class Bars:
             ):
                 yield display
         except KeyboardInterrupt:
-            print(
-                f"{display.ended_runs} of {len(standings)} runs ended before the interruption, each on record.",
-                file=sys.stderr,
-            )
+            told = f"{display.ended_runs} of {len(standings)} runs ended before the interruption, each on record."
+            print(told, file=sys.stderr)
             raise
 
     @property

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rethinkdc.cli.options import Printed
+from rethinkdc.cli.saying import say
 from rethinkdc.runs.options import Option
 
 if TYPE_CHECKING:
@@ -54,14 +55,14 @@ def carry_out_question(
     file = question.write()
     known = Progressing(question, question.standings(runner))
     remaining, done = known.remaining, 0
-    typer.echo(f"{question.study.title}: {file}", err=as_json)
-    typer.echo(sweep_tables.counted(known.standings, remaining), err=as_json)
+    say(f"{question.study.title}: {file}", err=as_json)
+    say(sweep_tables.counted(known.standings, remaining), err=as_json)
 
     def report(standing: "Standing", ended: "Ended") -> None:
         nonlocal done
         done += 1
         which = question.name_part(standing.run)
-        typer.echo(f"[{done}/{len(remaining)}] {which}: {sweep_tables.ending(ended)}", err=as_json)
+        say(f"[{done}/{len(remaining)}] {which}: {sweep_tables.ending(ended)}", err=as_json)
         ended_too(known)
 
     known.carry_out(runner, report, jobs=call.jobs)
