@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -17,6 +17,7 @@ from rethinkdc.protocol.unused import leave_out_unused
 from rethinkdc.reference import print_value
 from rethinkdc.registry import Listed, Registry
 from rethinkdc.registry.networks import check_networks
+from rethinkdc.studies.study import Study
 
 _console = Console()
 _NAME_WIDTH = 23
@@ -85,6 +86,20 @@ def print_protocols(protocols: Iterable[Protocol], *, as_json: bool) -> None:
         table.add_row(f"{protocol.id} v{protocol.version}", protocol.track, protocol.status, protocol.summary)
     _console.print(table)
     _console.print("All values of one, and where each comes from: rethinkdc show NAME")
+
+
+def print_studies(studies: Mapping[str, Study], *, as_json: bool) -> None:
+    """Every study in a row, by its name."""
+    if as_json:
+        print_json([{"name": name, "title": study.title} for name, study in studies.items()])
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("study", no_wrap=True, style="cyan")
+    table.add_column("what it asks")
+    for name, study in studies.items():
+        table.add_row(name, study.title)
+    _console.print(table)
+    _console.print("The runs of one: rethinkdc sweep NAME --plan")
 
 
 def print_protocol(protocol: Protocol, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""``rethinkdc list-plugins`` and ``list-protocols``. Imports nothing heavy before a command is called."""
+"""``rethinkdc list-plugins``, ``list-protocols`` and ``list-studies``. Imports nothing heavy before a command is called."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,3 +47,13 @@ def list_protocols(command: ProtocolsCommand) -> None:
 
     protocols = load_protocols(Path(command.place).expanduser()) if command.place else Registry().protocols.all()
     catalogue.print_protocols(protocols.values(), as_json=command.as_json)
+
+
+@takes_options(Printed)
+def list_studies(command: Printed) -> None:
+    """List every study that comes with the framework: paper/NAME is a table of the paper, small/NAME its twin."""
+    from rethinkdc.cli import catalogue
+    from rethinkdc.studies.reading import load_study
+    from rethinkdc.studies.shipped import shipped_studies
+
+    catalogue.print_studies({name: load_study(name) for name in shipped_studies()}, as_json=command.as_json)

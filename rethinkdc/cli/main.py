@@ -17,7 +17,7 @@ from rethinkdc.cli.export import export
 from rethinkdc.cli.inspect import inspect
 from rethinkdc.cli.installation import check_installation
 from rethinkdc.cli.leaderboard import leaderboard
-from rethinkdc.cli.listing import list_plugins, list_protocols
+from rethinkdc.cli.listing import list_plugins, list_protocols, list_studies
 from rethinkdc.cli.new_protocol import new_protocol
 from rethinkdc.cli.plot import plot
 from rethinkdc.cli.report import report
@@ -39,6 +39,7 @@ COMMANDS = {
     "score": score,
     "list-plugins": list_plugins,
     "list-protocols": list_protocols,
+    "list-studies": list_studies,
     "show": show,
     "inspect": inspect,
     "new-protocol": new_protocol,

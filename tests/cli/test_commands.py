@@ -278,6 +278,14 @@ def test_list_plugins_names_every_method_and_none_is_broken(cli: Callable[..., A
     assert "pca" in text.out
 
 
+def test_list_studies_names_every_study_with_its_title(cli: Callable[..., Any]) -> None:
+    listed = {study["name"]: study["title"] for study in json.loads(cli("list-studies", "--json").out)}
+    assert {"digits-small", "small/hard"} <= set(listed)
+    assert all(listed.values())
+    text = cli("list-studies").out
+    assert all(name in text for name in listed)
+
+
 def test_list_protocols_names_every_protocol_with_its_digest(cli: Callable[..., Any]) -> None:
     listed = json.loads(cli("list-protocols", "--json").out)
     found = {item["id"]: item["digest"] for item in listed}
