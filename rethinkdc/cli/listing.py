@@ -1,4 +1,4 @@
-"""``rethinkdc list-plugins``, ``list-protocols`` and ``list-studies``. Imports nothing heavy before a command is called."""
+"""``list-plugins``, ``list-protocols`` and ``list-studies``. Imports nothing heavy before a command is called."""
 
 from dataclasses import dataclass
 from pathlib import Path

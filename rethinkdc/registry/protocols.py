@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 from rethinkdc.data.dataset import Dataset
@@ -101,6 +102,11 @@ class Protocols:
 
     def _shipped(self) -> dict[str, Protocol]:
         """Those of the framework itself, by id."""
+        return self._own
+
+    @cached_property
+    def _own(self) -> dict[str, Protocol]:
+        # Read once: a study asks for them with every run.
         files = (file for plugin in self._plugins.load_named(_SHIPPED) for file in _files_of(plugin))
         return {protocol.id: protocol for protocol in map(load_protocol, files)}
 
