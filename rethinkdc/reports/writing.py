@@ -10,6 +10,7 @@ from pathlib import Path
 from rethinkdc.boards import Board, leaderboard
 from rethinkdc.errors import RequestError, nearest
 from rethinkdc.evidence.explanation import Explanation
+from rethinkdc.evidence.reading import read_explanations
 from rethinkdc.reports.figures import Figure
 from rethinkdc.reports.material import Material
 from rethinkdc.reports.page import Content, render_page
@@ -17,7 +18,7 @@ from rethinkdc.reports.sections import draw_sections
 from rethinkdc.reports.sheets import collect_sheets
 from rethinkdc.reports.tables import make_table
 from rethinkdc.reports.texts import show_name
-from rethinkdc.runs.calls import LeaderboardCall, PlotCall, ReportCall
+from rethinkdc.runs.calls import DrawnCall, PlotCall, ReportCall
 from rethinkdc.runs.records import Records
 from rethinkdc.storage import writable, write_atomic
 
@@ -120,10 +121,11 @@ def _find(figures: list[Figure], wanted: str) -> Figure:
     )
 
 
-def _collect(call: LeaderboardCall, explanations: Sequence[Explanation] = ()) -> Material:
+def _collect(call: DrawnCall, explanations: Sequence[Explanation] = ()) -> Material:
     records = Records(Path(call.records) if call.records else None)
     boards = leaderboard(records, metric=call.metric, ipc=call.ipc, protocol=call.protocol, dataset=call.dataset)
-    return Material(tuple(boards), records, tuple(explanations))
+    left = read_explanations(Path(call.answers).expanduser()) if call.answers else []
+    return Material(tuple(boards), records, (*explanations, *left))
 
 
 def _conditions(boards: tuple[Board, ...]) -> list[tuple[str, ...]]:

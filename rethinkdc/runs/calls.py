@@ -292,7 +292,17 @@ class LeaderboardCall(Options):
 
 
 @dataclass(frozen=True)
-class ReportCall(LeaderboardCall):
+class DrawnCall(LeaderboardCall):
+    """What is drawn: boards of records, and answers that ``explain`` left."""
+
+    answers: Annotated[
+        str | Path | None,
+        Option("Folder in which explain left answers that are drawn too, e.g. evidence.", typed=Path),
+    ] = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class ReportCall(DrawnCall):
     """What ``report`` takes."""
 
     out: Annotated[str | Path, Option("HTML file to write; one that is there is replaced.", short="-o", typed=Path)] = (
@@ -301,7 +311,7 @@ class ReportCall(LeaderboardCall):
 
 
 @dataclass(frozen=True)
-class PlotCall(LeaderboardCall):
+class PlotCall(DrawnCall):
     """What ``plot`` takes."""
 
     figure: Annotated[

@@ -57,6 +57,9 @@ def test_explain_writes_its_study_its_answer_and_its_report_and_finds_them_again
     assert answer["total"]["mean"] == pytest.approx(total)
     assert sum(share["mean"] for share in answer["shares"].values()) == pytest.approx(answer["total"]["mean"])
     assert answer["beside"]["random"]["values"] == corners["own", "soft", "new"]
+    listed = cli("plot", "--list", "--answers", ".").out
+    assert "explain-random-what-each-switch-adds" in listed
+    assert "explain-random-the-eight-corners" in listed
     swept = json.loads(cli("sweep", "why/study.toml", "--plan", "--json").out)
     assert {run["key"] for run in swept} == {run["key"] for run in plan}
     assert not any(run["to_run"] for run in swept)

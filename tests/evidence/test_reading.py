@@ -1,0 +1,74 @@
+"""Answers that are written and read back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rethinkdc.errors import RequestError
+from rethinkdc.evidence.comparison import Comparison
+from rethinkdc.evidence.conditions import Conditions
+from rethinkdc.evidence.corners import CORNERS
+from rethinkdc.evidence.explanation import Explanation, explain_corners
+from rethinkdc.evidence.outcome import Outcome
+from rethinkdc.evidence.reading import read_explanations
+from rethinkdc.evidence.writing import ANSWER_FILE, write_answer
+from rethinkdc.measurement import Metric
+
+CONDITIONS = Conditions(
+    dataset="digits",
+    protocol="digits-soft v1",
+    protocol_digest="0" * 64,
+    ipc=10,
+    metric=Metric("top1", "higher", "fraction"),
+)
+
+
+def explanation() -> Explanation:
+    corners = {
+        corner: Outcome({0: 0.1 + 0.1 * place, 2: 0.15 + 0.09 * place}, {1: "it diverged"}, ("a" * 24, "b" * 24))
+        for place, corner in enumerate(CORNERS)
+    }
+    return explain_corners(
+        corners,
+        {"random": Outcome({0: 0.5}, {})},
+        method="pca",
+        conditions=CONDITIONS,
+        labeler="soft",
+        classes=10,
+        counted="sets",
+    )
+
+
+def test_an_explanation_reads_back_as_it_was_written_and_comparisons_are_passed_over(tmp_path: Path) -> None:
+    wanted = explanation()
+    write_answer(wanted, tmp_path / "one")
+    write_answer(Comparison(CONDITIONS, "hard", ()), tmp_path / "other")
+    assert read_explanations(tmp_path) == read_explanations(tmp_path / "one") == [wanted]
+    assert read_explanations(tmp_path / "other") == []
+    before = (tmp_path / "one" / ANSWER_FILE).read_bytes()
+    write_answer(read_explanations(tmp_path)[0], tmp_path / "one")
+    assert (tmp_path / "one" / ANSWER_FILE).read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"question": "explain"}', '{"question": "explain", "corners": 3}'])
+def test_what_is_no_answer_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / ANSWER_FILE).write_text(text)
+    with pytest.raises(RequestError, match=r"answer\.json is no answer that explain wrote"):
+        read_explanations(tmp_path)
+
+
+def test_an_answer_that_lacks_a_corner_is_refused(tmp_path: Path) -> None:
+    file = write_answer(explanation(), tmp_path)
+    content = json.loads(file.read_text())
+    content["corners"].pop()
+    file.write_text(json.dumps(content))
+    with pytest.raises(RequestError, match="is no answer that explain wrote"):
+        read_explanations(tmp_path)
+
+
+def test_a_folder_without_answers_says_who_writes_them(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="`rethinkdc explain METHOD` writes one"):
+        read_explanations(tmp_path)
