@@ -45,7 +45,8 @@ class WeightsAndBiases(Tracker):
         import wandb
 
         # Asked here: in the middle of a sweep nobody would see the prompt for a key.
-        if (self.mode or os.environ.get("WANDB_MODE", "online")) == "online" and not wandb.api.api_key:
+        online = (self.mode or os.environ.get("WANDB_MODE", "online")) == "online"
+        if online and not wandb.login(prompt=False, verify=False):
             raise RequestError(
                 "The tracker wandb is online, and nobody is logged in: run `wandb login` first, or use "
                 "wandb:mode=offline and send the runs later with `wandb sync`."

@@ -196,8 +196,9 @@ def _read_hub_card(repo: str, remedy: str) -> tuple[dict[str, Any], Card]:
     try:
         return _parse_card(Path(huggingface_hub.hf_hub_download(repo, CARD, repo_type="dataset")).read_text())
     except Exception as error:  # the library below raises its own, unrelated types, and those of the network
+        cause = tell_cause(error).rstrip(".")
         raise DataError(
-            f"The set {repo} was written by rethinkdc, but its {CARD} cannot be read: {tell_cause(error)} {remedy}"
+            f"The set {repo} was written by rethinkdc, but its {CARD} cannot be read: {cause}. {remedy}"
         ) from error
 
 

@@ -45,8 +45,9 @@ def upload(folder: Path, repo: str, *, private: bool) -> str:
     except RequestError:
         raise
     except Exception as error:  # the library below raises its own, unrelated types, and those of the network
+        cause = tell_cause(error).rstrip(".")
         raise RequestError(
-            f"Cannot {step} {repo}: {tell_cause(error)} Log in with `hf auth login` where there is a network; or "
+            f"Cannot {step} {repo}: {cause}. Log in with `hf auth login` where there is a network; or "
             f"export to a folder, and send that later: `hf upload {repo} FOLDER --repo-type dataset`."
         ) from error
     return str(address)

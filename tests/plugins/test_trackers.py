@@ -144,12 +144,21 @@ def test_wandb_writes_a_run_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_wandb_asks_for_a_login_before_anything_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     import wandb
 
-    monkeypatch.setattr(type(wandb.api), "api_key", None)
+    asked: list[dict[str, bool]] = []
+
+    def login(**how: bool) -> bool:
+        asked.append(how)
+        return False
+
+    monkeypatch.setattr(wandb, "login", login)
     monkeypatch.delenv("WANDB_MODE", raising=False)
     with pytest.raises(RequestError, match=r"nobody is logged in: run `wandb login` first, or use wandb:mode=offline"):
         Registry().trackers.add("wandb:project=mine")
+    # Neither a prompt nor the network.
+    assert asked == [{"prompt": False, "verify": False}]
     monkeypatch.setenv("WANDB_MODE", "offline")
     Registry().trackers.add("wandb:project=mine")
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "wandb"])

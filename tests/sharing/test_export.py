@@ -227,6 +227,7 @@ def test_a_set_of_the_hub_whose_card_is_lost_is_refused(hub: FakeHub) -> None:
 def test_an_upload_that_fails_says_what_to_do(hub: FakeHub) -> None:
     hub.error = ConnectionError("no route to host")
     with pytest.raises(
-        RequestError, match=r"(?s)upload to the new dataset me/mine: ConnectionError: no route.*hf upload"
+        RequestError,
+        match=r"(?s)upload to the new dataset me/mine: ConnectionError: no route to host\. Log in.*hf upload",
     ):
         rdc.export(tiled(), out="hub:me/mine")
