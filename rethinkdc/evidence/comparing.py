@@ -97,13 +97,18 @@ def answer_comparison(known: Progressing[Entrant]) -> Comparison:
 
 
 def _resolve(subjects: list[Subject], study: Study, call: CompareCall, runner: Runner) -> Run:
-    """The first run of each method, all of one size; returns that of the first."""
-    runs: list[Run] = []
+    """The first run of each method, all of one size; returns one of them.
+
+    Without --ipc methods take the size of the first finished set, or else the protocol's.
+    """
     folder = folder_for("compare", call.methods, call, "")
-    for subject in subjects:
-        size = None if subject.opened is not None or call.ipc is None else (call.ipc,)
+    runs: list[Run] = []
+    ipc = call.ipc
+    for subject in sorted(subjects, key=lambda one: one.opened is None):
+        size = None if subject.opened is not None or ipc is None else (ipc,)
         block = Block(compressors=(subject.made,), ipc=size, seeds=call.numbers[:1])
         runs += pose(study, {"own": block}, runner, folder, "compare").parts["own"]
+        ipc = ipc or (runs[0].ipc if subject.opened is not None else None)
     sizes = {(run.ipc, run.size.images): run.names for run in runs if _budgeted(run)}
     if len(sizes) > 1 or any(images is not None for _, images in sizes):
         told = ", ".join(f"{names.compressor} has {names.ipc}" for names in sizes.values())
