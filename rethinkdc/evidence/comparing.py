@@ -16,6 +16,7 @@ from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.runs.options import part_of
 from rethinkdc.runs.resolving import Run
 from rethinkdc.runs.runner import Runner
+from rethinkdc.studies.sets import StudySet
 from rethinkdc.studies.study import Block, Study
 
 
@@ -23,12 +24,13 @@ from rethinkdc.studies.study import Block, Study
 class Entrant:
     """A part of a comparison: what takes part, and which student is trained on it; None = the protocol's."""
 
-    made: str
+    made: str | StudySet
     role: Role
     student: str | None
 
     def __str__(self) -> str:
-        return f"{self.made}, {self.student}" if self.student else self.made
+        name = str(Subject(self.made))
+        return f"{name}, {self.student}" if self.student else name
 
 
 def ask_comparison(call: CompareCall, runner: Runner) -> Question[Entrant]:
@@ -52,7 +54,7 @@ def ask_comparison(call: CompareCall, runner: Runner) -> Question[Entrant]:
         # Sizes and students are said by the blocks.
         ipc=None,
         students=None,
-        title=f"What is better than random: {', '.join(str(one.made) for one in subjects)}",
+        title=f"What is better than random: {', '.join(map(str, subjects))}",
         protocol=protocol,
         labelers=(call.labeler,),
         seeds=call.numbers,
@@ -71,7 +73,7 @@ def ask_comparison(call: CompareCall, runner: Runner) -> Question[Entrant]:
         for subject in subjects:
             if subject.made not in beside:
                 own = Block(compressors=(subject.made,), ipc=None if subject.opened is not None else (ipc,))
-                blocks[Entrant(str(subject.made), "method", student)] = _with(own, said)
+                blocks[Entrant(subject.made, "method", student)] = _with(own, said)
         for role, block in beside.items():
             blocks[Entrant(role, role, student)] = _with(block, said)
     later = [part for part in blocks if part.role in ("noise", "full")]

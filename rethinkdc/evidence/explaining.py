@@ -33,7 +33,7 @@ def ask_explanation(call: ExplainCall, runner: Runner) -> Question[Part]:
     study = part_of(
         call,
         Study,
-        title=f"Where the accuracy of {subject.made} comes from",
+        title=f"Where the accuracy of {subject} comes from",
         protocol=protocol,
         seeds=call.numbers,
         # Sizes are said by the blocks.

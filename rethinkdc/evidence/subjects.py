@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 
-from rethinkdc.compressed import CompressedSet, export_folder
+from rethinkdc.compressed import CompressedSet, export_folder, set_name
 from rethinkdc.contracts.kinds import Compressor, Labeler
 from rethinkdc.errors import RequestError
 from rethinkdc.evidence.calls import Asking
@@ -42,6 +42,10 @@ class Subject:
     made: str | StudySet
     opened: CompressedSet | None = None
     protocol: str | None = None
+
+    def __str__(self) -> str:
+        """What people call it: of a set never where it lies."""
+        return self.made if isinstance(self.made, str) else self.made.name or set_name(self.made.set)
 
     @property
     def labeler(self) -> str:
