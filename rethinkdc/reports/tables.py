@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from rethinkdc.boards import Board, Row
-from rethinkdc.boards.beside import Robustness
+from rethinkdc.boards.beside import Published, Robustness, Unmeasured
+from rethinkdc.boards.notes import lacking_notes, notes_on, number_source, sources_of
+from rethinkdc.boards.ranking import LEAST
 from rethinkdc.reports.conditions import describe, describe_digests, entitle, facets_of, name_rows
 from rethinkdc.reports.figures import Facets, Unit
 from rethinkdc.reports.texts import NOTHING, show_name, write_metric, write_number, write_p
-from rethinkdc.seeds import AXES, Seeds
 from rethinkdc.statistics import Difference, Spread
 
 T = TypeVar("T")
 N = TypeVar("N", int, float)
 
-_METHOD = "method"
-_NO_RANK = 5
+_METHOD, _REPORTED = "method", "reported"
 
 
 @dataclass(frozen=True)
@@ -69,25 +68,34 @@ def make_table(board: Board) -> Table:
     """The table of a board; published values of methods without a row have lines of their own at its end."""
     call = name_rows([board])
     columns = [(column, [fill(row) for row in board.rows]) for column, fill in _columns(board, call)]
-    told = [(column, cells) for column, cells in columns if any(cell.value is not None for cell in cells)]
+    told = [
+        (column, cells)
+        for column, cells in columns
+        if any(cell.value is not None for cell in cells) or (column.head == _REPORTED and board.unmeasured)
+    ]
     return Table(
         title=entitle([board]),
         conditions=describe([board]),
         digests=describe_digests([board]),
         facets=facets_of([board]),
         columns=tuple(column for column, _ in told),
-        rows=tuple(
-            (f"{call(row)} {show_name(row.labeler)}".lower(), tuple(cells[place] for _, cells in told))
-            for place, row in enumerate(board.rows)
+        rows=(
+            *(
+                (f"{call(row)} {show_name(row.labeler)}".lower(), tuple(cells[place] for _, cells in told))
+                for place, row in enumerate(board.rows)
+            ),
+            *(_only_reported(one, board, [column for column, _ in told]) for one in board.unmeasured),
         ),
-        notes=tuple(_notes(board, call)),
+        notes=tuple(
+            map(show_name, [*notes_on(board), *(" ".join(one) for one in lacking_notes(board, everything=False))])
+        ),
     )
 
 
 def _columns(board: Board, call: Callable[[Row], str]) -> list[tuple[Column, _Fill]]:
     unit, percent = board.unit, " %" if board.unit == "fraction" else ""
     filled: list[tuple[str, str, _Fill]] = [
-        ("rank", f"1 is best, equal means share it; none below n = {_NO_RANK}", _whole(lambda row: row.rank)),
+        ("rank", f"1 is best, equal means share it; none below n = {LEAST}", _whole(lambda row: row.rank)),
         ("band", "1 is the best, and all that are not clearly worse", _whole(lambda row: row.band)),
         (_METHOD, "the compressor, and the labeler where there are several", lambda row: Cell(call(row), call(row))),
         (f"{write_metric(board.metric)}{percent}", f"mean; {board.better} is better", _number(_mean, unit)),
@@ -96,13 +104,14 @@ def _columns(board: Board, call: Callable[[Row], str]) -> list[tuple[Column, _Fi
         ("minus random", "mean paired difference", _number(_of(_beside, lambda one: one.mean), unit, sign=True)),
         ("± 95 %", "half width of the difference's interval, taken alone (Student's t)", _number(_half, unit)),
         ("Holm p", "of the paired t test, adjusted for all methods of the board", _chance(_holm)),
-        (f"reported{percent}", "by a paper; the notes tell its conditions", _number(_reported, unit)),
+        (_REPORTED, "by a paper; the notes tell its source, * that conditions differ", _reported(board)),
         ("minus reported", "our mean minus the reported value", _number(_beyond_reported, unit, sign=True)),
         ("HLR", "hard label recovery; lower is better", _number(_of(_scores, lambda one: one.hlr))),
         ("IOR", "improvement over random with equal labels", _number(_of(_scores, lambda one: one.ior), sign=True)),
         ("LRS", "label robust score; neutral at 0.2689", _number(_of(_scores, lambda one: one.lrs))),
         ("ARS", "augmentation robust score; neutral at 0.2689", _number(_of(_scores, lambda one: one.ars))),
         ("teacher %", "top-1 of the teacher on the test images", _number(lambda row: row.teacher_top1, "fraction")),
+        ("± images", "the test set's own error of the difference, at 95 %", _number(_image_error, unit)),
         ("receiver", "bytes of images as JPEG, labels, and a teacher that is asked", _number(_receiver, "bytes")),
         ("labels", "bytes of the labels as stored", _number(_of(_result_of, lambda row: row.label_bytes), "bytes")),
         ("images seen", "by the networks of all stages", _number(lambda row: row.total_images_seen, "images")),
@@ -153,8 +162,36 @@ def _receiver(row: Row) -> float | None:
     return row.receiver_bytes
 
 
-def _reported(row: Row) -> float | None:
-    return row.published[0].value if row.published else None
+def _image_error(row: Row) -> float | None:
+    interval = row.image_error.interval if row.image_error else None
+    return (interval.high - interval.low) / 2 if interval else None
+
+
+def _reported(board: Board) -> _Fill:
+    sources = sources_of(board)
+
+    def fill(row: Row) -> Cell:
+        if not row.published:
+            return Cell(NOTHING, None)
+        return Cell(", ".join(_cite(one, board, sources) for one in row.published), row.published[0].value)
+
+    return fill
+
+
+def _only_reported(one: Unmeasured, board: Board, columns: list[Column]) -> tuple[str, tuple[Cell, ...]]:
+    """The line of a published value without a measured row."""
+    name = show_name(f"{one.compressor} + {one.labeler}")
+    held = {
+        _METHOD: Cell(name, name),
+        _REPORTED: Cell(_cite(one.published, board, sources_of(board)), one.published.value),
+    }
+    return name.lower(), tuple(held.get(column.head, Cell(NOTHING, None)) for column in columns)
+
+
+def _cite(published: Published, board: Board, sources: dict[tuple[str, str], int]) -> str:
+    """The value with the number of its source, and a star where conditions differ."""
+    differs = "*" if published.conditions else ""
+    return f"{write_number(published.value, board.unit)}{differs} [{number_source(published, sources)}]"
 
 
 def _beyond_reported(row: Row) -> float | None:
@@ -179,42 +216,3 @@ def _cell(pick: Callable[[Row], N | None], write: Callable[[N], str]) -> _Fill:
         return Cell(NOTHING, None) if value is None else Cell(write(value), value)
 
     return fill
-
-
-def _notes(board: Board, call: Callable[[Row], str]) -> list[str]:
-    measured = [row for row in board.rows if row.result]
-    notes = []
-    if any(row.result.n < _NO_RANK for row in measured if row.result and not row.full):
-        notes.append(f"n < {_NO_RANK} supports no claim and has no rank.")
-    if fixed := [call(row) for row in measured if row.n_counts == "students"]:
-        notes.append(f"n counts students of one set: {', '.join(fixed)}.")
-    notes += [
-        f"{call(row)} has used external data: {', '.join(map(show_name, row.external))}."
-        for row in measured
-        if row.external
-    ]
-    for row in board.rows:
-        notes += [
-            f"{call(row)}, reported: {write_number(one.value, board.unit)} in {show_name(one.source)}"
-            + (f"; conditions differ: {show_name(one.conditions)}." if one.conditions else ".")
-            for one in row.published
-        ]
-    notes += [
-        f"{show_name(one.compressor)} + {show_name(one.labeler)} has no run here; reported: "
-        f"{write_number(one.published.value, board.unit)} in {show_name(one.published.source)}."
-        for one in board.unmeasured
-    ]
-    notes += [f"Lacking for a score: {show_name(one.accuracy)}. {show_name(one.command)}" for one in board.lacking]
-    for row in board.rows:
-        alike: dict[str, list[str]] = defaultdict(list)
-        for run in row.missing:
-            alike[f"{run.status}: {show_name(run.reason)}"].append(_write_seeds(run.seeds))
-        notes += [f"{call(row)}, seed {'; '.join(seeds)}: {reason}" for reason, seeds in alike.items()]
-    return notes
-
-
-def _write_seeds(seeds: Seeds) -> str:
-    values = seeds.model_dump()
-    if len(set(values.values())) == 1:
-        return str(values["set"])
-    return ", ".join(f"{axis} {values[axis]}" for axis in AXES)

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rethinkdc.boards import Board, leaderboard
+from rethinkdc.boards import Board
+from rethinkdc.boards.leaderboard import rank_records
 from rethinkdc.errors import RequestError, nearest
 from rethinkdc.evidence.explanation import Explanation
 from rethinkdc.evidence.reading import read_explanations
 from rethinkdc.reports.figures import Figure
+from rethinkdc.reports.finding import find_explanations
 from rethinkdc.reports.material import Material
 from rethinkdc.reports.page import Content, render_page
 from rethinkdc.reports.sections import draw_sections
@@ -123,9 +125,15 @@ def _find(figures: list[Figure], wanted: str) -> Figure:
 
 def _collect(call: DrawnCall, explanations: Sequence[Explanation] = ()) -> Material:
     records = Records(Path(call.records) if call.records else None)
-    boards = leaderboard(records, metric=call.metric, ipc=call.ipc, protocol=call.protocol, dataset=call.dataset)
-    left = read_explanations(Path(call.answers).expanduser()) if call.answers else []
-    return Material(tuple(boards), records, (*explanations, *left))
+    boards = tuple(rank_records(call))
+    left = read_explanations(Path(call.answers).expanduser()) if call.answers else ()
+    # What was answered tells more than what records say: it knows finished sets, and why a corner is missing.
+    known = {_identify(one): one for one in [*find_explanations(records, boards), *left, *explanations]}
+    return Material(boards, records, tuple(known.values()))
+
+
+def _identify(explanation: Explanation) -> tuple[object, ...]:
+    return explanation.method, explanation.labeler, explanation.conditions
 
 
 def _conditions(boards: tuple[Board, ...]) -> list[tuple[str, ...]]:

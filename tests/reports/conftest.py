@@ -94,6 +94,8 @@ def make_record(
         "cost": Cost(
             seconds={"proxy": 9.8, "training": 2.0 + (ipc or 100) / 10},
             image_bytes={"stored": 700 * (ipc or 100), "lossy": 660 * (ipc or 100), "recipe": 24 * (ipc or 100)},
+            images_seen={"proxy": 40_000, "training": 1000 * (ipc or 100)},
+            total_images_seen=40_000 + 1000 * (ipc or 100),
             label_bytes=10 * (ipc or 100) * (1 if track == "hard" else 400),
         ),
         "environment": {

@@ -141,7 +141,11 @@ def test_tracks_meet_where_bytes_are_paid_and_no_budget_is_lost(studied: Path) -
 
 
 def test_runs_that_do_not_tell_their_images_seen_are_not_drawn_at_zero(make: Make, material: Collect) -> None:
-    assert draw_compute(material(make("random"))) == []
+    told, silent = make("pca"), make("random", cost=Cost(seconds={"training": 1.0}))
+    assert draw_compute(material(silent)) == []
+    (chart,) = draw_compute(material(told))
+    assert [series.name for series in chart.series] == ["Pareto front", "pca"]
+    assert named(chart, "pca").points[0].x == 50_000
 
 
 def test_noise_is_subtracted_under_the_same_labels(make: Make, material: Collect) -> None:
@@ -263,7 +267,7 @@ def test_every_figure_has_a_name_of_its_own_and_says_what_it_shows(studied: Path
     records = Records(studied)
     boards = leaderboard(records)
     figures = [figure for section in draw_sections(Material(tuple(boards), records)) for figure in section.figures]
-    assert {figure.label.kind for figure in figures} == set(KINDS) - {"compute", "explain", "reported"}
+    assert {figure.label.kind for figure in figures} == set(KINDS) - {"explain", "reported"}
     assert len({figure.label.name for figure in figures}) == len(figures)
     for figure in figures:
         assert figure.alt
