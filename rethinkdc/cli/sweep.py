@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class SweepCommand(Printed, SweepCall):
     """What the command takes beside what the function does."""
 
-    plan: Annotated[bool, Option("Show what would be run, and run nothing.")] = False
+    plan: Annotated[bool, Option("Show what would be run, what it shares and how long it takes; run nothing.")] = False
     detect: Annotated[
         str | None, Option("With --plan: how many sets find a difference to random of so many points, e.g. 1.0.")
     ] = None
@@ -32,8 +32,11 @@ def sweep(command: SweepCommand) -> None:
     A run that fails is recorded with its reason, the others go on, and the next sweep tries it again. The exit code is
     1 when a run failed. Example: rethinkdc sweep digits-small --jobs 2
     """
-    from rethinkdc.cli import sweep_tables, tables
+    from rethinkdc.cli import plan_tables, sweep_tables, tables
+    from rethinkdc.evidence.detecting import plan_detection, read_points
     from rethinkdc.runs.machine import make_runner
+    from rethinkdc.studies.estimating import estimate
+    from rethinkdc.studies.experience import recall
     from rethinkdc.studies.opening import open_study
     from rethinkdc.studies.planning import runs_of
     from rethinkdc.studies.sweep import carry_out, standings_of
@@ -43,11 +46,15 @@ def sweep(command: SweepCommand) -> None:
     standings = standings_of(runs_of(study, name, runner.registry, runner.cache), runner.records)
     remaining = [standing for standing in standings if standing.remains(retry_unsupported=command.retry_unsupported)]
     if command.plan:
-        rows = [(standing, standing in remaining) for standing in standings]
-        if command.detect is None:
-            sweep_tables.print_plan(rows, study.title or name, as_json=command.as_json)
+        past = recall(runner.records, device=runner.device.type, threads=runner.threads)
+        estimated = estimate([standing.run for standing in remaining], past, runner)
+        runs, detect = [standing.run for standing in standings], command.detect
+        detection = None if detect is None else plan_detection(runs, runner.records, read_points(detect))
+        plan = plan_tables.Plan(study.title or name, standings, remaining, estimated, command.jobs, detection)
+        if command.as_json:
+            tables.print_json(plan_tables.describe_plan(plan))
         else:
-            sweep_tables.print_power(rows, study.title or name, command.detect, runner.records, as_json=command.as_json)
+            plan_tables.print_plan(plan)
         return
     if command.detect is not None:
         raise RequestError(f"--detect {command.detect} plans a study: add --plan, which runs nothing.")

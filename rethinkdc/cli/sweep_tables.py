@@ -3,52 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from rethinkdc.cli import evidence_tables, tables
 from rethinkdc.cli.metric_text import name_metric, write_value
-from rethinkdc.evidence.detecting import plan_detection, read_points
 from rethinkdc.runs.record import Names, Record
 from rethinkdc.runs.records import Records, default_records_folder
 from rethinkdc.seeds import Seeds, write_seeds
 from rethinkdc.studies.sweep import Ended, Standing
 
 _console = Console()
-
-
-def print_plan(rows: list[tuple[Standing, bool]], title: str, *, as_json: bool) -> None:
-    """Every run of a study, how it stands, and whether it would be run now."""
-    if as_json:
-        tables.print_json([_planned(standing, remains) for standing, remains in rows])
-        return
-    table = Table("method", "ipc", "seed", "on record", "to do", title=escape(title), title_justify="left", box=None)
-    for standing, remains in rows:
-        names = standing.run.names
-        table.add_row(
-            escape(names.methods),
-            names.ipc,
-            write_seeds(standing.run.seeds),
-            escape(_write_standing(standing.record)),
-            "run" if remains else "",
-        )
-    _console.print(table)
-    standings, remaining = [standing for standing, _ in rows], [standing for standing, remains in rows if remains]
-    print(counted(standings, remaining))
-
-
-def print_power(rows: list[tuple[Standing, bool]], title: str, detect: str, records: Records, *, as_json: bool) -> None:
-    """The plan, and how many sets find a difference to ``random`` of so many points."""
-    detection = plan_detection([standing.run for standing, _ in rows], records, read_points(detect))
-    if as_json:
-        planned = [_planned(standing, remains) for standing, remains in rows]
-        tables.print_json({"runs": planned, "detect": evidence_tables.describe_detection(detection)})
-        return
-    print_plan(rows, title, as_json=False)
-    evidence_tables.print_detection(detection)
 
 
 def counted(standings: list[Standing], remaining: list[Standing]) -> str:
@@ -84,21 +48,8 @@ def summary(records: list[Record], kept: Records) -> str:
     return "\n".join(lines)
 
 
-def _planned(standing: Standing, remains: bool) -> dict[str, Any]:
-    run, record = standing.run, standing.record
-    return {
-        "key": run.key,
-        **run.names.model_dump(),
-        "seeds": run.seeds.model_dump(),
-        "tune": run.tune,
-        "modified": run.modified,
-        "status": standing.state,
-        "reason": record.reason if record else "",
-        "to_run": remains,
-    }
-
-
-def _write_standing(record: Record | None) -> str:
+def write_standing(record: Record | None) -> str:
+    """How a run stands: its result, or why it has none; empty where nothing is on record."""
     if record is None:
         return ""
     return f"{record.status} {_write_result(record)}" if record.results else f"{record.status}: {record.reason}"

@@ -79,6 +79,11 @@ class Cache:
             return folder
         return None
 
+    def holds(self, kind: str, key: str) -> Path | None:
+        """The folder of an artefact, not verified: enough for a plan."""
+        folders = (root / kind / key for root in dict.fromkeys((self.root, self.home)))
+        return next((folder for folder in folders if folder.is_dir()), None)
+
     def make(self, kind: str, key: str, build: Callable[[Path, Path], None], *, shared: bool = False) -> Path:
         """Returns the artefact's folder, building it if need be.
 

@@ -13,6 +13,9 @@ KEY_LENGTH = 24
 """Hex digits of a run's key: 96 bits keep any two runs apart."""
 
 
+UNKNOWN = "unknown:"
+
+
 class MethodDefinition(BaseModel):
     """All that a method's result depends on.
 
@@ -40,7 +43,11 @@ class MethodDefinition(BaseModel):
 
 
 class SetDefinition(BaseModel):
-    """A finished set that takes the compressor's place; ``ipc`` None = the whole training set."""
+    """A finished set that takes the compressor's place; ``ipc`` None = the whole training set.
+
+    ``fingerprint``: of its content; of a set that is still to be fetched ``unknown:`` and its place, which no run that
+    was carried out has.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,6 +55,11 @@ class SetDefinition(BaseModel):
     name: str
     fingerprint: str
     ipc: int | None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether its content was ever seen here."""
+        return not self.fingerprint.startswith(UNKNOWN)
 
     @property
     def is_random(self) -> bool:

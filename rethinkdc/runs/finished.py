@@ -9,14 +9,12 @@ from rethinkdc.errors import RequestError
 from rethinkdc.protocol.derived import DERIVED
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.calls import AnyRequest
-from rethinkdc.runs.definition import SetDefinition
+from rethinkdc.runs.definition import UNKNOWN, SetDefinition
 from rethinkdc.runs.ground import Grounds
 from rethinkdc.runs.identity import SetIdentity, identify_set
 from rethinkdc.runs.opening import name_of
 from rethinkdc.runs.request import Request
 from rethinkdc.runs.resolving import Run, resolve_run
-
-_ABSENT = SetIdentity(fingerprint="", ipc=None)
 
 
 def resolve(
@@ -44,7 +42,8 @@ def resolve(
     """
     if isinstance(asked, Request):
         return resolve_run(asked, registry, cache, grounds=grounds)
-    known = identity or identify_set(asked.finished, cache.home) or _ABSENT
+    known = identity or identify_set(asked.finished, cache.home)
+    known = known or SetIdentity(fingerprint=f"{UNKNOWN}{asked.finished.images}", ipc=None)
     request, name = asked.request, name_of(asked.finished)
     protocol = request.protocol or protocol_of(known, name, request.dataset, registry)
     run = resolve_run(
@@ -55,7 +54,9 @@ def resolve(
         seen_in_cells=known.seen_in_cells,
         grounds=grounds,
     )
-    return replace(run, finished=asked.finished)
+    # How large a set is that nobody has here, nobody knows.
+    names = run.names.model_copy(update={"ipc": "unknown"}) if run.awaits_set else run.names
+    return replace(run, finished=asked.finished, names=names)
 
 
 def protocol_of(identity: SetIdentity, name: str, dataset: str | None, registry: Registry) -> str | None:

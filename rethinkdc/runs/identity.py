@@ -23,7 +23,7 @@ class SetIdentity(BaseModel):
     """What a run depends on of a finished set.
 
     Attributes:
-        fingerprint: of its content; empty = not known yet.
+        fingerprint: of its content.
         ipc: images per class: the card's, or the mean over the classes that occur.
         seen_in_cells: whether its views show one of several cells each.
         protocol: what it was made under; empty = not known.

@@ -69,7 +69,7 @@ class Run(Ground):
     def awaits_set(self) -> bool:
         """Whether its set is still to be fetched from the hub: until then nobody knows the run's key."""
         made = self.definition.compressor
-        return isinstance(made, SetDefinition) and not made.fingerprint
+        return isinstance(made, SetDefinition) and not made.is_known
 
     @property
     def key(self) -> str:

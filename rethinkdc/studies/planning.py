@@ -52,8 +52,7 @@ def runs_of(study: Study, name: object, registry: Registry, cache: Cache) -> lis
             faults.setdefault(_explain(error, point), []).append(point)
             continue
         _tell_size(run, point)
-        # Nobody knows the key of a run whose set is not here yet, but where the set lies.
-        runs.setdefault(f"{run.finished} {run.key}" if run.awaits_set else run.key, run)
+        runs.setdefault(run.key, run)
     if expansion.faults or faults:
         raise RequestError("\n".join([*expansion.faults, *_list(faults)]))
     return list(runs.values())

@@ -127,7 +127,7 @@ def test_a_plan_is_printed_and_nothing_is_run(
     assert done.out.count("run") >= 4
     assert "4 runs: none on record, 4 to run." in done.out
     cli("run", "-d", "digits", "-c", "random", "--set", "training.steps=5")
-    rows = json.loads(cli("sweep", "study.toml", "--plan", "--json").out)
+    rows = json.loads(cli("sweep", "study.toml", "--plan", "--json").out)["runs"]
     assert [(row["compressor"], row["seeds"]["set"], row["status"], row["to_run"]) for row in rows] == [
         ("random", 0, "ok", False),
         ("random", 1, "new", True),

@@ -1,0 +1,157 @@
+"""What ``rethinkdc sweep --plan`` prints: the runs, what they share, and how long they will take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from rethinkdc.cli import evidence_tables, tables
+from rethinkdc.cli.sweep_tables import counted, write_standing
+from rethinkdc.evidence.detecting import Detection
+from rethinkdc.studies.estimating import Estimate
+from rethinkdc.studies.sharing import KINDS, Kind, Shared
+from rethinkdc.studies.standing import Standing
+
+_console = Console()
+_FEW = 8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep before it begins.
+
+    Attributes:
+        title: of the study.
+        standings: every run, in the study's order.
+        remaining: those that would be carried out.
+        estimate: of these.
+        jobs: processes side by side.
+        detection: how many sets a difference needs; None = nobody asked.
+    """
+
+    title: str
+    standings: Sequence[Standing]
+    remaining: Sequence[Standing]
+    estimate: Estimate
+    jobs: int
+    detection: Detection | None = None
+
+
+def print_plan(plan: Plan) -> None:
+    """Every run of a study, how it stands and what it will take; then what the runs share, and what all will take."""
+    table = Table(
+        "method", "ipc", "seed", "on record", "to do", "about", title=escape(plan.title), title_justify="left", box=None
+    )
+    to_do = {standing.run.key for standing in plan.remaining}
+    for standing in plan.standings:
+        names, remains = standing.run.names, standing.run.key in to_do
+        table.add_row(
+            escape(names.methods),
+            names.ipc,
+            tables.write_seeds(standing.run.seeds),
+            escape(write_standing(standing.record)),
+            ("fetch, run" if standing.state == "to fetch" else "run") if remains else "",
+            _write_run(plan.estimate, standing) if remains else "",
+        )
+    _console.print(table)
+    print(counted(list(plan.standings), list(plan.remaining)))
+    if plan.remaining:
+        for line in (*_tell_shared(plan.estimate), *_tell_estimate(plan)):
+            print(line)
+    if plan.detection:
+        evidence_tables.print_detection(plan.detection)
+
+
+def describe_plan(plan: Plan) -> dict[str, Any]:
+    """The plan as JSON data: ``runs``, what they share, and the estimate with the keys of the runs that it is from."""
+    to_do = {standing.run.key for standing in plan.remaining}
+    whole = plan.estimate
+    disk, unknown_disk = whole.disk
+    return {
+        "runs": [_describe_run(standing, whole, standing.run.key in to_do) for standing in plan.standings],
+        "shared": {
+            kind: {"needed": len(found), "cached": sum(shared.cached for shared in found)}
+            for kind, found in _by_kind(whole).items()
+        },
+        "estimate": {
+            "seconds": whole.seconds(plan.jobs),
+            "jobs": plan.jobs,
+            "runs_unknown": list(whole.unknown),
+            "bytes": disk,
+            "runs_of_unknown_bytes": unknown_disk,
+            "records_read": whole.records,
+            "from": list(whole.keys),
+        },
+        **({"detect": evidence_tables.describe_detection(plan.detection)} if plan.detection else {}),
+    }
+
+
+def _describe_run(standing: Standing, whole: Estimate, remains: bool) -> dict[str, Any]:
+    run, record = standing.run, standing.record
+    about = whole.of(run.key) if remains else None
+    return {
+        "key": None if run.awaits_set else run.key,
+        **run.names.model_dump(),
+        "seeds": run.seeds.model_dump(),
+        "tune": run.tune,
+        "modified": run.modified,
+        "status": standing.state,
+        "reason": record.reason if record else "",
+        "to_run": remains,
+        "stages": [asdict(stage) for stage in about.stages] if about else [],
+        "bytes": about.disk if about else None,
+    }
+
+
+def _by_kind(whole: Estimate) -> dict[Kind, list[Shared]]:
+    needed = {shared.key: shared for run in whole.runs for shared in run.needs}
+    return {kind: [shared for shared in needed.values() if shared.kind == kind] for kind in KINDS}
+
+
+def _tell_shared(whole: Estimate) -> list[str]:
+    told = [
+        f"{kind} {len(found)} ({sum(shared.cached for shared in found)} in the cache)"
+        for kind, found in _by_kind(whole).items()
+        if found
+    ]
+    return [f"Shared by the runs to make: {', '.join(told)}."] if told else []
+
+
+def _tell_estimate(plan: Plan) -> list[str]:
+    whole, seconds = plan.estimate, plan.estimate.seconds(plan.jobs)
+    if not whole.keys:
+        return [f"How long it takes is unknown: no run on record is alike ({whole.records:,} records of this machine)."]
+    unknown, (disk, unknown_disk) = whole.unknown, whole.disk
+    lines = [f"About {write_seconds(seconds)} with --jobs {plan.jobs}, and {_write_bytes(disk)} of disk."]
+    if unknown:
+        lines.append(f"Not counted: stages of {len(unknown)} of {len(whole.runs)} runs, of which no record tells.")
+    if unknown_disk:
+        lines.append(f"The disk of {unknown_disk} of {len(whole.runs)} runs is unknown.")
+    shown = ", ".join(key[:8] for key in whole.keys[:_FEW])
+    more = f" and {len(whole.keys) - _FEW:,} more" if len(whole.keys) > _FEW else ""
+    lines.append(f"From {len(whole.keys):,} of {whole.records:,} records of this kind of machine: {shown}{more}.")
+    return lines
+
+
+def _write_run(whole: Estimate, standing: Standing) -> str:
+    about = whole.of(standing.run.key)
+    return "unknown" if about.unknown else write_seconds(about.seconds)
+
+
+def write_seconds(seconds: float) -> str:
+    """Seconds as people say them: ``12 s``, ``4 min``, ``2.5 h``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _write_bytes(count: int) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} bytes"
