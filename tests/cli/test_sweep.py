@@ -224,7 +224,7 @@ def test_the_dataset_and_the_seeds_of_the_command_line_take_the_studys_place(
 ) -> None:
     write("random", more='dataset = "cifar10"\nprotocol = "cifar10-hard"')
     words = ("--dataset", "digits:fold=2", "--protocol", "digits-hard", "--seeds", "3")
-    (row,) = json.loads(cli("sweep", "study.toml", *words, "--plan", "--json").out)
+    (row,) = json.loads(cli("sweep", "study.toml", *words, "--plan", "--json").out)["runs"]
     assert (row["dataset"], row["protocol"], row["seeds"]["set"]) == ("digits:fold=2", "digits-hard v1", 3)
 
 
