@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,12 @@ def _version(package: str) -> str | None:
         return None
 
 
+@cache
 def _git() -> dict[str, Any] | None:
-    """Commit and cleanliness of the checkout that the code runs from; None for an installed wheel."""
+    """Commit and cleanliness of the checkout that the code runs from; None for an installed wheel.
+
+    Asked once by each process, whose code is that of its start.
+    """
     folder = Path(__file__).resolve().parent.parent
     if not (folder / ".git").exists():
         return None

@@ -229,5 +229,5 @@ def test_the_dataset_and_the_seeds_of_the_command_line_take_the_studys_place(
 
 
 def test_a_shipped_study_is_named(cli: Callable[..., Any]) -> None:
-    rows = json.loads(cli("sweep", "digits-small", "--plan", "--json").out)
+    rows = json.loads(cli("sweep", "digits-small", "--plan", "--json").out)["runs"]
     assert {"random", "pca"} <= {row["compressor"] for row in rows}
