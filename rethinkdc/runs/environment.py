@@ -32,6 +32,7 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
     }
 
 
+@cache
 def _version(package: str) -> str | None:
     try:
         return version(package)
