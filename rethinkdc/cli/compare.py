@@ -34,7 +34,7 @@ def compare(command: CompareCommand) -> None:
     runner = make_runner(with_bars(command), command)
     question = ask_comparison(command, runner)
     if command.plan:
-        print_plan(question, runner, as_json=command.as_json)
+        print_plan(question, runner, jobs=command.jobs, as_json=command.as_json)
         return
     told = 0
 

@@ -29,7 +29,7 @@ def explain(command: ExplainCommand) -> None:
     runner = make_runner(with_bars(command), command)
     question = ask_explanation(command, runner)
     if command.plan:
-        print_plan(question, runner, as_json=command.as_json)
+        print_plan(question, runner, jobs=command.jobs, as_json=command.as_json)
         return
     known = carry_out_question(question, runner, command, as_json=command.as_json)
     explanation = answer_explanation(known)

@@ -12,8 +12,10 @@ from rich.table import Table
 
 from rethinkdc.cli import evidence_tables, tables
 from rethinkdc.cli.sweep_tables import counted, write_standing
-from rethinkdc.evidence.detecting import Detection
-from rethinkdc.studies.estimating import Estimate
+from rethinkdc.evidence.detecting import Detection, plan_detection, read_points
+from rethinkdc.runs.runner import Runner
+from rethinkdc.studies.estimating import Estimate, estimate
+from rethinkdc.studies.experience import recall
 from rethinkdc.studies.sharing import KINDS, Kind, Shared
 from rethinkdc.studies.standing import Standing
 
@@ -42,8 +44,37 @@ class Plan:
     detection: Detection | None = None
 
 
-def print_plan(plan: Plan) -> None:
+def make_plan(
+    title: str,
+    standings: Sequence[Standing],
+    remaining: Sequence[Standing],
+    runner: Runner,
+    *,
+    jobs: int,
+    detect: str | None = None,
+) -> Plan:
+    """A plan with an estimate from the records of this kind of machine.
+
+    Args:
+        title: of the study.
+        standings: every run, in the study's order.
+        remaining: those that would be carried out.
+        runner: would carry them out.
+        jobs: processes side by side.
+        detect: a difference to random as a user types it; None = nobody asks how many sets it needs.
+    """
+    past = recall(runner.records, device=runner.device.type, threads=runner.threads)
+    estimated = estimate([standing.run for standing in remaining], past, runner)
+    runs = [standing.run for standing in standings]
+    detection = None if detect is None else plan_detection(runs, runner.records, read_points(detect))
+    return Plan(title, standings, remaining, estimated, jobs, detection)
+
+
+def print_plan(plan: Plan, *, as_json: bool) -> None:
     """Every run of a study, how it stands and what it will take; then what the runs share, and what all will take."""
+    if as_json:
+        tables.print_json(describe_plan(plan))
+        return
     table = Table(
         "method", "ipc", "seed", "on record", "to do", "about", title=escape(plan.title), title_justify="left", box=None
     )

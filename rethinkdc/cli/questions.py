@@ -24,12 +24,14 @@ class AskedOnce(Printed):
     plan: Annotated[bool, Option("Show what would be run, and run nothing.")] = False
 
 
-def print_plan(question: "Question[Any]", runner: "Runner", *, as_json: bool) -> None:
+def print_plan(question: "Question[Any]", runner: "Runner", *, jobs: int, as_json: bool) -> None:
     """Every run of a question and how it stands."""
-    from rethinkdc.cli import sweep_tables
+    from rethinkdc.cli import plan_tables
 
-    rows = [(standing, standing.remains()) for standing in question.standings(runner)]
-    sweep_tables.print_plan(rows, question.study.title, as_json=as_json)
+    standings = question.standings(runner)
+    remaining = [standing for standing in standings if standing.remains()]
+    plan = plan_tables.make_plan(question.study.title, standings, remaining, runner, jobs=jobs)
+    plan_tables.print_plan(plan, as_json=as_json)
 
 
 def carry_out_question(

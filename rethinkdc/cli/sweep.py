@@ -33,10 +33,7 @@ def sweep(command: SweepCommand) -> None:
     1 when a run failed. Example: rethinkdc sweep digits-small --jobs 2
     """
     from rethinkdc.cli import plan_tables, sweep_tables, tables
-    from rethinkdc.evidence.detecting import plan_detection, read_points
     from rethinkdc.runs.machine import make_runner
-    from rethinkdc.studies.estimating import estimate
-    from rethinkdc.studies.experience import recall
     from rethinkdc.studies.opening import open_study
     from rethinkdc.studies.planning import runs_of
     from rethinkdc.studies.sweep import carry_out, standings_of
@@ -46,15 +43,9 @@ def sweep(command: SweepCommand) -> None:
     standings = standings_of(runs_of(study, name, runner.registry, runner.cache), runner.records)
     remaining = [standing for standing in standings if standing.remains(retry_unsupported=command.retry_unsupported)]
     if command.plan:
-        past = recall(runner.records, device=runner.device.type, threads=runner.threads)
-        estimated = estimate([standing.run for standing in remaining], past, runner)
-        runs, detect = [standing.run for standing in standings], command.detect
-        detection = None if detect is None else plan_detection(runs, runner.records, read_points(detect))
-        plan = plan_tables.Plan(study.title or name, standings, remaining, estimated, command.jobs, detection)
-        if command.as_json:
-            tables.print_json(plan_tables.describe_plan(plan))
-        else:
-            plan_tables.print_plan(plan)
+        title = study.title or name
+        plan = plan_tables.make_plan(title, standings, remaining, runner, jobs=command.jobs, detect=command.detect)
+        plan_tables.print_plan(plan, as_json=command.as_json)
         return
     if command.detect is not None:
         raise RequestError(f"--detect {command.detect} plans a study: add --plan, which runs nothing.")

@@ -45,7 +45,7 @@ def test_a_thousand_runs_are_resolved_and_looked_up_in_ten_seconds(benchmark: An
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_sweep_takes_a_fiftieth_more_than_its_runs(benchmark: Any, tmp_path: Path, jobs: int) -> None:
     """Runs of a second or two; the processes are there before, and import what they need in a first run each."""
-    place = {"records": tmp_path / "records", "cache_dir": tmp_path / "cache", "device": "cpu"}
+    place: dict[str, Any] = {"records": tmp_path / "records", "cache_dir": tmp_path / "cache", "device": "cpu"}
     runner = make_runner(Machine(cache_dir=place["cache_dir"], device="cpu"), Keeping(records=place["records"]))
     rdc.sweep(Study(dataset="digits", compressors=("random",), seeds=(99,), overrides=SHORT), **place)
     study = Study(dataset="digits", compressors=("random",), seeds=tuple(range(20)), overrides={"training.steps": 200})

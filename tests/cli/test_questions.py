@@ -34,7 +34,7 @@ def test_explain_writes_its_study_its_answer_and_its_report_and_finds_them_again
     cli: Callable[..., Any], short: Callable[[str], str], tmp_path: Path
 ) -> None:
     asked = ("explain", "random", "-p", short("digits-soft"), "--ipc", "1", "--seeds", "1", "--out", "why")
-    plan = json.loads(cli(*asked, "--plan", "--json").out)
+    plan = json.loads(cli(*asked, "--plan", "--json").out)["runs"]
     assert len(plan) == 9, "eight corners and shuffled; random is the corner with all switches on"
     assert not (tmp_path / "why").exists()
     done = cli(*asked)
@@ -60,7 +60,7 @@ def test_explain_writes_its_study_its_answer_and_its_report_and_finds_them_again
     listed = cli("plot", "--list", "--answers", ".").out
     assert "explain-random-what-each-switch-adds" in listed
     assert "explain-random-the-eight-corners" in listed
-    swept = json.loads(cli("sweep", "why/study.toml", "--plan", "--json").out)
+    swept = json.loads(cli("sweep", "why/study.toml", "--plan", "--json").out)["runs"]
     assert {run["key"] for run in swept} == {run["key"] for run in plan}
     assert not any(run["to_run"] for run in swept)
 
