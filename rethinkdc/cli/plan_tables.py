@@ -14,6 +14,7 @@ from rethinkdc.cli import evidence_tables, tables
 from rethinkdc.cli.sweep_tables import counted, write_standing
 from rethinkdc.evidence.detecting import Detection, plan_detection, read_points
 from rethinkdc.runs.runner import Runner
+from rethinkdc.seeds import write_seeds
 from rethinkdc.studies.estimating import Estimate, estimate
 from rethinkdc.studies.experience import recall
 from rethinkdc.studies.sharing import KINDS, Kind, Shared
@@ -84,7 +85,7 @@ def print_plan(plan: Plan, *, as_json: bool) -> None:
         table.add_row(
             escape(names.methods),
             names.ipc,
-            tables.write_seeds(standing.run.seeds),
+            write_seeds(standing.run.seeds),
             escape(write_standing(standing.record)),
             ("fetch, run" if standing.state == "to fetch" else "run") if remains else "",
             _write_run(plan.estimate, standing) if remains else "",

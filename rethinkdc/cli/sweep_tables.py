@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from rich.console import Console
-
 from rethinkdc.cli.metric_text import name_metric, write_value
 from rethinkdc.runs.record import Names, Record
 from rethinkdc.runs.records import Records, default_records_folder
 from rethinkdc.seeds import Seeds, write_seeds
 from rethinkdc.studies.sweep import Ended, Standing
-
-_console = Console()
 
 
 def counted(standings: list[Standing], remaining: list[Standing]) -> str:

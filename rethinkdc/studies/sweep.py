@@ -11,6 +11,8 @@ from multiprocessing.connection import wait
 from rethinkdc.context import ranks
 from rethinkdc.errors import RequestError
 from rethinkdc.runs.runner import Runner
+from rethinkdc.studies.estimating import estimate
+from rethinkdc.studies.experience import recall
 from rethinkdc.studies.standing import Ended, Standing, standings_of
 from rethinkdc.studies.watching import Stage, StageProgress, SweepView, watch
 from rethinkdc.studies.workers import Worker
@@ -40,10 +42,19 @@ def carry_out(standings: list[Standing], runner: Runner, report: Report, *, jobs
         return
     jobs = min(jobs, len(standings))
     with watch(runner.progress, standings, jobs) as view:
+        if view.wants_stages:
+            view.expect(_expected(standings, runner))
         if jobs > 1:
             _in_processes(list(standings), runner, report, view, jobs)
         else:
             _in_this_process(standings, runner, report, view)
+
+
+def _expected(standings: list[Standing], runner: Runner) -> dict[str, float]:
+    """The seconds of each run of which records of this kind of machine tell all stages."""
+    past = recall(runner.records, device=runner.device.type, threads=runner.threads)
+    estimated = estimate([standing.run for standing in standings], past, runner)
+    return {run.key: run.seconds for run in estimated.runs if not run.unknown}
 
 
 def next_standing(waiting: list[Standing], running: list[Standing]) -> Standing:
