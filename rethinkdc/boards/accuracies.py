@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 import re
-import statistics
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from rethinkdc.boards.entry import Entry, Place
+from rethinkdc.boards.beside import Machine
+from rethinkdc.boards.entry import Entry
 from rethinkdc.boards.results import counted_axis, first_ok, groups_by_seed, means_by_seed
+from rethinkdc.statistics import mean_of
 from rethinkdc.storage import canonical_json
 
 ACCURACY = "top1"
 PLAIN = "training.views=[]"
 """The override under which a student sees the images as they are, as ``--set`` takes it."""
+_PLAIN = canonical_json({"training.views": []})
 HARD = "hard"
 _NAME = re.compile(r"(?P<id>.*) v(?P<version>\d+)")
 
 
-@dataclass(frozen=True)
-class _Where:
-    """What an accuracy is of. ``compressor`` is empty for the whole training set, ``labels`` for plain hard ones."""
+class _Where(NamedTuple):
+    """What an accuracy is of.
+
+    A place without its protocol's digest, which differs between twins; ``labels`` is empty for plain hard ones,
+    ``compressor`` for the whole training set, ``overrides`` where there are none.
+    """
 
     protocol: str
-    place: Place
+    dataset: str
+    track: str
+    modified: bool
+    evaluator: str
+    student: str
+    semantics: str
+    ipc: int | None
+    images: int | None
+    machine: Machine | None
     labels: str
     compressor: str
     overrides: str
@@ -53,17 +66,11 @@ class Accuracies:
 
     def full_with_hard_labels(self, entry: Entry) -> float | None:
         """That of the whole training set with hard labels."""
-        where = _hard(entry)
-        place = replace(where.place, ipc=None, images=None)
-        return self._find(replace(where, place=place, compressor=""), entry)
+        return self._find(_hard(entry)._replace(ipc=None, images=None, compressor=""), entry)
 
     def on_plain_views(self, entry: Entry) -> float | None:
         """That of the same set and labels without augmentation."""
-        where = _where(entry)
-        plain = replace(
-            where, place=replace(where.place, modified=True), overrides=canonical_json({"training.views": []})
-        )
-        return self._find(plain, None)
+        return self._find(_where(entry)._replace(modified=True, overrides=_PLAIN), None)
 
     def _find(self, where: _Where, beside: Entry | None) -> float | None:
         found = self._means.get(where)
@@ -82,20 +89,31 @@ def hard_twin(protocol: str) -> str:
 
 
 def _where(entry: Entry) -> _Where:
-    place = replace(entry.place, protocol="")
-    compressor = "" if entry.full else entry.compressor
-    labels = "" if entry.names.labeler == HARD else entry.labels
-    return _Where(_split(entry.names.protocol)[0], place, labels, compressor, canonical_json(entry.overrides))
+    place = entry.place
+    return _Where(
+        protocol=_split(entry.names.protocol)[0],
+        dataset=place.dataset,
+        track=place.track,
+        modified=place.modified,
+        evaluator=place.evaluator,
+        student=place.student,
+        semantics=place.semantics,
+        ipc=place.ipc,
+        images=place.images,
+        machine=place.machine,
+        labels="" if entry.names.labeler == HARD else entry.labels,
+        compressor="" if entry.full else entry.compressor,
+        overrides=canonical_json(entry.overrides) if entry.overrides else "",
+    )
 
 
 def _hard(entry: Entry) -> _Where:
-    where = _where(entry)
-    return replace(where, protocol=hard_twin(entry.names.protocol), place=replace(where.place, track=HARD), labels="")
+    return _where(entry)._replace(protocol=hard_twin(entry.names.protocol), track=HARD, labels="")
 
 
 def _mean(entries: list[Entry]) -> float:
     runs = first_ok(entries)
-    return statistics.mean(means_by_seed(groups_by_seed(runs, ACCURACY, counted_axis(runs[0]))).values())
+    return mean_of(means_by_seed(groups_by_seed(runs, ACCURACY, counted_axis(runs[0]))).values())
 
 
 def _split(protocol: str) -> tuple[str, int]:

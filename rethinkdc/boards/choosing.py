@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from rethinkdc.boards.entry import Entry
+from rethinkdc.errors import RequestError
 
 _LEAST_PREFIX = 6
 """Hex digits from which a digest or a fingerprint may be abbreviated."""
@@ -19,6 +20,18 @@ def choose_entries(entries: Iterable[Entry], *, protocol: str | None, dataset: s
         and (not protocol or _is_protocol(entry, protocol))
         and (not dataset or _matches(dataset, entry.names.dataset, entry.place.dataset))
     ]
+
+
+def choose_study(entries: list[Entry], name: str, keys: Collection[str]) -> list[Entry]:
+    """Those of a study's runs.
+
+    Raises:
+        RequestError: none of them is on record.
+    """
+    chosen = [entry for entry in entries if entry.key in keys]
+    if not chosen:
+        raise RequestError(f"None of the {len(keys)} runs of {name} is on record. Make them: `rethinkdc sweep {name}`.")
+    return chosen
 
 
 def explain_nothing(entries: list[Entry]) -> str:

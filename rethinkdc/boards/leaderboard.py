@@ -6,16 +6,22 @@ tuning split enter none.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rethinkdc.boards.accuracies import Accuracies
 from rethinkdc.boards.board import Board, group_by_place, make_board, order_of, ranking_metric
-from rethinkdc.boards.choosing import choose_entries, explain_nothing
+from rethinkdc.boards.choosing import choose_entries, choose_study, explain_nothing
 from rethinkdc.boards.image_error import PredictionFiles
 from rethinkdc.boards.index import read_entries
+from rethinkdc.boards.published import place_published
 from rethinkdc.errors import RequestError, nearest
 from rethinkdc.runs.calls import LeaderboardCall
 from rethinkdc.runs.records import Records
+
+if TYPE_CHECKING:
+    from rethinkdc.boards.study_runs import StudyRuns
 
 
 def leaderboard(
@@ -27,6 +33,7 @@ def leaderboard(
     dataset: str | None = None,
     pool_devices: bool = False,
     test_error: bool = False,
+    study: StudyRuns | None = None,
 ) -> list[Board]:
     """The boards of all records in a folder; a file that cannot be read is warned of and left out.
 
@@ -38,29 +45,44 @@ def leaderboard(
         dataset: only boards of this dataset: its name, or the beginning of its fingerprint.
         pool_devices: compare runs whatever computed them; rows of several machines tell so.
         test_error: also the test set's own error, for which predictions are read.
+        study: only its runs, and the published values that it has beside them.
 
     Raises:
         RequestError: there is no record, or none that was asked for.
     """
-    known = read_entries(records)
-    if not known:
+    found = read_entries(records)
+    if not found:
         raise RequestError(
             f"There is no record below {records.folder}. Make one with `rethinkdc run --compressor random`, or name "
             "the folder of records with --records."
         )
-    entries = [entry.pooled() for entry in known] if pool_devices else known
+    known = [entry.pooled() for entry in found] if pool_devices else found
+    entries = choose_study(known, study.name, study.keys) if study else known
     chosen = choose_entries(entries, protocol=protocol, dataset=dataset)
     groups = {place: group for place, group in group_by_place(chosen).items() if ipc in (None, place.ipc)}
     if not groups:
-        raise RequestError(explain_nothing(known))
+        raise RequestError(explain_nothing(entries))
     ranked = [(place, group, ranking_metric(group, metric)) for place, group in groups.items()]
     if not any(ranks for *_, ranks in ranked):
         declared = {one.name for group in groups.values() for entry in group for one in entry.metrics}
         raise RequestError(f"No record has the metric {metric!r}. {nearest(str(metric), declared)}")
-    accuracies = Accuracies(entries)
+    accuracies = Accuracies(known)
     predictions = PredictionFiles(records) if test_error else None
     boards = [make_board(place, group, ranks, accuracies, predictions) for place, group, ranks in ranked if ranks]
-    return sorted(boards, key=order_of)
+    boards.sort(key=order_of)
+    return _beside_reported(boards, study) if study else boards
+
+
+def _beside_reported(boards: list[Board], study: StudyRuns) -> list[Board]:
+    placed, homeless = place_published(boards, study.reported)
+    if homeless:
+        where = sorted({f"{value.protocol} on {value.dataset}, ipc {value.ipc or 'full'}" for value in homeless})
+        warnings.warn(
+            f"{len(homeless)} reported values belong on no board here: {'; '.join(where)}. `rethinkdc sweep "
+            f"{study.name}` makes what is missing.",
+            stacklevel=4,
+        )
+    return placed
 
 
 def rank_records(call: LeaderboardCall) -> list[Board]:
@@ -77,4 +99,12 @@ def rank_records(call: LeaderboardCall) -> list[Board]:
         dataset=call.dataset,
         pool_devices=call.pool_devices,
         test_error=call.test_error,
+        study=_open(call.study) if call.study is not None else None,
     )
+
+
+def _open(study: str | Path) -> StudyRuns:
+    # Not imported above: it builds methods, and boards of no study need none.
+    from rethinkdc.boards.study_runs import open_study_runs
+
+    return open_study_runs(study)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rethinkdc.boards.entry import Entry
 from rethinkdc.seeds import Axis
+from rethinkdc.statistics import mean_of
 
 
 def first_ok(entries: Iterable[Entry]) -> list[Entry]:
@@ -32,7 +32,7 @@ def groups_by_seed(runs: Iterable[Entry], metric: str, axis: Axis) -> dict[int, 
 
 def means_by_seed(groups: dict[int, list[float]]) -> dict[int, float]:
     """One number a seed: what differs in other seeds only is averaged first."""
-    return {seed: statistics.mean(values) for seed, values in groups.items()}
+    return {seed: mean_of(values) for seed, values in groups.items()}
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Baseline:
     def mean(self, metric: str) -> float | None:
         """Of a metric, as a row has it; None where there is none."""
         groups = groups_by_seed(self.by_condition.values(), metric, "set")
-        return statistics.mean(means_by_seed(groups).values()) if groups else None
+        return mean_of(means_by_seed(groups).values()) if groups else None
 
     def pairs(self, runs: Iterable[Entry]) -> list[tuple[Entry, Entry]]:
         """Runs with those of the baseline under the same condition, all seeds included."""

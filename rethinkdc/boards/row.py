@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -20,7 +19,7 @@ from rethinkdc.boards.results import (
 from rethinkdc.runs.cost import order_stages
 from rethinkdc.runs.record import Status
 from rethinkdc.seeds import Seeds
-from rethinkdc.statistics import Components, Difference, Spread, compare_pairs, describe, part_variance
+from rethinkdc.statistics import Components, Difference, Spread, compare_pairs, describe, mean_of, part_variance
 
 
 @dataclass(frozen=True)
@@ -164,7 +163,7 @@ def _missing(entries: Sequence[Entry], ok: set[str]) -> tuple[Missing, ...]:
 def _mean_by_stage(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Means over runs; a stage that a run did not have took nothing."""
     stages = order_stages(stage for by_stage in values for stage in by_stage)
-    return {stage: statistics.fmean(by_stage.get(stage, 0) for by_stage in values) for stage in stages}
+    return {stage: mean_of([by_stage.get(stage, 0) for by_stage in values]) for stage in stages}
 
 
 def _largest_by_stage(values: Sequence[Mapping[str, int]]) -> dict[str, int]:
@@ -175,4 +174,4 @@ def _largest_by_stage(values: Sequence[Mapping[str, int]]) -> dict[str, int]:
 def _mean_of_all(values: Sequence[float | None]) -> float | None:
     """The mean; None where one is not known, and of nothing."""
     known = [value for value in values if value is not None]
-    return statistics.fmean(known) if known and len(known) == len(values) else None
+    return mean_of(known) if known and len(known) == len(values) else None

@@ -283,6 +283,13 @@ class LeaderboardCall(Options):
     dataset: Annotated[
         str | None, Option("Only boards of this dataset: label, or beginning of a fingerprint.", short="-d")
     ] = field(default=None, kw_only=True)
+    study: Annotated[
+        str | Path | None,
+        Option(
+            "Only runs of this study (a .toml file or the name of a shipped one), beside what it has as reported.",
+            typed=str,
+        ),
+    ] = field(default=None, kw_only=True)
     pool_devices: Annotated[
         bool, Option("Compare runs of several devices and numbers of threads; without it they part boards.")
     ] = field(default=False, kw_only=True)

@@ -10,7 +10,7 @@ from rethinkdc.statistics.paired import CONFIDENCE, Difference, compare_pairs
 from rethinkdc.statistics.power import ASSURANCE, POWER, Deviation, paired_power, pairs_needed, pool_deviations
 from rethinkdc.statistics.shapley import attribute, coalitions
 from rethinkdc.statistics.shares import bound_share
-from rethinkdc.statistics.spread import Spread, describe
+from rethinkdc.statistics.spread import Spread, describe, mean_of
 
 __all__ = [
     "ASSURANCE",
@@ -28,6 +28,7 @@ __all__ = [
     "compare_pairs",
     "describe",
     "judge_family",
+    "mean_of",
     "paired_power",
     "pairs_needed",
     "part_variance",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from rethinkdc.statistics.spread import mean_of
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,13 @@ def part_variance(groups: Sequence[Sequence[float]]) -> Components | None:
     students, sets = sum(map(len, groups)), len(groups)
     if students == sets:
         return None
-    within = sum(statistics.variance(group) * (len(group) - 1) for group in groups if len(group) > 1)
-    within /= students - sets
+    means = [mean_of(group) for group in groups]
+    squares = ((value - mean) ** 2 for group, mean in zip(groups, means, strict=True) for value in group)
+    within = math.fsum(squares) / (students - sets)
     if sets == 1:
         return Components(None, math.sqrt(within), sets, students)
-    overall = statistics.mean(value for group in groups for value in group)
-    between = sum(len(group) * (statistics.mean(group) - overall) ** 2 for group in groups) / (sets - 1)
+    overall = mean_of([value for group in groups for value in group])
+    apart = (len(group) * (mean - overall) ** 2 for group, mean in zip(groups, means, strict=True))
+    between = math.fsum(apart) / (sets - 1)
     size = (students - sum(len(group) ** 2 for group in groups) / students) / (sets - 1)
     return Components(math.sqrt(max(0.0, (between - within) / size)), math.sqrt(within), sets, students)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,10 +42,11 @@ def compare_pairs(values: Sequence[float]) -> Difference:
     if paired.deviation is None:
         return Difference(paired.mean, None, paired.n, None)
     half = critical_t(CONFIDENCE, paired.n) * paired.deviation / math.sqrt(paired.n)
-    (p,) = judge_means([paired.mean], [paired.deviation], [paired.n]).tolist()
+    p = float(judge_means(paired.mean, paired.deviation, paired.n))
     return Difference(paired.mean, paired.deviation, paired.n, half, p)
 
 
+@lru_cache
 def critical_t(confidence: float, n: int) -> float:
     """How many standard errors of a mean of ``n`` an interval at this confidence reaches to each side."""
     from scipy.special import stdtrit

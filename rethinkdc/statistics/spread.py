@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 
@@ -18,5 +18,11 @@ class Spread:
 
 def describe(values: Sequence[float]) -> Spread:
     """Mean and standard deviation of at least one value; neither depends on the values' order."""
-    deviation = statistics.stdev(values) if len(values) > 1 else None
-    return Spread(statistics.mean(values), deviation, len(values))
+    n, mean = len(values), mean_of(values)
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1)) if n > 1 else None
+    return Spread(mean, deviation, n)
+
+
+def mean_of(values: Collection[float]) -> float:
+    """The mean of at least one value; the sum is rounded once, so that their order does not matter."""
+    return math.fsum(values) / len(values)

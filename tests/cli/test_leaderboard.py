@@ -119,3 +119,23 @@ def test_a_board_fits_80_columns_and_tells_of_what_it_leaves_out(swept: Callable
     assert "recipe" in narrow[narrow.index(left) :].split(".")[0].replace("\n", " ")
     assert "More columns" not in wide
     assert max(map(len, wide.splitlines())) > 80
+
+
+def test_a_study_brings_what_it_has_as_reported(swept: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "values.toml").write_text(
+        'dataset = "digits"\nprotocol = "digits-hard"\nlabeler = "hard"\nsource = "A paper, Table 1"\n'
+        'values = [{ compressor = "random", ipc = 1, value = 0.7 }, { compressor = "pca", ipc = 1, value = 0.8 },\n'
+        '  { compressor = "pca", ipc = 50, value = 0.9 }]\n'
+    )
+    study = tmp_path / "table.toml"
+    study.write_text('dataset = "digits"\ncompressors = ["random", "pca"]\nreported = "values.toml"\n')
+    done = swept("leaderboard", "--study", str(study), "--json")
+    (board,) = json.loads(done.out)
+    assert [(row["compressor"], row["published"][0]["value"]) for row in board["rows"]] == [("random", 0.7)]
+    assert [(one["compressor"], one["published"]["value"]) for one in board["unmeasured"]] == [("pca", 0.8)]
+    assert "1 reported values belong on no board here: digits-hard on digits, ipc 50." in done.err
+    study.write_text('dataset = "digits"\ncompressors = ["noise"]\n')
+    refused = swept("leaderboard", "--study", str(study))
+    assert refused.code == 2
+    assert "None of the 1 runs" in refused.err
+    assert f"rethinkdc sweep {study}" in refused.err
