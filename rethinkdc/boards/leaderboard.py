@@ -77,9 +77,9 @@ def _beside_reported(boards: list[Board], study: StudyRuns) -> list[Board]:
     placed, homeless = place_published(boards, study.reported)
     if homeless:
         where = sorted({f"{value.protocol} on {value.dataset}, ipc {value.ipc or 'full'}" for value in homeless})
+        values = "1 reported value belongs" if len(homeless) == 1 else f"{len(homeless)} reported values belong"
         warnings.warn(
-            f"{len(homeless)} reported values belong on no board here: {'; '.join(where)}. `rethinkdc sweep "
-            f"{study.name}` makes what is missing.",
+            f"{values} on no board here: {'; '.join(where)}. `rethinkdc sweep {study.name}` makes what is missing.",
             stacklevel=4,
         )
     return placed

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from rethinkdc.boards import Board
@@ -23,34 +24,47 @@ def print_boards(boards: Sequence[Board], form: Form, *, wide: bool = False) -> 
     elif form == "csv":
         board_data.print_csv(boards)
     elif form == "rich":
-        print("\n\n".join(plain_text(board, wide=wide) for board in boards))
+        print("\n\n".join(_sheets(boards, wide)))
     else:
         print("\n\n".join(_text(board, form, wide=wide) for board in boards))
 
 
-def plain_text(board: Board, *, wide: bool) -> str:
-    """A board for a terminal: the columns that it holds, or all."""
+def _sheets(boards: Sequence[Board], wide: bool) -> Iterator[str]:
+    """Each board for a terminal; what would be said below several is said once, at the end."""
     width = window_width()
+    told = Counter(note for board in boards for note in notes_on(board))
+    wanted = dict[str, str]()
+    left = dict[str, None]()
+    for board in boards:
+        table, hidden = _table(board, wide, width)
+        left |= dict.fromkeys(hidden)
+        wanted |= {command: note for note, command in lacking_notes(board, everything=wide) if command not in wanted}
+        own = [wrap(note, width) for note in notes_on(board) if told[note] == 1]
+        yield "\n".join([styled(wrap(caption(board), width), BOLD), *table, *own])
+    common = [wrap(note, width) for note, count in told.items() if count > 1]
+    common += [f"{wrap(note, width)}\n  {command}" for command, note in wanted.items()]
+    if left:
+        common.append(styled(wrap(f"More columns with --wide: {', '.join(left)}.", width), DIM))
+    if common:
+        yield "\n".join(common)
+
+
+def _table(board: Board, wide: bool, width: int) -> tuple[list[str], list[str]]:
+    """The lines of a board's table, and the columns that are left out because the window is too narrow."""
     results, further = result_columns(board), further_columns(board)
     fields = fill_columns(board, {**results, **further})
     shown = {name: texts for name, texts in fields.items() if name in results}
     room = width - TextTable(shown, named="method").width
     left = []
     for name in (name for name in further if name in fields):
-        room -= (needed := GAP + column_width(name, fields[name]))
-        if wide or room >= 0:
+        needed = GAP + column_width(name, fields[name])
+        if wide or needed <= room:
             shown[name] = fields[name]
+            room -= needed
         else:
-            room += needed
             left.append(name)
     table = TextTable(shown, named="method")
-    lines = [styled(wrap(caption(board), width), BOLD), *table.draw(table.width if wide else width)]
-    if left:
-        lines.append(styled(wrap(f"More columns with --wide: {', '.join(left)}.", width), DIM))
-    lines += [wrap(note, width) for note in notes_on(board)]
-    for note, command in lacking_notes(board, everything=wide):
-        lines += [wrap(note, width), f"  {command}"]
-    return "\n".join(lines)
+    return table.draw(table.width if wide else width), left
 
 
 def _text(board: Board, form: Literal["md", "latex"], *, wide: bool) -> str:

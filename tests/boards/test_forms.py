@@ -61,6 +61,21 @@ def test_a_latex_table_holds_a_hostile_name_as_text(hostile: Any, capsys: pytest
     assert "\x1b" not in text
 
 
+def test_what_holds_for_several_boards_is_said_once(desk: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    for ipc in (10, 50):
+        desk.seeds("pca", [0.6, 0.62], definition={"ipc": ipc})
+        desk.seeds("random", [0.5, 0.5], definition={"ipc": ipc})
+    desk.seeds(
+        "random", [0.5, 0.5], names={"labeler": "soft", "protocol": "digits-soft v1"}, status="failed", reason="NaN"
+    )
+    text = printed(desk.records, "rich", capsys)
+    assert text.count("n counts sets; n below 5") == 1
+    assert text.count("rethinkdc run --compressor full") == 1
+    failed = text.index("random, seed 0; 1: failed: NaN")
+    # What is of one board alone stands below it, and what is common at the end.
+    assert text.index("digits-soft v1") < failed < text.index("n counts sets; n below 5")
+
+
 @pytest.mark.parametrize(
     ("text", "escaped"),
     [

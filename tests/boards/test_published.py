@@ -64,7 +64,7 @@ def test_a_value_without_a_row_is_a_line_of_its_own(desk: Any, capsys: pytest.Ca
     doubt = "the source leaves doubt about the value"
     assert board.unmeasured == (Unmeasured("rded", "hard", Published(0.65, 0.01, 3, "A paper, Table 1", doubt)),)
     for form in ("rich", "md", "latex"):
-        print_boards([board], form)  # type: ignore[arg-type]
+        print_boards([board], form)
         line = next(line for line in capsys.readouterr().out.splitlines() if "rded + hard" in line)
         assert "65.00" in line
 

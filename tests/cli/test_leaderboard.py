@@ -133,7 +133,7 @@ def test_a_study_brings_what_it_has_as_reported(swept: Callable[..., Any], tmp_p
     (board,) = json.loads(done.out)
     assert [(row["compressor"], row["published"][0]["value"]) for row in board["rows"]] == [("random", 0.7)]
     assert [(one["compressor"], one["published"]["value"]) for one in board["unmeasured"]] == [("pca", 0.8)]
-    assert "1 reported values belong on no board here: digits-hard on digits, ipc 50." in done.err
+    assert "1 reported value belongs on no board here: digits-hard on digits, ipc 50." in done.err
     study.write_text('dataset = "digits"\ncompressors = ["noise"]\n')
     refused = swept("leaderboard", "--study", str(study))
     assert refused.code == 2
