@@ -40,6 +40,8 @@ def leaderboard(command: LeaderboardCommand) -> None:
         from rethinkdc.boards.matrix import student_matrices
         from rethinkdc.cli.student_tables import print_matrices
 
-        print_matrices(student_matrices(boards), form)
+        matrices = student_matrices(boards)
+        # A board of one student is no matrix, where there are others.
+        print_matrices([matrix for matrix in matrices if len(matrix.boards) > 1] or matrices, form)
     else:
         print_boards(boards, form, wide=command.wide)

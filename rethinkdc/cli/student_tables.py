@@ -19,6 +19,8 @@ from rethinkdc.cli.board_tables import BOLD, Form
 from rethinkdc.cli.board_texts import latex, markdown
 from rethinkdc.cli.text_table import TextTable, styled, window_width, wrap
 
+_NOTE = "Mean and standard deviation over what n counts, and n; each student's board has differences and ranks."
+
 
 def print_matrices(matrices: Sequence[StudentMatrix], form: Form) -> None:
     """Prints matrices of methods by students."""
@@ -26,24 +28,34 @@ def print_matrices(matrices: Sequence[StudentMatrix], form: Form) -> None:
         print(json.dumps([_plain(matrix) for matrix in matrices], indent=1))
     elif form == "csv":
         _print_csv(matrices)
+    elif form == "rich":
+        width = window_width()
+        sheets = [_sheet(matrix, width) for matrix in matrices]
+        print("\n\n".join([*sheets, wrap(_NOTE, width)]))
     else:
-        print("\n\n".join(_text(matrix, form) for matrix in matrices))
+        write = markdown if form == "md" else latex
+        print("\n\n".join(write(_title(matrix), _columns(matrix), [_NOTE]) for matrix in matrices))
 
 
-def _text(matrix: StudentMatrix, form: Form) -> str:
+def _sheet(matrix: StudentMatrix, width: int) -> str:
+    table = TextTable(_columns(matrix), named="method")
+    return "\n".join([styled(wrap(_title(matrix), width), BOLD), *table.draw(width)])
+
+
+def _title(matrix: StudentMatrix) -> str:
     board = matrix.boards[0]
-    title = f"{conditions(board)}; {board.metric} by student"
-    note = "Mean and standard deviation over sets, and n; each student's board has differences and ranks."
-    columns = {"method": [f"{compressor} + {labeler}" for compressor, labeler in matrix.methods]}
-    if len({labeler for _, labeler in matrix.methods}) == 1:
-        columns = {"method": [compressor for compressor, _ in matrix.methods]}
-    for place, one in enumerate(matrix.boards):
-        columns[one.student] = [_cell(cells[place], one) for cells in matrix.cells]
-    if form != "rich":
-        return (markdown if form == "md" else latex)(title, columns, [note])
-    width = window_width()
-    lines = [styled(wrap(title, width), BOLD), *TextTable(columns, named="method").draw(width), wrap(note, width)]
-    return "\n".join(lines)
+    unit = " in percent" if board.unit == "fraction" else ""
+    return f"{conditions(board)}; {board.metric}{unit} by student"
+
+
+def _columns(matrix: StudentMatrix) -> dict[str, list[str]]:
+    several = len({labeler for _, labeler in matrix.methods}) > 1
+    names = [f"{compressor} + {labeler}" if several else compressor for compressor, labeler in matrix.methods]
+    by_student = {
+        board.student: [_cell(cells[place], board) for cells in matrix.cells]
+        for place, board in enumerate(matrix.boards)
+    }
+    return {"method": names, **by_student}
 
 
 def _cell(row: Row | None, board: Board) -> str:
