@@ -108,8 +108,8 @@ def print_detection(detection: Detection) -> None:
     """How many sets each method of a study needs, and what that is told from."""
     points = f"{100 * detection.difference:.4g}"
     unit = "point" if points == "1" else "points"
-    title = f"Sets that find a difference of {points} {unit} to random ({POWER:.0%} power, paired t test at 5 %)"
-    table = Table(title=title, title_justify="left", box=None)
+    print(f"Sets that find a difference of {points} {unit} to random ({POWER:.0%} power, paired t test at 5 %):")
+    table = Table(box=None)
     for name, justify in (
         ("method", "left"),
         ("ipc", "left"),
@@ -119,7 +119,7 @@ def print_detection(detection: Detection) -> None:
         ("planned", "right"),
         ("told from", "left"),
     ):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for need in detection.needs:
         known = need.deviation
         numbers = ("", "", "") if known is None else (_points(known.value), _points(known.bound), str(need.sets))
@@ -145,9 +145,8 @@ def describe_detection(detection: Detection) -> dict[str, Any]:
 
 def _told_from(need: Need) -> str:
     if need.deviation is None:
-        return "nothing: no method here has two pairs on record"
-    pairs = f"{need.pairs} pairs on record"
-    return f"pooled over {', '.join(need.pooled)}: {pairs}" if need.pooled else f"its own {pairs}"
+        return "no pairs on record"
+    return f"{need.pairs} pairs of {', '.join(need.pooled) or 'its own'}"
 
 
 def _points(fraction: float) -> str:

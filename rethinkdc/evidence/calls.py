@@ -90,5 +90,12 @@ class CompareCall(Asking):
         Option("Models in place of the protocol's student, e.g. convnet,timm/resnet18.", typed=str, read=read_students),
     ] = field(default=(), kw_only=True)
 
+    def __post_init__(self) -> None:
+        # Copies: the caller's lists may change afterwards. One name alone is one, not its letters.
+        for name in ("methods", "students"):
+            given = getattr(self, name)
+            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
+        super().__post_init__()
+
 
 __all__ = ["Asking", "CompareCall", "ExplainCall"]

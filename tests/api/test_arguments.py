@@ -34,6 +34,7 @@ from rethinkdc.seeds import generator
 from rethinkdc.studies.study import Study
 from rethinkdc.types import Budget, ViewRule
 
+PROTOCOLS = Path(__file__).resolve().parents[2] / "protocols"
 MEAN, STD = [0.5, 0.4, 0.3], [0.2, 0.25, 0.5]
 SHORT = {"training.steps": 2, "proxy.training.epochs": 1, "proxy.clean": [1.0]}
 NAMES = tuple(str(index) for index in range(9, -1, -1))
@@ -128,6 +129,17 @@ def float_file(there: dict[str, Any]) -> Path:
     return file
 
 
+def short_file(there: dict[str, Any], name: str = "digits-hard") -> Path:
+    """A protocol of digits with next to no training, beside the records."""
+    text, steps = (PROTOCOLS / f"{name}.toml").read_text(), "steps = { 1 = 300, 10 = 600, 50 = 1200 }"
+    assert text.count(steps) == 1
+    file = Path(there["records"]).with_name("short.toml")
+    file.write_text(
+        text.replace(steps, "steps = 2").replace("epochs = 20\n", "epochs = 1\n").replace("[1, 10]", "[1, 1]")
+    )
+    return file
+
+
 CALLS: dict[str, tuple[Callable[[], dict[str, Any]], Callable[..., Any]]] = {
     "run": (lambda: {"overrides": dict(SHORT)}, lambda there, **a: rdc.run("random", ipc=1, **a, **there)),
     "run of a score": (
@@ -155,6 +167,24 @@ CALLS: dict[str, tuple[Callable[[], dict[str, Any]], Callable[..., Any]]] = {
     "export a set": (
         lambda: {"images": reordered()},
         lambda there, **a: rdc.export(**a, out=Path(there["records"]).parent / "exported"),
+    ),
+    "compare": (
+        lambda: {"methods": ["random"], "students": ["convnet:depth=1,width=4"]},
+        lambda there, **a: rdc.compare(
+            **a, protocol=str(short_file(there)), ipc=1, seeds=1, out=Path(there["records"]).parent / "asked", **there
+        ),
+    ),
+    "explain": (
+        lambda: {"tracker": []},
+        lambda there, **a: rdc.explain(
+            "random",
+            **a,
+            protocol=str(short_file(there, "digits-soft")),
+            ipc=1,
+            seeds=1,
+            out=Path(there["records"]).parent / "asked",
+            **there,
+        ),
     ),
     "sweep": (lambda: {"study": study()}, lambda there, **a: rdc.sweep(**a, **there)),
 }

@@ -109,7 +109,7 @@ def test_compare_adds_what_is_missing_and_power_is_planned_from_it(
     assert needs["shuffled + hard"]["pairs"] == 4
     printed = cli("sweep", "more.toml", "--plan", "--detect", "5").out
     assert "a difference of 5 points to random" in printed
-    assert "pooled over" in printed
+    assert "4 pairs of" in printed
     refused = cli("sweep", "more.toml", "--detect", "5")
     assert refused.code == 2
     assert "add --plan" in refused.err

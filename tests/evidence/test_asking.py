@@ -197,6 +197,13 @@ def test_seeds_are_a_number_of_sets_or_a_list(seeds: Any, numbers: tuple[int, ..
     assert ExplainCall("pca", seeds=seeds).numbers == numbers
 
 
+def test_one_method_is_no_list_of_letters_and_a_list_is_copied() -> None:
+    methods = ["pca"]
+    call = CompareCall(methods)
+    methods.append("random")
+    assert call.methods == CompareCall("pca").methods == ("pca",)
+
+
 def test_students_are_listed_with_commas_but_for_those_in_brackets() -> None:
     assert read_students("convnet, timm/resnet18") == ("convnet", "timm/resnet18")
     assert read_students("[convnet:depth=2,width=8],resnet-light") == ("[convnet:depth=2,width=8]", "resnet-light")
