@@ -121,11 +121,15 @@ def resolve_ground(
 
 
 class Grounds:
-    """Grounds of one moment: of all that ask for the same, the dataset and the protocol are looked at once."""
+    """Grounds of one moment: of all that ask for the same, the dataset and the protocol are looked at once.
+
+    Also where they cannot be had: a hub that does not answer is not asked again for each run of a study.
+    """
 
     def __init__(self, registry: Registry, cache: Cache) -> None:
         self._registry, self._cache = registry, cache
         self._known: dict[object, Ground] = {}
+        self._faults: dict[object, RequestError] = {}
 
     def find(
         self,
@@ -141,19 +145,25 @@ class Grounds:
     ) -> Ground:
         """As :func:`resolve_ground`."""
         asked = (dataset, protocol, backing, tune, labeler.name, labeler.track, trains, canonical_json(overrides))
+        if asked in self._faults:
+            raise self._faults[asked]
         if asked not in self._known:
-            self._known[asked] = resolve_ground(
-                self._registry,
-                self._cache,
-                dataset=dataset,
-                protocol=protocol,
-                seeds=seeds,
-                backing=backing,
-                tune=tune,
-                labeler=labeler,
-                trains=trains,
-                overrides=overrides,
-            )
+            try:
+                self._known[asked] = resolve_ground(
+                    self._registry,
+                    self._cache,
+                    dataset=dataset,
+                    protocol=protocol,
+                    seeds=seeds,
+                    backing=backing,
+                    tune=tune,
+                    labeler=labeler,
+                    trains=trains,
+                    overrides=overrides,
+                )
+            except RequestError as fault:
+                self._faults[asked] = fault
+                raise
         return replace(self._known[asked], seeds=seeds)
 
 
