@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rethinkdc.reports.figures import Unit
@@ -32,6 +32,7 @@ def test_a_sign_and_a_small_chance() -> None:
     assert write_large(-2500, "B") == "-2.5 kB"
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text(max_size=80), st.integers(8, 30))
 def test_folding_keeps_lines_short_and_loses_nothing_of_a_short_name(name: str, width: int) -> None:
     lines = fold(name, width)
