@@ -22,7 +22,7 @@ METHODS = 12
 """The best of a board, whose trainings are drawn: more lines than these tell nothing."""
 RUNS = 5
 """Of each method, the first by key: enough for a mean curve."""
-OPENED = 1500
+OPENED = 1000
 """Records of a report that are opened at most, so that it ends soon whatever number lies in the folder."""
 LOSS = "train_loss"
 _POINTS = 120

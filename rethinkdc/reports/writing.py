@@ -127,8 +127,10 @@ def _collect(call: DrawnCall, explanations: Sequence[Explanation] = ()) -> Mater
     records = Records(Path(call.records) if call.records else None)
     boards = tuple(rank_records(call))
     left = read_explanations(Path(call.answers).expanduser()) if call.answers else ()
+    # Corners are changed protocols: without a board of one there is nothing to be found.
+    found = find_explanations(records, boards) if any(board.modified for board in boards) else ()
     # What was answered tells more than what records say: it knows finished sets, and why a corner is missing.
-    known = {_identify(one): one for one in [*find_explanations(records, boards), *left, *explanations]}
+    known = {_identify(one): one for one in [*found, *left, *explanations]}
     return Material(boards, records, tuple(known.values()))
 
 
