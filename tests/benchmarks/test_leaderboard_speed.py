@@ -115,12 +115,12 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def seconds() -> Callable[..., tuple[float, float]]:
-    """Wall and CPU seconds of one leaderboard."""
+    """Wall and CPU seconds of one command, a leaderboard if none is named."""
 
-    def timed(folder: Path, *more: str) -> tuple[float, float]:
+    def timed(folder: Path, *more: str, command: str = "leaderboard") -> tuple[float, float]:
         before, started = os.times(), time.perf_counter()
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        words = (COMMAND, "leaderboard", "--records", str(folder), *more)
+        words = (COMMAND, command, "--records", str(folder), *more)
         subprocess.run(words, check=True, capture_output=True, env=environment)
         after, wall = os.times(), time.perf_counter() - started
         cpu = after.children_user + after.children_system - before.children_user - before.children_system
@@ -155,3 +155,16 @@ def test_boards_take_time_in_proportion_to_their_records(
     seconds(tmp_path / "few")
     benchmark.extra_info.update(tenth_cpu=min(seconds(tmp_path / "few")[1] for _ in range(3)))
     benchmark.pedantic(lambda: seconds(tmp_path / "few"), rounds=1)
+
+
+def test_a_report_of_ten_thousand_records(
+    benchmark: Any, many: Path, tmp_path: Path, seconds: Callable[..., Any]
+) -> None:
+    """Under 20 seconds and 15 MB with the index that a leaderboard left."""
+    seconds(many)
+    out = tmp_path / "report.html"
+    wall, cpu = seconds(many, "--out", str(out), command="report")
+    benchmark.extra_info.update(wall=wall, cpu=cpu, bytes=out.stat().st_size)
+    benchmark.pedantic(lambda: seconds(many, "--out", str(out), command="report"), rounds=1)
+    assert cpu < 20
+    assert out.stat().st_size < 15e6
