@@ -120,11 +120,16 @@ def print_detection(detection: Detection) -> None:
         ("told from", "left"),
     ):
         table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
-    for need in detection.needs:
-        known = need.deviation
-        numbers = ("", "", "") if known is None else (_points(known.value), _points(known.bound), str(need.sets))
-        table.add_row(escape(need.method), need.ipc, *numbers, str(need.planned), escape(_told_from(need)))
-    _console.print(table)
+    known = [(need, need.deviation) for need in detection.needs if need.deviation is not None]
+    for need, deviation in known:
+        numbers = (_points(deviation.value), _points(deviation.bound), str(need.sets), str(need.planned))
+        table.add_row(escape(need.method), need.ipc, *numbers, escape(_told_from(need)))
+    if known:
+        _console.print(table)
+    if unknown := [f"{need.method}, ipc {need.ipc}" for need in detection.needs if need.deviation is None]:
+        print(f"Nobody knows yet, since no method there has two pairs on record: {'; '.join(unknown)}.")
+    if not known:
+        return
     print(
         f"At most: the upper bound of the deviation at {ASSURANCE:.0%}, which counts, since it is told from few sets. "
         "Records: " + (", ".join(sorted({key[:8] for need in detection.needs for key in need.records})) or "none") + "."

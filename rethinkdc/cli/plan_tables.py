@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,10 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from rethinkdc.cli import evidence_tables, tables
+from rethinkdc.cli.plan_lines import PlanLine, gather_lines
 from rethinkdc.cli.sweep_tables import counted, write_standing
 from rethinkdc.evidence.detecting import Detection, plan_detection, read_points
 from rethinkdc.runs.runner import Runner
-from rethinkdc.seeds import write_seeds
 from rethinkdc.studies.estimating import Estimate, estimate
 from rethinkdc.studies.experience import recall
 from rethinkdc.studies.sharing import KINDS, Kind, Shared
@@ -72,23 +73,23 @@ def make_plan(
 
 
 def print_plan(plan: Plan, *, as_json: bool) -> None:
-    """Every run of a study, how it stands and what it will take; then what the runs share, and what all will take."""
+    """The runs by line, how they stand and what they will take; then what they share, and what all will take."""
     if as_json:
         tables.print_json(describe_plan(plan))
         return
-    table = Table(
-        "method", "ipc", "seed", "on record", "to do", "about", title=escape(plan.title), title_justify="left", box=None
-    )
-    to_do = {standing.run.key for standing in plan.remaining}
-    for standing in plan.standings:
-        names, remains = standing.run.names, standing.run.key in to_do
+    lines, to_do = gather_lines(plan.standings), {standing.run.key for standing in plan.remaining}
+    heads = ("method", *(lines[0].where if lines else ()), "ipc", "seeds", "on record", "to do", "about")
+    table = Table(*heads, title=escape(plan.title), title_justify="left", box=None)
+    for line in lines:
+        names = line.run.names
         table.add_row(
             escape(names.methods),
+            *map(escape, line.where.values()),
             names.ipc,
-            write_seeds(standing.run.seeds),
-            escape(write_standing(standing.record)),
-            ("fetch, run" if standing.state == "to fetch" else "run") if remains else "",
-            _write_run(plan.estimate, standing) if remains else "",
+            line.seeds,
+            escape(_write_standings(line)),
+            line.to_do(to_do),
+            _write_line(plan.estimate, line, to_do),
         )
     _console.print(table)
     print(counted(list(plan.standings), list(plan.remaining)))
@@ -170,9 +171,21 @@ def _tell_estimate(plan: Plan) -> list[str]:
     return lines
 
 
-def _write_run(whole: Estimate, standing: Standing) -> str:
-    about = whole.of(standing.run.key)
-    return "unknown" if about.unknown else write_seconds(about.seconds)
+def _write_standings(line: PlanLine) -> str:
+    """How the runs of a line stand: the result of one, how many of several, and why those ended that have none."""
+    if len(line.standings) == 1:
+        return write_standing(line.standings[0].record)
+    states = Counter(standing.record.status for standing in line.standings if standing.record)
+    reasons = {standing.record.reason for standing in line.standings if standing.record and not standing.record.results}
+    counts = ", ".join(f"{count} {status}" for status, count in states.items())
+    return f"{counts}: {'; '.join(sorted(reasons))}" if reasons else counts
+
+
+def _write_line(whole: Estimate, line: PlanLine, to_do: set[str]) -> str:
+    runs = [whole.of(standing.run.key) for standing in line.standings if standing.run.key in to_do]
+    if any(run.unknown for run in runs):
+        return "unknown"
+    return write_seconds(sum(run.seconds for run in runs)) if runs else ""
 
 
 def write_seconds(seconds: float) -> str:
