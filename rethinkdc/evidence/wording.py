@@ -60,7 +60,8 @@ def tell_difference(contender: Contender, metric: Metric) -> str:
     half = found.simultaneous if found.simultaneous is not None else found.half_width
     unit = " points" if metric.unit == "fraction" else ""
     if half is None:
-        return f"{_number(found.mean, metric)}{unit} from random, n = {found.n}: one pair has no interval"
+        why = "one pair has no interval" if found.n == 1 else "equal differences have no interval"
+        return f"{_number(found.mean, metric)}{unit} from random, n = {found.n}: {why}"
     low, high = found.mean - half, found.mean + half
     between = f"{_number(low, metric)} to {_number(high, metric)}{unit}"
     side = "above" if low > 0 else "below" if high < 0 else "from"

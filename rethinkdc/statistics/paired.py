@@ -20,7 +20,9 @@ _NO_SPREAD = 1e-12
 
 @dataclass(frozen=True)
 class Difference(Spread):
-    """A mean of paired differences, and what it allows to say; without a second pair nothing.
+    """A mean of paired differences, and what it allows to say; of one pair, or of equal ones, nothing.
+
+    Equal differences have no spread to judge by: fractions of few test images coincide, and t would call them certain.
 
     Attributes:
         half_width: the mean lies within it at 95 %, taken alone (Student's t, n - 1).
@@ -39,8 +41,8 @@ class Difference(Spread):
 def compare_pairs(values: Sequence[float]) -> Difference:
     """Mean, standard deviation, t interval and p of at least one paired difference."""
     paired = describe(values)
-    if paired.deviation is None:
-        return Difference(paired.mean, None, paired.n, None)
+    if paired.deviation is None or paired.deviation <= _NO_SPREAD * abs(paired.mean):
+        return Difference(paired.mean, paired.deviation, paired.n, None)
     half = critical_t(CONFIDENCE, paired.n) * paired.deviation / math.sqrt(paired.n)
     p = float(judge_means(paired.mean, paired.deviation, paired.n))
     return Difference(paired.mean, paired.deviation, paired.n, half, p)
@@ -57,15 +59,14 @@ def critical_t(confidence: float, n: int) -> float:
 def judge_means(means: ArrayLike, deviations: ArrayLike, counts: ArrayLike) -> NDArray[np.float64]:
     """Two-sided p that means of ``counts`` values with these deviations are zero, by Student's t.
 
-    Without any spread the p is 0, or 1 where the mean is 0 as well; of fewer than two values it is 1.
+    Without any spread, and of fewer than two values, it is 1: nothing can be judged.
     """
     from scipy.special import stdtr
 
     mean, deviation, count = np.broadcast_arrays(
         *(np.asarray(values, dtype=np.float64) for values in (means, deviations, counts))
     )
-    spread = np.where(deviation > _NO_SPREAD * np.abs(mean), deviation, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.abs(mean) / (spread / np.sqrt(count))
-        p = 2 * stdtr(count - 1, -t)
-    return np.where((count < 2) | np.isnan(p), 1.0, p)
+    judged = (count > 1) & (deviation > _NO_SPREAD * np.abs(mean))
+    error = np.where(judged, deviation, 1.0) / np.sqrt(count)
+    p = 2 * stdtr(np.maximum(count - 1, 1), -np.abs(mean) / error)
+    return np.where(judged, p, 1.0)

@@ -33,12 +33,13 @@ def test_a_paired_difference_is_scipys(n: int) -> None:
     assert found.deviation == pytest.approx(np.std(ours - random, ddof=1))
 
 
-def test_differences_without_spread_are_certain_or_nothing() -> None:
-    assert compare_pairs([0.1, 0.1, 0.1]).p == 0
-    # Rounding is no spread: 0.3 - 0.2 is not 0.1 to the last bit.
-    assert compare_pairs([0.3 - 0.2, 0.1, 0.2 - 0.1]).p == 0
-    assert compare_pairs([0.0, 0.0]).p == 1
-    assert judge_means([0.1, 0.1], [0.0, np.nan], [1, 0]).tolist() == [1, 1]
+def test_equal_differences_have_no_interval() -> None:
+    for values in ([0.1, 0.1, 0.1], [33 / 360, 33 / 360], [0.0, 0.0]):
+        found = compare_pairs(values)
+        assert found.mean == pytest.approx(values[0])
+        assert found.half_width is None
+        assert found.p is None
+    assert judge_means([0.1, 0.0], [0.0, 0.0], [3, 3]).tolist() == [1, 1]
 
 
 @pytest.mark.parametrize("seed", range(5))
