@@ -67,6 +67,6 @@ def judge_means(means: ArrayLike, deviations: ArrayLike, counts: ArrayLike) -> N
         *(np.asarray(values, dtype=np.float64) for values in (means, deviations, counts))
     )
     judged = (count > 1) & (deviation > _NO_SPREAD * np.abs(mean))
-    error = np.where(judged, deviation, 1.0) / np.sqrt(count)
+    error = np.where(judged, deviation, 1.0) / np.sqrt(np.maximum(count, 1))
     p = 2 * stdtr(np.maximum(count - 1, 1), -np.abs(mean) / error)
     return np.where(judged, p, 1.0)

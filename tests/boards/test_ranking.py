@@ -42,8 +42,13 @@ def test_equal_means_share_a_rank(desk: Any, row: Find) -> None:
 
 
 def test_what_is_not_told_apart_from_the_best_shares_its_band(desk: Any, row: Find) -> None:
-    for name, mean, order in (("best", 0.8, 1), ("near", 0.7999, -1), ("far", 0.6, 1), ("also-far", 0.5999, -1)):
-        desk.seeds(name, around(mean, order))
+    for name, mean, order, noise in (
+        ("best", 0.8, 1, 0.1),
+        ("near", 0.7999, -1, 0.1),
+        ("far", 0.6, 1, 0.2),
+        ("also-far", 0.5999, -1, 0.2),
+    ):
+        desk.seeds(name, around(mean, order, noise))
     found = {row.compressor: (row.rank, row.band, row.band_pairs) for row in desk.only().rows}
     assert found == {"best": (1, 1, 5), "near": (2, 1, 5), "far": (3, 2, 5), "also-far": (4, 2, 5)}
 
