@@ -94,8 +94,8 @@ def print_plan(plan: Plan, *, as_json: bool) -> None:
     _console.print(table)
     print(counted(list(plan.standings), list(plan.remaining)))
     if plan.remaining:
-        for line in (*_tell_shared(plan.estimate), *_tell_estimate(plan)):
-            print(line)
+        for told in (*_tell_shared(plan.estimate), *_tell_estimate(plan)):
+            print(told)
     if plan.detection:
         evidence_tables.print_detection(plan.detection)
 
