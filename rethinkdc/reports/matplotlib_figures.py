@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any, TypeAlias
@@ -42,10 +43,17 @@ _SETTINGS: dict[str, Any] = {
 _INK, _MUTED, _BELOW, _EVEN, _ABOVE = "#1a1a1a", "#5d6670", "#f2b48c", "#f5f6f8", "#8fc4e8"
 _WIDTH, _HEIGHT, _ROW = 6.4, 4.4, 0.36
 """In inches: of a picture, and of a row of bars or boxes."""
+_LETTERS, _LINE = 95, 0.13
+"""Of a line of small text: about how many letters it holds, and its inches."""
 
 
-def draw(figure: Figure, ending: str) -> bytes:
-    """The file of the picture; ``ending`` is one of :data:`FORMATS`.
+def draw(figure: Figure, heading: str, ending: str) -> bytes:
+    """The file of the picture.
+
+    Args:
+        figure: what is drawn.
+        heading: what figures of its kind show.
+        ending: one of :data:`FORMATS`.
 
     Raises:
         RequestError: matplotlib is not installed.
@@ -62,12 +70,14 @@ def draw(figure: Figure, ending: str) -> bytes:
         matplotlib.rcdefaults()
         settings: Any = matplotlib.rcParams
         settings.update(_SETTINGS)
-        picture = Picture(figsize=(_WIDTH, _height(figure)), layout="constrained")
+        label = figure.label
+        said = (label.conditions, label.digests, figure.caption)
+        about = [line for text in said for line in textwrap.wrap(text, _LETTERS)]
+        picture = Picture(figsize=(_WIDTH, _height(figure) + _LINE * len(about)), layout="constrained")
         axes = picture.add_subplot()
         _fill(figure, axes)
-        picture.suptitle(figure.label.title, x=0.01, ha="left", fontweight="bold")
-        about = f"{figure.label.conditions}\n{figure.label.digests}"
-        axes.set_title(about, loc="left", fontsize=6.5, color=_MUTED)
+        picture.suptitle(f"{heading}\n{label.title}", x=0.01, ha="left", fontweight="bold")
+        axes.set_title("\n".join(about), loc="left", fontsize=6.5, color=_MUTED)
         held = io.BytesIO()
         picture.savefig(held, format=ending[1:], metadata=_METADATA[ending])
     return held.getvalue()

@@ -16,7 +16,7 @@ from rethinkdc.reports.figures import Figure
 from rethinkdc.reports.finding import find_explanations
 from rethinkdc.reports.material import Material
 from rethinkdc.reports.page import Content, render_page
-from rethinkdc.reports.sections import draw_sections
+from rethinkdc.reports.sections import KINDS, draw_sections
 from rethinkdc.reports.sheets import collect_sheets
 from rethinkdc.reports.tables import make_table
 from rethinkdc.reports.texts import show_name
@@ -103,7 +103,7 @@ def write_plot(call: PlotCall) -> Path:
     out = Path(call.out) if call.out else Path(f"{call.figure}.png")
     _check_out(out, FORMATS)
     figure = _find(list_figures(call), call.figure or "")
-    write_atomic(out, draw(figure, out.suffix))
+    write_atomic(out, draw(figure, KINDS[figure.label.kind].title, out.suffix))
     return out
 
 

@@ -21,8 +21,8 @@ from rethinkdc.runs.calls import PlotCall
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"explain", "reported"}))
 def test_a_figure_of_every_kind_is_drawn_the_same_twice(kind: str, studied: Path) -> None:
     figure = next(one for one in list_figures(PlotCall(studied)) if one.label.kind == kind)
-    once = draw(figure, ".png")
-    assert once == draw(figure, ".png")
+    once = draw(figure, KINDS[kind].title, ".png")
+    assert once == draw(figure, KINDS[kind].title, ".png")
     picture = Image.open(io.BytesIO(once)).convert("L")
     assert min(picture.size) > 400
     shades = picture.histogram()
