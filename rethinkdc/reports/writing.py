@@ -103,7 +103,7 @@ def write_plot(call: PlotCall) -> Path:
     out = Path(call.out) if call.out else Path(f"{call.figure}.png")
     _check_out(out, FORMATS)
     figure = _find(list_figures(call), call.figure or "")
-    write_atomic(out, draw(figure, KINDS[figure.label.kind].title, out.suffix))
+    write_atomic(out, draw(figure, KINDS[figure.label.kind].title, out.suffix.lower()))
     return out
 
 

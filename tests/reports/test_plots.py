@@ -37,7 +37,7 @@ def test_a_plot_is_written_without_date_or_program(ending: str, begin: bytes, st
     assert content.startswith(begin)
     for trace in (b"CreationDate", b"/Producer", b"<dc:date>", b"Matplotlib version"):
         assert trace not in content
-    other = rdc.plot(studied, figure="ipc", protocol="digits-hard", out=tmp_path / f"again.{ending}")
+    other = rdc.plot(studied, figure="ipc", protocol="digits-hard", out=tmp_path / f"again.{ending.upper()}")
     assert other.read_bytes() == content
 
 
