@@ -64,7 +64,7 @@ def test_it_goes_through_every_command_and_less_is_better(
     assert (shown.code, "How late in the training set" in shown.out) == (0, True)
 
     short = [word for value in SHORT for word in ("--set", value)]
-    lists = f"dataset = 'digits'\ncompressors = {json.dumps(list(METHODS))}\nseeds = [0, 1]\n"
+    lists = f"dataset = 'digits'\ncompressors = {json.dumps(list(METHODS))}\nseeds = [0, 1, 2, 3, 4]\n"
     study = f"{lists}evaluator = 'farthest'\n[overrides]\n"
     (tmp_path / "study.toml").write_text(study + "\n".join(SHORT))
     swept = cli("sweep", "study.toml")
@@ -87,14 +87,14 @@ def test_it_goes_through_every_command_and_less_is_better(
     assert " 10.0000 " in cli("leaderboard", "--format", "md", "--metric", "rows").out
 
     for name in METHODS[1:]:
-        ran = cli("run", "-d", "digits", "-c", name, "--evaluator", "farthest", "--seeds", "0,1", *short)
+        ran = cli("run", "-d", "digits", "-c", name, "--evaluator", "farthest", "--seeds", "0,1,2,3,4", *short)
         assert ran.code == 0, ran.err
         assert f"{means[name]:.2%}" in ran.out
         assert "top-1" not in ran.out
         (between,) = [line for line in ran.out.splitlines() if "against random" in line]
         assert "points (lower is better) against random under the same conditions" in between
         assert f"mean {100 * (means[name] - means['random']):+.2f}" in between
-        assert between.endswith("n = 2 sets")
+        assert between.endswith("n = 5 sets")
 
 
 def test_a_record_says_which_way_a_metric_goes(cli: Callable[..., Any], install_evaluator: Callable[..., None]) -> None:

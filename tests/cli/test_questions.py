@@ -126,4 +126,6 @@ def test_without_a_record_the_need_is_not_told(cli: Callable[..., Any]) -> None:
     done = cli("sweep", "digits-small", "--plan", "--detect", "1.0")
     assert done.code == 0, done.err
     assert "a difference of 1 point to random" in done.out
-    assert "Records: none." in done.out
+    assert "no method there has two pairs on record: el2n:direction=easy + hard, ipc 1; pca" in " ".join(
+        done.out.split()
+    )

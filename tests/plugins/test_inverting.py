@@ -24,7 +24,8 @@ METHODS = (
 
 
 def hooks_on(module: nn.Module) -> int:
-    return sum(len(layer._forward_pre_hooks) + len(layer._forward_hooks) for layer in module.modules())
+    """Beside the one by which a teacher counts the images that it sees."""
+    return -1 + sum(len(layer._forward_pre_hooks) + len(layer._forward_hooks) for layer in module.modules())
 
 
 @pytest.mark.parametrize("method", METHODS)
