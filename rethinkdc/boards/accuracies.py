@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
-from rethinkdc.boards.beside import Machine
-from rethinkdc.boards.entry import Entry
+from rethinkdc.boards.entry import Entry, Place
 from rethinkdc.boards.results import counted_axis, first_ok, groups_by_seed, means_by_seed
 from rethinkdc.statistics import mean_of
 from rethinkdc.storage import canonical_json
@@ -18,26 +19,20 @@ PLAIN = "training.views=[]"
 """The override under which a student sees the images as they are, as ``--set`` takes it."""
 _PLAIN = canonical_json({"training.views": []})
 HARD = "hard"
+_OF_SOFT_LABELS = "labels"
+"""Among the semantics of a run: those of soft labels, which runs with hard ones do not have."""
 _NAME = re.compile(r"(?P<id>.*) v(?P<version>\d+)")
 
 
 class _Where(NamedTuple):
     """What an accuracy is of.
 
-    A place without its protocol's digest, which differs between twins; ``labels`` is empty for plain hard ones,
-    ``compressor`` for the whole training set, ``overrides`` where there are none.
+    ``protocol`` is its id, and ``place`` has no digest of it, which differs between twins; ``labels`` is empty for
+    plain hard ones, ``compressor`` for the whole training set, ``overrides`` where there are none.
     """
 
     protocol: str
-    dataset: str
-    track: str
-    modified: bool
-    evaluator: str
-    student: str
-    semantics: str
-    ipc: int | None
-    images: int | None
-    machine: Machine | None
+    place: Place
     labels: str
     compressor: str
     overrides: str
@@ -66,11 +61,14 @@ class Accuracies:
 
     def full_with_hard_labels(self, entry: Entry) -> float | None:
         """That of the whole training set with hard labels."""
-        return self._find(_hard(entry)._replace(ipc=None, images=None, compressor=""), entry)
+        hard = _hard(entry)
+        whole = hard._replace(place=replace(hard.place, ipc=None, images=None), compressor="")
+        return self._find(whole, entry)
 
     def on_plain_views(self, entry: Entry) -> float | None:
         """That of the same set and labels without augmentation."""
-        return self._find(_where(entry)._replace(modified=True, overrides=_PLAIN), None)
+        where = _where(entry)
+        return self._find(where._replace(place=replace(where.place, modified=True), overrides=_PLAIN), None)
 
     def _find(self, where: _Where, beside: Entry | None) -> float | None:
         found = self._means.get(where)
@@ -89,18 +87,9 @@ def hard_twin(protocol: str) -> str:
 
 
 def _where(entry: Entry) -> _Where:
-    place = entry.place
     return _Where(
         protocol=_split(entry.names.protocol)[0],
-        dataset=place.dataset,
-        track=place.track,
-        modified=place.modified,
-        evaluator=place.evaluator,
-        student=place.student,
-        semantics=place.semantics,
-        ipc=place.ipc,
-        images=place.images,
-        machine=place.machine,
+        place=replace(entry.place, protocol=""),
         labels="" if entry.names.labeler == HARD else entry.labels,
         compressor="" if entry.full else entry.compressor,
         overrides=canonical_json(entry.overrides) if entry.overrides else "",
@@ -108,7 +97,12 @@ def _where(entry: Entry) -> _Where:
 
 
 def _hard(entry: Entry) -> _Where:
-    return _where(entry)._replace(protocol=hard_twin(entry.names.protocol), track=HARD, labels="")
+    where = _where(entry)
+    semantics = {
+        name: version for name, version in json.loads(where.place.semantics).items() if name != _OF_SOFT_LABELS
+    }
+    place = replace(where.place, track=HARD, semantics=canonical_json(semantics))
+    return where._replace(protocol=hard_twin(entry.names.protocol), place=place, labels="")
 
 
 def _mean(entries: list[Entry]) -> float:

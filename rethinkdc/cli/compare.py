@@ -24,11 +24,9 @@ def compare(command: CompareCommand) -> None:
     What is missing is added and run: random, the full set at equal steps and, under soft labels, noise. All methods
     run at the first seed before any runs at the second. Example: rethinkdc compare pca el2n:direction=easy --ipc 10
     """
-    from rethinkdc.cli import evidence_tables, tables
+    from rethinkdc.cli import evidence_tables
     from rethinkdc.evidence.comparing import answer_comparison, ask_comparison
     from rethinkdc.evidence.wording import tell_comparison
-    from rethinkdc.evidence.writing import describe_answer
-    from rethinkdc.reports.answers import write_answered
     from rethinkdc.runs.machine import make_runner
 
     runner = make_runner(with_bars(command), command)
@@ -51,11 +49,4 @@ def compare(command: CompareCommand) -> None:
                     say(f"  {line}", err=command.as_json)
 
     known = carry_out_question(question, runner, command, as_json=command.as_json, ended_too=tell)
-    comparison = answer_comparison(known)
-    written = write_answered(comparison, question.folder, runner.records)
-    if command.as_json:
-        tables.print_json(describe_answer(comparison))
-    else:
-        evidence_tables.print_comparison(comparison)
-        evidence_tables.print_files(written)
-    end_with(known)
+    end_with(answer_comparison(known), known, runner, evidence_tables.print_comparison, as_json=command.as_json)

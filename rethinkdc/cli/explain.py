@@ -20,10 +20,8 @@ def explain(command: ExplainCommand) -> None:
     views or one fixed view of each image. Each switch is credited with its Shapley value. What is on record is used.
     Example: rethinkdc explain rded --dataset cifar10 --seeds 2
     """
-    from rethinkdc.cli import evidence_tables, tables
+    from rethinkdc.cli import evidence_tables
     from rethinkdc.evidence.explaining import answer_explanation, ask_explanation
-    from rethinkdc.evidence.writing import describe_answer
-    from rethinkdc.reports.answers import write_answered
     from rethinkdc.runs.machine import make_runner
 
     runner = make_runner(with_bars(command), command)
@@ -32,11 +30,4 @@ def explain(command: ExplainCommand) -> None:
         print_plan(question, runner, jobs=command.jobs, as_json=command.as_json)
         return
     known = carry_out_question(question, runner, command, as_json=command.as_json)
-    explanation = answer_explanation(known)
-    written = write_answered(explanation, question.folder, runner.records)
-    if command.as_json:
-        tables.print_json(describe_answer(explanation))
-    else:
-        evidence_tables.print_explanation(explanation)
-        evidence_tables.print_files(written)
-    end_with(known)
+    end_with(answer_explanation(known), known, runner, evidence_tables.print_explanation, as_json=command.as_json)

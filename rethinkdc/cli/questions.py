@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -12,9 +12,13 @@ from rethinkdc.runs.options import Option
 
 if TYPE_CHECKING:
     from rethinkdc.evidence.calls import Asking
+    from rethinkdc.evidence.comparison import Comparison
+    from rethinkdc.evidence.explanation import Explanation
     from rethinkdc.evidence.question import Progressing, Question
     from rethinkdc.runs.runner import Runner
     from rethinkdc.studies.sweep import Ended, Standing
+
+    _Answer = TypeVar("_Answer", Explanation, Comparison)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +75,24 @@ def carry_out_question(
     return known
 
 
-def end_with(known: "Progressing[Any]") -> None:
-    """Ends with exit code 1 where a run of the question failed."""
+def end_with(
+    answer: "_Answer",
+    known: "Progressing[Any]",
+    runner: "Runner",
+    print_answer: "Callable[[_Answer], None]",
+    *,
+    as_json: bool,
+) -> None:
+    """Writes the answer, its report too, and prints it; ends with exit code 1 where a run of the question failed."""
+    from rethinkdc.cli import evidence_tables, tables
+    from rethinkdc.evidence.writing import describe_answer
+    from rethinkdc.reports.answers import write_answered
+
+    written = write_answered(answer, known.question.folder, runner.records)
+    if as_json:
+        tables.print_json(describe_answer(answer))
+    else:
+        print_answer(answer)
+        evidence_tables.print_files(written)
     if any(record.status == "failed" for record in known.records.values()):
         raise typer.Exit(1)

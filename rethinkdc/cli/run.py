@@ -20,9 +20,7 @@ def run(command: RunCommand) -> None:
 
     Example: rethinkdc run --compressor pca --labeler hard --seeds 0,1,2
     """
-    from rethinkdc.cli import seed_lines, tables
-    from rethinkdc.cli.baseline import command_of_random
-    from rethinkdc.runs.comparison import difference_to_random
+    from rethinkdc.cli.seed_runs import print_runs
     from rethinkdc.runs.exports import preview_to
     from rethinkdc.runs.machine import make_runner
 
@@ -33,21 +31,6 @@ def run(command: RunCommand) -> None:
             runner.take_part(request, force=command.force or (command.preview is not None and not index))
         return
     # Of several seeds the picture is of the first.
-    write_picture = preview_to(command.preview) if command.preview else None
-    records, differences = [], []
-    for index, request in enumerate(requests):
-        record, existed = runner.run(request, force=command.force, seen=None if index else write_picture)
-        records.append(record)
-        if command.as_json:
-            continue
-        if len(command.all_seeds) == 1:
-            tables.print_run(record, runner.records, existed=existed)
-            tables.print_beside_random(record, runner.records, runner.registry)
-            continue
-        differences.append(difference_to_random(record, runner.records, runner.registry))
-        seed_lines.print_seed(record, runner.records, differences[-1])
-    if command.as_json:
-        tables.print_json([record.model_dump(mode="json") for record in records])
-    elif len(records) > 1:
-        missing = [record for record, difference in zip(records, differences, strict=True) if difference is None]
-        seed_lines.print_comparison(records, differences, command_of_random(command, missing, runner))
+    pictures = iter([preview_to(command.preview)] if command.preview else [])
+    runs = (runner.run(request, force=command.force, seen=next(pictures, None)) for request in requests)
+    print_runs(runs, command, runner, as_json=command.as_json)

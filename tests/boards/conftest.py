@@ -59,7 +59,8 @@ class Desk:
             "ipc": 10,
             "seeds": seeds,
             "tune": False,
-            "semantics": {"views": 1},
+            # As runs have them: soft labels bring semantics of their own.
+            "semantics": {"views": 1} if names["labeler"].startswith("hard") else {"views": 1, "labels": 2},
             **changes.pop("definition", {}),
         }
         evaluation = Evaluation(
