@@ -42,7 +42,8 @@ class Accuracies:
     """Mean top-1 of every method under every condition on record.
 
     A board of soft labels has its hard twin under the protocol of the same name but for its last word,
-    ``cifar10-soft`` and ``cifar10-hard``; of several versions the newest counts.
+    ``cifar10-soft`` and ``cifar10-hard``. Versions never mix: without augmentation a run's own counts, and of the hard
+    twin the newest that both the method and the whole training set have, or else the newest.
     """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
@@ -55,29 +56,28 @@ class Accuracies:
             _, version = _split(group[0].names.protocol)
             self._means[where][version, digest] = _mean(group)
 
-    def with_hard_labels(self, entry: Entry) -> float | None:
-        """That of the same set with hard labels, under the same conditions or their hard twin."""
-        return self._find(_hard(entry), entry)
-
-    def full_with_hard_labels(self, entry: Entry) -> float | None:
-        """That of the whole training set with hard labels."""
+    def with_hard_labels(self, entry: Entry) -> tuple[float | None, float | None]:
+        """That of the whole training set and that of the same set, both with hard labels and of one protocol."""
         hard = _hard(entry)
-        whole = hard._replace(place=replace(hard.place, ipc=None, images=None), compressor="")
-        return self._find(whole, entry)
+        whole = self._of(hard._replace(place=replace(hard.place, ipc=None, images=None), compressor=""))
+        own = self._of(hard)
+        versions = whole.keys() & own.keys() or whole.keys() | own.keys()
+        if entry.place.track == HARD:
+            # The very same protocol, and no other version of it.
+            versions = {version for version in versions if version[1] == entry.place.protocol}
+        newest = max(versions, default=(0, ""))
+        return whole.get(newest), own.get(newest)
 
     def on_plain_views(self, entry: Entry) -> float | None:
         """That of the same set and labels without augmentation."""
         where = _where(entry)
-        return self._find(where._replace(place=replace(where.place, modified=True), overrides=_PLAIN), None)
+        _, own = _split(entry.names.protocol)
+        plain = self._of(where._replace(place=replace(where.place, modified=True), overrides=_PLAIN))
+        return max(((key, mean) for key, mean in plain.items() if key[0] == own), default=(None, None))[1]
 
-    def _find(self, where: _Where, beside: Entry | None) -> float | None:
-        found = self._means.get(where)
-        if not found:
-            return None
-        if beside and beside.place.track == HARD:
-            # The very same protocol, and no other version of it.
-            return next((mean for (_, digest), mean in found.items() if digest == beside.place.protocol), None)
-        return found[max(found)]
+    def _of(self, where: _Where) -> dict[tuple[int, str], float]:
+        """By version and digest of the protocol."""
+        return self._means.get(where, {})
 
 
 def hard_twin(protocol: str) -> str:

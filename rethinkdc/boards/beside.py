@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rethinkdc.statistics import ImageInterval
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Machine:
     """What computed a result: the kind of device, and the threads of a CPU, on which its bits depend.
 
@@ -18,6 +18,11 @@ class Machine:
 
     device: str
     threads: int | None
+
+    @property
+    def order(self) -> tuple[str, bool, int]:
+        """By what machines are sorted."""
+        return self.device, self.threads is None, self.threads or 0
 
 
 @dataclass(frozen=True)

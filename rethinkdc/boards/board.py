@@ -203,6 +203,6 @@ def order_of(board: Board) -> tuple[Any, ...]:
         board.protocol_digest,
         board.dataset_fingerprint,
         board.machine is None,
-        board.machine,
+        board.machine.order if board.machine else (),
         sorted(board.semantics.items()),
     )

@@ -132,7 +132,7 @@ class Entry:
             fixed=definition.ipc is None or definition.compressor.kind == "set",
             random=_revision_of_random(definition),
             semantics=definition.semantics,
-            overrides=record.notes.get("overrides", {}),
+            overrides=dict(record.notes.get("overrides", {})),
             metrics=record.metrics,
             results=record.results,
             cost=record.cost if record.status == "ok" else None,

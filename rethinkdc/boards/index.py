@@ -71,6 +71,12 @@ def _read(records: Records, names: list[str]) -> Iterator[tuple[str, Entry]]:
             yield name, Entry.of(records.read(records.folder / name))
         except (RethinkError, OSError) as error:  # noqa: PERF203 - one file must not hide the others
             warnings.warn(f"A record is left out: {error}", stacklevel=4)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # Notes have no schema: what others wrote there may be of any type.
+            warnings.warn(
+                f"A record is left out: {records.folder / name}: its notes are not as runs write them: {error!r}.",
+                stacklevel=4,
+            )
 
 
 def _stamps(folder: Path) -> Iterator[tuple[str, Stamp]]:

@@ -77,20 +77,35 @@ def lacking_notes(board: Board, *, everything: bool) -> list[tuple[str, str]]:
 
 def _on_counts(board: Board) -> Iterator[str]:
     measured = [row for row in board.rows if row.result]
-    if any(row.result.n < LEAST for row in measured if row.result):
-        yield f"n counts sets; n below {LEAST} supports no claim and gets no rank."
-    if fixed := [name_method(row, board) for row in measured if row.n_counts == "students"]:
-        yield f"n counts students of one set: {', '.join(fixed)}."
+    few = [row for row in measured if row.result and row.result.n < LEAST and not row.full]
+    if few:
+        tested = any(row.difference is not None and row.difference.holm_p is not None for row in few)
+        counted = "; its p counts in the family of this board all the same" if tested else ""
+        yield f"n counts sets; n below {LEAST} supports no claim and gets no rank{counted}."
+    fixed = [row for row in measured if row.n_counts == "students"]
+    if fixed:
+        of_one_set = any(not row.full for row in fixed)
+        alone = " Ranks, bands and p speak of these sets alone, not of others of their methods." if of_one_set else ""
+        yield f"n counts students of one set: {', '.join(name_method(row, board) for row in fixed)}.{alone}"
     seeds = {name_method(row, board): ", ".join(map(str, row.values)) for row in measured if not row.full}
     usual = Counter(seeds.values()).most_common(1)
     if others := [f"{name} {text}" for name, text in seeds.items() if text != usual[0][0]]:
         yield f"Seeds differ: most have {usual[0][0]}; {'; '.join(others)}. Differences are over common seeds."
-    if pooled := [
-        f"{name_method(row, board)} ({', '.join(map(name_machine, row.machines))})"
-        for row in measured
-        if len(row.machines) > 1
-    ]:
-        yield f"Pooled over devices: {'; '.join(pooled)}."
+        if len({text for name, text in seeds.items() if name in _ranked(board)}) > 1:
+            yield "Ranks compare means over different seeds; bands compare over common ones."
+    if len({row.machines for row in measured}) > 1 or any(len(row.machines) > 1 for row in measured):
+        told = [f"{name_method(row, board)} ({', '.join(map(_call_machine, row.machines))})" for row in measured]
+        yield f"Pooled over devices: {'; '.join(told)}."
+    if across := [f"{name_method(row, board)} ({row.pairs_across})" for row in measured if row.pairs_across]:
+        yield f"Pairs with random of which different devices computed the two runs: {', '.join(across)}."
+
+
+def _ranked(board: Board) -> set[str]:
+    return {name_method(row, board) for row in board.rows if row.rank}
+
+
+def _call_machine(machine: Machine) -> str:
+    return name_machine(machine) or "not told"
 
 
 def _on_tests(board: Board) -> Iterator[str]:

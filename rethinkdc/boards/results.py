@@ -51,11 +51,6 @@ class Baseline:
         """One of them; None where there is none."""
         return next(iter(self.by_condition.values()), None)
 
-    def mean(self, metric: str) -> float | None:
-        """Of a metric, as a row has it; None where there is none."""
-        groups = groups_by_seed(self.by_condition.values(), metric, "set")
-        return mean_of(means_by_seed(groups).values()) if groups else None
-
     def pairs(self, runs: Iterable[Entry]) -> list[tuple[Entry, Entry]]:
         """Runs with those of the baseline under the same condition, all seeds included."""
         return [(run, self.by_condition[run.condition]) for run in runs if run.condition in self.by_condition]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from rethinkdc.boards.accuracies import ACCURACY, HARD, PLAIN, Accuracies, hard_twin
 from rethinkdc.boards.beside import Lacking, Robustness
+from rethinkdc.boards.entry import Entry
 from rethinkdc.boards.ranking import Draft
+from rethinkdc.boards.results import counted_axis, groups_by_seed, means_by_seed
 from rethinkdc.metrics import ars, hlr, ior, lrs
+from rethinkdc.statistics import mean_of
 
 
 def score_drafts(
@@ -37,12 +40,17 @@ class _Needs:
     def __init__(self, draft: Draft, accuracies: Accuracies) -> None:
         assert draft.row.result is not None
         self.entry, self.seeds = draft.runs[0], tuple(draft.row.values)
-        self.own, self.random = draft.row.result.mean, draft.baseline.mean(ACCURACY)
-        self.full = accuracies.full_with_hard_labels(self.entry)
-        self.hard = accuracies.with_hard_labels(self.entry)
+        # Over common seeds, as the difference to random is: a score of other seeds would contradict it.
+        pairs = [(run, other) for run, other in draft.baseline.pairs(draft.runs) if ACCURACY in other.results]
+        self.own = self._mean(run for run, _ in pairs) if pairs else draft.row.result.mean
+        self.random = self._mean(other for _, other in pairs) if pairs else None
+        self.full, self.hard = accuracies.with_hard_labels(self.entry)
         self.plain = accuracies.on_plain_views(self.entry)
         beside = draft.baseline.any
         self.random_plain = accuracies.on_plain_views(beside) if beside else None
+
+    def _mean(self, runs: Iterable[Entry]) -> float:
+        return mean_of(means_by_seed(groups_by_seed(runs, ACCURACY, counted_axis(self.entry))).values())
 
     def robustness(self) -> Robustness:
         """What can be computed of what there is."""

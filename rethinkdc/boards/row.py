@@ -51,6 +51,7 @@ class Row:
         robustness: HLR and its like; None where the metric is no accuracy.
         published: values of papers for this method.
         machines: what computed the runs; several only where a board pools them.
+        pairs_across: pairs with ``random`` of which different machines computed the two runs.
         values: seed -> metric, of the n.
         runs: number of runs that are ok.
         keys: of these runs, by which their records are found.
@@ -84,6 +85,7 @@ class Row:
     robustness: Robustness | None
     published: tuple[Published, ...]
     machines: tuple[Machine, ...]
+    pairs_across: int
     values: dict[int, float]
     runs: int
     keys: tuple[str, ...]
@@ -115,7 +117,8 @@ def make_row(entries: Sequence[Entry], baseline: Baseline, compressor: str, metr
     axis = counted_axis(first)
     groups = groups_by_seed(runs, metric, axis)
     values = means_by_seed(groups)
-    differences = pair_results(baseline.pairs(runs), metric, axis)
+    pairs = baseline.pairs(runs)
+    differences = pair_results(pairs, metric, axis)
     costs = [run.cost for run in runs if run.cost]
     seen = _mean_by_stage([cost.images_seen for cost in costs])
     return Row(
@@ -132,7 +135,8 @@ def make_row(entries: Sequence[Entry], baseline: Baseline, compressor: str, metr
         image_error=None,
         robustness=None,
         published=(),
-        machines=tuple(sorted({run.machine for run in runs})),
+        machines=tuple(sorted({run.machine for run in runs}, key=lambda machine: machine.order)),
+        pairs_across=sum(run.machine != other.machine for run, other in pairs),
         values=values,
         runs=len(runs),
         keys=tuple(sorted(run.key for run in runs)),

@@ -137,3 +137,13 @@ def test_a_leaderboard_asks_for_no_torch(desk: Any) -> None:
         done = subprocess.run([sys.executable, "-c", script, str(desk.records.folder)], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert "pca" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "notes", [{"teachers": None}, {"teachers": []}, {"teachers": {"a": None}}, {"overrides": None}], ids=str
+)
+def test_a_record_with_notes_of_another_form_is_left_out(desk: Any, notes: dict[str, Any]) -> None:
+    desk.record("random", 0.5)
+    strange = desk.record("pca", 0.6, notes=notes)
+    with pytest.warns(UserWarning, match=f"left out: .*{strange.key}.*notes are not as runs write them"):
+        assert [row.compressor for row in desk.only().rows] == ["random"]

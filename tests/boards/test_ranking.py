@@ -138,4 +138,54 @@ def test_devices_part_boards_until_they_are_pooled(desk: Any, row: Find) -> None
     assert pooled.machine is None
     found = row(pooled, "pca")
     assert (found.runs, found.machines) == (3, (Machine("cpu", 1), Machine("cuda", 1)))
-    assert "Pooled over devices: pca (cpu (1 thread), cuda (1 thread))." in notes_on(pooled)
+    told = "Pooled over devices: pca (cpu (1 thread), cuda (1 thread)); random (cpu (1 thread))."
+    assert told in notes_on(pooled)
+
+
+def test_what_is_better_on_every_common_seed_stays_in_the_band(desk: Any, row: Find) -> None:
+    """Its seeds were the harder ones: its mean is lower, and it wins each pair."""
+    desk.seeds("lead", [*around(0.7), *around(0.9)])
+    desk.seeds("other", [ours + 0.05 + 0.1 * noise for ours, noise in zip(around(0.7), NOISE[::-1], strict=True)])
+    board = desk.only()
+    assert [(row.compressor, row.rank, row.band) for row in board.rows] == [("lead", 1, 1), ("other", 2, 1)]
+    assert "Ranks compare means over different seeds; bands compare over common ones." in notes_on(board)
+
+
+def test_the_direction_of_bands_is_the_metrics_own(desk: Any, row: Find) -> None:
+    desk.seeds("best", around(0.8))
+    desk.seeds("far", around(0.6, -1))
+    for metric in ("top1", "loss"):
+        assert [(row.compressor, row.band) for row in desk.only(metric=metric).rows] == [("best", 1), ("far", 2)]
+
+
+def test_the_full_set_asks_for_no_five_seeds_and_few_seeds_count_in_the_family(desk: Any) -> None:
+    desk.record("full", 0.9, definition={"ipc": None})
+    desk.seeds("random", around(0.5))
+    few = "n counts sets; n below 5 supports no claim and gets no rank"
+    assert not any(note.startswith(few) for note in notes_on(desk.only()))
+    desk.seeds("pca", around(0.6, -1)[:3])
+    assert f"{few}; its p counts in the family of this board all the same." in notes_on(desk.only())
+
+
+def test_students_of_one_finished_set_speak_of_it_alone(desk: Any) -> None:
+    finished = {"compressor": {"kind": "set", "name": "mine", "fingerprint": "f", "ipc": 10}}
+    for student in range(5):
+        desk.record("mine", 0.7 + NOISE[student], 0, student, definition=finished)
+    said = "Ranks, bands and p speak of these sets alone, not of others of their methods."
+    assert f"n counts students of one set: mine. {said}" in notes_on(desk.only())
+
+
+def test_pairs_of_different_devices_are_told(desk: Any) -> None:
+    desk.seeds("pca", around(0.6), environment={"device": "cuda", "threads": 1})
+    desk.seeds("random", around(0.5, -1))
+    notes = notes_on(desk.only(pool_devices=True))
+    assert "Pooled over devices: pca (cuda (1 thread)); random (cpu (1 thread))." in notes
+    assert "Pairs with random of which different devices computed the two runs: pca (5)." in notes
+
+
+def test_a_machine_that_tells_no_threads_stands_beside_one_that_does(desk: Any) -> None:
+    desk.record("pca", 0.6, 0)
+    desk.record("pca", 0.6, 1, environment={"device": "cpu"})
+    assert [board.machine for board in desk.boards()] == [Machine("cpu", 1), Machine("cpu", None)]
+    (found,) = desk.only(pool_devices=True).rows
+    assert found.machines == (Machine("cpu", 1), Machine("cpu", None))

@@ -15,7 +15,7 @@ PLAIN = {"modified": True, "notes": {"overrides": {"training.views": []}}}
 
 
 def soft_board(desk: Any) -> Board:
-    found: list[Board] = [board for board in desk.boards() if board.track == "online"]
+    found: list[Board] = [board for board in desk.boards() if board.track == "online" and not board.modified]
     (board,) = found
     return board
 
@@ -88,3 +88,25 @@ def test_other_conditions_lend_no_accuracy(desk: Any, row: Any) -> None:
 def test_what_is_no_accuracy_has_no_scores(desk: Any) -> None:
     fill(desk)
     assert all(row.robustness is None for board in desk.boards(metric="loss") for row in board.rows)
+
+
+def test_versions_of_a_protocol_lend_each_other_nothing(desk: Any, row: Any) -> None:
+    fill(desk)
+    # A newer version of the hard twin, of which the whole training set has no result.
+    desk.seeds("pca", [0.1, 0.1], names={"protocol": "digits-hard v2"})
+    # Another version without augmentation.
+    newer = {"labeler": "soft", "protocol": "digits-soft v2"}
+    for name in ("pca", "random"):
+        desk.record(name, 0.1, names=newer, **PLAIN)
+    found = row(soft_board(desk), "pca").robustness
+    assert found.hlr == pytest.approx(0.4)
+    assert found.ars is None
+
+
+def test_scores_are_over_the_seeds_that_random_has_too(desk: Any, row: Any) -> None:
+    fill(desk)
+    desk.record("pca", 0.1, 2, **SOFT)
+    found = row(soft_board(desk), "pca")
+    assert found.difference.mean == pytest.approx(0.1)
+    assert found.robustness.ior == pytest.approx(0.1)
+    assert found.robustness.lrs == pytest.approx(lrs(0.9, 0.5, 0.7, 0.6))
