@@ -23,6 +23,7 @@ from rethinkdc.measurement import Metric
 from rethinkdc.statistics import ASSURANCE, POWER, Difference
 
 _console = Console()
+_ALONE = "*"
 
 
 def print_explanation(explanation: Explanation) -> None:
@@ -66,11 +67,20 @@ def print_comparison(comparison: Comparison) -> None:
         table.add_column(name, justify="right")
     for one in comparison.contenders:
         student = [escape(one.student)] if several else []
-        pair = ("", "") if one.difference is None else _difference(one.difference, metric)
+        value, half = ("", "") if one.difference is None else _difference(one.difference, metric)
+        pair = (value, f"{half}{_ALONE}" if _stands_alone(one, comparison) else half)
         table.add_row(escape(_entitle(one)), *student, *_values(one.outcome, metric), *pair)
     _console.print(table)
+    if any(_stands_alone(one, comparison) for one in comparison.contenders):
+        print(f"{_ALONE} holds at 95 % alone; the other intervals hold together.")
     for line in tell_comparison(comparison):
         _console.print(escape(line))
+
+
+def _stands_alone(one: Contender, comparison: Comparison) -> bool:
+    """Whether its interval is narrower than those beside it because it makes no claim with them."""
+    found = one.difference
+    return comparison.claims > 1 and bool(found and found.half_width is not None and found.simultaneous is None)
 
 
 def print_files(written: Sequence[Path]) -> None:

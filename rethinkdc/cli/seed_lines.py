@@ -7,44 +7,46 @@ from collections.abc import Sequence
 from rethinkdc.cli.metric_text import name_metric, write_interval, write_signed, write_value
 from rethinkdc.cli.tables import print_files_read
 from rethinkdc.measurement import Metric
+from rethinkdc.runs.comparison import BesideRandom
 from rethinkdc.runs.record import Record
 from rethinkdc.runs.records import Records
 from rethinkdc.seeds import write_seeds
 from rethinkdc.statistics import compare_pairs, describe
 
 
-def write_seed(record: Record, records: Records, difference: float | None) -> str:
+def write_seed(record: Record, records: Records, beside: BesideRandom | None) -> str:
     """One line: seed, main metric, difference to ``random``, seconds of all stages, where the record is.
 
     Args:
         record: an ok one.
         records: where it lies.
-        difference: its metric minus that of ``random``; None = nothing to compare with.
+        beside: it and ``random``; None = nothing to compare with.
     """
     metric = record.main_metric
     parts = [
         f"seed {write_seeds(record.definition.seeds)}",
         write_value(record.results[metric.name], metric.unit),
-        "" if difference is None else f"{write_signed(difference, metric)} to random",
+        "" if beside is None else f"{write_signed(beside.difference, metric)} to random",
+        beside.mixed if beside else "",
         f"{sum(record.cost.seconds.values()):.1f} s" if record.cost else "",
         f"record {records.path(record.key, record.attempt)}",
     ]
     return "  ".join(part for part in parts if part)
 
 
-def print_seed(record: Record, records: Records, difference: float | None) -> None:
+def print_seed(record: Record, records: Records, beside: BesideRandom | None) -> None:
     """The line of a seed, and below it what makes its result doubtful."""
-    print(write_seed(record, records, difference), flush=True)
+    print(write_seed(record, records, beside), flush=True)
     for doubt in record.notes.get("doubts", ()):
         print(f"  doubtful: {doubt}")
 
 
-def print_comparison(measured: Sequence[Record], differences: Sequence[float | None], command: str) -> None:
+def print_comparison(measured: Sequence[Record], beside: Sequence[BesideRandom | None], command: str) -> None:
     """What several seeds say together: mean and deviation, and the interval of the paired difference to ``random``.
 
     Args:
         measured: ok records that differ in seeds alone.
-        differences: to ``random``, of each.
+        beside: of each, it and ``random``.
         command: makes the runs of ``random`` that are not on record; empty where none are missing.
     """
     metric = measured[0].main_metric
@@ -53,9 +55,11 @@ def print_comparison(measured: Sequence[Record], differences: Sequence[float | N
     around = f" ± {write_value(spread.deviation, metric.unit)}" if spread.deviation is not None else ""
     value = f"{name_metric(metric.name)} {write_value(spread.mean, metric.unit)}{around}"
     print(f"{_title(measured[0])}: {value} (mean, standard deviation)")
-    pairs = [difference for difference in differences if difference is not None]
+    pairs = [one.difference for one in beside if one is not None]
     if pairs:
         print(f"{_write_pairs(pairs, metric)} {_counted(measured)}")
+    if mixed := list(dict.fromkeys(one.mixed for one in beside if one and one.mixed)):
+        print(f"Machines are mixed, so that differences are not of the methods alone: {', or '.join(mixed)}.")
     if command:
         some = f" beside {len(measured) - len(pairs)} of the seeds" if pairs else ""
         print(f"No random is on record{some} under the same conditions. This makes it: {command}")

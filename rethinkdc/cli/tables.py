@@ -93,9 +93,11 @@ def print_files_read(notes: Mapping[str, Any]) -> None:
 
 def print_beside_random(record: Record, records: Records, registry: Registry) -> None:
     """How much better than ``random`` a run is, where that is on record under the same conditions."""
-    difference = difference_to_random(record, records, registry)
-    if difference is not None:
-        _console.print(f"{write_difference(difference, record.main_metric)} than random under the same conditions")
+    beside = difference_to_random(record, records, registry)
+    if beside is not None:
+        told = write_difference(beside.difference, record.main_metric)
+        mixed = f", but for the machine: {beside.mixed}" if beside.mixed else ""
+        _console.print(f"{told} than random under the same conditions{mixed}")
 
 
 def _seconds(cost: Cost) -> str:

@@ -31,20 +31,20 @@ class Explanation:
         method: what is explained.
         conditions: what all runs share.
         labeler: printed form of the soft labels.
-        chance: 1 / classes.
+        chance: 1 / classes, of top-1; None for another metric, of which nobody knows what guessing gives.
         counted: what n counts; of a finished set, students.
         corners: of each the results.
         beside: ``random`` and ``shuffled`` under the same soft labels and new views.
         seeds: those with all eight corners.
         shares: of each switch; empty without such a seed.
         total: all switches on minus none: what the shares sum to.
-        floor: none on minus chance: what is left of the accuracy over chance.
+        floor: none on minus chance: what is left of the accuracy over chance; None without it.
     """
 
     method: str
     conditions: Conditions
     labeler: str
-    chance: float
+    chance: float | None
     counted: Counted
     corners: Mapping[Corner, Outcome]
     beside: Mapping[str, Outcome]
@@ -66,7 +66,7 @@ def explain_corners(
     method: str,
     conditions: Conditions,
     labeler: str,
-    classes: int,
+    classes: int | None,
     counted: Counted,
 ) -> Explanation:
     """Attributes what all switches add to the three of them: a Shapley vector for each seed, then intervals over seeds.
@@ -77,9 +77,10 @@ def explain_corners(
         method: what is explained.
         conditions: what all runs share.
         labeler: printed form of the soft labels.
-        classes: of the dataset.
+        classes: of the dataset; None where nobody knows.
         counted: what n counts.
     """
+    chance = 1 / classes if classes and conditions.metric.name == "top1" else None
     shared = set.intersection(*(set(corners[corner].values) for corner in CORNERS))
     seeds = tuple(sorted(shared))
     worths = [{corner.on: corners[corner].values[seed] for corner in CORNERS} for seed in seeds]
@@ -88,12 +89,12 @@ def explain_corners(
         method=method,
         conditions=conditions,
         labeler=labeler,
-        chance=1 / classes,
+        chance=chance,
         counted=counted,
         corners=corners,
         beside=beside,
         seeds=seeds,
         shares=tuple(Share(one, compare_pairs([vector[one] for vector in vectors])) for one in SWITCHES if vectors),
         total=compare_pairs([worth[FULL.on] - worth[EMPTY.on] for worth in worths]) if worths else None,
-        floor=compare_pairs([worth[EMPTY.on] - 1 / classes for worth in worths]) if worths else None,
+        floor=None if chance is None or not worths else compare_pairs([worth[EMPTY.on] - chance for worth in worths]),
     )

@@ -19,11 +19,13 @@ class Outcome:
         values: seed -> metric, of the runs that have a result.
         missing: seed -> why there is none.
         keys: of the runs with a result, in the order of ``values``.
+        machines: what computed them; more than one where the record of another machine is all there is.
     """
 
     values: Mapping[int, float]
     missing: Mapping[int, str]
     keys: tuple[str, ...] = ()
+    machines: tuple[str, ...] = ()
 
     @property
     def spread(self) -> Spread | None:

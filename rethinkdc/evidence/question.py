@@ -60,8 +60,8 @@ class Question(Generic[P]):
         return next(str(part) for part, runs in self.parts.items() if any(_name(one) == _name(run) for one in runs))
 
     def standings(self, runner: Runner) -> list[Standing]:
-        """How every run stands, in the order in which they are made."""
-        return standings_of(self.runs, runner.records)
+        """How every run stands, in the order in which they are made; what this machine made comes before the rest."""
+        return standings_of(self.runs, runner.records, runner.machine)
 
     def write(self) -> Path:
         """Writes the study; an older one of the same question is replaced.
@@ -123,14 +123,16 @@ class Progressing(Generic[P]):
         values: dict[int, float] = {}
         missing: dict[int, str] = {}
         keys = []
+        machines = set()
         for run in self.question.parts[part]:
             record = self.records.get(_name(run))
             if record and metric.name in record.results:
                 values[run.seeds.student] = record.results[metric.name]
                 keys.append(record.key)
+                machines.add(record.machine)
             else:
                 missing[run.seeds.student] = record.reason if record else "not run yet"
-        return Outcome(values, missing, tuple(keys))
+        return Outcome(values, missing, tuple(keys), tuple(sorted(machines)))
 
 
 def pose(

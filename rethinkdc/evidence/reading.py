@@ -52,11 +52,11 @@ def _explanation(content: Mapping[str, Any]) -> Explanation:
         method=content["method"],
         conditions=Conditions(**{**about, "metric": Metric(**about["metric"])}),
         labeler=content["labeler"],
-        classes=round(1 / content["chance"]),
+        classes=round(1 / content["chance"]) if content["chance"] is not None else None,
         counted=content["counted"],
     )
 
 
 def _outcome(content: Mapping[str, Any]) -> Outcome:
     values, missing = ({int(seed): one for seed, one in content[key].items()} for key in ("values", "missing"))
-    return Outcome(values, missing, tuple(content["records"]))
+    return Outcome(values, missing, tuple(content["records"]), tuple(content.get("machines", ())))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from rethinkdc.evidence.comparison import Comparison, Contender
 from rethinkdc.evidence.corners import Switch
 from rethinkdc.evidence.explanation import Explanation, Share
+from rethinkdc.evidence.outcome import Outcome
 from rethinkdc.measurement import Metric
 from rethinkdc.statistics import Difference
 
@@ -21,17 +22,20 @@ _OF: Mapping[Switch, str] = {"images": "the images", "labels": "the labels", "vi
 def tell_explanation(explanation: Explanation) -> tuple[str, ...]:
     """What an explanation says, sentence by sentence, and what must be known to read it."""
     lacking = _tell_missing(explanation)
-    if not explanation.shares or explanation.total is None or explanation.floor is None:
+    corners = {str(corner): outcome for corner, outcome in explanation.corners.items()}
+    machines = tell_machines({**corners, **explanation.beside})
+    if not explanation.shares or explanation.total is None:
         return ("No seed has all eight corners: nothing can be attributed yet.", *lacking)
-    total, floor, count = explanation.total, explanation.floor, len(explanation.seeds)
+    total, count = explanation.total, len(explanation.seeds)
     counted = explanation.counted if count > 1 else explanation.counted[:-1]
     return (
         *(_tell_share(share, explanation) for share in explanation.shares),
-        f"Together they are the {_points(total)} points from noise with hard labels and fixed views to all three; "
-        f"that corner lies {_signed(floor)} points from chance ({explanation.chance:.2%}), which no switch explains.",
+        f"Together they are the {_points(total)} points from noise with hard labels and fixed views to all three"
+        f"{_tell_floor(explanation)}.",
         "A share is a Shapley value: what a switch adds, averaged over all orders of switching on. What two add only "
         "together is split evenly between them, so a share is no effect of its own.",
         f"n = {count} {counted}, intervals at 95 % (Student's t)" + ("." if count > 1 else ": one has no interval."),
+        *machines,
         *lacking,
     )
 
@@ -49,7 +53,20 @@ def tell_comparison(comparison: Comparison) -> tuple[str, ...]:
         for one in comparison.contenders
         if one.outcome.missing
     ]
-    return (*said, *together, *lacking)
+    named = {_name(one, several): one.outcome for one in comparison.contenders}
+    return (*said, *together, *tell_machines(named), *lacking)
+
+
+def tell_machines(outcomes: Mapping[str, Outcome]) -> tuple[str, ...]:
+    """Who comes from which machine, where they are not all from one: differences are then not of the methods alone."""
+    if len({machine for outcome in outcomes.values() for machine in outcome.machines}) < 2:
+        return ()
+    told = [
+        f"{name} on {' and on '.join(machine or 'an unknown machine' for machine in outcome.machines)}"
+        for name, outcome in outcomes.items()
+        if outcome.machines
+    ]
+    return (f"Machines are mixed, so that differences are not of the methods alone: {'; '.join(told)}.",)
 
 
 def tell_difference(contender: Contender, metric: Metric) -> str:
@@ -70,11 +87,27 @@ def tell_difference(contender: Contender, metric: Metric) -> str:
     return f"{between} {side} random, n = {found.n}{untold}{worse}"
 
 
+def _tell_floor(explanation: Explanation) -> str:
+    """What is left over chance where all switches are off; nothing where chance is not known."""
+    if explanation.floor is None or explanation.chance is None:
+        return ""
+    return (
+        f"; that corner lies {_signed(explanation.floor)} points from chance ({explanation.chance:.2%}), "
+        "which no switch explains"
+    )
+
+
 def _tell_share(share: Share, explanation: Explanation) -> str:
     assert explanation.total is not None
-    whole = explanation.total.mean
-    part = f", {share.difference.mean / whole:.0%} of the whole" if whole > 0 else ""
+    part = f", {share.difference.mean / explanation.total.mean:.0%} of the whole" if _divides(explanation) else ""
     return f"{_points(share.difference)} points are credited to {_OF[share.switch]}{part}: {_IS[share.switch]}."
+
+
+def _divides(explanation: Explanation) -> bool:
+    """Whether shares can be told in parts of the whole: it lies above zero, and nothing takes away from it."""
+    total = explanation.total
+    above = total is not None and total.half_width is not None and total.mean - total.half_width > 0
+    return above and all(share.difference.mean >= 0 for share in explanation.shares)
 
 
 def _tell_missing(explanation: Explanation) -> list[str]:

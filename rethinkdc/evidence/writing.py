@@ -74,6 +74,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "values": _by_seed(outcome.values),
         "missing": _by_seed(outcome.missing),
         "records": list(outcome.keys),
+        "machines": list(outcome.machines),
     }
 
 

@@ -66,7 +66,7 @@ def _draw_corners(explanation: Explanation) -> Chart | None:
             Series(title, style, _points(lines, style))
             for title, style in ((show_name(explanation.method), _OWN), ("beside it", _BESIDE))
         ),
-        levels=(Level("chance", "x", explanation.chance),),
+        levels=() if explanation.chance is None else (Level("chance", "x", explanation.chance),),
         errors="x",
     )
 

@@ -34,6 +34,13 @@ class Names(BaseModel):
         return f"{self.compressor} + {self.labeler}"
 
 
+def name_machine(device: str | None, threads: int | None) -> str:
+    """The kind of device, and the threads of a CPU: ``cpu, 1 thread``; empty where a record does not say."""
+    if not device or threads is None:
+        return device or ""
+    return f"{device}, {threads} thread{'s' if threads > 1 else ''}"
+
+
 class KeptFile(BaseModel):
     """A file beside a record.
 
@@ -109,6 +116,11 @@ class Record(BaseModel):
         return self.evaluation.metrics if self.evaluation and self.status == "ok" else {}
 
     @property
+    def machine(self) -> str:
+        """What its bits depend on; see :func:`name_machine`."""
+        return name_machine(self.environment.get("device"), self.environment.get("threads"))
+
+    @property
     def main_metric(self) -> Metric:
         """The metric that the evaluator declares first."""
         return self.metrics[0]
@@ -119,4 +131,4 @@ class Record(BaseModel):
         return as_of_today(content) if isinstance(content, dict) else content
 
 
-__all__ = ["SCHEMA_VERSION", "KeptFile", "KeptPredictions", "Names", "Record", "Status"]
+__all__ = ["SCHEMA_VERSION", "KeptFile", "KeptPredictions", "Names", "Record", "Status", "name_machine"]

@@ -59,9 +59,15 @@ class Records:
         """All attempts at a run, first to last."""
         return [self._read_in_place(path) for path in sorted((self.folder / key).glob("[0-9]*.json"))]
 
-    def find(self, key: str) -> Record | None:
-        """The first attempt that is ok: the one that boards rank."""
-        return next((record for record in self.attempts(key) if record.status == "ok"), None)
+    def find(self, key: str, machine: str = "") -> Record | None:
+        """The first attempt that is ok: the one that boards rank.
+
+        Args:
+            key: of the run.
+            machine: whose attempts come before those of others, as :func:`~rethinkdc.runs.record.name_machine` names
+                it; empty = all are alike.
+        """
+        return first_ok_of(self.attempts(key), machine)
 
     def named(self, name: str) -> Record | None:
         """The record that a user names: by its file, or by its key, of which the ok attempt counts, else the last.
@@ -161,6 +167,12 @@ class Records:
                 Path(temporary).unlink(missing_ok=True)
 
 
+def first_ok_of(attempts: list[Record], machine: str = "") -> Record | None:
+    """The first attempt that is ok, of this machine where it has one."""
+    ok = [record for record in attempts if record.status == "ok"]
+    return next((record for record in ok if record.machine == machine), ok[0] if ok else None)
+
+
 def _unreadable(path: Path, why: str) -> RethinkError:
     return RethinkError(f"{path} is not a readable record: {why}. Move it away.")
 
@@ -197,4 +209,13 @@ def _place_by_claim(temporary: Path, final: Path) -> None:
         claim.unlink()
 
 
-__all__ = ["ENVIRONMENT", "SCHEMA_VERSION", "Record", "Records", "Status", "default_records_folder", "now"]
+__all__ = [
+    "ENVIRONMENT",
+    "SCHEMA_VERSION",
+    "Record",
+    "Records",
+    "Status",
+    "default_records_folder",
+    "first_ok_of",
+    "now",
+]

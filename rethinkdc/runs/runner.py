@@ -33,7 +33,7 @@ from rethinkdc.runs.identity import identity_of, open_and_remember
 from rethinkdc.runs.kept_files import Beside
 from rethinkdc.runs.own_views import doubt_of_labels, measure_agreement
 from rethinkdc.runs.predictions import keep_predictions
-from rethinkdc.runs.record import Record, Status
+from rethinkdc.runs.record import Record, Status, name_machine
 from rethinkdc.runs.records import Records, now
 from rethinkdc.runs.request import Request
 from rethinkdc.runs.resolving import Run, resolve_run
@@ -67,6 +67,11 @@ class Runner:
     workers: int = 0
     threads: int = 1
     progress: Progress = field(default_factory=Silent)
+
+    @property
+    def machine(self) -> str:
+        """What the bits of its results depend on, as its records name it."""
+        return name_machine(self.device.type, self.threads)
 
     def run(
         self, request: Request, *, force: bool = False, seen: Callable[[CompressedSet, Run], None] | None = None
@@ -223,13 +228,13 @@ class Runner:
     def _recorded(
         self, run: Run, force: bool, make: Callable[[RunContext, Splits], CompressedSet]
     ) -> tuple[Record, bool]:
-        if not force and (known := self.records.find(run.key)):
+        if not force and (known := self.records.find(run.key, self.machine)):
             clear_recorded(self.cache, self.records, run.key)
             return known, True
         self._check_keeping()
         with hold_run(self.cache, self.records, run.key) as folder:
             # Another process may have made it while we waited.
-            if not force and (known := self.records.find(run.key)):
+            if not force and (known := self.records.find(run.key, self.machine)):
                 return known, True
             return self._carried_out(run, folder, make), False
 

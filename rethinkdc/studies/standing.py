@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rethinkdc.runs.record import Record
-from rethinkdc.runs.records import Records
+from rethinkdc.runs.records import Records, first_ok_of
 from rethinkdc.runs.resolving import Run
 
 State = Literal["ok", "failed", "unsupported", "new", "to fetch"]
@@ -43,8 +43,13 @@ class Ended:
     warnings: tuple[str, ...] = ()
 
 
-def standings_of(runs: list[Run], records: Records) -> list[Standing]:
+def standings_of(runs: list[Run], records: Records, machine: str = "") -> list[Standing]:
     """Looks up the record of each run.
+
+    Args:
+        runs: in any order.
+        records: what is on record.
+        machine: whose attempts come before those of others; see :meth:`Records.find`.
 
     Raises:
         RethinkError: a record of one of them is damaged.
@@ -52,6 +57,5 @@ def standings_of(runs: list[Run], records: Records) -> list[Standing]:
     standings = []
     for run in runs:
         attempts = [] if run.awaits_set else records.attempts(run.key)
-        first_ok = next((record for record in attempts if record.status == "ok"), None)
-        standings.append(Standing(run, first_ok or (attempts[-1] if attempts else None)))
+        standings.append(Standing(run, first_ok_of(attempts, machine) or (attempts[-1] if attempts else None)))
     return standings

@@ -87,7 +87,9 @@ def test_hard_labels_on_a_set_that_a_teacher_made_are_compared_with_random(
     assert made.evaluation is not None
     assert random.evaluation is not None
     found = difference_to_random(made, Records(tmp_path / "records"), Registry())
-    assert found == made.evaluation.metrics["top1"] - random.evaluation.metrics["top1"]
+    assert found is not None
+    assert not found.mixed
+    assert found.difference == made.evaluation.metrics["top1"] - random.evaluation.metrics["top1"]
     (teacher,) = made.notes["teachers"].values()
     assert teacher["for"] == ["set"]
     assert teacher["top1"] is not None

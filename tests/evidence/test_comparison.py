@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import scipy.stats
 
+from rethinkdc.cli.evidence_tables import print_comparison
 from rethinkdc.evidence.comparison import Comparison, Contender, Role, compare_outcomes
 from rethinkdc.evidence.conditions import Conditions
 from rethinkdc.evidence.outcome import Outcome
@@ -92,3 +93,17 @@ def test_the_order_follows_the_metric() -> None:
     )
     assert [one.method for one in loss.contenders] == ["forgetting", "pca", "random"]
     assert "(lower is better)" in tell_comparison(loss)[0]
+
+
+def test_the_table_marks_intervals_that_hold_alone_beside_those_that_hold_together(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    full = contender("full", "full", 0.9, 0.91, 0.92)
+    print_comparison(compare(full, BAD, RANDOM, GOOD))
+    lines = capsys.readouterr().out.splitlines()
+    rows = {line.split()[0]: line.rstrip() for line in lines if line.split()}
+    assert rows["full"].endswith("*")
+    assert not rows["pca"].endswith("*")
+    assert "* holds at 95 % alone; the other intervals hold together." in lines
+    print_comparison(compare(full, RANDOM, GOOD))
+    assert "*" not in capsys.readouterr().out

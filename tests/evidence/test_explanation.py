@@ -110,3 +110,31 @@ def test_the_text_tells_the_shares_the_floor_and_how_to_read_them() -> None:
     assert "n = 2 sets, intervals at 95 %" in said[5]
     students = tell_explanation(replace(explain(additive((0.3, 0.2, 0.05), (0.3, 0.2, 0.05))), counted="students"))
     assert "n = 2 students" in students[5]
+
+
+def test_parts_of_the_whole_are_told_only_of_a_whole_above_zero_that_nothing_takes_from() -> None:
+    def parts(*seeds: tuple[float, float, float]) -> bool:
+        return any("of the whole" in line for line in tell_explanation(explain(additive(*seeds))))
+
+    assert parts((0.3, 0.2, 0.05), (0.32, 0.18, 0.07))
+    assert not parts((0.02, 0.01, 0.0), (-0.01, -0.015, 0.0)), "the whole is not told from zero"
+    assert not parts((0.3, 0.2, -0.05), (0.32, 0.18, -0.06)), "views take away"
+    assert not parts((0.3, 0.2, 0.05)), "one seed has no interval"
+
+
+def test_of_another_metric_than_top1_chance_is_not_told() -> None:
+    corners = additive((0.3, 0.2, 0.05), (0.32, 0.18, 0.07))
+    found = explain_corners(
+        corners,
+        {},
+        method="pca",
+        conditions=replace(CONDITIONS, metric=Metric("top5", "higher", "fraction")),
+        labeler="soft",
+        classes=10,
+        counted="sets",
+    )
+    assert found.chance is None
+    assert found.floor is None
+    said = tell_explanation(found)
+    assert not any("chance" in line for line in said)
+    assert said[3].endswith("from noise with hard labels and fixed views to all three.")

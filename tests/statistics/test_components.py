@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -61,3 +63,23 @@ def test_the_same_images_in_any_order_give_the_same_interval() -> None:
     assert resample_images(np.zeros(10)).low == resample_images(np.zeros(10)).high == 0
     with pytest.raises(ValueError, match="an image"):
         resample_images(np.zeros(0))
+
+
+def test_images_of_many_values_are_drawn_in_blocks_and_added_in_one_order() -> None:
+    differences = np.random.default_rng(5).normal(0.01, 1.0, 3000)
+    tracemalloc.start()
+    found = resample_images(differences, resamples=1000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 12 * 2**20, "one draw of all would take 23 MiB and more"
+    total = 0.0
+    for value in sorted(differences.tolist()):
+        total += value
+    assert found.mean == total / 3000
+    assert found.low < found.mean < found.high
+    # A block has as many draws as fit: several give what one draw of all gives.
+    values = np.unique(differences)
+    content = hashlib.sha256(values.tobytes() + np.ones(3000, dtype=np.int64).tobytes()).digest()
+    draws = np.random.Generator(np.random.PCG64(int.from_bytes(content[:16], "little")))
+    means = draws.multinomial(3000, np.ones(3000) / 3000, size=1000) @ values / 3000
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])), abs=1e-12)
