@@ -44,6 +44,7 @@ class Board:
         student: printed form.
         ipc: None = only full sets.
         images: images in all, of shares and lists that are no ``ipc`` of each class; else None.
+        keep: the share of the training set that they are, to three digits; None where it is not known.
         modified: whether an override changes the protocol.
         semantics: versions of what the core does.
         metric: what ranks.
@@ -64,6 +65,7 @@ class Board:
     student: str
     ipc: int | None
     images: int | None
+    keep: float | None
     modified: bool
     semantics: dict[str, int]
     metric: str
@@ -78,6 +80,14 @@ class Board:
     def labelers(self) -> int:
         """How many labelers its rows have: with several, a row needs its labeler to be named."""
         return len({row.labeler for row in self.rows})
+
+    @property
+    def size(self) -> str:
+        """``ipc 10``, ``ipc full``, ``keep 0.3 (431 images)``; ``431 images`` where the share is not known."""
+        if self.images is None:
+            return f"ipc {self.ipc or 'full'}"
+        images = f"{self.images:,} images"
+        return images if self.keep is None else f"keep {self.keep:g} ({images})"
 
 
 def group_by_place(entries: Sequence[Entry]) -> dict[Place, list[Entry]]:
@@ -136,6 +146,7 @@ def make_board(
         student=first.names.student,
         ipc=place.ipc,
         images=place.images,
+        keep=next((entry.keep for entry in entries if entry.keep is not None), None),
         modified=place.modified,
         semantics=first.semantics,
         metric=metric.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +13,9 @@ from rethinkdc.runs.definition import Definition
 from rethinkdc.runs.record import KeptPredictions, Names, Record, Status
 from rethinkdc.seeds import Seeds
 from rethinkdc.storage import canonical_json, digest
+
+_KEEP = re.compile(r"\bkeep (?P<share>[^ ,)]+)")
+"""Where the name of a size tells the share of the training set."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,12 @@ class Entry:
     def full(self) -> bool:
         """Whether it is the whole training set."""
         return self.place.ipc is None
+
+    @property
+    def keep(self) -> float | None:
+        """The share of the training set, to three digits; None where the size is no share, or does not tell."""
+        told = _KEEP.search(self.names.ipc)
+        return float(told["share"]) if told and self.place.images is not None else None
 
     @classmethod
     def of(cls, record: Record) -> Entry:

@@ -39,6 +39,8 @@ class PredictionFiles:
         return self._known[place]
 
     def _read(self, run: Entry, metric: str) -> NDArray[np.float64] | str:
+        if metric not in run.results:
+            return f"the record has no {metric}"
         if run.predictions is None:
             return "none were kept"
         try:

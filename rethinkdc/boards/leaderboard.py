@@ -76,7 +76,7 @@ def leaderboard(
 def _beside_reported(boards: list[Board], study: StudyRuns) -> list[Board]:
     placed, homeless = place_published(boards, study.reported)
     if homeless:
-        where = sorted({f"{value.protocol} on {value.dataset}, ipc {value.ipc or 'full'}" for value in homeless})
+        where = sorted({f"{value.protocol} on {value.dataset}, {value.size}" for value in homeless})
         values = "1 reported value belongs" if len(homeless) == 1 else f"{len(homeless)} reported values belong"
         warnings.warn(
             f"{values} on no board here: {'; '.join(where)}. `rethinkdc sweep {study.name}` makes what is missing.",

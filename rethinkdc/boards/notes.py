@@ -22,11 +22,10 @@ def conditions(board: Board) -> str:
     """The conditions but for the student."""
     mark = ", modified" if board.modified else ""
     evaluator = f", evaluator {board.evaluator}" if board.evaluator != "standard" else ""
-    images = f" ({board.images:,} images)" if board.images else ""
     machine = "devices pooled" if board.machine is None else name_machine(board.machine)
     return (
         f"{board.protocol} ({board.protocol_digest[:12]}{mark}), {board.dataset} ({board.dataset_fingerprint[:12]}), "
-        f"{board.track} labels, ipc {board.ipc or 'full'}{images}{evaluator}" + (f", {machine}" if machine else "")
+        f"{board.track} labels, {board.size}{evaluator}" + (f", {machine}" if machine else "")
     )
 
 

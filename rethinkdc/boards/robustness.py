@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from rethinkdc.boards.accuracies import ACCURACY, HARD, PLAIN, Accuracies, hard_twin
-from rethinkdc.boards.beside import Lacking, Robustness
+from rethinkdc.boards.beside import Lacking, Machine, Robustness
 from rethinkdc.boards.entry import Entry
 from rethinkdc.boards.ranking import Draft
 from rethinkdc.boards.results import counted_axis, groups_by_seed, means_by_seed
@@ -81,14 +81,28 @@ class _Needs:
         finished = entry.fixed and compressor == names.compressor
         words = ["evaluate", "SET"] if finished else ["run", "--compressor", compressor]
         words += ["--labeler", labeler, "--dataset", names.dataset, "--protocol", protocol, "--student", names.student]
-        if compressor != "full" and entry.place.images is None and not finished:
-            words += ["--ipc", str(entry.place.ipc)]
-        if len(self.seeds) > 1 and compressor != "full":
-            words += ["--seeds", ",".join(map(str, self.seeds))]
+        if names.evaluator != "standard":
+            words += ["--evaluator", names.evaluator]
+        if compressor != "full" and not finished:
+            size = ["--keep", f"{entry.keep:g}"] if entry.keep else ["--ipc", str(entry.place.ipc)]
+            words += size if entry.place.images is None or entry.keep else []
+        words += _words_of(entry.place.machine)
+        if self.seeds != (0,) and compressor != "full":
+            # Only runs of the same seeds are paired.
+            axis = "student=" if counted_axis(entry) == "student" else ""
+            words += ["--seeds", axis + ",".join(map(str, self.seeds))]
         plain = scores == ("ARS",)
         words += ["--set", PLAIN] if plain else []
         views = ", without augmentation" if plain else ""
         return Lacking(f"{compressor} + {labeler}{views}", scores, f"rethinkdc {shlex.join(words)}")
+
+
+def _words_of(machine: Machine | None) -> list[str]:
+    """The options under which another machine than a CPU of one thread computes."""
+    if machine is None:
+        return []
+    device = ["--device", machine.device] if machine.device not in ("", "cpu") else []
+    return device + (["--threads", str(machine.threads)] if machine.threads not in (None, 1) else [])
 
 
 def _apply(score: Callable[..., float], *accuracies: float | None) -> float | None:

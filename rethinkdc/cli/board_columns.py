@@ -58,8 +58,8 @@ def result_columns(board: Board) -> Columns:
         "pairs": lambda row: str(row.difference.n) if row.difference else NOTHING,
         "± images": lambda row: _write_images(row, number),
         _reported_head(board): lambda row: _write_published(board, *row.published),
-        "minus reported": lambda row: number(
-            row.result.mean - row.published[0].value if row.result and row.published else None, "+"
+        "minus reported": lambda row: (
+            ", ".join(number(row.result.mean - one.value, "+") for one in row.published if row.result) or NOTHING
         ),
     }
 

@@ -15,8 +15,8 @@ from rethinkdc.storage import digest
 
 _DIGEST = 12
 _TELLING = 6
-_NOT_CONDITIONS = ("rows", "unmeasured", "lacking")
-"""Fields of a board that say what was measured under its conditions."""
+_NOT_CONDITIONS = ("rows", "unmeasured", "lacking", "keep")
+"""Fields of a board that say what was measured under its conditions, or say its images again."""
 
 
 def entitle(boards: Sequence[Board]) -> str:
@@ -47,9 +47,8 @@ def describe(boards: Sequence[Board]) -> str:
 
 
 def describe_budget(board: Board) -> str:
-    """``ipc 10``; with the number of images where the budget is one."""
-    images = f" ({board.images:,} images)" if board.images else ""
-    return f"ipc {board.ipc or 'full'}{images}"
+    """``ipc 10``; the share and the number of images where the budget is one."""
+    return board.size
 
 
 def describe_digests(boards: Sequence[Board]) -> str:

@@ -105,7 +105,7 @@ def _columns(board: Board, call: Callable[[Row], str]) -> list[tuple[Column, _Fi
         ("± 95 %", "half width of the difference's interval, taken alone (Student's t)", _number(_half, unit)),
         ("Holm p", "of the paired t test, adjusted for all methods of the board", _chance(_holm)),
         (_REPORTED, "by a paper; the notes tell its source, * that conditions differ", _reported(board)),
-        ("minus reported", "our mean minus the reported value", _number(_beyond_reported, unit, sign=True)),
+        ("minus reported", "our mean minus the reported value", _beyond_reported(board)),
         ("HLR", "hard label recovery; lower is better", _number(_of(_scores, lambda one: one.hlr), unit)),
         (
             "IOR",
@@ -198,8 +198,13 @@ def _cite(published: Published, board: Board, sources: dict[tuple[str, str], int
     return f"{write_number(published.value, board.unit)}{differs} [{number_source(published, sources)}]"
 
 
-def _beyond_reported(row: Row) -> float | None:
-    return row.result.mean - row.published[0].value if row.result and row.published else None
+def _beyond_reported(board: Board) -> _Fill:
+    def fill(row: Row) -> Cell:
+        apart = [row.result.mean - one.value for one in row.published] if row.result else []
+        written = ", ".join(write_number(one, board.unit, sign=True) for one in apart)
+        return Cell(written, apart[0]) if apart else Cell(NOTHING, None)
+
+    return fill
 
 
 def _number(pick: Callable[[Row], float | None], unit: Unit = "number", *, sign: bool = False) -> _Fill:

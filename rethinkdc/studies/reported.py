@@ -94,6 +94,11 @@ class Reported:
     conditions: str
     reliable: bool
 
+    @property
+    def size(self) -> str:
+        """``ipc 10``, ``keep 0.3``, ``ipc full``."""
+        return f"ipc {self.ipc or 'full'}" if self.keep is None else f"keep {self.keep:g}"
+
 
 def load_reported(name: str | Path) -> tuple[Reported, ...]:
     """Reads published values by the path of their file, or by the name of a shipped one; in the file's order.
@@ -141,8 +146,11 @@ def _faults(values: Mapping[str, Any], index: int, file: TomlFile) -> list[str]:
         for first, second in _ONE_OF
         if values[first] is not None and values[second] is not None
     ]
-    if values["metric"].startswith("top") and not 0 <= values["value"] <= 1:
-        found.append(f"{where}: value = {values['value']:g}: a fraction is needed, such as 0.465 for 46.5 %.")
+    found += [
+        f"{where}: {name} = {values[name]:g}: a fraction is needed, such as {example}."
+        for name, example in (("value", "0.465 for 46.5 %"), ("sd", "0.003 for 0.3 %"))
+        if values["metric"].startswith("top") and values[name] is not None and not 0 <= values[name] <= 1
+    ]
     spelled = {name: _misspelled(values[name]) for name in ("compressor", "labeler", "student") if values[name]}
     return found + [f"{where}: {name}: {fault}" for name, fault in spelled.items() if fault]
 

@@ -58,3 +58,13 @@ def test_predictions_that_are_not_those_of_the_record_are_refused(desk: Any, row
     assert found.interval is None
     assert len(found.missing) == 2
     assert all("is not the one that the record names" in text for text in found.missing)
+
+
+def test_a_run_of_random_without_the_metric_is_named(desk: Any, row: Any) -> None:
+    for seed in range(2):
+        record(desk, "pca", right(0.7, seed), seed)
+    record(desk, "random", right(0.5, 3), 0)
+    measured = desk.record("random", 0.5, 2).evaluation
+    desk.record("random", 0.5, 1, evaluation=measured.model_copy(update={"metrics": {"top5": 1.0}}))
+    found = row(desk.only(test_error=True), "pca").image_error
+    assert (found.pairs, found.missing) == (1, ("random's seed 1: the record has no top1",))

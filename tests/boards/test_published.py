@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rethinkdc.boards.beside import Published, Unmeasured
-from rethinkdc.boards.notes import notes_on
+from rethinkdc.boards.notes import caption, notes_on
 from rethinkdc.boards.published import place_published
 from rethinkdc.cli.board_tables import print_boards
 from rethinkdc.studies.reported import Reported
@@ -52,7 +52,7 @@ def test_a_value_stands_in_the_row_of_its_method_with_the_difference(
     print_boards([board], "md", wide=True)
     text = capsys.readouterr().out
     assert r"65.00 \[1\], 70.00\* \[2\]" in text
-    assert " -4.00 " in text
+    assert " -4.00, -9.00 " in text
     assert "[1] A paper, Table 1." in notes_on(board)
     assert "[2] Another, Table 2; * conditions differ: best epoch on the test set." in notes_on(board)
 
@@ -107,3 +107,35 @@ def test_values_of_sets_tracks_and_the_full_set_find_their_rows(desk: Any, row: 
     assert homeless == []
     assert [one.value for one in row(board, "their/set").published] == [0.65]
     assert [one.value for one in row(board, "full").published] == [0.95]
+
+
+def test_a_share_stands_beside_the_share_that_was_measured(desk: Any, row: Any) -> None:
+    share = {"definition": {"ipc": 43, "images": 431}, "names": {"ipc": "43.1 (431 images, keep 0.3)"}}
+    desk.seeds("pca", [0.6, 0.62], **share)
+    boards = desk.boards()
+    (board,), homeless = place_published(boards, [reported(ipc=None, keep=0.3)])
+    assert homeless == []
+    assert [one.value for one in row(board, "pca").published] == [0.65]
+    assert "keep 0.3 (431 images)" in caption(board)
+    others = [reported(ipc=None, keep=0.31), reported(ipc=43)]
+    assert place_published(boards, others) == (boards, others)
+    assert others[0].size == "keep 0.31"
+
+
+def test_a_value_that_tells_the_track_alone_is_marked_beside_several_labelers(desk: Any) -> None:
+    for labeler in ("hard", "hard:smoothing=0.1"):
+        desk.seeds("pca", [0.6, 0.62], names={"labeler": labeler})
+    (board,), _ = place_published(desk.boards(), [reported(labeler=None, track="hard")])
+    told = [one.conditions for row in board.rows for one in row.published]
+    assert told == ["the source tells the track alone, and several labelers here are of it"] * 2
+
+
+def test_the_difference_to_every_source_is_shown(desk: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.seeds("pca", [0.6, 0.62])
+    values = [reported(), reported(value=0.6, source="Another, Table 2")]
+    boards, _ = place_published(desk.boards(), values)
+    print_boards(boards, "md", wide=True)
+    assert "-4.00, +1.00" in capsys.readouterr().out
+    print_boards(boards, "csv")
+    head, line = capsys.readouterr().out.splitlines()
+    assert dict(zip(head.split(","), line.split(","), strict=False))["reported_values"] == "2"

@@ -110,3 +110,29 @@ def test_scores_are_over_the_seeds_that_random_has_too(desk: Any, row: Any) -> N
     assert found.difference.mean == pytest.approx(0.1)
     assert found.robustness.ior == pytest.approx(0.1)
     assert found.robustness.lrs == pytest.approx(lrs(0.9, 0.5, 0.7, 0.6))
+
+
+def test_the_command_of_what_is_lacking_has_the_boards_own_conditions(desk: Any) -> None:
+    size = {"ipc": "43.1 (431 images, keep 0.3)", "evaluator": "own:x=1"}
+    desk.record(
+        "el2n",
+        0.7,
+        names={**SOFT["names"], **size},
+        definition={"ipc": 43, "images": 431},
+        environment={"device": "cuda", "threads": 4},
+    )
+    words = " --evaluator own:x=1 --keep 0.3 --device cuda --threads 4"
+    commands = {one.accuracy: one.command for one in soft_board(desk).lacking if "ARS" not in one.scores}
+    assert commands["random + soft"].endswith(f" --student convnet{words}")
+    assert commands["full + hard"].endswith(f" --student convnet{words.replace(' --keep 0.3', '')}")
+
+
+def test_the_command_of_what_is_lacking_makes_just_the_runs_that_are_paired(desk: Any) -> None:
+    finished = {"compressor": {"kind": "set", "name": "mine", "fingerprint": "f", "ipc": 10}}
+    desk.record("pca", 0.7, 3)
+    (board,) = desk.boards()
+    assert board.lacking[0].command.endswith(" --ipc 10 --seeds 3")
+    for student in range(2):
+        desk.record("mine", 0.7, 0, student, definition=finished, names={"student": "other"})
+    (board,) = [board for board in desk.boards() if board.student == "other"]
+    assert board.lacking[0].command.endswith(" --ipc 10 --seeds student=0,1")

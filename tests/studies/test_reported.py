@@ -63,6 +63,7 @@ def test_a_value_takes_from_the_top_what_it_does_not_say(tmp_path: Path) -> None
         ('compressor = "rded"', r"line 5: values\[0\]\.value is missing: expected a number"),
         ('compressor = "rded"\nvalue = 0.3\nsds = 0.1', r"line 8: values\[0\]\.sds = 0\.1: no such field.*'sd'"),
         ('compressor = "rded"\nvalue = 0.3\ntrack = "soft"', "track = 'soft': expected 'hard', 'static'"),
+        ('compressor = "rded"\nvalue = 0.371\nsd = 1.3', r"line 5: values\[0\]: sd = 1.3: a fraction is needed"),
         ('compressor = "rded"\nvalue = 0.3\nsd = -1', r"sd = -1: expected a value greater than or equal to 0"),
     ],
 )
