@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from rethinkdc.boards.ranking import LEAST
 from rethinkdc.cli.metric_text import name_metric, write_signed, write_value
 from rethinkdc.evidence.comparison import Comparison, Contender
 from rethinkdc.evidence.conditions import Conditions
@@ -118,11 +119,17 @@ def print_detection(detection: Detection) -> None:
     """How many sets each method of a study needs, and what that is told from."""
     points = f"{100 * detection.difference:.4g}"
     unit = "point" if points == "1" else "points"
-    print(f"Sets that find a difference of {points} {unit} to random ({POWER:.0%} power, paired t test at 5 %):")
+    print(
+        f"Sets that find a difference of {points} {unit} to random ({POWER:.0%} power, paired t test at 5 % / m "
+        "of the m methods of a board):"
+    )
+    varied = _varied(detection.needs)
     table = Table(box=None)
     for name, justify in (
         ("method", "left"),
+        *((name, "left") for name in varied),
         ("ipc", "left"),
+        ("m", "right"),
         ("sd of pairs", "right"),
         ("at most", "right"),
         ("sets", "right"),
@@ -132,15 +139,18 @@ def print_detection(detection: Detection) -> None:
         table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     known = [(need, need.deviation) for need in detection.needs if need.deviation is not None]
     for need, deviation in known:
-        numbers = (_points(deviation.value), _points(deviation.bound), str(need.sets), str(need.planned))
-        table.add_row(escape(need.method), need.ipc, *numbers, escape(_told_from(need)))
+        numbers = (_points(deviation.value), _points(deviation.bound), str(need.sets), _planned(need))
+        where = [escape(str(getattr(need, name))) for name in varied]
+        table.add_row(escape(need.method), *where, need.ipc, str(need.claims), *numbers, escape(_told_from(need)))
     if known:
         _console.print(table)
-    if unknown := [f"{need.method}, ipc {need.ipc}" for need in detection.needs if need.deviation is None]:
-        print(f"Nobody knows yet, since no method there has two pairs on record: {'; '.join(unknown)}.")
+    if unknown := [_name_need(need, varied) for need in detection.needs if need.deviation is None]:
+        print(f"Nobody knows yet, since no method there has two unequal pairs on record: {'; '.join(unknown)}.")
     if not known:
         return
     print(
+        f"Holm's correction asks for no more than 5 % / m (Bonferroni). Fewer than {LEAST} sets are never advised, "
+        "since boards rank none. "
         f"At most: the upper bound of the deviation at {ASSURANCE:.0%}, which counts, since it is told from few sets. "
         "Records: " + (", ".join(sorted({key[:8] for need in detection.needs for key in need.records})) or "none") + "."
     )
@@ -162,6 +172,19 @@ def _told_from(need: Need) -> str:
     if need.deviation is None:
         return "no pairs on record"
     return f"{need.pairs} pairs of {', '.join(need.pooled) or 'its own'}"
+
+
+def _varied(needs: Sequence[Need]) -> list[str]:
+    """What tells needs of one method apart, beside the number of images."""
+    return [name for name in ("student", "protocol") if len({getattr(need, name) for need in needs}) > 1]
+
+
+def _name_need(need: Need, varied: Sequence[str]) -> str:
+    return ", ".join([need.method, *(getattr(need, name) for name in varied), f"ipc {need.ipc}"])
+
+
+def _planned(need: Need) -> str:
+    return f"{need.planned} students" if need.counted == "students" else str(need.planned)
 
 
 def _points(fraction: float) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from rethinkdc.boards import Board, leaderboard
 from rethinkdc.boards.board import MARK
+from rethinkdc.boards.index import read_entries
+from rethinkdc.boards.ranking import LEAST
 from rethinkdc.errors import RequestError
+from rethinkdc.evidence.outcome import Counted
+from rethinkdc.evidence.question import counted_of
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.resolving import Run
 from rethinkdc.statistics import Deviation, pairs_needed, pool_deviations
@@ -23,10 +28,13 @@ class Need:
         method: printed form, with its labels.
         ipc: as tables write it.
         student: printed form.
-        planned: seeds that the study has for it.
+        protocol: as tables write it.
+        counted: what its numbers count; of a finished set, students.
+        planned: so many the study has for it.
         deviation: of its paired differences to ``random``; None where nothing is on record to tell it.
         pooled: methods whose differences were pooled; empty = its own.
-        sets: that it needs; None without a deviation.
+        claims: methods of the study on its board, so many tests of which hold together at 5 %.
+        sets: that it needs, five at least, since fewer are not ranked; None without a deviation.
         pairs: that the deviation is of.
         records: keys of the runs that these pairs are of.
     """
@@ -34,9 +42,12 @@ class Need:
     method: str
     ipc: str
     student: str
+    protocol: str
+    counted: Counted
     planned: int
     deviation: Deviation | None
     pooled: tuple[str, ...]
+    claims: int
     sets: int | None
     pairs: int
     records: tuple[str, ...]
@@ -75,7 +86,8 @@ def plan_detection(runs: Iterable[Run], records: Records, difference: float) -> 
     """Says how many sets each method needs: from its own deviation where it has two pairs on record, else pooled.
 
     The upper confidence bound of the deviation counts, since it comes from few sets. Pooled are all methods on the
-    board that a method will stand on.
+    board that a method will stand on. Each is planned for a test at 5 % / m of the m methods that the study has on that
+    board (Bonferroni), which bounds what Holm's correction asks for.
 
     Args:
         runs: of a study.
@@ -85,7 +97,7 @@ def plan_detection(runs: Iterable[Run], records: Records, difference: float) -> 
     Raises:
         RequestError: what the runs measure is no fraction.
     """
-    methods: dict[tuple[str, ...], list[Run]] = {}
+    methods: dict[tuple[Hashable, ...], list[Run]] = {}
     for run in runs:
         if run.evaluator.metrics[0].unit != "fraction":
             raise RequestError(
@@ -93,27 +105,39 @@ def plan_detection(runs: Iterable[Run], records: Records, difference: float) -> 
             )
         if run.ipc is not None and not run.definition.compressor.is_random:
             names = run.names
-            place = (names.methods, names.dataset, names.protocol, names.student, names.ipc, run.protocol.digest)
-            methods.setdefault(place, []).append(run)
+            methods.setdefault((names.methods, *_place(run)), []).append(run)
     boards = _boards(records)
-    return Detection(difference, tuple(_need(alike, boards, difference) for alike in methods.values()))
+    claims = Counter(_place(alike[0]) for alike in methods.values())
+    needs = (_need(alike, boards, difference, claims[_place(alike[0])]) for alike in methods.values())
+    return Detection(difference, tuple(needs))
 
 
-def _need(alike: Sequence[Run], boards: Sequence[Board], difference: float) -> Need:
+def _place(run: Run) -> tuple[Hashable, ...]:
+    """What tells the boards of a study apart."""
+    names = run.names
+    where = (names.dataset, names.protocol, names.student, names.evaluator, names.ipc)
+    return *where, run.protocol.digest, run.labeler.track
+
+
+def _need(alike: Sequence[Run], boards: Sequence[Board], difference: float, claims: int) -> Need:
     run = alike[0]
     rows = [row for board in boards if _stands_on(run, board) for row in board.rows if row.labeler == run.names.labeler]
-    paired = [row for row in rows if row.difference is not None and row.difference.deviation is not None]
+    paired = [row for row in rows if row.difference is not None and row.difference.half_width is not None]
     own = [row for row in paired if row.compressor.partition(MARK)[0] == run.names.compressor]
-    chosen = own if len(own) == 1 else paired
+    chosen = own or paired
+    counted = counted_of(run)
     deviation = pool_deviations(row.difference for row in chosen if row.difference is not None)
     return Need(
         method=run.names.methods,
         ipc=run.names.ipc,
         student=run.names.student,
-        planned=len({one.seeds.set for one in alike}),
+        protocol=run.names.protocol,
+        counted=counted,
+        planned=len({one.seeds.student if counted == "students" else one.seeds.set for one in alike}),
         deviation=deviation,
         pooled=() if chosen is own else tuple(row.compressor for row in chosen),
-        sets=None if deviation is None else pairs_needed(difference, deviation.bound),
+        claims=claims,
+        sets=None if deviation is None else max(LEAST, pairs_needed(difference, deviation.bound, claims)),
         pairs=sum(row.difference.n for row in chosen if row.difference is not None),
         records=tuple(key for row in chosen for key in row.keys),
     )
@@ -132,8 +156,8 @@ def _stands_on(run: Run, board: Board) -> bool:
 
 
 def _boards(records: Records) -> list[Board]:
-    """All boards; none where nothing is on record yet."""
-    return leaderboard(records) if any(records.folder.glob("*/[0-9]*.json")) else []
+    """All boards; none where nothing is on record yet that enters one."""
+    return leaderboard(records) if any(not entry.tune for entry in read_entries(records)) else []
 
 
 __all__ = ["Detection", "Need", "plan_detection", "read_points"]

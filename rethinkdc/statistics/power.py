@@ -46,8 +46,8 @@ def pool_deviations(differences: Iterable[Spread]) -> Deviation | None:
     return Deviation(math.sqrt(sum(weight * value**2 for value, weight in known) / freedom), freedom)
 
 
-def paired_power(difference: float, deviation: float, pairs: int) -> float:
-    """The probability that a two-sided paired t test at 5 % finds ``difference``, in either direction.
+def paired_power(difference: float, deviation: float, pairs: int, claims: int = 1) -> float:
+    """The probability that a two-sided paired t test at 5 % / ``claims`` finds ``difference``, in either direction.
 
     Noncentral t with ``pairs`` - 1 degrees of freedom and noncentrality difference sqrt(pairs) / deviation.
 
@@ -55,18 +55,21 @@ def paired_power(difference: float, deviation: float, pairs: int) -> float:
         difference: the true mean of the paired differences.
         deviation: their true standard deviation, above 0 and in the same unit.
         pairs: at least 2.
+        claims: tests that shall hold together at 5 % (Bonferroni).
     """
     from scipy.special import chdtr, nctdtr
 
-    freedom, critical = pairs - 1, critical_t(CONFIDENCE, pairs)
+    freedom, critical = pairs - 1, critical_t(1 - (1 - CONFIDENCE) / claims, pairs)
     shift = abs(difference) * math.sqrt(pairs) / deviation
     if shift > _LARGEST:
         # The mean's own error is nothing beside it: what counts is whether the estimated deviation is small enough.
         return float(chdtr(freedom, freedom * (shift / critical) ** 2))
-    return float(2 - nctdtr(freedom, [shift, -shift], critical).sum())
+    near, far = map(float, nctdtr(freedom, [shift, -shift], critical))
+    # The far tail is no number of scipy's where it is below 1e-10.
+    return 1 - near + (0.0 if math.isnan(far) else 1 - far)
 
 
-def pairs_needed(difference: float, deviation: float) -> int:
+def pairs_needed(difference: float, deviation: float, claims: int = 1) -> int:
     """The fewest pairs, at least 2, with which ``difference`` is found in 80 % of studies; see :func:`paired_power`.
 
     Raises:
@@ -74,16 +77,16 @@ def pairs_needed(difference: float, deviation: float) -> int:
     """
     if not difference > 0:
         raise ValueError(f"a difference to detect must be above 0; found {difference}")
-    if deviation == 0 or paired_power(difference, deviation, 2) >= POWER:
+    if deviation == 0 or paired_power(difference, deviation, 2, claims) >= POWER:
         return 2
     few, enough = 2, 4
-    while paired_power(difference, deviation, enough) < POWER:
+    while paired_power(difference, deviation, enough, claims) < POWER:
         few, enough = enough, 2 * enough
         if enough > _MOST_PAIRS:
             raise ValueError(f"{difference} is not to be told from 0 beside a deviation of {deviation}")
     while enough - few > 1:
         middle = (few + enough) // 2
-        if paired_power(difference, deviation, middle) < POWER:
+        if paired_power(difference, deviation, middle, claims) < POWER:
             few = middle
         else:
             enough = middle

@@ -66,3 +66,13 @@ def test_pooled_variances_are_weighted_by_their_degrees_of_freedom() -> None:
     assert pooled.freedom == 6
     assert pooled.value == pytest.approx(math.sqrt((2 * 0.01**2 + 4 * 0.02**2) / 6))
     assert pool_deviations([Spread(0.1, None, 1)]) is None
+
+
+@pytest.mark.parametrize("claims", [1, 3, 10, 30])
+def test_the_power_is_a_number_at_every_shift_and_falls_with_the_claims(claims: int) -> None:
+    for pairs in (2, 3, 5):
+        powers = [paired_power(effect / 20, 1.0, pairs, claims) for effect in range(1, 600)]
+        assert all(0 <= power <= 1 for power in powers)
+    wanted = float(TTestPower().power(0.7, 12, 0.05 / claims, alternative="two-sided"))
+    assert paired_power(0.7, 1.0, 12, claims) == pytest.approx(wanted, abs=1e-9)
+    assert pairs_needed(0.5, 1.0, claims) >= pairs_needed(0.5, 1.0)
