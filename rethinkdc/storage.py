@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 import time
@@ -57,17 +58,30 @@ def content_digest(path: Path) -> str:
 def write_atomic(path: Path, payload: bytes) -> None:
     """Writes ``payload`` so that ``path`` is afterwards either the old file or the whole new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    handle, temporary = open_temporary(path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(payload)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)  # noqa: PTH105 - a name, not a path, comes from mkstemp
+        os.replace(temporary, path)  # noqa: PTH105 - the name by which tests interrupt it
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def open_temporary(folder: Path, prefix: str = "") -> tuple[int, Path]:
+    """Opens a new file that nobody else has, for writing: its descriptor and its path.
+
+    It has the permissions that the umask leaves, since what it becomes is shared; ``tempfile`` would shut others out.
+    """
+    while True:
+        path = folder / f"{prefix}{secrets.token_hex(8)}.tmp"
+        try:
+            return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666), path
+        except FileExistsError:  # pragma: no cover - one in 2 to the 64
+            continue
 
 
 def write_sealed(path: Path, payload: bytes) -> None:

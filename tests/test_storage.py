@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import subprocess
 import sys
 import time
@@ -66,6 +67,16 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
 def test_an_atomic_write_makes_the_folders_it_needs(tmp_path: Path) -> None:
     write_atomic(tmp_path / "a" / "b" / "file", b"x")
     assert (tmp_path / "a" / "b" / "file").read_bytes() == b"x"
+
+
+def test_what_is_written_is_shared_as_the_umask_says(tmp_path: Path) -> None:
+    for mask, mode in ((0o022, 0o644), (0o077, 0o600), (0o002, 0o664)):
+        before = os.umask(mask)
+        try:
+            write_atomic(tmp_path / "file", b"new")
+        finally:
+            os.umask(before)
+        assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == mode
 
 
 def test_a_sealed_file_tells_damage_anywhere_in_it(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rethinkdc.cli import evidence_tables, tables
 from rethinkdc.cli.plan_lines import PlanLine, gather_lines
 from rethinkdc.cli.sweep_tables import counted, write_standing
+from rethinkdc.cli.text_table import printable
 from rethinkdc.evidence.detecting import Detection, plan_detection, read_points
 from rethinkdc.runs.runner import Runner
 from rethinkdc.studies.estimating import Estimate, estimate
@@ -79,7 +80,7 @@ def print_plan(plan: Plan, *, as_json: bool) -> None:
         return
     lines, to_do = gather_lines(plan.standings), {standing.run.key for standing in plan.remaining}
     heads = ("method", *(lines[0].where if lines else ()), "ipc", "seeds", "on record", "to do", "about")
-    table = Table(*heads, title=escape(plan.title), title_justify="left", box=None)
+    table = Table(*heads, title=escape(printable(plan.title)), title_justify="left", box=None)
     for line in lines:
         names = line.run.names
         table.add_row(

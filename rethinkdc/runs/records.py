@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 import warnings
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -16,7 +15,7 @@ from pydantic import ValidationError
 from rethinkdc.errors import RequestError, RethinkError
 from rethinkdc.runs.record import Record, Status
 from rethinkdc.runs.schemas import SCHEMA_VERSION, fault_of
-from rethinkdc.storage import writable
+from rethinkdc.storage import open_temporary, writable
 
 ENVIRONMENT = "RETHINKDC_RECORDS"
 
@@ -153,18 +152,18 @@ class Records:
         attempt = max((int(path.stem) for path in place.glob("[0-9]*.json")), default=0) + 1
         while True:
             numbered = record.model_copy(update={"attempt": attempt}).sealed()
-            handle, temporary = tempfile.mkstemp(dir=place, suffix=".tmp")
+            handle, temporary = open_temporary(place)
             try:
                 with os.fdopen(handle, "w") as file:
                     file.write(numbered.model_dump_json(indent=1))
                     file.flush()
                     os.fsync(file.fileno())
-                _place(Path(temporary), self.path(record.key, attempt))
+                _place(temporary, self.path(record.key, attempt))
                 return numbered
             except FileExistsError:
                 attempt += 1
             finally:
-                Path(temporary).unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
 
 
 def first_ok_of(attempts: list[Record], machine: str = "") -> Record | None:

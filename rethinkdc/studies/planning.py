@@ -55,6 +55,8 @@ def runs_of(study: Study, name: object, registry: Registry, cache: Cache) -> lis
         runs.setdefault(run.key, run)
     if expansion.faults or faults:
         raise RequestError("\n".join([*expansion.faults, *_list(faults)]))
+    if not runs:
+        raise RequestError(f"{name}: exclude leaves no run. Take out an entry of it.")
     return list(runs.values())
 
 

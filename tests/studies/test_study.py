@@ -382,3 +382,8 @@ def test_a_written_study_means_the_same_in_another_folder(tmp_path: Path) -> Non
 def test_what_toml_has_no_word_for_is_refused() -> None:
     with pytest.raises(RequestError, match="None cannot be written in TOML"):
         write_study(Study(compressors=("random",), overrides={"teacher": None}))
+
+
+def test_a_study_that_excludes_all_its_runs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="exclude leaves no run"):
+        planned(tmp_path, 'compressors = ["random"]\nipc = [1]\nexclude = [{ ipc = 1 }]')
