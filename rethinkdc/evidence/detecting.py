@@ -18,6 +18,8 @@ from rethinkdc.runs.resolving import Run
 from rethinkdc.statistics import Deviation, pairs_needed, pool_deviations
 
 _SUFFIXES = ("points", "point", "pts", "pt", "%")
+_EITHER = 0.1
+"""Bare numbers from here to 1 may be meant as points or as fractions."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ class Detection:
 def read_points(text: str) -> float:
     """Reads a difference as a fraction: ``1.0``, ``1%`` and ``1pt`` are one point, and so is ``0.01``.
 
-    A number of 1 or more is in points, one below 1 a fraction, since nobody plans for a hundred points. With a unit it
-    is in points, whatever its size.
+    A number of 1 or more is in points, one below a tenth a fraction: nobody plans for a hundred points, nor for less
+    than a tenth of one. What lies between could be either, and needs a unit. With a unit it is in points.
 
     Raises:
         RequestError: no such number, or none between 0 and 100 points.
@@ -76,6 +78,11 @@ def read_points(text: str) -> float:
         number = float(bare.removesuffix(unit))
     except ValueError:
         raise RequestError(f"--detect {text}: expected a difference in points, such as 1.0, 0.5pt or 0.01.") from None
+    if not unit and _EITHER <= number < 1:
+        raise RequestError(
+            f"--detect {text}: {number:g} points, or the fraction that is {100 * number:g}? Write {number:g}pt or "
+            f"{100 * number:g}pt."
+        )
     fraction = number / 100 if unit or number >= 1 else number
     if not 0 < fraction < 1:
         raise RequestError(f"--detect {text}: a difference above 0 and below 100 points is needed, such as 1.0.")

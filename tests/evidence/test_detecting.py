@@ -10,10 +10,11 @@ import pytest
 
 import rethinkdc as rdc
 from rethinkdc.cli.evidence_tables import print_detection
+from rethinkdc.errors import RequestError
 from rethinkdc.evidence import detecting
 from rethinkdc.evidence.calls import CompareCall
 from rethinkdc.evidence.comparing import ask_comparison
-from rethinkdc.evidence.detecting import Need, plan_detection
+from rethinkdc.evidence.detecting import Need, plan_detection, read_points
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.resolving import Run
@@ -86,3 +87,16 @@ def test_students_count_for_a_finished_set_and_rows_tell_what_varies(
     assert len(found.needs) == 4
     print_detection(found)
     assert "noise + hard, convnet:depth=1, ipc 1" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "fraction"), [("1.0", 0.01), ("0.01", 0.01), ("0.5pt", 0.005), ("5", 0.05), ("1%", 0.01)]
+)
+def test_a_difference_is_read_in_points_or_as_a_fraction(text: str, fraction: float) -> None:
+    assert read_points(text) == pytest.approx(fraction)
+
+
+@pytest.mark.parametrize("text", ["0.5", "0.1", "0.99"])
+def test_a_number_that_could_be_both_needs_a_unit(text: str) -> None:
+    with pytest.raises(RequestError, match=f"Write {text}pt or"):
+        read_points(text)
