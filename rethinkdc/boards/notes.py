@@ -90,17 +90,13 @@ def _on_counts(board: Board) -> Iterator[str]:
     usual = Counter(seeds.values()).most_common(1)
     if others := [f"{name} {text}" for name, text in seeds.items() if text != usual[0][0]]:
         yield f"Seeds differ: most have {usual[0][0]}; {'; '.join(others)}. Differences are over common seeds."
-        if len({text for name, text in seeds.items() if name in _ranked(board)}) > 1:
+        if len({tuple(row.values) for row in board.rows if row.rank}) > 1:
             yield "Ranks compare means over different seeds; bands compare over common ones."
     if len({row.machines for row in measured}) > 1 or any(len(row.machines) > 1 for row in measured):
         told = [f"{name_method(row, board)} ({', '.join(map(_call_machine, row.machines))})" for row in measured]
         yield f"Pooled over devices: {'; '.join(told)}."
     if across := [f"{name_method(row, board)} ({row.pairs_across})" for row in measured if row.pairs_across]:
         yield f"Pairs with random of which different devices computed the two runs: {', '.join(across)}."
-
-
-def _ranked(board: Board) -> set[str]:
-    return {name_method(row, board) for row in board.rows if row.rank}
 
 
 def _call_machine(machine: Machine) -> str:
@@ -137,7 +133,8 @@ def _on_columns(board: Board) -> Iterator[str]:
     if any(row.robustness and row.robustness.lrs is not None for row in board.rows):
         yield (
             "HLR (lower is better) and IOR, in the metric's unit; LRS and ARS lie in 0..1 and are neutral at "
-            f"{NEUTRAL:.4f}."
+            f"{NEUTRAL:.4f}. A method and random count over common seeds; with hard labels, and without "
+            "augmentation, each over all seeds on record."
         )
     asked = [row for row in measured if row.image_error]
     if any(row.image_error.interval for row in asked if row.image_error):

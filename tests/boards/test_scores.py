@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rethinkdc.boards import Board
-from rethinkdc.boards.notes import lacking_notes
+from rethinkdc.boards.notes import lacking_notes, notes_on
 from rethinkdc.metrics import ars, lrs
 
 SOFT: dict[str, Any] = {"names": {"labeler": "soft", "protocol": "digits-soft v1"}}
@@ -110,6 +110,7 @@ def test_scores_are_over_the_seeds_that_random_has_too(desk: Any, row: Any) -> N
     assert found.difference.mean == pytest.approx(0.1)
     assert found.robustness.ior == pytest.approx(0.1)
     assert found.robustness.lrs == pytest.approx(lrs(0.9, 0.5, 0.7, 0.6))
+    assert any("A method and random count over common seeds" in note for note in notes_on(soft_board(desk)))
 
 
 def test_the_command_of_what_is_lacking_has_the_boards_own_conditions(desk: Any) -> None:

@@ -56,6 +56,18 @@ def test_reported_values_bear_the_number_of_their_source_and_what_differs(board:
     assert any("[1] A <paper>, table 1; * conditions differ: another student" in note for note in table.notes)
 
 
+def test_the_difference_to_each_source_is_shown(board: Board) -> None:
+    first = board.rows[0]
+    assert first.result is not None
+    low, high = (
+        Published(first.result.mean + apart, None, None, source, "") for apart, source in ((-0.02, "A"), (0.05, "B"))
+    )
+    table = make_table(replace(board, rows=(replace(first, published=(low, high)), *board.rows[1:])))
+    (shown, nothing) = cells(table, "minus reported")
+    assert shown.text == "+2.00, -5.00"
+    assert nothing == Cell("\u2013", None)
+
+
 def test_a_filter_finds_the_labeler_too_and_no_mark_turns_a_line_round(make: Make, material: Collect) -> None:
     (board,) = material(make("a\u202eb", labeler="soft", track="online")).boards
     ((search, _),) = make_table(board).rows
