@@ -133,8 +133,8 @@ def _on_columns(board: Board) -> Iterator[str]:
     if any(row.robustness and row.robustness.lrs is not None for row in board.rows):
         yield (
             "HLR (lower is better) and IOR, in the metric's unit; LRS and ARS lie in 0..1 and are neutral at "
-            f"{NEUTRAL:.4f}. A method and random count over common seeds; with hard labels, and without "
-            "augmentation, each over all seeds on record."
+            f"{NEUTRAL:.4f}. A method and random count over common seeds; their hard twins, and "
+            "runs without augmentation, each over all seeds on record."
         )
     asked = [row for row in measured if row.image_error]
     if any(row.image_error.interval for row in asked if row.image_error):
