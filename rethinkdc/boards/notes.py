@@ -10,6 +10,7 @@ from rethinkdc.boards.board import MARK, Board
 from rethinkdc.boards.ranking import LEAST
 from rethinkdc.boards.row import Row
 from rethinkdc.metrics import NEUTRAL
+from rethinkdc.runs.record import name_machine
 from rethinkdc.seeds import write_seeds
 
 
@@ -22,18 +23,11 @@ def conditions(board: Board) -> str:
     """The conditions but for the student."""
     mark = ", modified" if board.modified else ""
     evaluator = f", evaluator {board.evaluator}" if board.evaluator != "standard" else ""
-    machine = "devices pooled" if board.machine is None else name_machine(board.machine)
+    machine = "devices pooled" if board.machine is None else name_machine(board.machine.device, board.machine.threads)
     return (
         f"{board.protocol} ({board.protocol_digest[:12]}{mark}), {board.dataset} ({board.dataset_fingerprint[:12]}), "
         f"{board.track} labels, {board.size}{evaluator}" + (f", {machine}" if machine else "")
     )
-
-
-def name_machine(machine: Machine) -> str:
-    """``cpu (1 thread)``; empty where a record does not say."""
-    if not machine.device or machine.threads is None:
-        return machine.device
-    return f"{machine.device} ({machine.threads} thread{'s' if machine.threads > 1 else ''})"
 
 
 def name_method(row: Row, board: Board) -> str:
@@ -100,7 +94,7 @@ def _on_counts(board: Board) -> Iterator[str]:
 
 
 def _call_machine(machine: Machine) -> str:
-    return name_machine(machine) or "not told"
+    return name_machine(machine.device, machine.threads) or "not told"
 
 
 def _on_tests(board: Board) -> Iterator[str]:

@@ -11,6 +11,7 @@ from rethinkdc.boards.beside import Machine
 from rethinkdc.measurement import Metric
 from rethinkdc.reports.figures import Axis, Facets, Label
 from rethinkdc.reports.texts import show_name, write_metric
+from rethinkdc.runs.record import name_machine
 from rethinkdc.storage import digest
 
 _DIGEST = 12
@@ -105,8 +106,7 @@ def axis_of_metric(board: Board) -> Axis:
 def _describe_machine(machine: Machine | None) -> str:
     if machine is None:
         return ""
-    threads = f", {machine.threads} thread{'s' * (machine.threads != 1)}" if machine.threads else ""
-    return show_name(f"{machine.device}{threads}") if machine.device else ""
+    return show_name(name_machine(machine.device, machine.threads))
 
 
 def slug(text: str) -> str:

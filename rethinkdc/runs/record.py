@@ -35,10 +35,10 @@ class Names(BaseModel):
 
 
 def name_machine(device: str | None, threads: int | None) -> str:
-    """The kind of device, and the threads of a CPU: ``cpu, 1 thread``; empty where a record does not say."""
+    """The kind of device, and the threads of a CPU: ``cpu (1 thread)``; empty where a record does not say."""
     if not device or threads is None:
         return device or ""
-    return f"{device}, {threads} thread{'s' if threads > 1 else ''}"
+    return f"{device} ({threads} thread{'s' if threads > 1 else ''})"
 
 
 class KeptFile(BaseModel):

@@ -46,7 +46,7 @@ def test_random_of_the_same_machine_counts_and_another_is_marked(
     found = difference_to_random(noise, only, Registry())
     assert found is not None
     assert found.difference == pytest.approx(noise.results["top1"] - 0.9)
-    assert found.mixed == "random on cuda, 1 thread; this on cpu, 1 thread"
+    assert found.mixed == "random on cuda (1 thread); this on cpu (1 thread)"
     assert found.mixed in write_seed(noise, only, found)
     print_comparison([noise], [found], "")
     assert f"Machines are mixed, so that differences are not of the methods alone: {found.mixed}." in (
@@ -69,9 +69,9 @@ def test_a_question_takes_what_its_machine_made_and_tells_a_mix(place: dict[str,
     others.records.add(noise)
     mixed = answer_comparison(Progressing(question, question.standings(others)))
     said = "Machines are mixed, so that differences are not of the methods alone: "
-    assert f"{said}noise on cpu, 1 thread; random on cuda, 1 thread." in tell_comparison(mixed)
+    assert f"{said}noise on cpu (1 thread); random on cuda (1 thread)." in tell_comparison(mixed)
     rows = {one["method"]: one for one in describe_answer(mixed)["contenders"]}
-    assert rows["random"]["machines"] == ["cuda, 1 thread"]
+    assert rows["random"]["machines"] == ["cuda (1 thread)"]
     assert rows["random"]["values"] == {"0": 0.9}
     others.records.add(random)
     alike = answer_comparison(Progressing(question, question.standings(others)))
