@@ -89,7 +89,7 @@ def test_a_share_has_a_key_and_a_board_of_its_own(machine: dict[str, Any]) -> No
     assert kept.names.ipc == "14.4 (144 images, keep 0.1)"
     boards = rdc.leaderboard(machine["records"])
     assert [(board.ipc, board.images, len(board.rows)) for board in boards] == [(14, None, 1), (14, 144, 2)]
-    assert "ipc 14 (144 images)" in caption(boards[1])
+    assert "keep 0.1 (144 images)" in caption(boards[1])
 
 
 def test_a_list_runs_as_what_it_is(tmp_path: Path, machine: dict[str, Any]) -> None:
