@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from rethinkdc.boards import Board
-from rethinkdc.boards.leaderboard import rank_records
+from rethinkdc.boards.leaderboard import rank_records, warned_boards
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.evidence.calls import CompareCall, ExplainCall
 from rethinkdc.evidence.comparing import answer_comparison, ask_comparison
@@ -240,7 +240,7 @@ def leaderboard(call: LeaderboardCall) -> list[Board]:
     Raises:
         RequestError: there is no record, or none that was asked for.
     """
-    return rank_records(call)
+    return warned_boards(rank_records(call))
 
 
 @takes(ReportCall)

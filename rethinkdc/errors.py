@@ -51,6 +51,17 @@ class DamagedError(RethinkError):
     """A stored artefact does not match its checksum."""
 
 
+class RecordError(RethinkError):
+    """A file in the place of a record is none that a run wrote. ``fault``: what is wrong with it, without its path."""
+
+    def __init__(self, path: object, fault: str) -> None:
+        super().__init__(f"{path} {fault}. Move it away.")
+        self.fault = fault
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.args), self.__dict__
+
+
 class IncompleteError(RethinkError):
     """The maker of an artefact left out a file that it had declared; nothing of it was kept."""
 

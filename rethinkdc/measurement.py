@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import CoreSchema, core_schema
@@ -63,6 +64,10 @@ class Predictions:
         return core_schema.is_instance_schema(cls)
 
 
+MOST = 1e100
+"""No measured number is larger: beyond it squares overflow."""
+
+
 class Evaluation(BaseModel):
     """What an evaluator measured, at the *last* epoch; fractions, never percent.
 
@@ -78,9 +83,30 @@ class Evaluation(BaseModel):
     per_class: list[float]
     predicted: list[int] = []
     curve: list[dict[str, float]]
-    views: int
-    steps: int
-    seconds: float
-    peak_memory: int
+    views: Annotated[int, Field(ge=0)]
+    steps: Annotated[int, Field(ge=0)]
+    seconds: Annotated[float, Field(ge=0, le=MOST)]
+    peak_memory: Annotated[int, Field(ge=0)]
     result_digest: str
     predictions: Predictions | None = Field(default=None, exclude=True, repr=False)
+
+    def fault(self, metrics: Sequence[Metric]) -> str:
+        """What no evaluation of these metrics can be; empty where nothing is.
+
+        Args:
+            metrics: what its evaluator declares.
+        """
+        declared = {metric.name: metric for metric in metrics}
+        if len(declared) < len(metrics) or declared.keys() != self.metrics.keys():
+            told = (", ".join(sorted(names)) or "none" for names in ([one.name for one in metrics], self.metrics))
+            return "declared are the metrics {}; measured were {}".format(*told)
+        for name, value in self.metrics.items():
+            if declared[name].unit == "fraction" and not 0 <= value <= 1:
+                return f"{name} is {value}, and a fraction lies in 0..1"
+            if not abs(value) <= MOST:
+                return f"{name} is {value}, which is no measured number"
+        if odd := [value for value in self.per_class if not 0 <= value <= 1]:
+            return f"per_class has {odd[0]}, and a fraction lies in 0..1"
+        if odd := [value for point in self.curve for value in point.values() if not abs(value) <= MOST]:
+            return f"curve has {odd[0]}, which is no measured number"
+        return ""

@@ -25,6 +25,7 @@ ROOMS = (
     "method",
     "metrics",
     "measurement",
+    "notes",
     "statistics",
     "files",
     "data",

@@ -8,6 +8,7 @@ from typing import Any
 
 from rethinkdc.boards.beside import Machine
 from rethinkdc.measurement import Metric
+from rethinkdc.notes import Notes
 from rethinkdc.runs.cost import Cost
 from rethinkdc.runs.definition import Definition
 from rethinkdc.runs.record import KeptPredictions, Names, Record, Status
@@ -121,7 +122,7 @@ class Entry:
     @classmethod
     def of(cls, record: Record) -> Entry:
         """What boards need of this record."""
-        definition = record.definition
+        definition, told = record.definition, record.told
         content = definition.model_dump(mode="json")
         machine = Machine(record.environment.get("device", ""), record.environment.get("threads"))
         return cls(
@@ -142,12 +143,12 @@ class Entry:
             fixed=definition.ipc is None or definition.compressor.kind == "set",
             random=_revision_of_random(definition),
             semantics=definition.semantics,
-            overrides=dict(record.notes.get("overrides", {})),
+            overrides=told.overrides,
             metrics=record.metrics,
             results=record.results,
             cost=record.cost if record.status == "ok" else None,
-            teachers=tuple(_top1_of_teachers(record.notes)),
-            external=tuple(record.notes.get("external_data", ())),
+            teachers=tuple(_top1_of_teachers(told)),
+            external=told.external_data,
             predictions=record.predictions,
         )
 
@@ -172,7 +173,7 @@ def _revision_of_random(definition: Definition) -> int | None:
     return getattr(compressor, "revision", None) if compressor.is_random and definition.ipc is not None else None
 
 
-def _top1_of_teachers(notes: dict[str, Any]) -> list[float]:
-    teachers = list(notes.get("teachers", {}).values())
-    teachers = [teacher for teacher in teachers if "labels" in teacher.get("for", ())] or teachers
-    return [teacher["top1"] for teacher in teachers if teacher.get("top1") is not None]
+def _top1_of_teachers(notes: Notes) -> list[float]:
+    teachers = list(notes.teachers.values())
+    teachers = [teacher for teacher in teachers if "labels" in teacher.purposes] or teachers
+    return [teacher.top1 for teacher in teachers if teacher.top1 is not None]

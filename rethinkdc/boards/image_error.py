@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import replace
 
@@ -14,14 +13,10 @@ from rethinkdc.boards.entry import Entry
 from rethinkdc.boards.ranking import Draft
 from rethinkdc.boards.results import counted_axis
 from rethinkdc.errors import RethinkError
-from rethinkdc.runs.prediction_files import read_arrays
+from rethinkdc.runs.prediction_files import disagreement, per_image, read_arrays
 from rethinkdc.runs.records import Records
 from rethinkdc.seeds import write_seeds
 from rethinkdc.statistics import resample_images
-
-_TOP = re.compile(r"top(\d+)")
-_ROUNDING = 1e-5
-"""What a metric of kept predictions may differ by: a loss is kept in float32."""
 
 
 class PredictionFiles:
@@ -47,12 +42,10 @@ class PredictionFiles:
             arrays = read_arrays(run.predictions, self._records.folder / run.key)
         except RethinkError as error:
             return str(error)
-        values = _per_image(arrays, metric)
+        values = per_image(arrays, metric)
         if values is None:
             return f"they do not tell {metric} of each image"
-        if abs(values.mean() - run.results[metric]) > _ROUNDING * max(1.0, abs(run.results[metric])):
-            return f"they give {metric} {values.mean():.6g}, and the record says {run.results[metric]:.6g}"
-        return values
+        return disagreement(metric, values, run.results[metric]) or values
 
 
 def measure_image_error(draft: Draft, metric: str, predictions: PredictionFiles) -> Draft:
@@ -80,11 +73,3 @@ def measure_image_error(draft: Draft, metric: str, predictions: PredictionFiles)
         # Rounded: equal differences of several seeds must be one value, in whatever order they were added.
         interval = resample_images(np.round(np.sum(weighed, axis=0) / len(students), 9))
     return replace(draft, row=replace(draft.row, image_error=ImageError(interval, len(apart), tuple(missing))))
-
-
-def _per_image(arrays: dict[str, NDArray[np.generic]], metric: str) -> NDArray[np.float64] | None:
-    if best := _TOP.fullmatch(metric):
-        return np.asarray(arrays["rank"].astype(np.int64) < int(best[1]), dtype=np.float64)
-    if metric == "loss":
-        return -arrays["log_probability"].astype(np.float64)
-    return None

@@ -18,13 +18,14 @@ from typing import NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from rethinkdc.boards.entry import Entry
-from rethinkdc.errors import DamagedError, RethinkError
+from rethinkdc.errors import DamagedError, RecordError
+from rethinkdc.runs.prediction_files import fault_of_predictions
 from rethinkdc.runs.records import Records
 from rethinkdc.storage import digest, read_sealed, write_sealed
 
 INDEX = ".boards-index"
 """Name of its file, in the folder of the records."""
-_RULES = 1
+_RULES = 2
 """Raised when an entry is made otherwise of a record; its fields are seen to by themselves."""
 _SETTLED = 2.0
 """Seconds. A younger file may be changed again without another time: clocks of file systems are coarse."""
@@ -46,37 +47,71 @@ class Indexed(NamedTuple):
     entry: Entry
 
 
-def read_entries(records: Records) -> list[Entry]:
-    """All records of a folder as boards need them, in the order of keys and attempts.
+class LeftOut(NamedTuple):
+    """A file in the place of a record that enters no board.
 
-    A file that is no record is warned of and left out, each time.
+    Attributes:
+        file: below the folder of records.
+        fault: what is wrong with it.
     """
+
+    file: str
+    fault: str
+
+    def __str__(self) -> str:
+        return f"A record is left out: {self.file} {self.fault}."
+
+
+class Found(NamedTuple):
+    """What a folder of records holds.
+
+    Attributes:
+        entries: all records as boards need them, in the order of keys and attempts.
+        left_out: files that are no record of a run, in the same order.
+    """
+
+    entries: list[Entry]
+    left_out: list[LeftOut]
+
+
+def find_entries(records: Records) -> Found:
+    """Reads what boards need of all records of a folder."""
     path = records.folder / INDEX
     known = _load(path)
     found = dict(_stamps(records.folder))
     held = {name: known[name] for name, stamp in found.items() if name in known and known[name].stamp == stamp}
     # As old as they were before they are read: what changes meanwhile is read again.
     settled = time.time_ns() - int(_SETTLED * 1e9)
-    new = {name: Indexed(found[name], entry) for name, entry in _read(records, sorted(found.keys() - held.keys()))}
+    new, left_out = {}, []
+    for name in sorted(found.keys() - held.keys()):
+        one = _read(records, name)
+        if isinstance(one, LeftOut):
+            left_out.append(one)
+        else:
+            new[name] = Indexed(found[name], one)
     lasting = {name: one for name, one in new.items() if max(one.stamp.modified, one.stamp.changed) < settled}
     if lasting or len(held) < len(known):
         _store(path, held | lasting)
     whole = held | new
-    return [whole[name].entry for name in sorted(whole)]
+    return Found([whole[name].entry for name in sorted(whole)], left_out)
 
 
-def _read(records: Records, names: list[str]) -> Iterator[tuple[str, Entry]]:
-    for name in names:
-        try:
-            yield name, Entry.of(records.read(records.folder / name))
-        except (RethinkError, OSError) as error:  # noqa: PERF203 - one file must not hide the others
-            warnings.warn(f"A record is left out: {error}", stacklevel=4)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            # Notes have no schema: what others wrote there may be of any type.
-            warnings.warn(
-                f"A record is left out: {records.folder / name}: its notes are not as runs write them: {error!r}.",
-                stacklevel=4,
-            )
+def read_entries(records: Records) -> list[Entry]:
+    """As :func:`find_entries`; what is left out is warned of."""
+    entries, left_out = find_entries(records)
+    for one in left_out:
+        warnings.warn(str(one), stacklevel=3)
+    return entries
+
+
+def _read(records: Records, name: str) -> Entry | LeftOut:
+    path = records.folder / name
+    try:
+        record = records.read_in_place(path)
+        fault = fault_of_predictions(record, path.parent)
+        return LeftOut(name, fault) if fault else Entry.of(record)
+    except RecordError as error:
+        return LeftOut(name, error.fault)
 
 
 def _stamps(folder: Path) -> Iterator[tuple[str, Stamp]]:

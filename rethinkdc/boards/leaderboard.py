@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rethinkdc.boards.accuracies import Accuracies
 from rethinkdc.boards.board import Board, group_by_place, make_board, order_of, ranking_metric
 from rethinkdc.boards.choosing import choose_entries, choose_study, explain_nothing
 from rethinkdc.boards.image_error import PredictionFiles
-from rethinkdc.boards.index import read_entries
+from rethinkdc.boards.index import LeftOut, find_entries
 from rethinkdc.boards.published import place_published
 from rethinkdc.errors import RequestError, nearest
 from rethinkdc.runs.calls import LeaderboardCall
@@ -23,8 +23,27 @@ from rethinkdc.runs.records import Records
 if TYPE_CHECKING:
     from rethinkdc.boards.study_runs import StudyRuns
 
+_SHOWN = 5
+"""Files that are no records, of those that an error tells of."""
 
-def leaderboard(
+
+class Ranking(NamedTuple):
+    """The boards of a folder, and the files in it that enter none because no run wrote them."""
+
+    boards: list[Board]
+    left_out: list[LeftOut]
+
+
+def leaderboard(records: Records, **asked: Any) -> list[Board]:
+    """The boards of :func:`rank_folder`, which says what may be asked; what is left out is warned of.
+
+    Raises:
+        RequestError: there is no record, or none that was asked for.
+    """
+    return warned_boards(rank_folder(records, **asked))
+
+
+def rank_folder(
     records: Records,
     *,
     metric: str | None = None,
@@ -34,8 +53,8 @@ def leaderboard(
     pool_devices: bool = False,
     test_error: bool = False,
     study: StudyRuns | None = None,
-) -> list[Board]:
-    """The boards of all records in a folder; a file that cannot be read is warned of and left out.
+) -> Ranking:
+    """The boards of all records in a folder, and what is left out.
 
     Args:
         records: where they lie.
@@ -50,11 +69,12 @@ def leaderboard(
     Raises:
         RequestError: there is no record, or none that was asked for.
     """
-    found = read_entries(records)
+    found, left_out = find_entries(records)
     if not found:
+        because = "".join(f"\n{one}" for one in left_out[:_SHOWN])
         raise RequestError(
             f"There is no record below {records.folder}. Make one with `rethinkdc run --compressor random`, or name "
-            "the folder of records with --records."
+            f"the folder of records with --records.{because}"
         )
     known = [entry.pooled() for entry in found] if pool_devices else found
     entries = choose_study(known, study.name, study.keys) if study else known
@@ -70,7 +90,14 @@ def leaderboard(
     predictions = PredictionFiles(records) if test_error else None
     boards = [make_board(place, group, ranks, accuracies, predictions) for place, group, ranks in ranked if ranks]
     boards.sort(key=order_of)
-    return _beside_reported(boards, study) if study else boards
+    return Ranking(_beside_reported(boards, study) if study else boards, left_out)
+
+
+def warned_boards(ranking: Ranking) -> list[Board]:
+    """The boards; what is left out is warned of."""
+    for one in ranking.left_out:
+        warnings.warn(str(one), stacklevel=4)
+    return ranking.boards
 
 
 def _beside_reported(boards: list[Board], study: StudyRuns) -> list[Board]:
@@ -85,13 +112,13 @@ def _beside_reported(boards: list[Board], study: StudyRuns) -> list[Board]:
     return placed
 
 
-def rank_records(call: LeaderboardCall) -> list[Board]:
-    """As :func:`leaderboard`, for what has its options in one value.
+def rank_records(call: LeaderboardCall) -> Ranking:
+    """As :func:`rank_folder`, for what has its options in one value.
 
     Raises:
         RequestError: there is no record, or none that was asked for.
     """
-    return leaderboard(
+    return rank_folder(
         Records(Path(call.records) if call.records else None),
         metric=call.metric,
         ipc=call.ipc,

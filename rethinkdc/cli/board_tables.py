@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from rethinkdc.boards import Board
+from rethinkdc.boards.index import LeftOut
 from rethinkdc.boards.notes import caption, lacking_notes, notes_on
 from rethinkdc.cli import board_data
 from rethinkdc.cli.board_columns import choice_columns, fill_columns, further_columns, result_columns
-from rethinkdc.cli.board_texts import latex, markdown
-from rethinkdc.cli.text_table import GAP, TextTable, column_width, styled, window_width, wrap
+from rethinkdc.cli.board_texts import escape_markdown, latex, markdown
+from rethinkdc.cli.saying import say
+from rethinkdc.cli.text_table import GAP, TextTable, column_width, printable, styled, window_width, wrap
 
 Form = Literal["rich", "md", "csv", "latex", "json"]
 BOLD, DIM = 1, 2
@@ -27,6 +29,21 @@ def print_boards(boards: Sequence[Board], form: Form, *, wide: bool = False) -> 
         print("\n\n".join(_sheets(boards, wide)))
     else:
         print("\n\n".join(_text(board, form, wide=wide) for board in boards))
+
+
+def print_left_out(left_out: Sequence[LeftOut], form: Form) -> None:
+    """Lists files in the place of records that enter no board: below boards that people read, else beside them."""
+    if not left_out:
+        return
+    lines, head = [f"{one.file} {one.fault}." for one in left_out], "Left out, because no run wrote them:"
+    if form in ("csv", "json"):
+        say("\n".join(f"A record is left out: {printable(line)}" for line in lines), err=True)
+    elif form == "rich":
+        print("\n".join(["", styled(head, BOLD), *(wrap(line, window_width()) for line in lines)]))
+    elif form == "md":
+        print("\n".join(["", head, "", *(f"- {escape_markdown(line)}" for line in lines)]))
+    else:
+        print("\n".join(["", *(rf"% left out: {printable(line)}" for line in lines)]))
 
 
 def _sheets(boards: Sequence[Board], wide: bool) -> Iterator[str]:

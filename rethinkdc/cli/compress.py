@@ -32,7 +32,7 @@ def compress(command: CompressCommand) -> None:
         card = compressed.card.model_dump(mode="json")
         tables.print_json({"folder": str(out), "images": len(compressed), "card": card})
         return
-    tables.print_files_read(compressed.card.notes)
+    tables.print_files_read(compressed.card.told)
     typer.echo(f"Wrote {len(compressed):,} images of {len(compressed.class_names)} classes to {out}.")
     given = {"--dataset": command.dataset, "--protocol": command.protocol, "--seed": command.seed or None}
     chosen = "".join(f" {flag} {value}" for flag, value in given.items() if value is not None)

@@ -33,9 +33,9 @@ def leaderboard(command: LeaderboardCommand) -> None:
     Example: rethinkdc leaderboard --ipc 10 --format md
     """
     from rethinkdc.boards.leaderboard import rank_records
-    from rethinkdc.cli.board_tables import print_boards
+    from rethinkdc.cli.board_tables import print_boards, print_left_out
 
-    boards, form = rank_records(command), "json" if command.as_json else command.form
+    (boards, left_out), form = rank_records(command), "json" if command.as_json else command.form
     if command.students:
         from rethinkdc.boards.matrix import student_matrices
         from rethinkdc.cli.student_tables import print_matrices
@@ -45,3 +45,4 @@ def leaderboard(command: LeaderboardCommand) -> None:
         print_matrices([matrix for matrix in matrices if len(matrix.boards) > 1] or matrices, form)
     else:
         print_boards(boards, form, wide=command.wide)
+    print_left_out(left_out, form)

@@ -21,6 +21,7 @@ def rows(command: RowsCommand) -> None:
     Example: rethinkdc rows --compressor k-means --ipc 10 --out k-means-digits
     """
     from rethinkdc.cli import tables
+    from rethinkdc.notes import Notes
     from rethinkdc.row_files.files import write_row_file
     from rethinkdc.runs.exports import check_out, pick_rows
 
@@ -32,6 +33,6 @@ def rows(command: RowsCommand) -> None:
     if command.as_json:
         tables.print_json(about)
         return
-    tables.print_files_read(about["notes"])
+    tables.print_files_read(Notes.model_validate(about["notes"]))
     typer.echo(f"Wrote {len(tensors['rows']):,} rows to {files[0]} and {files[1]}.")
     typer.echo(f"Use them with: --compressor rows:path={files[0]}")

@@ -20,6 +20,7 @@ def score(command: ScoreCommand) -> None:
     Example: rethinkdc score --score el2n --out el2n-digits
     """
     from rethinkdc.cli import tables
+    from rethinkdc.notes import Notes
     from rethinkdc.row_files.files import write_row_file
     from rethinkdc.runs.exports import check_out, score_rows
 
@@ -29,7 +30,7 @@ def score(command: ScoreCommand) -> None:
     if command.as_json:
         tables.print_json(about)
         return
-    tables.print_files_read(about["notes"])
+    tables.print_files_read(Notes.model_validate(about["notes"]))
     typer.echo(f"Wrote {len(scores):,} scores to {files[0]} and {files[1]}.")
     typer.echo(
         f"Select by it with: --compressor file:path={files[0]},direction=hard"

@@ -37,7 +37,7 @@ def write_seed(record: Record, records: Records, beside: BesideRandom | None) ->
 def print_seed(record: Record, records: Records, beside: BesideRandom | None) -> None:
     """The line of a seed, and below it what makes its result doubtful."""
     print(write_seed(record, records, beside), flush=True)
-    for doubt in record.notes.get("doubts", ()):
+    for doubt in record.told.doubts:
         print(f"  doubtful: {doubt}")
 
 
@@ -50,7 +50,7 @@ def print_comparison(measured: Sequence[Record], beside: Sequence[BesideRandom |
         command: makes the runs of ``random`` that are not on record; empty where none are missing.
     """
     metric = measured[0].main_metric
-    print_files_read(measured[0].notes)
+    print_files_read(measured[0].told)
     spread = describe([record.results[metric.name] for record in measured])
     around = f" ± {write_value(spread.deviation, metric.unit)}" if spread.deviation is not None else ""
     value = f"{name_metric(metric.name)} {write_value(spread.mean, metric.unit)}{around}"

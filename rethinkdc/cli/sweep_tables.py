@@ -23,7 +23,7 @@ def ending(ended: Ended) -> str:
     record, names = ended.record, ended.record.names
     result = f" {_write_result(record)}" if record.results else ""
     which = name_run(names, record.definition.seeds)
-    said = [record.reason] if record.reason else [f"doubtful: {doubt}" for doubt in record.notes.get("doubts", ())]
+    said = [record.reason] if record.reason else [f"doubtful: {doubt}" for doubt in record.told.doubts]
     reason = f": {' '.join(said)}" if said else ""
     return f"{record.status}{result} {which} ({ended.seconds:.0f} s){reason}"
 

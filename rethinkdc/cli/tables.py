@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -11,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rethinkdc.cli.metric_text import name_metric, write_difference, write_value
-from rethinkdc.data.facts import Facts
+from rethinkdc.notes import Notes, PixelsNote
 from rethinkdc.protocol.derived import DERIVED
 from rethinkdc.registry import Registry
 from rethinkdc.runs.comparison import difference_to_random
@@ -41,7 +40,7 @@ def print_record(record: Record, records: Records) -> None:
 
 def print_run(record: Record, records: Records, *, existed: bool) -> None:
     """The result of one run: its metrics, seconds of each stage, bytes, where the record is."""
-    cost, names = record.cost, record.names
+    cost, names, notes = record.cost, record.names, record.told
     if not record.results or cost is None:
         return
     title = f"{names.methods} on {names.dataset} ({names.protocol}, ipc {names.ipc})"
@@ -53,42 +52,42 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
         ("seconds", _seconds(cost)),
         ("image bytes", _image_bytes(cost)),
         ("label bytes", _label_bytes(cost, record.track)),
-        ("teacher", _teacher(cost, record.notes)),
-        ("weights read", _teacher_weights(record.notes)),
+        ("teacher", _teacher(cost, notes)),
+        ("weights read", _teacher_weights(notes)),
         ("receiver bytes", _receiver_bytes(cost)),
-        ("source", record.notes.get("source", "")),
-        ("read", "\n".join(_read(record.notes))),
-        ("classes", record.notes.get("classes", "")),
-        ("pixels", write_pixels(record.notes.get("pixels") or {})),
-        ("files", _files(record.notes)),
-        ("external data", ", ".join(record.notes.get("external_data", ()))),
+        ("source", notes.source),
+        ("read", "\n".join(notes.reading)),
+        ("classes", notes.classes),
+        ("pixels", write_pixels(notes.pixels) if notes.pixels else ""),
+        ("files", notes.files.tell()),
+        ("external data", ", ".join(notes.external_data)),
         ("predictions", "" if record.predictions else _tell_unkept(record)),
         ("marks", ", ".join(marks)),
     ]:
         if value:
             table.add_row(name, escape(value))
     _console.print(table)
-    print_files_read(record.notes)
-    derived = record.notes.get("derived_protocol")
+    print_files_read(notes)
+    derived = notes.derived_protocol
     # A file that began as a derived protocol may have been changed since.
-    if derived and derived["id"] in DERIVED:
+    if derived and derived.id in DERIVED:
         print(
-            f"The protocol {derived['id']} was derived from the data: {derived['store']['size']} px, "
-            f"{derived['student']['model']['name']}. `rethinkdc new-protocol NAME --from {derived['id']} --dataset D "
+            f"The protocol {derived.id} was derived from the data: {derived.size} px, "
+            f"{derived.model}. `rethinkdc new-protocol NAME --from {derived.id} --dataset D "
             "--out FILE` writes it, each value with its rule."
         )
-    for doubt in record.notes.get("doubts", ()):
+    for doubt in notes.doubts:
         print(f"Doubtful: {doubt}")
     # Outside the table, where no column cuts it short.
     print(f"{'existing record' if existed else 'record'}: {records.path(record.key, record.attempt)}")
 
 
-def print_files_read(notes: Mapping[str, Any]) -> None:
+def print_files_read(notes: Notes) -> None:
     """What files of rows and scores were taken for, and what makes that doubtful."""
-    for read in notes.get("files_read", ()):
-        print(f"read {read['file']}: {'; '.join(read['taken'])}; order: {read['order']}")
-        for warning in read["warnings"]:
-            print(f"warning: {read['file']}: {warning}.")
+    for read in notes.files_read:
+        print(f"read {read.file}: {'; '.join(read.taken)}; order: {read.order}")
+        for warning in read.warnings:
+            print(f"warning: {read.file}: {warning}.")
 
 
 def print_beside_random(record: Record, records: Records, registry: Registry) -> None:
@@ -117,22 +116,14 @@ def _label_bytes(cost: Cost, track: str) -> str:
     return f"{cost.label_bytes:,}{beside}"
 
 
-def _teacher(cost: Cost, notes: dict[str, Any]) -> str:
+def _teacher(cost: Cost, notes: Notes) -> str:
     """Every teacher that was asked, how good it is, and whether the receiver needs it."""
-    known: dict[str, dict[str, Any]] = notes.get("teachers", {})
     facts = [
-        f"{name}, top-1 {about['top1']:.2%}" if about["top1"] is not None else name for name, about in known.items()
+        name if about.top1 is None else f"{name}, top-1 {about.top1:.2%}" for name, about in notes.teachers.items()
     ]
     if cost.teacher_at_training:
         facts.append(f"asked while training: {cost.teacher_bytes:,} bytes")
     return "; ".join(facts)
-
-
-def _read(notes: dict[str, Any]) -> list[str]:
-    """What a file of tensors or rows was taken for."""
-    experiment = [f"experiment {notes['experiment']}"] if "experiment" in notes else []
-    rate = [f"student_lr {notes['student_lr']}"] if "student_lr" in notes else []
-    return [*experiment, *notes.get("read", ()), *rate]
 
 
 def _tell_unkept(record: Record) -> str:
@@ -142,26 +133,19 @@ def _tell_unkept(record: Record) -> str:
     return f"none: written under schema {record.written_as}"
 
 
-def _files(notes: dict[str, Any]) -> str:
-    """What was passed over or assumed when the dataset was read."""
-    return Facts.model_validate(notes["files"]).tell() if "files" in notes else ""
-
-
-def write_pixels(loss: Mapping[str, Any]) -> str:
+def write_pixels(loss: PixelsNote) -> str:
     """What storing float images as bytes did to them."""
-    if not loss:
-        return ""
     taken = "taken as 0..1"
-    if loss["mean"] is not None:
-        mean, std = (", ".join(f"{value:g}" for value in loss[name]) for name in ("mean", "std"))
+    if loss.mean is not None and loss.std is not None:
+        mean, std = (", ".join(f"{value:g}" for value in values) for values in (loss.mean, loss.std))
         taken = f"times std {std} plus mean {mean}"
-    clamped = f"{loss['clamped']:.1%} clamped, by up to {loss['clamp_error']:.3g} of 1"
-    return f"{taken}; {clamped}; rounded by up to {loss['rounding_error']:.2g}"
+    clamped = f"{loss.clamped:.1%} clamped, by up to {loss.clamp_error:.3g} of 1"
+    return f"{taken}; {clamped}; rounded by up to {loss.rounding_error:.2g}"
 
 
-def _teacher_weights(notes: dict[str, Any]) -> str:
+def _teacher_weights(notes: Notes) -> str:
     """What was chosen, renamed and left out when weights were read from files."""
-    told = {name: about["weights"] for name, about in notes.get("teachers", {}).items() if about.get("weights")}
+    told = {name: about.weights for name, about in notes.teachers.items() if about.weights}
     return "\n".join(
         f"{name}: {'; '.join(lines)}" if len(told) > 1 else "; ".join(lines) for name, lines in told.items()
     )

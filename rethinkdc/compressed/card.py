@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from rethinkdc.notes import Notes, check_notes
 
 CARD = "card.json"
 """The file in a set's folder that holds it, with what no column says."""
@@ -36,4 +38,9 @@ class Card(BaseModel):
     external_data: list[str] = []
     clamp_error: float = 0.0
     rounding_error: float = 0.0
-    notes: dict[str, Any] = {}
+    notes: Annotated[dict[str, Any], AfterValidator(check_notes)] = {}
+
+    @property
+    def told(self) -> Notes:
+        """What the framework reads of the notes."""
+        return Notes.model_validate(self.notes)

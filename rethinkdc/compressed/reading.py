@@ -13,11 +13,11 @@ from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.compressed.tensor_files import UNKNOWN, FileFacts, import_tensors
 from rethinkdc.compressed.tensor_folders import SUFFIXES, find_pair
 from rethinkdc.compressed.tensors import images_per_class
-from rethinkdc.data.facts import Facts
 from rethinkdc.errors import DataError, RequestError
 from rethinkdc.layouts.image_tree import TRAIN_NAMES, scan
 from rethinkdc.layouts.labelled import Labelled
 from rethinkdc.layouts.walking import list_files
+from rethinkdc.notes import Facts
 
 _HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rethinkdc.errors import RequestError
+from rethinkdc.notes import Notes, check_notes, merge_notes
+
 FILE = "about.json"
 """Lies beside every artefact: the books of its making."""
 
@@ -36,8 +39,20 @@ class Books:
     nested_images: int = 0
 
     def note(self, **facts: Any) -> None:
-        """Adds facts: see :func:`merge_notes`."""
-        self.notes = merge_notes(self.notes, facts)
+        """Adds facts: see :func:`~rethinkdc.notes.merge_notes`.
+
+        Raises:
+            RequestError: a fact has the name of one that the framework reads, and another form.
+        """
+        try:
+            self.notes = merge_notes(self.notes, check_notes(facts))
+        except ValueError as error:
+            raise RequestError(f"Facts that a card or a method notes are not as records have them: {error}.") from None
+
+    @property
+    def told(self) -> Notes:
+        """What the framework reads of the notes."""
+        return Notes.model_validate(self.notes)
 
     def add(self, other: Books) -> None:
         """Adds the books of an artefact that this work used."""
@@ -60,22 +75,6 @@ def read_books(folder: Path) -> Books:
     """The books that :meth:`Books.write` wrote beside an artefact."""
     about = json.loads((folder / FILE).read_text())
     return Books(about["notes"], about["costs"], about.get("memory", {}), about.get("images", {}))
-
-
-def merge_notes(notes: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts for a record from two sources: teachers, external data and files add up, of all else the newer counts."""
-    merged = {**notes, **more}
-    if files := [*notes.get("files_read", ()), *more.get("files_read", ())]:
-        merged["files_read"] = [file for place, file in enumerate(files) if file not in files[:place]]
-    if external := {*notes.get("external_data", ()), *more.get("external_data", ())}:
-        merged["external_data"] = sorted(external)
-    teachers: dict[str, dict[str, Any]] = {key: dict(about) for key, about in notes.get("teachers", {}).items()}
-    for key, about in more.get("teachers", {}).items():
-        known = teachers.get(key, {})
-        measured = known.get("top1") if about["top1"] is None else about["top1"]
-        roles = sorted({*known.get("for", ()), *about["for"]})
-        teachers[key] = {**about, "top1": measured, "for": roles}
-    return {**merged, "teachers": teachers} if teachers else merged
 
 
 def by_stage(seconds: Mapping[str, float]) -> dict[str, float]:

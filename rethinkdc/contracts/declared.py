@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from rethinkdc.contracts.kinds import Evaluator
 from rethinkdc.errors import PluginError, RethinkError
 from rethinkdc.measurement import Evaluation
@@ -24,23 +22,13 @@ def check_metrics(evaluator: Evaluator) -> None:
 
 
 def check_evaluation(evaluation: Evaluation, evaluator: Evaluator) -> None:
-    """Checks that what was measured is what the evaluator declares.
+    """Checks that what was measured is what the evaluator declares, and can be: else no board would read the record.
 
     Raises:
-        RethinkError: a metric is missing or not declared, or a number is not finite.
+        RethinkError: a metric is missing or not declared, or a number is none that its unit allows.
     """
-    declared, measured = {metric.name for metric in evaluator.metrics}, evaluation.metrics
-    if declared != measured.keys():
+    if fault := evaluation.fault(evaluator.metrics):
         raise RethinkError(
-            f"The evaluator {evaluator.name} declares the metrics {', '.join(sorted(declared))}; its evaluation has "
-            f"{', '.join(sorted(measured)) or 'none'}. Declare in `metrics` exactly what `evaluate` returns."
+            f"The evaluator {evaluator.name} returned what cannot be recorded: {fault}. `evaluate` returns exactly the "
+            "metrics that `metrics` declares; fractions lie in 0..1."
         )
-    if odd := {name: value for name, value in measured.items() if not math.isfinite(value)}:
-        raise RethinkError(f"The evaluator {evaluator.name} measured no finite number: {odd}.")
-    # JSON has no such numbers: the record could be written, and never read.
-    for name, values in (
-        ("curve", [value for point in evaluation.curve for value in point.values()]),
-        ("per_class", evaluation.per_class),
-    ):
-        if not all(map(math.isfinite, values)):
-            raise RethinkError(f"The evaluator {evaluator.name} returned a number in `{name}` that is not finite.")

@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from rethinkdc.data.blobs import Blobs
-from rethinkdc.data.facts import Facts
 from rethinkdc.data.splits import Schema, splits_fingerprint
 from rethinkdc.errors import DataError
+from rethinkdc.notes import Facts
 from rethinkdc.storage import canonical_json, writable, write_atomic
 
 _BLOCK = 1 << 14

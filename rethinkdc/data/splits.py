@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict
 
-from rethinkdc.data.facts import Facts
+from rethinkdc.notes import Facts
 from rethinkdc.storage import digest
 from rethinkdc.types import Images
 

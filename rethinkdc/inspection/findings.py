@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SerializeAsAny
 
 from rethinkdc.choices import FileKind
 from rethinkdc.inspection.triage import Triage
+from rethinkdc.notes import PixelsNote
 
 F = TypeVar("F", bound="Finding")
 
@@ -114,7 +115,7 @@ class SetFinding(Finding):
     class_names: tuple[str, ...] = ()
     soft_labels: bool = False
     student_lr: float | None = None
-    pixels: dict[str, Any] | None = None
+    pixels: PixelsNote | None = None
     likely: str = ""
     classes: str = ""
     dataset: str = ""

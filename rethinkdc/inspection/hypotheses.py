@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 from rethinkdc.compressed.pixels import to_pixels
 from rethinkdc.errors import RequestError
+from rethinkdc.notes import PixelsNote
 
 T = TypeVar("T")
 Numbers = tuple[float, ...]
@@ -54,14 +55,14 @@ class Shown(NamedTuple):
     exact: bool
 
 
-def is_exact(pixels: Mapping[str, Any] | None, canvases: Tensor) -> bool:
+def is_exact(pixels: PixelsNote | None, canvases: Tensor) -> bool:
     """Whether storing float images as bytes changed nothing; of two or three shades that tells nothing.
 
     Args:
         pixels: what storing them cost, as the card says it; None = they were bytes.
         canvases: uint8 [M, 3, S, S], what was stored.
     """
-    if pixels is None or pixels["clamped"] or pixels["rounding_error"] > _WHOLE:
+    if pixels is None or pixels.clamped or pixels.rounding_error > _WHOLE:
         return False
     return len(canvases.unique()) >= _SHADES
 

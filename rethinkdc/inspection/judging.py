@@ -48,7 +48,7 @@ def judge_set(around: Surroundings, call: EvaluateCall, compressed: CompressedSe
         seen = [
             Seen(each.name, each.remedy, _ask(teacher, each.canvases, targets, compressed.class_names), each.exact)
             for each in (
-                Hypothesis("as it is read", "", stated, is_exact(compressed.card.notes.get("pixels"), stated)),
+                Hypothesis("as it is read", "", stated, is_exact(compressed.card.told.pixels, stated)),
                 *_hypotheses(call, compressed, stated, rows, (teacher.mean, teacher.std)),
             )
         ]
@@ -58,7 +58,7 @@ def judge_set(around: Surroundings, call: EvaluateCall, compressed: CompressedSe
 def _hypotheses(
     call: EvaluateCall, compressed: CompressedSet, stated: Tensor, rows: Tensor, own: tuple[Numbers, Numbers]
 ) -> Iterator[Hypothesis]:
-    if compressed.card.notes.get("pixels") is None:
+    if compressed.card.told.pixels is None:
         yield from of_stored(stated, own)
     else:
         yield from of_given(partial(read_under, call, rows), own, stated)
@@ -72,12 +72,12 @@ def read_under(call: EvaluateCall, rows: Tensor, mean: Numbers, std: Numbers) ->
     other = open_set(replace(call, mean=mean, std=std), None)
     assert other.size is not None
     canvases = other.canvases(rows, other.size)
-    return Shown(canvases, is_exact(other.card.notes.get("pixels"), canvases))
+    return Shown(canvases, is_exact(other.card.told.pixels, canvases))
 
 
 def name_exact(call: EvaluateCall, compressed: CompressedSet) -> list[Hypothesis]:
     """The known means and stds under which every value is a whole byte, where the stated ones are none such."""
-    pixels, rows = compressed.card.notes.get("pixels"), torch.arange(len(compressed))
+    pixels, rows = compressed.card.told.pixels, torch.arange(len(compressed))
     assert compressed.size is not None
     stated = compressed.canvases(rows, compressed.size)
     if pixels is None or len(rows) > _MOST or is_exact(pixels, stated):

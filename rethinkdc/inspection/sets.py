@@ -156,32 +156,30 @@ def _fit(around: Surroundings, call: EvaluateCall, compressed: CompressedSet, to
 
 def _describe(around: Surroundings, found: Opened) -> SetFinding:
     compressed, call = found.compressed, around.call
-    notes = compressed.card.notes
+    notes = compressed.card.told
     named = call.dataset or (None if found.run else "NAME")
     under = "" if not found.refused else f"under {call.dataset}: " if call.dataset else "without --dataset: "
     exact = name_exact(evaluation_of(around), compressed)
     told = [f"{_WHOLE_BYTES} if it is {each.name}: {each.remedy}" for each in exact]
     if found.splits and found.run and _is_grey(compressed, found.run) and not _is_grey(found.splits.train, found.run):
         told.append("its images are grey, and those of the dataset are not")
-    experiment = [f"experiment {notes['experiment']}"] if "experiment" in notes else []
-    rate = [f"student_lr {notes['student_lr']}"] if "student_lr" in notes else []
     return SetFinding(
-        taken=(*experiment, *notes.get("read", ()), *rate),
+        taken=notes.reading,
         ignored=tuple(each.removeprefix(_PASSED_OVER) for each in found.warnings if each.startswith(_PASSED_OVER)),
         warnings=(*(each for each in found.warnings if not each.startswith(_PASSED_OVER)), *told),
         likely=exact[0].remedy if len(exact) == 1 else "",
         refused=under + found.refused,
         command=of_set(around, dataset=named, labeler=found.labeler if found.labeler == _LEARNED else None),
         method=compressed.card.method,
-        source=notes.get("source", "a folder of `compress --out`" if compressed.card.definition else ""),
+        source=notes.source or ("a folder of `compress --out`" if compressed.card.definition else ""),
         images=len(compressed),
         size=compressed.size,
         per_class=tuple(torch.bincount(compressed.targets, minlength=len(compressed.class_names)).tolist()),
         class_names=compressed.class_names,
         soft_labels=compressed.soft_targets is not None,
         student_lr=compressed.student_lr,
-        pixels=notes.get("pixels"),
-        classes=notes.get("classes", ""),
+        pixels=notes.pixels,
+        classes=notes.classes,
         dataset=found.run.dataset_name if found.run else "",
         protocol=found.run.names.protocol if found.run else "",
     )

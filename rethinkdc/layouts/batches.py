@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rethinkdc.data.decoded import DecodedImages
-from rethinkdc.data.facts import Facts
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import DataError
 from rethinkdc.files.plain_pickles import read_plain_pickle
+from rethinkdc.notes import Facts
 
 _SIDE = 32
 _PIXELS = 3 * _SIDE * _SIDE

@@ -14,10 +14,10 @@ from torch import Tensor
 from rethinkdc.data.backing import Backing, choose_backing
 from rethinkdc.data.blobs import Blobs
 from rethinkdc.data.encoded import EncodedImages
-from rethinkdc.data.facts import Facts
 from rethinkdc.data.fingerprint import KnownSplits
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import DataError
+from rethinkdc.notes import Facts
 
 TEST_NAMES = ("test", "val", "validation", "valid")
 """Names of the split that students are tested on, the preferred first."""

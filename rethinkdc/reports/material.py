@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rethinkdc.boards import Board, Row
+from rethinkdc.boards.index import LeftOut
 from rethinkdc.evidence.explanation import Explanation
 from rethinkdc.reports.palette import Styles
 from rethinkdc.reports.trainings import Training, read_trainings
@@ -16,11 +17,19 @@ from rethinkdc.runs.records import Records
 
 @dataclass(frozen=True)
 class Material:
-    """Boards, where the records of their runs are read when a figure needs one, and what was explained beside them."""
+    """Boards, where the records of their runs are read when a figure needs one, and what stands beside them.
+
+    Attributes:
+        boards: what is drawn.
+        records: the folder.
+        explanations: of methods on the boards.
+        left_out: files in the folder that enter no board, because no run wrote them.
+    """
 
     boards: tuple[Board, ...]
     records: Records
     explanations: tuple[Explanation, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     @cached_property
     def styles(self) -> Styles:

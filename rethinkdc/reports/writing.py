@@ -79,7 +79,9 @@ def make_content(material: Material) -> Content:
         sheets=collect_sheets(material),
         conditions=tuple(_conditions(boards)),
         environments=tuple((name, str(count)) for name, count in sorted(_environments(material).items())),
-        notes=(),
+        notes=tuple(
+            show_name(f"Left out, because no run wrote it: {one.file} {one.fault}.") for one in material.left_out
+        ),
     )
 
 
@@ -125,13 +127,13 @@ def _find(figures: list[Figure], wanted: str) -> Figure:
 
 def _collect(call: DrawnCall, explanations: Sequence[Explanation] = ()) -> Material:
     records = Records(Path(call.records) if call.records else None)
-    boards = tuple(rank_records(call))
+    boards, left_out = rank_records(call)
     left = read_explanations(Path(call.answers).expanduser()) if call.answers else ()
     # Corners are changed protocols: without a board of one there is nothing to be found.
     found = find_explanations(records, boards) if any(board.modified for board in boards) else ()
     # What was answered tells more than what records say: it knows finished sets, and why a corner is missing.
     known = {_identify(one): one for one in [*found, *left, *explanations]}
-    return Material(boards, records, tuple(known.values()))
+    return Material(tuple(boards), records, tuple(known.values()), tuple(left_out))
 
 
 def _identify(explanation: Explanation) -> tuple[object, ...]:

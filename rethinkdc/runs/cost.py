@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from rethinkdc.measurement import MOST
+
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 FIRST_STAGES = ("proxy", "teacher", "selection", "synthesis")
 LAST_STAGES = ("labels", "training")
 STAGES = FIRST_STAGES + LAST_STAGES
@@ -34,13 +38,13 @@ class Cost(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seconds: dict[str, float] = {}
-    memory: dict[str, int] = {}
-    images_seen: dict[str, int] = {}
-    total_images_seen: int | None = None
-    image_bytes: dict[str, int | None] = {}
-    label_bytes: int = 0
-    teacher_bytes: int = 0
+    seconds: dict[str, Annotated[float, Field(ge=0, le=MOST)]] = {}
+    memory: dict[str, Count] = {}
+    images_seen: dict[str, Count] = {}
+    total_images_seen: Count | None = None
+    image_bytes: dict[str, Count | None] = {}
+    label_bytes: Count = 0
+    teacher_bytes: Count = 0
     teacher_at_training: bool = False
 
     @property

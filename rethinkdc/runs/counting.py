@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from rethinkdc.compressed import CompressedSet, image_bytes
 from rethinkdc.context.books import by_stage, images_by_stage, stage_of
 from rethinkdc.context.run import RunContext
 from rethinkdc.measurement import Evaluation
+from rethinkdc.notes import Notes
 from rethinkdc.runs.cost import Cost
 from rethinkdc.types import LabelCost
 
@@ -52,7 +53,7 @@ def count_cost(
     seconds, images = _of_methods(seconds), _of_methods(images)
     # A set whose card says nothing of its making was not made here.
     whole = (
-        seconds.keys() <= images.keys() and bool(compressed.card.seconds) and not _from_elsewhere(context.books.notes)
+        seconds.keys() <= images.keys() and bool(compressed.card.seconds) and not _from_elsewhere(context.books.told)
     )
     return Cost(
         seconds=by_stage(seconds),
@@ -70,9 +71,9 @@ def _of_methods(spent: Mapping[str, Number]) -> dict[str, Number]:
     return {name: value for name, value in spent.items() if stage_of(name) not in _OF_THE_TOOL}
 
 
-def _from_elsewhere(notes: Mapping[str, Any]) -> bool:
+def _from_elsewhere(notes: Notes) -> bool:
     """Whether something was used whose making nobody here has seen."""
-    return bool(notes.get("external_data") or notes.get("files_read")) or notes.get("proxy") == "imported"
+    return bool(notes.external_data or notes.files_read) or notes.proxy == "imported"
 
 
 def _peaks(memory: Mapping[str, int]) -> dict[str, int]:

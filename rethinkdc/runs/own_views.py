@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +11,7 @@ from torch import Tensor
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts.context import Context
 from rethinkdc.data.store import CanvasStore
+from rethinkdc.notes import Notes
 from rethinkdc.protocol.student import student_training
 from rethinkdc.types import Drawn, Supervision, ViewBatch, ViewKey
 
@@ -77,7 +77,7 @@ def measure_agreement(compressed: CompressedSet, supervision: Supervision, conte
     return Agreement(hits, len(shown), len(torch.cat(rows).unique()), largest)
 
 
-def doubt_of_labels(agreement: Agreement | None, notes: dict[str, Any]) -> str:
+def doubt_of_labels(agreement: Agreement | None, notes: Notes) -> str:
     """Says that labels are at chance on the set's own views, with the likeliest cause; empty where they are not.
 
     Args:
@@ -92,9 +92,9 @@ def doubt_of_labels(agreement: Agreement | None, notes: dict[str, Any]) -> str:
     )
 
 
-def _why(notes: dict[str, Any]) -> str:
-    of_labels = [about for about in notes.get("teachers", {}).values() if "labels" in about["for"]]
-    measured = [about["top1"] for about in of_labels if about["top1"] is not None]
+def _why(notes: Notes) -> str:
+    of_labels = [about for about in notes.teachers.values() if "labels" in about.purposes]
+    measured = [about.top1 for about in of_labels if about.top1 is not None]
     if not of_labels:
         return "learned labels whose classes are in another order than the set's"
     if measured and min(measured) > 0.5:

@@ -1,15 +1,31 @@
-"""Files of predictions: compressed plain arrays, read whole or refused. Imports no torch."""
+"""Files of predictions: plain arrays, read whole or refused, and what they say of a record. Imports no torch."""
 
 from __future__ import annotations
 
 import io
+import re
+import zipfile
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from rethinkdc.errors import DamagedError
 from rethinkdc.runs.kept_files import read_kept
-from rethinkdc.runs.record import KeptPredictions
+from rethinkdc.runs.record import KeptPredictions, Record
+
+_TYPES = {"predicted": "ui", "probability": "f", "rank": "ui", "log_probability": "f"}
+"""Kinds of numbers, by the names of :class:`~rethinkdc.measurement.Predictions`."""
+_WIDEST = 8
+"""Bytes of a number."""
+_HEADER = 4096
+"""Bytes that precede the numbers of an array, at most."""
+_TOP = re.compile(r"top(\d+)")
+_ROUNDING = 1e-5
+"""What a metric of kept predictions may differ by: a loss is kept in float32."""
 
 
 def read_arrays(kept: KeptPredictions, folder: Path) -> dict[str, NDArray[np.generic]]:
@@ -20,7 +36,76 @@ def read_arrays(kept: KeptPredictions, folder: Path) -> dict[str, NDArray[np.gen
         folder: of the record.
 
     Raises:
-        DamagedError: the file is gone or was changed.
+        DamagedError: the file is gone, was changed, or holds something else.
     """
-    with np.load(io.BytesIO(read_kept(kept, folder, "predictions")), allow_pickle=False) as arrays:
-        return dict(arrays)
+    return unpack_arrays(read_kept(kept, folder, "predictions"), kept)
+
+
+def unpack_arrays(payload: bytes, kept: KeptPredictions) -> dict[str, NDArray[np.generic]]:
+    """The arrays in the content of a file of predictions.
+
+    Raises:
+        DamagedError: it holds something else.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(payload)) as archive:
+            return {name: _read_array(archive, name, kept.images) for name in _TYPES}
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+        raise DamagedError(f"The file {kept.file} holds no predictions: {error}.") from None
+
+
+def per_image(arrays: Mapping[str, NDArray[np.generic]], metric: str) -> NDArray[np.float64] | None:
+    """A metric of each test image, float64 [N]; None where predictions do not tell it."""
+    if best := _TOP.fullmatch(metric):
+        return np.asarray(arrays["rank"].astype(np.int64) < int(best[1]), dtype=np.float64)
+    if metric == "loss":
+        return -arrays["log_probability"].astype(np.float64)
+    return None
+
+
+def disagreement(metric: str, values: NDArray[np.float64], recorded: float) -> str:
+    """Says that predictions give another value than the record; empty where they agree."""
+    told = float(values.mean()) if len(values) else 0.0
+    if abs(told - recorded) <= _ROUNDING * max(1.0, abs(recorded)):
+        return ""
+    return f"they give {metric} {told:.6g}, and the record says {recorded:.6g}"
+
+
+def fault_of_predictions(record: Record, folder: Path) -> str:
+    """What shows that the predictions beside a record are not those of its run; empty where nothing does.
+
+    A file that is not there shows nothing: records are handed on without.
+
+    Args:
+        record: of the run.
+        folder: where it lies.
+    """
+    kept, evaluator = record.predictions, record.definition.evaluator
+    if kept is None or not (folder / Path(kept.file).name).exists():
+        return ""
+    try:
+        arrays = read_arrays(kept, folder)
+    except DamagedError:
+        return f"has damaged predictions, {kept.file}"
+    if (evaluator.distribution, evaluator.name) != (None, "standard"):
+        # What others call top1 may be something else.
+        return ""
+    for metric, recorded in record.results.items():
+        values = per_image(arrays, metric)
+        if values is not None and (said := disagreement(metric, values, recorded)):
+            return f"has predictions that disagree: {said}"
+    return ""
+
+
+def _read_array(archive: zipfile.ZipFile, name: str, images: int) -> NDArray[np.generic]:
+    """One array of a number for each image. What the file claims is checked before memory is asked for."""
+    about = archive.getinfo(f"{name}.npy")
+    if about.file_size > images * _WIDEST + _HEADER:
+        raise ValueError(f"{name} has {about.file_size:,} bytes for {images:,} images")
+    with archive.open(about) as file:
+        if npy.read_magic(file) != (1, 0):
+            raise ValueError(f"{name} is no array of version 1.0")
+        shape, _, kind = npy.read_array_header_1_0(file)
+        if shape != (images,) or kind.kind not in _TYPES[name]:
+            raise ValueError(f"{name} is {kind} {list(shape)}, not a number for each of {images:,} images")
+        return np.frombuffer(file.read(), dtype=kind, count=images)

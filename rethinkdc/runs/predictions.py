@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rethinkdc.measurement import Predictions
 from rethinkdc.runs.kept_files import keep_file, read_file
+from rethinkdc.runs.prediction_files import unpack_arrays
 from rethinkdc.runs.record import KeptPredictions, Record
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.schemas import KEEPS_PREDICTIONS
@@ -45,7 +46,7 @@ def read_predictions(record: Record, records: str | Path | None = None) -> Predi
 
     Raises:
         RequestError: none were kept; says why.
-        DamagedError: the file is gone or was changed.
+        DamagedError: the file is gone, was changed, or holds something else.
     """
     folder = Records(Path(records) if records else None)
     payload = read_file(
@@ -56,13 +57,14 @@ def read_predictions(record: Record, records: str | Path | None = None) -> Predi
         KEEPS_PREDICTIONS,
         "--no-predictions, or an evaluator without any",
     )
-    with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
-        return Predictions(
-            predicted=torch.from_numpy(arrays["predicted"].astype(np.int64)),
-            probability=torch.from_numpy(arrays["probability"]),
-            rank=torch.from_numpy(arrays["rank"].astype(np.int64)),
-            log_probability=torch.from_numpy(arrays["log_probability"]),
-        )
+    assert record.predictions is not None
+    arrays = unpack_arrays(payload, record.predictions)
+    return Predictions(
+        predicted=torch.from_numpy(arrays["predicted"].astype(np.int64)),
+        probability=torch.from_numpy(arrays["probability"].astype(np.float16)),
+        rank=torch.from_numpy(arrays["rank"].astype(np.int64)),
+        log_probability=torch.from_numpy(arrays["log_probability"].astype(np.float32)),
+    )
 
 
 def _narrow(values: Tensor) -> np.ndarray:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from rethinkdc.measurement import Evaluation, Metric
-from rethinkdc.runs.cost import Cost
+from rethinkdc.notes import Notes, check_notes
+from rethinkdc.runs.cost import Cost, Count
 from rethinkdc.runs.definition import Definition
 from rethinkdc.runs.schemas import SCHEMA_VERSION, as_of_today, seal_of
 
@@ -41,6 +43,14 @@ def name_machine(device: str | None, threads: int | None) -> str:
     return f"{device} ({threads} thread{'s' if threads > 1 else ''})"
 
 
+def _check_environment(environment: dict[str, Any]) -> dict[str, Any]:
+    """Of all that it tells, boards read what names a machine."""
+    device, threads = environment.get("device", ""), environment.get("threads")
+    if not isinstance(device, str) or not (threads is None or (type(threads) is int and threads >= 0)):
+        raise ValueError("device must be a text, and threads a whole number")
+    return environment
+
+
 class KeptFile(BaseModel):
     """A file beside a record.
 
@@ -54,7 +64,7 @@ class KeptFile(BaseModel):
 
     file: str
     sha256: str
-    bytes: int
+    bytes: Count
 
 
 class KeptPredictions(KeptFile):
@@ -64,7 +74,7 @@ class KeptPredictions(KeptFile):
         images: test images that they tell of.
     """
 
-    images: int
+    images: Count
 
 
 class Record(BaseModel):
@@ -81,7 +91,7 @@ class Record(BaseModel):
     schema_version: int = Field(default=SCHEMA_VERSION, ge=SCHEMA_VERSION, le=SCHEMA_VERSION)
     written_as: int = SCHEMA_VERSION
     key: str
-    attempt: int = 0
+    attempt: Count = 0
     status: Status
     reason: str = ""
     created: str
@@ -98,10 +108,10 @@ class Record(BaseModel):
     predictions: KeptPredictions | None = None
     sheet: KeptFile | None = None
     cost: Cost | None = None
-    histogram: list[int] = []
-    sources_per_class: list[int] = []
-    notes: dict[str, Any] = {}
-    environment: dict[str, Any] = {}
+    histogram: list[Count] = []
+    sources_per_class: list[Count] = []
+    notes: Annotated[dict[str, Any], AfterValidator(check_notes)] = {}
+    environment: Annotated[dict[str, Any], AfterValidator(_check_environment)] = {}
     plugins: dict[str, str] = {}
     seal: str = ""
 
@@ -116,6 +126,11 @@ class Record(BaseModel):
         return self.evaluation.metrics if self.evaluation and self.status == "ok" else {}
 
     @property
+    def told(self) -> Notes:
+        """What the framework reads of the notes."""
+        return Notes.model_validate(self.notes)
+
+    @property
     def machine(self) -> str:
         """What its bits depend on; see :func:`name_machine`."""
         return name_machine(self.environment.get("device"), self.environment.get("threads"))
@@ -125,10 +140,31 @@ class Record(BaseModel):
         """The metric that the evaluator declares first."""
         return self.metrics[0]
 
+    def fault(self) -> str:
+        """What no record of a run can say; empty where nothing is. Its seal is no part of it."""
+        if self.key != self.definition.key:
+            return f"its key is {self.key}, and that of its definition {self.definition.key}"
+        told = (self.protocol_digest, self.dataset_fingerprint, self.tune)
+        if told != (self.definition.protocol, self.definition.dataset, self.definition.tune):
+            return "its protocol, dataset or split is not that of its definition"
+        if (self.evaluation is None) != (self.status != "ok"):
+            return f"its status is {self.status}, with {'no' if self.evaluation is None else 'an'} evaluation"
+        if not _is_time(self.created):
+            return f"created is {self.created!r}, which is no time"
+        return self.evaluation.fault(self.metrics) if self.evaluation else ""
+
     @model_validator(mode="before")
     @classmethod
     def _convert(cls, content: Any) -> Any:
         return as_of_today(content) if isinstance(content, dict) else content
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 __all__ = ["SCHEMA_VERSION", "KeptFile", "KeptPredictions", "Names", "Record", "Status", "name_machine"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from rethinkdc.errors import RequestError, RethinkError
+from rethinkdc.errors import RecordError, RequestError
 from rethinkdc.runs.record import Record, Status
 from rethinkdc.runs.schemas import SCHEMA_VERSION, fault_of
 from rethinkdc.storage import open_temporary, writable
@@ -20,6 +20,8 @@ from rethinkdc.storage import open_temporary, writable
 ENVIRONMENT = "RETHINKDC_RECORDS"
 
 
+MOST_BYTES = 64 << 20
+"""A record of 1,000 classes and 300 epochs has less than a hundredth."""
 _KEY = re.compile(r"[0-9a-f]{24}")
 
 
@@ -56,7 +58,7 @@ class Records:
 
     def attempts(self, key: str) -> list[Record]:
         """All attempts at a run, first to last."""
-        return [self._read_in_place(path) for path in sorted((self.folder / key).glob("[0-9]*.json"))]
+        return [self.read_in_place(path) for path in sorted((self.folder / key).glob("[0-9]*.json"))]
 
     def find(self, key: str, machine: str = "") -> Record | None:
         """The first attempt that is ok: the one that boards rank.
@@ -72,7 +74,7 @@ class Records:
         """The record that a user names: by its file, or by its key, of which the ok attempt counts, else the last.
 
         Raises:
-            RethinkError: the file is no record.
+            RecordError: the file is no record.
         """
         path = Path(name).expanduser()
         if path.suffix == ".json" and path.is_file():
@@ -83,7 +85,7 @@ class Records:
     def all(self) -> Iterator[Record]:
         """Every record, in the order of keys and attempts."""
         for path in self._files():
-            yield self._read_in_place(path)
+            yield self.read_in_place(path)
 
     def readable(self) -> Iterator[Record]:
         """As :meth:`all`, but a file that is no record is warned of and left out."""
@@ -108,11 +110,14 @@ class Records:
         """Reads one record file, of this schema or of an earlier one.
 
         Raises:
-            RethinkError: the file is no record of a schema that this version reads, or not as it was written.
+            RecordError: the file is no record of a schema that this version reads, or not as it was written.
         """
         try:
+            if path.stat().st_size > MOST_BYTES:
+                raise _unreadable(path, f"it has more than {MOST_BYTES:,} bytes")
             content = json.loads(path.read_bytes())
-            record, fault = Record.model_validate(content), fault_of(content)
+            record = Record.model_validate(content)
+            fault = fault_of(content) or record.fault()
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the file"
@@ -122,25 +127,27 @@ class Records:
         except (ValueError, RecursionError) as error:
             raise _unreadable(path, f"no JSON: {error}") from None
         if fault:
-            raise RethinkError(f"{path} is not as it was written: {fault}. Move it away.")
+            raise RecordError(path, f"is not as a run wrote it: {fault}")
         return record
 
-    def _read_in_place(self, path: Path) -> Record:
+    def read_in_place(self, path: Path) -> Record:
         """As :meth:`read`, of a record that must lie in its run's folder: elsewhere it would pass for another run's.
 
         Raises:
-            RethinkError: it lies in another's.
+            RecordError: it lies in another's.
         """
         record = self.read(path)
         if record.key != path.parent.name:
-            raise RethinkError(f"{path} is a record of the run {record.key}, in another's folder. Move it away.")
+            raise RecordError(path, f"is a record of the run {record.key}, in another's folder")
+        if f"{record.attempt:04d}" != path.stem:
+            raise RecordError(path, f"is the record of attempt {record.attempt}, under another number")
         return record
 
     def _readable(self, files: list[Path]) -> Iterator[Record]:
         for path in files:
             try:
-                yield self._read_in_place(path)
-            except RethinkError as error:  # noqa: PERF203 - one file must not hide the others
+                yield self.read_in_place(path)
+            except RecordError as error:  # noqa: PERF203 - one file must not hide the others
                 warnings.warn(f"A record is left out: {error}", stacklevel=3)
 
     def _files(self) -> list[Path]:
@@ -172,8 +179,8 @@ def first_ok_of(attempts: list[Record], machine: str = "") -> Record | None:
     return next((record for record in ok if record.machine == machine), ok[0] if ok else None)
 
 
-def _unreadable(path: Path, why: str) -> RethinkError:
-    return RethinkError(f"{path} is not a readable record: {why}. Move it away.")
+def _unreadable(path: Path, why: str) -> RecordError:
+    return RecordError(path, f"is not a readable record: {why}")
 
 
 def _place(temporary: Path, final: Path) -> None:

@@ -279,7 +279,7 @@ class Runner:
         family = run.compressor.family if run.compressor else ""
         track = run.labeler.track
         agreement = None if track == "hard" else measure_agreement(compressed, supervision, context)
-        labels = doubt_of_labels(agreement, context.books.notes)
+        labels = doubt_of_labels(agreement, context.books.told)
         doubts = doubts_of(evaluation, splits.test, track=track, family=family, labels=labels)
         said = evaluation.predictions if self.beside.predictions else None
         return self._record(

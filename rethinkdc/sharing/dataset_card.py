@@ -119,8 +119,8 @@ def _tell_making(stored: CompressedSet, card: Card) -> Iterator[str]:
         yield f"Versions: {_plain(', '.join(f'{name} {version}' for name, version in card.versions.items()))}."
     if bool((stored.sources >= 0).all()):
         yield f"Every cell shows an image of the training set: {_tell_recipe(stored)}."
-    if source := card.notes.get("source"):
-        yield f"It was made elsewhere, and read as {_plain(str(source))}."
+    if source := card.told.source:
+        yield f"It was made elsewhere, and read as {_plain(source)}."
     if card.clamp_error or card.rounding_error:
         most = max(card.clamp_error, card.rounding_error)
         yield f"Storing the images as bytes changed pixels by up to {most:.3g} of 1."

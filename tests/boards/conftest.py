@@ -63,8 +63,11 @@ class Desk:
             "semantics": {"views": 1} if names["labeler"].startswith("hard") else {"views": 1, "labels": 2},
             **changes.pop("definition", {}),
         }
+        measured = {"top1": top1, "top5": 1.0, "loss": 1 - top1}
+        if said is not None:
+            measured |= {"top5": float((said.rank < 5).double().mean()), "loss": -float(said.log_probability.mean())}
         evaluation = Evaluation(
-            metrics={"top1": top1, "top5": 1.0, "loss": 1 - top1},
+            metrics=measured,
             per_class=[],
             curve=[],
             views=1,
@@ -90,6 +93,8 @@ class Desk:
             "environment": {"device": "cpu", "threads": 1},
             **changes,
         }
+        if given["status"] != "ok":
+            given |= {"evaluation": None, "cost": None}
         if said is not None:
             given["predictions"] = keep_predictions(self.records, given["key"], said)
         return self.records.add(Record(**given))

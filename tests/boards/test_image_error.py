@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from rethinkdc.measurement import Predictions
+from rethinkdc.boards import index
+from rethinkdc.measurement import Metric, Predictions
 from rethinkdc.statistics import resample_images
 
 IMAGES = 400
+TOP5 = Metric("top5", "higher", "fraction")
 
 
 def right(share: float, seed: int) -> np.ndarray:
@@ -49,9 +51,14 @@ def test_what_has_no_predictions_is_named(desk: Any, row: Any) -> None:
     assert (found.interval, found.pairs, found.missing) == (None, 0, ("random's seed 0: none were kept",))
 
 
-def test_predictions_that_are_not_those_of_the_record_are_refused(desk: Any, row: Any) -> None:
+def test_predictions_that_are_not_those_of_the_record_are_refused(
+    desk: Any, row: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "_SETTLED", -3600.0)
     record(desk, "pca", right(0.7, 1), 0)
     record(desk, "random", right(0.5, 2), 0)
+    # The index has seen them whole.
+    desk.boards()
     for path in desk.records.folder.glob("*/*.npz"):
         path.write_bytes(b"other")
     found = row(desk.only(test_error=True), "pca").image_error
@@ -65,6 +72,6 @@ def test_a_run_of_random_without_the_metric_is_named(desk: Any, row: Any) -> Non
         record(desk, "pca", right(0.7, seed), seed)
     record(desk, "random", right(0.5, 3), 0)
     measured = desk.record("random", 0.5, 2).evaluation
-    desk.record("random", 0.5, 1, evaluation=measured.model_copy(update={"metrics": {"top5": 1.0}}))
-    found = row(desk.only(test_error=True), "pca").image_error
+    desk.record("random", 0.5, 1, evaluation=measured.model_copy(update={"metrics": {"top5": 1.0}}), metrics=(TOP5,))
+    found = row(desk.only(test_error=True, metric="top1"), "pca").image_error
     assert (found.pairs, found.missing) == (1, ("random's seed 1: the record has no top1",))

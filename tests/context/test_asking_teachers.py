@@ -12,13 +12,13 @@ from safetensors.torch import save_file
 
 import rethinkdc as rdc
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context.books import merge_notes
 from rethinkdc.context.cache import Cache
 from rethinkdc.context.run import RunContext
 from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.kinds import Compressor
 from rethinkdc.errors import RequestError
 from rethinkdc.models import build_seeded
+from rethinkdc.notes import merge_notes
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.request import Request

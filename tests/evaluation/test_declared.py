@@ -32,12 +32,12 @@ def measured(**values: Any) -> Evaluation:
 @pytest.mark.parametrize(
     ("values", "named"),
     [
-        ({"curve": [{"epoch": 1.0, "train_loss": math.nan}]}, "`curve`"),
-        ({"per_class": [0.5, math.inf]}, "`per_class`"),
+        ({"curve": [{"epoch": 1.0, "train_loss": math.nan}]}, "curve"),
+        ({"per_class": [0.5, math.inf]}, "per_class"),
     ],
 )
 def test_a_number_that_no_record_could_give_back_is_refused(values: dict[str, Any], named: str) -> None:
     evaluator = Registry().build(Evaluator, "standard")
     check_evaluation(measured(), evaluator)
-    with pytest.raises(RethinkError, match=f"standard returned a number in {named} that is not finite"):
+    with pytest.raises(RethinkError, match=f"standard returned what cannot be recorded: {named} has"):
         check_evaluation(measured(**values), evaluator)

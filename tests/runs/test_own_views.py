@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts.kinds import Labeler
+from rethinkdc.notes import Notes
 from rethinkdc.runs.own_views import Agreement, doubt_of_labels, measure_agreement
 from rethinkdc.testing import context, images
 from rethinkdc.types import Drawn, ViewKey
@@ -38,7 +39,7 @@ def test_labels_are_at_chance_within_the_error_of_so_many_images(
 ) -> None:
     found = Agreement(hits, views, pictures, largest)
     assert found.at_chance() == at_chance
-    assert bool(doubt_of_labels(found, {"teachers": TEACHERS})) == at_chance
+    assert bool(doubt_of_labels(found, Notes.model_validate({"teachers": TEACHERS}))) == at_chance
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_labels_are_at_chance_within_the_error_of_so_many_images(
     ],
 )
 def test_the_likeliest_cause_depends_on_who_gave_the_labels(notes: dict[str, Any], cause: str) -> None:
-    assert cause in doubt_of_labels(Agreement(0, 100, 100, 0.1), notes)
+    assert cause in doubt_of_labels(Agreement(0, 100, 100, 0.1), Notes.model_validate(notes))
 
 
 @pytest.mark.parametrize(("shift", "at_chance"), [(0, False), (1, True)])

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from rethinkdc.errors import RequestError, RethinkError
-from rethinkdc.measurement import Metric
+from rethinkdc.measurement import Evaluation, Metric
+from rethinkdc.runs.definition import Definition
 from rethinkdc.runs.record import Record
 from rethinkdc.runs.records import Records, default_records_folder, now
 from rethinkdc.runs.schemas import SCHEMA_VERSION
@@ -38,13 +39,20 @@ THIRD_SCHEMA = Path(__file__).with_name("third_schema_record.json")
 NAMES = dict.fromkeys(("compressor", "labeler", "evaluator", "dataset", "protocol", "student", "ipc"), "some")
 
 
-def record(key: str = "abc", **values: Any) -> Record:
+EVALUATION = Evaluation(
+    metrics={"top1": 0.5}, per_class=[], curve=[], views=1, steps=1, seconds=1.0, peak_memory=0, result_digest="r"
+)
+KEY = Definition.model_validate(DEFINITION).key
+
+
+def record(**values: Any) -> Record:
+    definition = {**DEFINITION, **values.pop("definition", {})}
     given: dict[str, Any] = {
-        "key": key,
+        "key": Definition.model_validate(definition).key,
         "status": "ok",
         "created": now(),
         "names": NAMES,
-        "definition": DEFINITION,
+        "definition": definition,
         "protocol_digest": "p",
         "dataset_fingerprint": "d",
         "modified": False,
@@ -53,7 +61,7 @@ def record(key: str = "abc", **values: Any) -> Record:
         "metrics": (Metric("top1", "higher", "fraction"),),
         **values,
     }
-    return Record(**given)
+    return Record(**{"evaluation": EVALUATION if given["status"] == "ok" else None, **given})
 
 
 def add_many(folder: Path, who: int, start: Any) -> None:
@@ -66,16 +74,16 @@ def test_attempts_are_numbered_and_never_replaced(tmp_path: Path) -> None:
     records = Records(tmp_path)
     first, second = (records.add(record(reason=reason)) for reason in ("one", "two"))
     assert (first.attempt, second.attempt) == (1, 2)
-    assert [found.reason for found in records.attempts("abc")] == ["one", "two"]
-    assert records.read(records.path("abc", 1)) == first
-    assert [path.name for path in sorted((tmp_path / "abc").iterdir())] == ["0001.json", "0002.json"]
+    assert [found.reason for found in records.attempts(KEY)] == ["one", "two"]
+    assert records.read(records.path(KEY, 1)) == first
+    assert [path.name for path in sorted((tmp_path / KEY).iterdir())] == ["0001.json", "0002.json"]
 
 
 def test_a_gap_left_by_a_removed_attempt_is_not_filled(tmp_path: Path) -> None:
     records = Records(tmp_path)
     for _ in range(3):
         records.add(record())
-    records.path("abc", 2).unlink()
+    records.path(KEY, 2).unlink()
     assert records.add(record()).attempt == 4
 
 
@@ -89,7 +97,7 @@ def test_two_processes_never_share_an_attempt(tmp_path: Path) -> None:
     for worker in workers:
         worker.join(120)
     assert [worker.exitcode for worker in workers] == [0] * PROCESSES
-    found = Records(tmp_path).attempts("abc")
+    found = Records(tmp_path).attempts(KEY)
     assert [one.attempt for one in found] == list(range(1, PROCESSES * EACH + 1))
     assert {one.reason for one in found} == {f"{who}/{number}" for who in range(PROCESSES) for number in range(EACH)}
 
@@ -102,31 +110,32 @@ def test_an_attempt_taken_meanwhile_is_left_alone(tmp_path: Path, monkeypatch: p
     def raced(source: str, place: Path) -> None:
         if not taken:
             taken.append(place)
-            place.write_text(record(reason="theirs").sealed().model_dump_json())
+            place.write_text(record(reason="theirs", attempt=1).sealed().model_dump_json())
         link(source, place)
 
     monkeypatch.setattr(os, "link", raced)
     assert records.add(record(reason="ours")).attempt == 2
-    assert [found.reason for found in records.attempts("abc")] == ["theirs", "ours"]
+    assert [found.reason for found in records.attempts(KEY)] == ["theirs", "ours"]
 
 
 def test_the_first_ok_attempt_is_found(tmp_path: Path) -> None:
     records = Records(tmp_path)
-    assert records.find("abc") is None
+    assert records.find(KEY) is None
     records.add(record(status="failed", reason="NaN"))
-    assert records.find("abc") is None
+    assert records.find(KEY) is None
     records.add(record(reason="first"))
     records.add(record(reason="second"))
-    found = records.find("abc")
+    found = records.find(KEY)
     assert found is not None
     assert (found.attempt, found.reason) == (2, "first")
 
 
 def test_all_records_come_in_the_order_of_keys_and_attempts(tmp_path: Path) -> None:
     records = Records(tmp_path)
-    for key in ("b", "a", "b"):
-        records.add(record(key))
-    assert [(found.key, found.attempt) for found in records.all()] == [("a", 1), ("b", 1), ("b", 2)]
+    one, other = (records.add(record(definition={"ipc": ipc})).key for ipc in (1, 2))
+    records.add(record(definition={"ipc": 2}))
+    found = [(found.key, found.attempt) for found in records.all()]
+    assert found == sorted([(one, 1), (other, 1), (other, 2)])
 
 
 @pytest.mark.parametrize(
@@ -142,10 +151,10 @@ def test_a_record_of_another_schema_is_named_with_the_field(
     tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
     records = Records(tmp_path)
-    path = records.path("abc", records.add(record()).attempt)
+    path = records.path(KEY, records.add(record()).attempt)
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
     with pytest.raises(RethinkError) as caught:
-        records.attempts("abc")
+        records.attempts(KEY)
     assert message in str(caught.value)
     assert str(path) in str(caught.value)
 
@@ -156,34 +165,34 @@ def test_a_record_of_another_schema_is_named_with_the_field(
 )
 def test_a_record_that_was_changed_is_refused_and_named(tmp_path: Path, old: str, new: str) -> None:
     records = Records(tmp_path)
-    path = records.path("abc", records.add(record(reason="weak")).attempt)
+    path = records.path(KEY, records.add(record(reason="weak")).attempt)
     text = path.read_text()
     assert text.count(old) == 1
     path.write_text(text.replace(old, new))
-    with pytest.raises(RethinkError, match=r"0001\.json is not as it was written"):
-        records.attempts("abc")
+    with pytest.raises(RethinkError, match=r"0001\.json is not as a run wrote it"):
+        records.attempts(KEY)
     with pytest.warns(UserWarning, match="A record is left out"):
         assert list(records.readable()) == []
     # One that claims to be older, and so without a seal, is none either.
     path.write_text(json.dumps({**json.loads(text), "written_as": 2, "seal": "", "reason": "great"}))
-    with pytest.raises(RethinkError, match=r"0001\.json is not as it was written"):
-        records.attempts("abc")
+    with pytest.raises(RethinkError, match=r"0001\.json is not as a run wrote it"):
+        records.attempts(KEY)
     # Another spelling of the same content is the same record.
     path.write_text(json.dumps(json.loads(text)))
-    assert [found.reason for found in records.attempts("abc")] == ["weak"]
+    assert [found.reason for found in records.attempts(KEY)] == ["weak"]
 
 
 @pytest.mark.parametrize("schema", [1, 2, 3])
 def test_a_record_that_claims_to_be_older_than_it_is_is_refused(tmp_path: Path, schema: int) -> None:
     """Schemas 1 and 2 had no seal; what has one, or anything that came with it, is of neither."""
     records = Records(tmp_path)
-    path = records.path("abc", records.add(record(reason="weak")).attempt)
+    path = records.path(KEY, records.add(record(reason="weak")).attempt)
     content = {**json.loads(path.read_text()), "schema_version": schema, "reason": "great"}
     without = [(), ("seal",), ("seal", "written_as"), ("seal", "predictions"), ("written_as", "predictions")]
     for left_out in without:
         path.write_text(json.dumps({name: value for name, value in content.items() if name not in left_out}))
-        with pytest.raises(RethinkError, match=r"0001\.json is not as it was written"):
-            records.attempts("abc")
+        with pytest.raises(RethinkError, match=r"0001\.json is not as a run wrote it"):
+            records.attempts(KEY)
 
 
 def test_a_record_of_the_third_schema_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -253,11 +262,11 @@ def test_whatever_byte_of_a_record_is_changed_it_is_refused_or_says_the_same(tmp
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"3", b"\xff\xfe", b"[" * 100_000, b'{"key": NaN}'])
 def test_a_file_of_something_else_is_named(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "abc" / "0001.json"
+    path = tmp_path / KEY / "0001.json"
     path.parent.mkdir()
     path.write_bytes(content)
     with pytest.raises(RethinkError, match=r"0001\.json is not a readable record"):
-        Records(tmp_path).attempts("abc")
+        Records(tmp_path).attempts(KEY)
 
 
 def test_numbers_that_json_does_not_have_are_no_record(tmp_path: Path) -> None:
@@ -269,26 +278,26 @@ def test_numbers_that_json_does_not_have_are_no_record(tmp_path: Path) -> None:
 
 def test_a_record_in_the_folder_of_another_run_does_not_pass_for_that_runs(tmp_path: Path) -> None:
     records = Records(tmp_path)
-    path = records.path("abc", records.add(record(reason="theirs")).attempt)
+    path = records.path(KEY, records.add(record(reason="theirs")).attempt)
     (tmp_path / "def").mkdir()
     (tmp_path / "def" / path.name).write_bytes(path.read_bytes())
     for look in (records.find, records.attempts):
-        with pytest.raises(RethinkError, match=r"def/0001\.json is a record of the run abc, in another's folder"):
+        with pytest.raises(RethinkError, match=rf"def/0001\.json is a record of the run {KEY}, in another's folder"):
             look("def")
     with pytest.warns(UserWarning, match="def"):
         assert [found.reason for found in records.readable()] == ["theirs"]
     # Named as a file it is what it says.
     copied = records.named(str(tmp_path / "def" / path.name))
     assert copied is not None
-    assert copied.key == "abc"
+    assert copied.key == KEY
 
 
 def test_a_file_cut_off_is_named(tmp_path: Path) -> None:
     records = Records(tmp_path)
-    path = records.path("abc", records.add(record()).attempt)
+    path = records.path(KEY, records.add(record()).attempt)
     path.write_text(path.read_text()[:50])
     with pytest.raises(RethinkError, match=r"0001\.json is not a readable record"):
-        records.find("abc")
+        records.find(KEY)
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,11 +327,11 @@ def test_a_reader_never_sees_half_a_record_where_there_are_no_hard_links(
 
     def look(call: Any) -> Any:
         def watched(*words: Any, **more: Any) -> Any:
-            seen.append([found.reason for found in records.attempts("abc")])
+            seen.append([found.reason for found in records.attempts(KEY)])
             try:
                 return call(*words, **more)
             finally:
-                seen.append([found.reason for found in records.attempts("abc")])
+                seen.append([found.reason for found in records.attempts(KEY)])
 
         return watched
 
@@ -368,7 +377,7 @@ def test_processes_never_share_an_attempt_where_there_are_no_hard_links(
 
     monkeypatch.setattr(os, "link", refuse)
     test_two_processes_never_share_an_attempt(tmp_path)
-    assert {path.suffix for path in (tmp_path / "abc").iterdir()} == {".json"}
+    assert {path.suffix for path in (tmp_path / KEY).iterdir()} == {".json"}
 
 
 def test_a_claim_that_a_killed_process_left_costs_one_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -376,8 +385,8 @@ def test_a_claim_that_a_killed_process_left_costs_one_number(tmp_path: Path, mon
         raise OSError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
-    (tmp_path / "abc").mkdir()
-    (tmp_path / "abc" / "0001.claim").touch()
+    (tmp_path / KEY).mkdir()
+    (tmp_path / KEY / "0001.claim").touch()
     assert Records(tmp_path).add(record()).attempt == 2
 
 
