@@ -18,6 +18,7 @@ FIXTURES = sorted((ROOT / "tests" / "packaging" / "third_party").rglob("*.py"))
 ROOMS = (
     "errors",
     "choices",
+    "texts",
     "storage",
     "reference",
     "seeds",
@@ -296,6 +297,16 @@ def test_the_page_on_the_architecture_draws_the_rooms_as_they_stand() -> None:
                 break
             drawn.append(word)
     assert tuple(drawn) == ROOMS
+
+
+def test_what_the_command_line_prints_is_cleaned_in_one_place() -> None:
+    """Texts of strangers reach a terminal through ``say`` or ``escape``; tables and data clean their cells."""
+    printing = {"saying.py", "board_tables.py", "board_data.py", "student_tables.py", "show.py"}
+    for path in sorted((ROOT / "rethinkdc" / "cli").glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        prints = [line for line in text.splitlines() if re.search(r"(?<![\w.])print\(|\becho\(|\bsecho\(", line)]
+        assert path.name in printing or all("json.dumps" in line for line in prints), (path.name, prints)
+        assert path.name == "text_table.py" or "rich.markup" not in text, path.name
 
 
 @pytest.mark.parametrize(

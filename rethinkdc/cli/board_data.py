@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from rethinkdc.boards import Board, Row
 from rethinkdc.runs.cost import order_stages
 from rethinkdc.seeds import write_seeds
+from rethinkdc.texts import escape_cell
 
 
 def print_json(boards: Sequence[Board]) -> None:
@@ -32,8 +33,8 @@ def print_csv(boards: Sequence[Board]) -> None:
     }
     for number, line in enumerate(_flatten(board, row, stages) for board in boards for row in board.rows):
         if not number:
-            writer.writerow(line)
-        writer.writerow(line.values())
+            writer.writerow(map(escape_cell, line))
+        writer.writerow(as_cells(line.values()))
 
 
 def _flatten(board: Board, row: Row, stages: dict[str, list[str]]) -> dict[str, Any]:
@@ -85,6 +86,11 @@ def _flatten(board: Board, row: Row, stages: dict[str, list[str]]) -> dict[str, 
         **{f"image_bytes_{form}": value for form, value in row.image_bytes.items()},
         "missing": "; ".join(f"seed {write_seeds(run.seeds)}: {run.status}: {run.reason}" for run in row.missing),
     }
+
+
+def as_cells(values: Iterable[Any]) -> list[Any]:
+    """Values for a line of CSV: numbers as they are, texts so that no spreadsheet computes them."""
+    return [escape_cell(value) if isinstance(value, str) else value for value in values]
 
 
 def flatten_conditions(board: Board) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from rethinkdc.boards.index import LeftOut
 from rethinkdc.boards.notes import caption, lacking_notes, notes_on
 from rethinkdc.cli import board_data
 from rethinkdc.cli.board_columns import choice_columns, fill_columns, further_columns, result_columns
-from rethinkdc.cli.board_texts import escape_markdown, latex, markdown
+from rethinkdc.cli.board_texts import latex, markdown
 from rethinkdc.cli.saying import say
-from rethinkdc.cli.text_table import GAP, TextTable, column_width, printable, styled, window_width, wrap
+from rethinkdc.cli.text_table import GAP, TextTable, column_width, styled, window_width, wrap
+from rethinkdc.texts import escape_markdown, visible
 
 Form = Literal["rich", "md", "csv", "latex", "json"]
 BOLD, DIM = 1, 2
@@ -37,13 +38,13 @@ def print_left_out(left_out: Sequence[LeftOut], form: Form) -> None:
         return
     lines, head = [f"{one.file} {one.fault}." for one in left_out], "Left out, because no run wrote them:"
     if form in ("csv", "json"):
-        say("\n".join(f"A record is left out: {printable(line)}" for line in lines), err=True)
+        say("\n".join(f"A record is left out: {line}" for line in lines), err=True)
     elif form == "rich":
         print("\n".join(["", styled(head, BOLD), *(wrap(line, window_width()) for line in lines)]))
     elif form == "md":
         print("\n".join(["", head, "", *(f"- {escape_markdown(line)}" for line in lines)]))
     else:
-        print("\n".join(["", *(rf"% left out: {printable(line)}" for line in lines)]))
+        print("\n".join(["", *(rf"% left out: {visible(line)}" for line in lines)]))
 
 
 def _sheets(boards: Sequence[Board], wide: bool) -> Iterator[str]:
@@ -88,5 +89,7 @@ def _text(board: Board, form: Literal["md", "latex"], *, wide: bool) -> str:
     further = further_columns(board) if wide else choice_columns(board)
     columns = fill_columns(board, {**result_columns(board), **further})
     lacking = [f"{note} {command}" for note, command in lacking_notes(board, everything=wide)]
-    write = markdown if form == "md" else latex
-    return write(caption(board), columns, [*notes_on(board), *lacking])
+    if form == "md":
+        return markdown(caption(board), columns, [*notes_on(board), *lacking])
+    # In a paper's table what is still to be run is no note.
+    return "\n".join([latex(caption(board), columns, notes_on(board)), *(f"% {visible(line)}" for line in lacking)])

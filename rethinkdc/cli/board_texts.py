@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
-_MARKDOWN = re.compile(r"[\\`*_\[\]<>|~&#]")
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': "''",
-    "±": r"$\pm$",
-    **{character: "\\" + character for character in "&%$#_{}"},
-    # At the beginning of a line they would be an argument of the one before.
-    **{character: f"{{{character}}}" for character in "[]*"},
-}
+from rethinkdc.texts import escape_latex, escape_markdown
 
 
 def markdown(title: str, columns: Mapping[str, Sequence[str]], notes: Iterable[str]) -> str:
@@ -51,17 +37,3 @@ def latex(title: str, columns: Mapping[str, Sequence[str]], notes: Iterable[str]
         r"\end{table}",
     ]
     return "\n".join(lines)
-
-
-def escape_markdown(text: str) -> str:
-    """As text, whatever characters it has; a line break becomes a space."""
-    return _MARKDOWN.sub(lambda found: "\\" + found[0], _on_one_line(text))
-
-
-def escape_latex(text: str) -> str:
-    """As text, whatever characters it has; a line break becomes a space."""
-    return "".join(_LATEX.get(character, character) for character in _on_one_line(text))
-
-
-def _on_one_line(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from rethinkdc.cli.tables import print_json
+from rethinkdc.cli.text_table import escape
 from rethinkdc.errors import RequestError, nearest
 from rethinkdc.protocol.derived import DERIVED
 from rethinkdc.protocol.protocol import Protocol

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
-
 from rethinkdc.cli.options import Printed, takes_options, with_bars
+from rethinkdc.cli.saying import say
 from rethinkdc.context import ranks
 from rethinkdc.runs.calls import CompressCall
 
@@ -33,7 +32,7 @@ def compress(command: CompressCommand) -> None:
         tables.print_json({"folder": str(out), "images": len(compressed), "card": card})
         return
     tables.print_files_read(compressed.card.told)
-    typer.echo(f"Wrote {len(compressed):,} images of {len(compressed.class_names)} classes to {out}.")
+    say(f"Wrote {len(compressed):,} images of {len(compressed.class_names)} classes to {out}.")
     given = {"--dataset": command.dataset, "--protocol": command.protocol, "--seed": command.seed or None}
     chosen = "".join(f" {flag} {value}" for flag, value in given.items() if value is not None)
-    typer.echo(f"Evaluate it with: rethinkdc evaluate {out}{chosen}")
+    say(f"Evaluate it with: rethinkdc evaluate {out}{chosen}")

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from rethinkdc.boards.ranking import LEAST
 from rethinkdc.cli.metric_text import name_metric, write_signed, write_value
+from rethinkdc.cli.saying import say
+from rethinkdc.cli.text_table import escape
 from rethinkdc.evidence.comparison import Comparison, Contender
 from rethinkdc.evidence.conditions import Conditions
 from rethinkdc.evidence.corners import CORNERS
@@ -73,7 +74,7 @@ def print_comparison(comparison: Comparison) -> None:
         table.add_row(escape(_entitle(one)), *student, *_values(one.outcome, metric), *pair)
     _console.print(table)
     if any(_stands_alone(one, comparison) for one in comparison.contenders):
-        print(f"{_ALONE} holds at 95 % alone; the other intervals hold together.")
+        say(f"{_ALONE} holds at 95 % alone; the other intervals hold together.")
     for line in tell_comparison(comparison):
         _console.print(escape(line))
 
@@ -86,7 +87,7 @@ def _stands_alone(one: Contender, comparison: Comparison) -> bool:
 
 def print_files(written: Sequence[Path]) -> None:
     """Where study, answer and report lie; outside tables, where no column cuts them short."""
-    print(f"written: {', '.join(map(str, written))}")
+    say(f"written: {', '.join(map(str, written))}")
 
 
 def _told(conditions: Conditions) -> str:
@@ -119,7 +120,7 @@ def print_detection(detection: Detection) -> None:
     """How many sets each method of a study needs, and what that is told from."""
     points = f"{100 * detection.difference:.4g}"
     unit = "point" if points == "1" else "points"
-    print(
+    say(
         f"Sets that find a difference of {points} {unit} to random ({POWER:.0%} power, paired t test at 5 % / m "
         "of the m methods of a board):"
     )
@@ -145,10 +146,10 @@ def print_detection(detection: Detection) -> None:
     if known:
         _console.print(table)
     if unknown := [_name_need(need, varied) for need in detection.needs if need.deviation is None]:
-        print(f"Nobody knows yet, since no method there has two unequal pairs on record: {'; '.join(unknown)}.")
+        say(f"Nobody knows yet, since no method there has two unequal pairs on record: {'; '.join(unknown)}.")
     if not known:
         return
-    print(
+    say(
         f"Holm's correction asks for no more than 5 % / m (Bonferroni). Fewer than {LEAST} sets are never advised, "
         "since boards rank none. "
         f"At most: the upper bound of the deviation at {ASSURANCE:.0%}, which counts, since it is told from few sets. "

@@ -2,9 +2,8 @@
 
 from dataclasses import asdict, dataclass
 
-import typer
-
 from rethinkdc.cli.options import Printed, takes_options
+from rethinkdc.cli.saying import say
 from rethinkdc.runs.calls import ExportCall
 
 
@@ -28,5 +27,5 @@ def export(command: ExportCommand) -> None:
     if command.as_json:
         tables.print_json(asdict(exported))
         return
-    typer.echo(f"Exported {exported.images:,} images to {exported.place} (fingerprint {exported.fingerprint[:12]}).")
-    typer.echo(f"Evaluate them with: {exported.evaluate}")
+    say(f"Exported {exported.images:,} images to {exported.place} (fingerprint {exported.fingerprint[:12]}).")
+    say(f"Evaluate them with: {exported.evaluate}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from rethinkdc.cli.saying import say
 from rethinkdc.cli.tables import write_pixels
+from rethinkdc.cli.text_table import escape
 from rethinkdc.inspection.findings import (
     DatasetFinding,
     Finding,
@@ -48,19 +49,19 @@ def print_inspection(found: Inspection) -> None:
     """Prints what was found; commands stand on lines of their own, where nothing cuts them short."""
     size = "a folder" if found.bytes is None else f"{found.bytes:,} bytes"
     kinds = " or ".join(_TITLES[each.kind] for each in found.findings)
-    print(f"{found.file}: {kinds} ({size})")
+    say(f"{found.file}: {kinds} ({size})")
     if found.parts:
         _print_parts(found.parts)
     for each in found.findings:
         _print_finding(each)
     if len(found.findings) > 1:
-        print("Which it is, the command that uses it says; --as KIND tells of one alone.")
+        say("Which it is, the command that uses it says; --as KIND tells of one alone.")
     for kind, reason in found.refused.items():
         # Of tensors it is plain what they are not.
         why = f"; --as {kind} says why" if kind in ("weights", "set") else f": {reason.removeprefix(f'{found.file}: ')}"
-        print(f"not {_TITLES[kind]}{why}")
+        say(f"not {_TITLES[kind]}{why}")
     if found.preview:
-        print(f"picture: {found.preview}")
+        say(f"picture: {found.preview}")
 
 
 def _print_parts(parts: Sequence[Part]) -> None:
@@ -70,7 +71,7 @@ def _print_parts(parts: Sequence[Part]) -> None:
         table.add_row(escape(part.name or "(alone)"), part.dtype, shape, escape(_range(part)))
     _console.print(table)
     if len(parts) > _PARTS:
-        print(f"and {len(parts) - _PARTS:,} more parts (--json lists all)")
+        say(f"and {len(parts) - _PARTS:,} more parts (--json lists all)")
 
 
 def _range(part: Part) -> str:
@@ -86,16 +87,16 @@ def _print_finding(found: Finding) -> None:
     for name, value in (*_rows(found), ("taken", _taken(found)), ("ignored", "\n".join(found.ignored))):
         if value:
             table.add_row(name, escape(value))
-    print(f"As {_TITLES[found.kind]}")
+    say(f"As {_TITLES[found.kind]}")
     if table.row_count:
         _console.print(table)
     for warning in found.warnings:
-        print(f"warning: {warning.rstrip('.')}.")
+        say(f"warning: {warning.rstrip('.')}.")
     if found.refused:
-        print(f"refused: {found.refused}")
+        say(f"refused: {found.refused}")
     if isinstance(found, SetFinding) and found.triage:
         _print_triage(found.triage)
-    print(f"use: {found.command}")
+    say(f"use: {found.command}")
 
 
 def _taken(found: Finding) -> str:
@@ -161,19 +162,19 @@ def _rows_of_set(found: SetFinding) -> Iterator[tuple[str, str]]:
 
 def _print_triage(triage: Triage) -> None:
     known = "" if triage.teacher_top1 is None else f", top-1 {triage.teacher_top1:.2%} on test images"
-    print(f"teacher: {triage.teacher}{known}; shown {triage.images:,} images or cells of the set")
+    say(f"teacher: {triage.teacher}{known}; shown {triage.images:,} images or cells of the set")
     table = Table("if it is", "top-1", "95 %", "loss", "p", box=None, padding=(0, 2, 0, 0))
     for each in (triage.stated, *triage.tried[:_TRIED]):
         table.add_row(escape(each.name), *_figures(each))
     _console.print(table)
     if len(triage.tried) > _TRIED:
-        print(f"and {len(triage.tried) - _TRIED} more that fit less (--json lists all)")
+        say(f"and {len(triage.tried) - _TRIED} more that fit less (--json lists all)")
     if triage.declared_order is not None and triage.fitted_order is not None:
-        print(
+        say(
             f"class order, on {triage.judged:,} images that it was not fitted to: as assumed "
             f"{triage.declared_order:.1%}, fitted {triage.fitted_order:.1%} (p = {triage.order_chance:.2g})"
         )
-    print(triage.told)
+    say(triage.told)
 
 
 def _figures(each: Evidence) -> tuple[str, str, str, str]:

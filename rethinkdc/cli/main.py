@@ -71,7 +71,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"rethinkdc {version('rethinkdc')}")
+        say(f"rethinkdc {version('rethinkdc')}")
         raise typer.Exit
 
 
@@ -99,11 +99,11 @@ def main() -> None:
     except RethinkError as error:
         if _state["debug"]:
             raise
-        typer.secho(f"Error{_of_rank()}: {error}", fg=typer.colors.RED, err=True)
+        say(f"Error{_of_rank()}: {error}", err=True, colour=typer.colors.RED)
         sys.exit(error.exit_code)
     except SystemExit as end:
         if end.code == _INTERRUPTED:
-            typer.secho("Interrupted. What was computed is kept; the same command goes on from there.", err=True)
+            say("Interrupted. What was computed is kept; the same command goes on from there.", err=True)
         raise
 
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from rethinkdc.cli.options import Printed, takes_options
+from rethinkdc.cli.saying import say
 from rethinkdc.runs.options import Option
 
 
@@ -51,6 +50,6 @@ def new_protocol(command: NewProtocolCommand) -> None:
         tables.print_json({"file": str(out), "id": protocol.id, "digest": protocol.digest})
         return
     data = f" --dataset {command.dataset}" if command.dataset else ""
-    typer.echo(f"Wrote the protocol {protocol.id} v{protocol.version}, digest {protocol.digest[:12]}, to {out}.")
-    typer.echo(f"Look at it with: rethinkdc show {out}")
-    typer.echo(f"Run it with: rethinkdc run --compressor random{data} --protocol {out}")
+    say(f"Wrote the protocol {protocol.id} v{protocol.version}, digest {protocol.digest[:12]}, to {out}.")
+    say(f"Look at it with: rethinkdc show {out}")
+    say(f"Run it with: rethinkdc run --compressor random{data} --protocol {out}")

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from rethinkdc.cli import evidence_tables, tables
 from rethinkdc.cli.plan_lines import PlanLine, gather_lines
+from rethinkdc.cli.saying import say
 from rethinkdc.cli.sweep_tables import counted, write_standing
-from rethinkdc.cli.text_table import printable
+from rethinkdc.cli.text_table import escape
 from rethinkdc.evidence.detecting import Detection, plan_detection, read_points
 from rethinkdc.runs.runner import Runner
 from rethinkdc.studies.estimating import Estimate, estimate
@@ -80,7 +80,7 @@ def print_plan(plan: Plan, *, as_json: bool) -> None:
         return
     lines, to_do = gather_lines(plan.standings), {standing.run.key for standing in plan.remaining}
     heads = ("method", *(lines[0].where if lines else ()), "ipc", "seeds", "on record", "to do", "about")
-    table = Table(*heads, title=escape(printable(plan.title)), title_justify="left", box=None)
+    table = Table(*heads, title=escape(plan.title), title_justify="left", box=None)
     for line in lines:
         names = line.run.names
         table.add_row(
@@ -93,10 +93,10 @@ def print_plan(plan: Plan, *, as_json: bool) -> None:
             _write_line(plan.estimate, line, to_do),
         )
     _console.print(table)
-    print(counted(list(plan.standings), list(plan.remaining)))
+    say(counted(list(plan.standings), list(plan.remaining)))
     if plan.remaining:
         for told in (*_tell_shared(plan.estimate), *_tell_estimate(plan)):
-            print(told)
+            say(told)
     if plan.detection:
         evidence_tables.print_detection(plan.detection)
 

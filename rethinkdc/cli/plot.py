@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-import typer
-
 from rethinkdc.cli.options import Printed, takes_options
+from rethinkdc.cli.saying import say
 from rethinkdc.errors import RequestError
 from rethinkdc.runs.calls import PlotCall
 from rethinkdc.runs.options import Option
@@ -32,7 +31,7 @@ def plot(command: PlotCommand) -> None:
         if command.as_json:
             tables.print_json([{"name": name, "title": title} for name, title in figures])
         else:
-            typer.echo("\n".join(f"{name}\n    {title}" for name, title in figures))
+            say("\n".join(f"{name}\n    {title}" for name, title in figures))
         return
     if not command.figure:
         raise RequestError("rethinkdc plot needs the name of a figure: `rethinkdc plot --list` shows them.")
@@ -40,4 +39,4 @@ def plot(command: PlotCommand) -> None:
     if command.as_json:
         tables.print_json({"path": str(path)})
     else:
-        typer.echo(path)
+        say(path)

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from rethinkdc.cli.saying import say
+
 if TYPE_CHECKING:
     from rethinkdc.studies.standing import Standing
     from rethinkdc.studies.watching import SweepView
@@ -72,7 +74,7 @@ class Bars:
                 yield display
         except KeyboardInterrupt:
             told = f"{display.ended_runs} of {len(standings)} runs ended before the interruption, each on record."
-            print(told, file=sys.stderr)
+            say(told, err=True)
             raise
 
     @property

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import typer
-
 from rethinkdc.cli.options import Printed, takes_options
+from rethinkdc.cli.saying import say
 from rethinkdc.runs.calls import ReportCall
 
 
@@ -26,4 +25,4 @@ def report(command: ReportCommand) -> None:
     if command.as_json:
         tables.print_json({"path": str(done.path), "bytes": done.bytes, "boards": done.boards, "figures": done.figures})
     else:
-        typer.echo(f"{done.path}: {done.boards} boards, {done.figures} figures, {done.bytes / 1e6:.1f} MB")
+        say(f"{done.path}: {done.boards} boards, {done.figures} figures, {done.bytes / 1e6:.1f} MB")

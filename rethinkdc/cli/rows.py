@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import typer
-
 from rethinkdc.cli.options import NewFiles, Printed, takes_options, with_bars
+from rethinkdc.cli.saying import say
 from rethinkdc.context import ranks
 from rethinkdc.runs.calls import RowsCall
 
@@ -34,5 +33,5 @@ def rows(command: RowsCommand) -> None:
         tables.print_json(about)
         return
     tables.print_files_read(Notes.model_validate(about["notes"]))
-    typer.echo(f"Wrote {len(tensors['rows']):,} rows to {files[0]} and {files[1]}.")
-    typer.echo(f"Use them with: --compressor rows:path={files[0]}")
+    say(f"Wrote {len(tensors['rows']):,} rows to {files[0]} and {files[1]}.")
+    say(f"Use them with: --compressor rows:path={files[0]}")

@@ -1,14 +1,16 @@
-"""Lines that are said while work goes on. Imports nothing heavy."""
+"""Lines that are said. Imports nothing heavy."""
 
 import sys
 
 import typer
 
+from rethinkdc.texts import visible_lines
 
-def say(text: str, *, err: bool = False, colour: str | None = None) -> None:
-    """Prints a line above what a display draws.
+
+def say(text: object = "", *, err: bool = False, colour: str | None = None) -> None:
+    """Prints a text, above what a display draws; of what strangers wrote in it nothing acts on the terminal.
 
     By way of ``sys.stdout`` and ``sys.stderr``, in whose place a display puts itself; ``typer.echo`` writes past it.
     """
-    stream = sys.stderr if err else sys.stdout
-    print(typer.style(text, fg=colour) if colour and stream.isatty() else text, file=stream, flush=True)
+    stream, seen = sys.stderr if err else sys.stdout, visible_lines(str(text))
+    print(typer.style(seen, fg=colour) if colour and stream.isatty() else seen, file=stream, flush=True)

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import typer
-
 from rethinkdc.cli.options import NewFiles, Printed, takes_options, with_bars
+from rethinkdc.cli.saying import say
 from rethinkdc.runs.calls import ScoreCall
 
 
@@ -31,8 +30,8 @@ def score(command: ScoreCommand) -> None:
         tables.print_json(about)
         return
     tables.print_files_read(Notes.model_validate(about["notes"]))
-    typer.echo(f"Wrote {len(scores):,} scores to {files[0]} and {files[1]}.")
-    typer.echo(
+    say(f"Wrote {len(scores):,} scores to {files[0]} and {files[1]}.")
+    say(
         f"Select by it with: --compressor file:path={files[0]},direction=hard"
         f" (any method that takes a score: scores={files[0]})"
     )

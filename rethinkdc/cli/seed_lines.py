@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rethinkdc.cli.metric_text import name_metric, write_interval, write_signed, write_value
+from rethinkdc.cli.saying import say
 from rethinkdc.cli.tables import print_files_read
 from rethinkdc.measurement import Metric
 from rethinkdc.runs.comparison import BesideRandom
@@ -36,9 +37,9 @@ def write_seed(record: Record, records: Records, beside: BesideRandom | None) ->
 
 def print_seed(record: Record, records: Records, beside: BesideRandom | None) -> None:
     """The line of a seed, and below it what makes its result doubtful."""
-    print(write_seed(record, records, beside), flush=True)
+    say(write_seed(record, records, beside))
     for doubt in record.told.doubts:
-        print(f"  doubtful: {doubt}")
+        say(f"  doubtful: {doubt}")
 
 
 def print_comparison(measured: Sequence[Record], beside: Sequence[BesideRandom | None], command: str) -> None:
@@ -54,15 +55,15 @@ def print_comparison(measured: Sequence[Record], beside: Sequence[BesideRandom |
     spread = describe([record.results[metric.name] for record in measured])
     around = f" ± {write_value(spread.deviation, metric.unit)}" if spread.deviation is not None else ""
     value = f"{name_metric(metric.name)} {write_value(spread.mean, metric.unit)}{around}"
-    print(f"{_title(measured[0])}: {value} (mean, standard deviation)")
+    say(f"{_title(measured[0])}: {value} (mean, standard deviation)")
     pairs = [one.difference for one in beside if one is not None]
     if pairs:
-        print(f"{_write_pairs(pairs, metric)} {_counted(measured)}")
+        say(f"{_write_pairs(pairs, metric)} {_counted(measured)}")
     if mixed := list(dict.fromkeys(one.mixed for one in beside if one and one.mixed)):
-        print(f"Machines are mixed, so that differences are not of the methods alone: {', or '.join(mixed)}.")
+        say(f"Machines are mixed, so that differences are not of the methods alone: {', or '.join(mixed)}.")
     if command:
         some = f" beside {len(measured) - len(pairs)} of the seeds" if pairs else ""
-        print(f"No random is on record{some} under the same conditions. This makes it: {command}")
+        say(f"No random is on record{some} under the same conditions. This makes it: {command}")
 
 
 def _title(record: Record) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from rethinkdc.cli.tables import print_json
+from rethinkdc.cli.text_table import escape
 from rethinkdc.context.cache import Cache
 from rethinkdc.contracts.kinds import Compressor
 from rethinkdc.data.dataset import Dataset

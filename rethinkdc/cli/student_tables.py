@@ -14,7 +14,7 @@ from rethinkdc.boards import Board, Row
 from rethinkdc.boards.matrix import StudentMatrix
 from rethinkdc.boards.notes import conditions
 from rethinkdc.cli.board_columns import NOTHING, write_number
-from rethinkdc.cli.board_data import flatten_conditions
+from rethinkdc.cli.board_data import as_cells, flatten_conditions
 from rethinkdc.cli.board_tables import BOLD, Form
 from rethinkdc.cli.board_texts import latex, markdown
 from rethinkdc.cli.text_table import TextTable, styled, window_width, wrap
@@ -91,9 +91,9 @@ def _print_csv(matrices: Sequence[StudentMatrix]) -> None:
         shared = {name: value for name, value in flatten_conditions(matrix.boards[0]).items() if name != "student"}
         heads = [f"{student} {what}" for student in students for what in ("mean", "sd", "n")]
         if not number:
-            writer.writerow([*shared, "compressor", "labeler", *heads])
+            writer.writerow(as_cells([*shared, "compressor", "labeler", *heads]))
         for method, cells in zip(matrix.methods, matrix.cells, strict=True):
             by_student = {board.student: row for board, row in zip(matrix.boards, cells, strict=True)}
             results = [row.result if (row := by_student.get(student)) else None for student in students]
             numbers = [value for one in results for value in ((one.mean, one.deviation, one.n) if one else ("", "", 0))]
-            writer.writerow([*shared.values(), *method, *numbers])
+            writer.writerow(as_cells([*shared.values(), *method, *numbers]))

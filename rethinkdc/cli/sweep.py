@@ -64,6 +64,6 @@ def sweep(command: SweepCommand) -> None:
     if command.as_json:
         tables.print_json([record.model_dump(mode="json") for record in records.values()])
     else:
-        typer.echo(sweep_tables.summary(list(records.values()), runner.records))
+        say(sweep_tables.summary(list(records.values()), runner.records))
     if any(record.status == "failed" for record in records.values()):
         raise typer.Exit(1)

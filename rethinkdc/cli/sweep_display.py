@@ -13,6 +13,7 @@ from rethinkdc.cli.sweep_tables import name_run
 from rethinkdc.studies.remaining import Pace, seconds_left
 from rethinkdc.studies.standing import Ended, Standing
 from rethinkdc.studies.watching import Stage
+from rethinkdc.texts import visible
 
 WIDEST = 100
 """Columns that a line takes at most: names and stages stand near each other, and seldom wrap when a window shrinks."""
@@ -102,11 +103,11 @@ def write_time(seconds: float) -> str:
 
 
 def _write_running(running: _Running, now: float, width: int) -> str:
-    told = f"{_plain(_write_stage(running.stage))}, {write_time(now - running.since)}"
+    told = f"{visible(_write_stage(running.stage))}, {write_time(now - running.since)}"
     name, room = name_run(running.standing.run.names, running.standing.run.seeds), width - len(told) - 2
     if room < _LEAST_NAME:
         return _shorten(told, width)
-    return f"{_shorten(_plain(name), room):<{room}}  {told}"
+    return f"{_shorten(visible(name), room):<{room}}  {told}"
 
 
 def _write_stage(stage: Stage | None) -> str:
@@ -117,8 +118,3 @@ def _write_stage(stage: Stage | None) -> str:
 
 def _shorten(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: max(width - 3, 0)]}..."[:width]
-
-
-def _plain(text: str) -> str:
-    """Text without characters that move a cursor."""
-    return "".join(each if each.isprintable() else "?" for each in text)

@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from rethinkdc.cli.metric_text import name_metric, write_difference, write_value
+from rethinkdc.cli.saying import say
+from rethinkdc.cli.text_table import escape
 from rethinkdc.notes import Notes, PixelsNote
 from rethinkdc.protocol.derived import DERIVED
 from rethinkdc.registry import Registry
@@ -35,7 +36,7 @@ def print_record(record: Record, records: Records) -> None:
         return
     names = record.names
     title = f"{names.methods} on {names.dataset} ({names.protocol}, ipc {names.ipc})"
-    print(f"{title}: {record.status}: {record.reason}")
+    say(f"{title}: {record.status}: {record.reason}")
 
 
 def print_run(record: Record, records: Records, *, existed: bool) -> None:
@@ -71,23 +72,23 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
     derived = notes.derived_protocol
     # A file that began as a derived protocol may have been changed since.
     if derived and derived.id in DERIVED:
-        print(
+        say(
             f"The protocol {derived.id} was derived from the data: {derived.size} px, "
             f"{derived.model}. `rethinkdc new-protocol NAME --from {derived.id} --dataset D "
             "--out FILE` writes it, each value with its rule."
         )
     for doubt in notes.doubts:
-        print(f"Doubtful: {doubt}")
+        say(f"Doubtful: {doubt}")
     # Outside the table, where no column cuts it short.
-    print(f"{'existing record' if existed else 'record'}: {records.path(record.key, record.attempt)}")
+    say(f"{'existing record' if existed else 'record'}: {records.path(record.key, record.attempt)}")
 
 
 def print_files_read(notes: Notes) -> None:
     """What files of rows and scores were taken for, and what makes that doubtful."""
     for read in notes.files_read:
-        print(f"read {read.file}: {'; '.join(read.taken)}; order: {read.order}")
+        say(f"read {read.file}: {'; '.join(read.taken)}; order: {read.order}")
         for warning in read.warnings:
-            print(f"warning: {read.file}: {warning}.")
+            say(f"warning: {read.file}: {warning}.")
 
 
 def print_beside_random(record: Record, records: Records, registry: Registry) -> None:

@@ -7,7 +7,10 @@ import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
+from rich import markup
 from rich.cells import cell_len, set_cell_size
+
+from rethinkdc.texts import visible, visible_lines
 
 GAP = 2
 """Columns of the window between two of a table."""
@@ -25,19 +28,19 @@ def styled(text: str, code: int) -> str:
     return f"\033[{code}m{text}\033[0m" if sys.stdout.isatty() else text
 
 
-def printable(text: str) -> str:
-    """With what moves a cursor or ends a line spelled out: records are written by strangers too."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+def escape(text: str) -> str:
+    """For a table or a line of rich: as text, whatever marks and codes it has."""
+    return markup.escape(visible_lines(text))
 
 
 def wrap(text: str, width: int) -> str:
     """Lines of a text that are no wider than the window."""
-    return "\n".join(textwrap.wrap(printable(text), width, subsequent_indent="  ", break_on_hyphens=False))
+    return "\n".join(textwrap.wrap(visible(text), width, subsequent_indent="  ", break_on_hyphens=False))
 
 
 def column_width(name: str, cells: Iterable[str]) -> int:
     """Columns of the window that one column takes; its head is broken into words."""
-    return max(cell_len(text) for text in (*name.split(" "), *map(printable, cells)))
+    return max(cell_len(text) for text in (*name.split(" "), *map(visible, cells)))
 
 
 class TextTable:
@@ -46,7 +49,7 @@ class TextTable:
     def __init__(self, columns: Mapping[str, Sequence[str]], named: str) -> None:
         self._named = list(columns).index(named)
         self._heads = [name.split(" ") for name in columns]
-        self._lines = list(zip(*([printable(cell) for cell in cells] for cells in columns.values()), strict=True))
+        self._lines = list(zip(*([visible(cell) for cell in cells] for cells in columns.values()), strict=True))
         self._widths = [column_width(name, cells) for name, cells in columns.items()]
 
     @property

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import typer
-
 from rethinkdc.cli.options import Printed, takes_options, with_bars
+from rethinkdc.cli.saying import say
 from rethinkdc.runs.calls import TraceCall
 
 
@@ -26,5 +25,5 @@ def trace(command: TraceCommand) -> None:
     if command.as_json:
         tables.print_json(about)
         return
-    typer.echo(f"Wrote {about['epochs']} epochs of {about['rows']:,} rows to {command.out}.")
-    typer.echo(f"Score from it with: rethinkdc score --score el2n:trace={command.out} --out FILE")
+    say(f"Wrote {about['epochs']} epochs of {about['rows']:,} rows to {command.out}.")
+    say(f"Score from it with: rethinkdc score --score el2n:trace={command.out} --out FILE")

@@ -12,10 +12,11 @@ from rethinkdc.reports.conditions import axis_of_metric, describe_budget, label,
 from rethinkdc.reports.figures import Axis, Chart, Level, Point, Series, Unit
 from rethinkdc.reports.material import Material
 from rethinkdc.reports.palette import INK
-from rethinkdc.reports.texts import show_name, write_metric, write_number
+from rethinkdc.reports.texts import write_metric, write_number
 from rethinkdc.reports.ticks import axis_of_budgets, axis_of_ratios
 from rethinkdc.statistics import CONFIDENCE, Spread
 from rethinkdc.statistics.paired import critical_t
+from rethinkdc.texts import visible
 
 NAMES = 16
 """The most methods that a chart of points tells apart by colour and shape; ``random`` is always one of them."""
@@ -140,7 +141,7 @@ def _place(boards: Sequence[Board], cost: Callable[[Row, Board], float | None]) 
         for row in board.rows:
             x = cost(row, board)
             if row.result and x:
-                note = f"{describe_budget(board)}, {show_name(board.track)} labels: {_tell(row, board)}"
+                note = f"{describe_budget(board)}, {visible(board.track)} labels: {_tell(row, board)}"
                 places.append(_Place(board, row, call(row), Point(x, row.result.mean, half_width(row.result), note)))
     return places
 

@@ -10,9 +10,10 @@ from rethinkdc.boards import Board, Row
 from rethinkdc.boards.beside import Machine
 from rethinkdc.measurement import Metric
 from rethinkdc.reports.figures import Axis, Facets, Label
-from rethinkdc.reports.texts import show_name, write_metric
+from rethinkdc.reports.texts import write_metric
 from rethinkdc.runs.record import name_machine
 from rethinkdc.storage import digest
+from rethinkdc.texts import visible
 
 _DIGEST = 12
 _TELLING = 6
@@ -23,10 +24,10 @@ _NOT_CONDITIONS = ("rows", "unmeasured", "lacking", "keep")
 def entitle(boards: Sequence[Board]) -> str:
     """What boards are of, in the fewest words: dataset, label track and budget, as far as they share them."""
     first = boards[0]
-    tracks = list(dict.fromkeys(show_name(board.track) for board in boards))
+    tracks = list(dict.fromkeys(visible(board.track) for board in boards))
     budgets = list(dict.fromkeys(describe_budget(board) for board in boards))
     parts = [
-        show_name(first.dataset),
+        visible(first.dataset),
         f"{tracks[0]} labels" if len(tracks) == 1 else "",
         budgets[0] if len(budgets) == 1 else "",
     ]
@@ -36,12 +37,12 @@ def entitle(boards: Sequence[Board]) -> str:
 def describe(boards: Sequence[Board]) -> str:
     """The conditions beside the title: protocols, student, evaluator, and what computed."""
     first = boards[0]
-    protocols = dict.fromkeys(show_name(board.protocol) + (" (modified)" if board.modified else "") for board in boards)
+    protocols = dict.fromkeys(visible(board.protocol) + (" (modified)" if board.modified else "") for board in boards)
     machines = {board.machine for board in boards}
     parts = [
         *protocols,
-        f"student {show_name(first.student)}",
-        f"evaluator {show_name(first.evaluator)}" if first.evaluator != "standard" else "",
+        f"student {visible(first.student)}",
+        f"evaluator {visible(first.evaluator)}" if first.evaluator != "standard" else "",
         _describe_machine(first.machine) if len(machines) == 1 and first.machine else "",
     ]
     return ", ".join(part for part in parts if part)
@@ -62,8 +63,8 @@ def describe_digests(boards: Sequence[Board]) -> str:
 def facets_of(boards: Sequence[Board]) -> Facets:
     """What boards, or a figure of them, are filtered by."""
     return Facets(
-        dataset=show_name(boards[0].dataset),
-        tracks=tuple(dict.fromkeys(show_name(board.track) for board in boards)),
+        dataset=visible(boards[0].dataset),
+        tracks=tuple(dict.fromkeys(visible(board.track) for board in boards)),
         ipcs=tuple(dict.fromkeys(str(board.ipc or "full") for board in boards)),
     )
 
@@ -90,7 +91,7 @@ def label(kind: str, boards: Sequence[Board], about: str = "") -> Label:
 def name_rows(boards: Sequence[Board]) -> Callable[[Row], str]:
     """How the rows of boards are called: by their compressor, with the labeler where there are several."""
     several = len({row.labeler for board in boards for row in board.rows}) > 1
-    return lambda row: show_name(f"{row.compressor} + {row.labeler}" if several else row.compressor)
+    return lambda row: visible(f"{row.compressor} + {row.labeler}" if several else row.compressor)
 
 
 def metric_of(board: Board) -> Metric:
@@ -106,7 +107,7 @@ def axis_of_metric(board: Board) -> Axis:
 def _describe_machine(machine: Machine | None) -> str:
     if machine is None:
         return ""
-    return show_name(name_machine(machine.device, machine.threads))
+    return visible(name_machine(machine.device, machine.threads))
 
 
 def slug(text: str) -> str:

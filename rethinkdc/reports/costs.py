@@ -7,8 +7,9 @@ from rethinkdc.reports.conditions import label, name_rows
 from rethinkdc.reports.figures import Axis, Bars, Part
 from rethinkdc.reports.material import Material
 from rethinkdc.reports.palette import Styles
-from rethinkdc.reports.texts import show_name, write_number
+from rethinkdc.reports.texts import write_number
 from rethinkdc.runs.cost import order_stages
+from rethinkdc.texts import visible
 
 
 def draw_stages(material: Material) -> list[Bars]:
@@ -31,7 +32,7 @@ def draw_stages(material: Material) -> list[Bars]:
                 f"{write_number(sum(longest.seconds.values()), 'seconds')} s.",
                 names=tuple(call(row) for row in rows),
                 parts=tuple(
-                    Part(show_name(stage), Styles.nth(place), tuple(row.seconds.get(stage, 0.0) for row in rows))
+                    Part(visible(stage), Styles.nth(place), tuple(row.seconds.get(stage, 0.0) for row in rows))
                     for place, stage in enumerate(known)
                     if any(stage in row.seconds for row in rows)
                 ),

@@ -11,9 +11,10 @@ from rethinkdc.reports.accuracies import half_width
 from rethinkdc.reports.conditions import slug
 from rethinkdc.reports.figures import Axis, Chart, Facets, Label, Level, Point, Series, Style
 from rethinkdc.reports.material import Material
-from rethinkdc.reports.texts import show_name, write_metric, write_number
+from rethinkdc.reports.texts import write_metric, write_number
 from rethinkdc.statistics import Spread
 from rethinkdc.storage import digest
+from rethinkdc.texts import visible
 
 _OWN, _BESIDE = Style(1, 0), Style(2, 1)
 _DIGEST, _TELLING = 12, 6
@@ -39,7 +40,7 @@ def _draw_shares(explanation: Explanation) -> Chart | None:
     )
     return Chart(
         label=_label(explanation, "what each switch adds"),
-        caption=" ".join(map(show_name, tell_explanation(explanation))),
+        caption=" ".join(map(visible, tell_explanation(explanation))),
         alt="; ".join(point.note for point in points),
         x=Axis(f"{write_metric(explanation.conditions.metric.name)} gained (points)", "fraction"),
         y=Axis("", ticks=tuple((float(place), name) for place, (name, _) in enumerate(lines))),
@@ -51,7 +52,7 @@ def _draw_shares(explanation: Explanation) -> Chart | None:
 
 def _draw_corners(explanation: Explanation) -> Chart | None:
     own = [(str(corner), outcome) for corner, outcome in explanation.corners.items()]
-    beside = [(f"{show_name(name)}, soft labels, new views", outcome) for name, outcome in explanation.beside.items()]
+    beside = [(f"{visible(name)}, soft labels, new views", outcome) for name, outcome in explanation.beside.items()]
     lines = [(name, outcome, series) for series, group in ((_BESIDE, beside), (_OWN, own)) for name, outcome in group]
     if not any(outcome.spread for _, outcome, _ in lines):
         return None
@@ -64,7 +65,7 @@ def _draw_corners(explanation: Explanation) -> Chart | None:
         y=Axis("", ticks=tuple((float(place), name) for place, name in enumerate(names))),
         series=tuple(
             Series(title, style, _points(lines, style))
-            for title, style in ((show_name(explanation.method), _OWN), ("beside it", _BESIDE))
+            for title, style in ((visible(explanation.method), _OWN), ("beside it", _BESIDE))
         ),
         levels=() if explanation.chance is None else (Level("chance", "x", explanation.chance),),
         errors="x",
@@ -82,7 +83,7 @@ def _points(lines: Sequence[tuple[str, Outcome, Style]], style: Style) -> tuple[
 
 def _label(explanation: Explanation, about: str) -> Label:
     conditions = explanation.conditions
-    title = f"{show_name(explanation.method)}: {about}"
+    title = f"{visible(explanation.method)}: {about}"
     identity = [
         explanation.method,
         explanation.labeler,
@@ -95,10 +96,10 @@ def _label(explanation: Explanation, about: str) -> Label:
         kind="explain",
         name=f"explain-{slug(title)}-{digest(identity)[:_TELLING]}",
         title=title,
-        conditions=f"{show_name(conditions.dataset)}, {show_name(conditions.protocol)}, ipc {conditions.ipc}, soft "
-        f"labels of {show_name(explanation.labeler)}",
+        conditions=f"{visible(conditions.dataset)}, {visible(conditions.protocol)}, ipc {conditions.ipc}, soft "
+        f"labels of {visible(explanation.labeler)}",
         digests=f"Protocol {conditions.protocol_digest[:_DIGEST]}, with what each switch changes.",
-        facets=Facets(show_name(conditions.dataset), (), (str(conditions.ipc),)),
+        facets=Facets(visible(conditions.dataset), (), (str(conditions.ipc),)),
     )
 
 

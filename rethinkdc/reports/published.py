@@ -8,7 +8,8 @@ from rethinkdc.reports.accuracies import half_width
 from rethinkdc.reports.conditions import axis_of_metric, label, name_rows
 from rethinkdc.reports.figures import Axis, Chart, Point, Series, Style
 from rethinkdc.reports.material import Material
-from rethinkdc.reports.texts import show_name, write_number
+from rethinkdc.reports.texts import write_number
+from rethinkdc.texts import visible
 
 _OURS, _THEIRS = Style(1, 0), Style(2, 2)
 
@@ -21,7 +22,7 @@ def draw_published(material: Material) -> list[Chart]:
 def _draw(board: Board) -> Chart | None:
     call = name_rows([board])
     lines: list[tuple[str, Point | None, list[Published]]] = [
-        (f"{show_name(one.compressor)} + {show_name(one.labeler)}", None, [one.published]) for one in board.unmeasured
+        (f"{visible(one.compressor)} + {visible(one.labeler)}", None, [one.published]) for one in board.unmeasured
     ]
     for row in reversed(board.rows):
         if row.published:
@@ -55,5 +56,5 @@ def _draw(board: Board) -> Chart | None:
 
 def _tell(published: Published, board: Board) -> str:
     spread = "" if published.deviation is None else f" ± {write_number(published.deviation, board.unit)} (sd)"
-    differs = f"; conditions differ: {show_name(published.conditions)}" if published.conditions else ""
-    return f"{write_number(published.value, board.unit)}{spread}, {show_name(published.source)}{differs}"
+    differs = f"; conditions differ: {visible(published.conditions)}" if published.conditions else ""
+    return f"{write_number(published.value, board.unit)}{spread}, {visible(published.source)}{differs}"

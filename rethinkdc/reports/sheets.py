@@ -16,9 +16,9 @@ from rethinkdc.errors import RethinkError
 from rethinkdc.reports.conditions import describe_budget, facets_of
 from rethinkdc.reports.figures import Facets
 from rethinkdc.reports.material import Material
-from rethinkdc.reports.texts import show_name
 from rethinkdc.runs.record import Record
 from rethinkdc.runs.sheets import read_sheet
+from rethinkdc.texts import visible
 
 ROOM = 4_000_000
 """Bytes of pictures that a page holds at most."""
@@ -100,8 +100,8 @@ def _make(record: Record, boards: Sequence[Board], content: bytes) -> Sheet:
         width, height = picture.size
     seed = record.definition.seeds.set
     return Sheet(
-        method=show_name(record.names.compressor),
-        conditions=f"{show_name(record.names.dataset)}, {describe_budget(boards[0])}, seed {seed}",
+        method=visible(record.names.compressor),
+        conditions=f"{visible(record.names.dataset)}, {describe_budget(boards[0])}, seed {seed}",
         facets=facets_of(boards),
         picture=b64encode(content).decode(),
         width=width,

@@ -12,8 +12,9 @@ from rethinkdc.boards.notes import lacking_notes, notes_on, number_source, sourc
 from rethinkdc.boards.ranking import LEAST
 from rethinkdc.reports.conditions import describe, describe_digests, entitle, facets_of, name_rows
 from rethinkdc.reports.figures import Facets, Unit
-from rethinkdc.reports.texts import NOTHING, show_name, write_metric, write_number, write_p
+from rethinkdc.reports.texts import NOTHING, write_metric, write_number, write_p
 from rethinkdc.statistics import Difference, Spread
+from rethinkdc.texts import visible
 
 T = TypeVar("T")
 N = TypeVar("N", int, float)
@@ -81,13 +82,13 @@ def make_table(board: Board) -> Table:
         columns=tuple(column for column, _ in told),
         rows=(
             *(
-                (f"{call(row)} {show_name(row.labeler)}".lower(), tuple(cells[place] for _, cells in told))
+                (f"{call(row)} {visible(row.labeler)}".lower(), tuple(cells[place] for _, cells in told))
                 for place, row in enumerate(board.rows)
             ),
             *(_only_reported(one, board, [column for column, _ in told]) for one in board.unmeasured),
         ),
         notes=tuple(
-            map(show_name, [*notes_on(board), *(" ".join(one) for one in lacking_notes(board, everything=False))])
+            map(visible, [*notes_on(board), *(" ".join(one) for one in lacking_notes(board, everything=False))])
         ),
     )
 
@@ -184,7 +185,7 @@ def _reported(board: Board) -> _Fill:
 
 def _only_reported(one: Unmeasured, board: Board, columns: list[Column]) -> tuple[str, tuple[Cell, ...]]:
     """The line of a published value without a measured row."""
-    name = show_name(f"{one.compressor} + {one.labeler}")
+    name = visible(f"{one.compressor} + {one.labeler}")
     held = {
         _METHOD: Cell(name, name),
         _REPORTED: Cell(_cite(one.published, board, sources_of(board)), one.published.value),

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from rethinkdc.reports.figures import Unit
+from rethinkdc.texts import visible
 
 NOTHING = "\u2013"
 _KILO = 1000
-_UNSEEN = {"Cc", "Cf", "Zl", "Zp", "Co", "Cs"}
-"""Unicode categories of what has no picture of its own but changes how its neighbours look."""
 _TOP = re.compile(r"top(\d+)")
-
-
-def show_name(text: str) -> str:
-    """The text with a visible code in place of every character that has none: ``pca⟨202E⟩``.
-
-    A name out of a record may hold marks that turn the direction of writing or break lines; a reader must see that.
-    """
-    return "".join(f"⟨{ord(one):04X}⟩" if unicodedata.category(one) in _UNSEEN else one for one in text)
 
 
 def write_metric(name: str) -> str:
     """The metric as people write it: ``top-1`` for ``top1``."""
-    return _TOP.sub(r"top-\1", name) if _TOP.fullmatch(name) else show_name(name)
+    return _TOP.sub(r"top-\1", name) if _TOP.fullmatch(name) else visible(name)
 
 
 def write_number(value: float, unit: Unit, *, sign: bool = False) -> str:

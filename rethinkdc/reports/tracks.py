@@ -10,7 +10,8 @@ from rethinkdc.reports.accuracies import ROWS
 from rethinkdc.reports.conditions import label
 from rethinkdc.reports.figures import Matrix
 from rethinkdc.reports.material import Material
-from rethinkdc.reports.texts import show_name, write_metric
+from rethinkdc.reports.texts import write_metric
+from rethinkdc.texts import visible
 
 _NOISE = "noise"
 
@@ -49,9 +50,9 @@ def _draw(boards: Sequence[Board]) -> Matrix | None:
         "under the same labels, a mean over common seeds. What noise reaches came out of the labels, not of the images."
         f"{_tell_without(without)}{told_of}",
         alt=f"{len(names)} sets by {len(columns)} labelers, noise subtracted.",
-        rows=tuple(show_name(name) for name in names),
+        rows=tuple(visible(name) for name in names),
         columns=tuple(
-            f"{show_name(labeler)}, {show_name(boards[place].protocol)}" + " (modified)" * boards[place].modified
+            f"{visible(labeler)}, {visible(boards[place].protocol)}" + " (modified)" * boards[place].modified
             for place, labeler in columns
         ),
         values=values,
@@ -72,5 +73,5 @@ def _beyond(row: Row | None, noise: Row) -> float | None:
 def _tell_without(boards: Sequence[Board]) -> str:
     if not boards:
         return ""
-    named = dict.fromkeys(f"{show_name(board.track)} under {show_name(board.protocol)}" for board in boards)
+    named = dict.fromkeys(f"{visible(board.track)} under {visible(board.protocol)}" for board in boards)
     return f" Without noise on record, and so not shown: {', '.join(named)}."

@@ -14,9 +14,9 @@ from rethinkdc.boards import Board, Row
 from rethinkdc.measurement import Metric
 from rethinkdc.reports.conditions import metric_of
 from rethinkdc.reports.figures import Point, Quartiles, Unit
-from rethinkdc.reports.texts import show_name
 from rethinkdc.runs.record import Record
 from rethinkdc.runs.records import Records
+from rethinkdc.texts import visible
 
 METHODS = 12
 """The best of a board, whose trainings are drawn: more lines than these tell nothing."""
@@ -91,7 +91,7 @@ def describe_environment(environment: dict[str, Any]) -> str:
         str(environment.get("platform", "")),
         *(f"{name} {version}" for name, version in versions.items()),
     ]
-    return show_name(", ".join(part for part in parts if part))
+    return visible(", ".join(part for part in parts if part))
 
 
 def _first(runs: Sequence[Record]) -> Record | None:

@@ -19,10 +19,10 @@ from rethinkdc.reports.page import Content, render_page
 from rethinkdc.reports.sections import KINDS, draw_sections
 from rethinkdc.reports.sheets import collect_sheets
 from rethinkdc.reports.tables import make_table
-from rethinkdc.reports.texts import show_name
 from rethinkdc.runs.calls import DrawnCall, PlotCall, ReportCall
 from rethinkdc.runs.records import Records
 from rethinkdc.storage import writable, write_atomic
+from rethinkdc.texts import visible
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def make_content(material: Material) -> Content:
         conditions=tuple(_conditions(boards)),
         environments=tuple((name, str(count)) for name, count in sorted(_environments(material).items())),
         notes=tuple(
-            show_name(f"Left out, because no run wrote it: {one.file} {one.fault}.") for one in material.left_out
+            visible(f"Left out, because no run wrote it: {one.file} {one.fault}.") for one in material.left_out
         ),
     )
 
@@ -144,10 +144,10 @@ def _conditions(boards: tuple[Board, ...]) -> list[tuple[str, ...]]:
     """Protocols and datasets with their whole digests, and the versions of the core that the runs were made under."""
     listed = {
         *(
-            ("protocol", show_name(board.protocol) + (" (modified)" if board.modified else ""), board.protocol_digest)
+            ("protocol", visible(board.protocol) + (" (modified)" if board.modified else ""), board.protocol_digest)
             for board in boards
         ),
-        *(("dataset", show_name(board.dataset), board.dataset_fingerprint) for board in boards),
+        *(("dataset", visible(board.dataset), board.dataset_fingerprint) for board in boards),
         *(
             ("core", ", ".join(f"{name} {version}" for name, version in sorted(board.semantics.items())), "")
             for board in boards

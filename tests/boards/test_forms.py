@@ -15,9 +15,8 @@ import pytest
 from rethinkdc.boards import leaderboard
 from rethinkdc.boards.matrix import student_matrices
 from rethinkdc.cli.board_tables import print_boards
-from rethinkdc.cli.board_texts import escape_latex, escape_markdown
 from rethinkdc.cli.student_tables import print_matrices
-from rethinkdc.cli.text_table import TextTable, printable
+from rethinkdc.cli.text_table import TextTable
 from rethinkdc.runs.records import Records
 
 HOSTILE = "a|b & 50% $x$ #1 \\input{x} {~^} <script> _u_ [1] *z* \x1b[31m\n| c"
@@ -56,7 +55,9 @@ def test_a_latex_table_holds_a_hostile_name_as_text(hostile: Any, capsys: pytest
     for line in body:
         assert line.endswith(r" \\")
         assert len(re.findall(r"(?<!\\)&", line)) == columns - 1
-    assert not re.search(r"(?<!\\)[%$#_](?!\\pm)", re.sub(r"\$\\pm\$|^%.*$", "", text, flags=re.MULTILINE))
+    assert not re.search(
+        r"(?<!\\)[%$#_](?!\\pm)", re.sub(r"\$\\(?:pm|langle|rangle)\$|^%.*$", "", text, flags=re.MULTILINE)
+    )
     assert r"\input" not in text
     assert "\x1b" not in text
 
@@ -76,23 +77,7 @@ def test_what_holds_for_several_boards_is_said_once(desk: Any, capsys: pytest.Ca
     assert text.index("digits-soft v1") < failed < text.index("n counts sets; n below 5")
 
 
-@pytest.mark.parametrize(
-    ("text", "escaped"),
-    [
-        ("50% & #1_a", r"50\% \& \#1\_a"),
-        ("\\end{x}", r"\textbackslash{}end\{x\}"),
-        ("a~b^c", r"a\textasciitilde{}b\textasciicircum{}c"),
-        ("[1] *", r"{[}1{]} {*}"),
-        ("± 95", r"$\pm$ 95"),
-        ("a\nb", "a b"),
-    ],
-)
-def test_latex_is_escaped(text: str, escaped: str) -> None:
-    assert escape_latex(text) == escaped
-
-
 def test_markdown_is_escaped(hostile: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    assert escape_markdown("a|b <i> `x` [y](z) \\|") == r"a\|b \<i\> \`x\` \[y\](z) \\\|"
     table = [line for line in printed(hostile.records, "md", capsys).splitlines() if line.startswith("|")]
     assert len(table) == 4
     assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
@@ -101,7 +86,6 @@ def test_markdown_is_escaped(hostile: Any, capsys: pytest.CaptureFixture[str]) -
 def test_a_terminal_is_not_steered(hostile: Any, capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(hostile.records, "rich", capsys)
     assert "\x1b" not in text
-    assert printable("a\x1b[31m\n") == "a\\x1b[31m\\n"
 
 
 def test_names_are_folded_where_the_window_is_narrow() -> None:
@@ -146,3 +130,12 @@ def test_students_are_printed_in_every_form(desk: Any, capsys: pytest.CaptureFix
     else:
         line = next(line for line in text.splitlines() if "pca" in line)
         assert [f"{number:.2f}" in line for number in (61, 71, 1.41)] == [True, True, True]
+
+
+def test_what_is_still_to_be_run_is_no_note_of_a_latex_table(desk: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.seeds("pca", [0.6, 0.62])
+    desk.seeds("random", [0.5, 0.51])
+    text = printed(desk.records, "latex", capsys)
+    asked = [line for line in text.splitlines() if "rethinkdc run" in line]
+    assert asked
+    assert all(line.startswith("% ") for line in asked)

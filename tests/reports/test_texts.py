@@ -9,12 +9,8 @@ from hypothesis import strategies as st
 from rethinkdc.reports.figures import Unit
 from rethinkdc.reports.folding import fold, part
 from rethinkdc.reports.palette import DARK, LIGHT, MARKERS
-from rethinkdc.reports.texts import show_name, write_large, write_number, write_p
+from rethinkdc.reports.texts import write_large, write_number, write_p
 from rethinkdc.reports.ticks import axis_of_budgets, axis_of_ratios
-
-
-def test_a_mark_without_a_picture_is_shown_by_its_number() -> None:
-    assert show_name("a\u202eb\n\u2028é漢") == "a⟨202E⟩b⟨000A⟩⟨2028⟩é漢"
 
 
 @pytest.mark.parametrize(
