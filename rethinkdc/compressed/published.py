@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from rethinkdc.choices import Backing
@@ -20,6 +18,7 @@ from rethinkdc.compressed.set import SYNTHETIC, CompressedSet
 from rethinkdc.data.backing import choose_backing
 from rethinkdc.data.decode import decode, raise_limit
 from rethinkdc.data.encoded import EncodedImages
+from rethinkdc.data.image_files import open_image
 from rethinkdc.errors import DamagedError, DataError
 from rethinkdc.layouts.labelled import Labelled
 from rethinkdc.layouts.opening import quiet_unless_watched, tell_cause
@@ -219,7 +218,7 @@ def _check_squares(images: EncodedImages) -> int:
     for row in range(len(images)):
         source = images.blobs.read(row)
         try:
-            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as header:
+            with open_image(source) as header:
                 width, height = header.size
         except Exception:  # Pillow raises almost anything; decoding knows what to say of it
             height, width = decode(source, where=images.blobs.where(row)).shape[1:]

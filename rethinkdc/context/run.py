@@ -75,6 +75,7 @@ class RunContext(Context):
         tuning: whether both parts of the data are splits of a training set that others may have seen whole.
         on_epoch: is told of each epoch of the student.
         work: what goes on.
+        check_unchanged: raises where the data changed since it was loaded, so that nothing made of it is kept.
     """
 
     methods: Methods
@@ -83,6 +84,7 @@ class RunContext(Context):
     tuning: bool = False
     on_epoch: Callable[[int, float], None] | None = None
     work: Work = field(default_factory=Work)
+    check_unchanged: Callable[[], None] | None = None
 
     @property
     def books(self) -> Books:
@@ -157,7 +159,10 @@ class RunContext(Context):
 
         def fill(work: Work, out: Path) -> float | None:
             # The student, the ipc and the test images are no part of a key, so what is made must not see them.
-            return build(replace(self, work=work, student=None, ipc=None, test=None), out)
+            seconds = build(replace(self, work=work, student=None, ipc=None, test=None), out)
+            if self.check_unchanged:
+                self.check_unchanged()
+            return seconds
 
         return make_artefact(self.cache, self.work, kind, key, stage, fill, files=files, purpose=purpose, shared=shared)
 

@@ -11,6 +11,8 @@ from rethinkdc.data.splits import Schema, Splits, schema_of
 from rethinkdc.method import Method
 from rethinkdc.storage import digest
 
+FINGERPRINTS = "fingerprints"
+"""Folder of the cache that holds the book of datasets."""
 LOADER_REVISION = 3
 """Raised whenever the same files give another content hash (other columns, class order or rows), or are refused, or
 told of otherwise: what the book knows of them is then looked at again."""
@@ -85,4 +87,4 @@ def _known(splits: Splits) -> KnownSplits:
 
 
 def _open_book(cache_folder: Path) -> FingerprintBook:
-    return FingerprintBook(cache_folder / "fingerprints")
+    return FingerprintBook(cache_folder / FINGERPRINTS)

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from rethinkdc.data.blobs import Blobs
 from rethinkdc.data.splits import Schema, splits_fingerprint
-from rethinkdc.errors import DataError
+from rethinkdc.errors import DamagedError, DataError
 from rethinkdc.notes import Facts
-from rethinkdc.storage import canonical_json, writable, write_atomic
+from rethinkdc.storage import canonical_json, read_sealed, writable, write_sealed
 
 _BLOCK = 1 << 14
 
@@ -55,9 +55,10 @@ def pixels_fingerprint(pixels: Tensor, targets: Tensor, class_names: Sequence[st
 
 
 def stat_signature(paths: Iterable[Path | str], root: Path) -> str:
-    """SHA-256 (hex) of ``root`` and of the relative path, size and modification time of every file, in the order given.
+    """SHA-256 (hex) of ``root`` and of the relative path, size, inode and times of every file, in the order given.
 
-    The root's place is part of it, since archives often unpack with equal sizes and times.
+    The root's place is part of it, since archives often unpack with equal sizes and times. The time of change and the
+    inode tell of content that was replaced under its old size and time of modification, which anybody can set.
 
     Raises:
         OSError: a file is missing.
@@ -67,7 +68,8 @@ def stat_signature(paths: Iterable[Path | str], root: Path) -> str:
     for path in (os.fspath(each) for each in paths):
         status = os.stat(path)  # noqa: PTH116
         name = path.removeprefix(start).replace(os.sep, "/").encode("utf-8", "surrogateescape")
-        total.update(b"\0%d\0%d\0%d\0" % (len(name), status.st_size, status.st_mtime_ns) + name)
+        about = (len(name), status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+        total.update(b"\0%d\0%d\0%d\0%d\0%d\0" % about + name)
     return total.hexdigest()
 
 
@@ -88,7 +90,7 @@ class KnownSplits(BaseModel):
 
 
 class FingerprintBook:
-    """A folder of JSON files, one for each signature."""
+    """A folder of sealed files of JSON, one for each signature."""
 
     def __init__(self, folder: Path) -> None:
         """Opens the book at ``folder``, which need not exist and may be read-only: then nothing is remembered."""
@@ -97,17 +99,17 @@ class FingerprintBook:
     def find(self, signature: str) -> KnownSplits | None:
         """What is known of a signature; None when nothing is, or when the entry is damaged (it is written again)."""
         try:
-            return KnownSplits.model_validate_json(self._place(signature).read_bytes())
-        except (OSError, ValidationError):
+            return KnownSplits.model_validate_json(read_sealed(self._place(signature)))
+        except (OSError, DamagedError, ValidationError):
             return None
 
     def write(self, signature: str, known: KnownSplits) -> None:
         """Remembers a dataset."""
         if writable(self.folder):
-            write_atomic(self._place(signature), known.model_dump_json(indent=1).encode())
+            write_sealed(self._place(signature), known.model_dump_json(indent=1).encode())
 
     def _place(self, signature: str) -> Path:
-        return self.folder / f"{signature}.json"
+        return self.folder / f"{signature}.sealed"
 
 
 def _begin(what: str, targets: Tensor, class_names: Sequence[str]) -> hashlib._Hash:

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image
 
 from rethinkdc.files.first_bytes import LFS, count_bytes, name_foreign, read_start
+from rethinkdc.storage import show_path
 
-_NO_READER = ("BUFR", "GRIB", "HDF5", "MPEG", "WMF")
-"""Formats that Pillow knows by name and cannot decode."""
+_FORMATS = (
+    "AVIF",
+    "BMP",
+    "DIB",
+    "GIF",
+    "ICO",
+    "JPEG",
+    "JPEG2000",
+    "MPO",
+    "PCX",
+    "PNG",
+    "PPM",
+    "SGI",
+    "TGA",
+    "TIFF",
+    "WEBP",
+)
+"""Formats of pictures. Of others that Pillow knows some start programs (EPS), some are films, some need a library."""
 
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 _BLANK = ord(" ")
@@ -21,7 +40,32 @@ _BLANK = ord(" ")
 def image_endings() -> frozenset[str]:
     """Endings, in lower case and with their dot, of the files that can be decoded."""
     endings = Image.registered_extensions()
-    return frozenset(end for end, known in endings.items() if known in Image.OPEN and known not in _NO_READER)
+    return frozenset(end for end, known in endings.items() if known in image_formats())
+
+
+@lru_cache(maxsize=1)
+def image_formats() -> tuple[str, ...]:
+    """Formats that can be decoded: a file's bytes choose among these parsers and no others, whatever its name says."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def is_special(path: Path) -> bool:
+    """Whether something is there that is no file: a pipe would keep its reader waiting for ever."""
+    return path.exists() and not path.is_file()
+
+
+@contextmanager
+def open_image(source: bytes | Path) -> Iterator[Image.Image]:
+    """An encoded image whose header is read, and nothing more.
+
+    Raises:
+        OSError: the file is missing, no regular one, or no image of :func:`image_formats`; Pillow raises others too.
+    """
+    if isinstance(source, Path) and is_special(source):
+        raise OSError(f"{show_path(source)} is no regular file")
+    with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=image_formats()) as image:
+        yield image
 
 
 def explain_undecodable(source: bytes | Path) -> str:
@@ -44,7 +88,7 @@ def explain_undecodable(source: bytes | Path) -> str:
 def read_size(source: bytes | Path) -> tuple[int, int] | None:
     """Width and height by an image's header, also where Pillow refuses to open an image of that many pixels."""
     start = source[:32] if isinstance(source, bytes) else read_start(source)
-    for name in Image.ID:
+    for name in image_formats():
         reader, accepts = Image.OPEN[name]
         if accepts is not None and accepts(start) is True:
             with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict
@@ -21,13 +22,22 @@ class Schema(BaseModel):
     test: int | None = None
 
 
+def _always_the_same() -> None:
+    """Of what lies in memory."""
+
+
 @dataclass(frozen=True)
 class Splits:
-    """The two parts of a dataset: same classes, same order; and what was assumed when they were read."""
+    """The two parts of a dataset: same classes, same order; and what was assumed when they were read.
+
+    ``check_unchanged`` raises a ``DataError`` where files that are read as they are needed changed since the parts were
+    loaded: what was made of them is then not what the fingerprint says.
+    """
 
     train: Images
     test: Images
     facts: Facts = field(default_factory=Facts)
+    check_unchanged: Callable[[], None] = _always_the_same
 
     @property
     def fingerprint(self) -> str:

@@ -19,7 +19,7 @@ from rethinkdc.models.model import Model, build_seeded
 from rethinkdc.protocol.protocol import Network
 from rethinkdc.protocol.proxy import as_epoch
 from rethinkdc.protocol.student import student_training
-from rethinkdc.storage import digest, write_atomic
+from rethinkdc.storage import digest, read_sealed, write_sealed
 from rethinkdc.training.loop import LoopSeeds, train_network
 from rethinkdc.training.memory import peak_memory
 from rethinkdc.training.predict import predict
@@ -143,8 +143,9 @@ class _Curve:
     ) -> None:
         self.evaluator, self.student, self.test = evaluator, student, test
         self.context, self.epochs = context, epochs
-        self.file: Path = context.folder / "curve.json"
-        known = json.loads(self.file.read_text()) if self.file.exists() else {}
+        self.file: Path = context.folder / "curve.sealed"
+        # Damaged: the run ends and its folder is cleared, since what was measured cannot be measured again.
+        known = json.loads(read_sealed(self.file)) if self.file.exists() else {}
         self.points: dict[int, dict[str, float]] = {int(epoch): point for epoch, point in known.items()}
 
     def batch(self, epoch: int, rows: Tensor, logits: Tensor, targets: Tensor, features: Tensor | None) -> None:
@@ -155,4 +156,4 @@ class _Curve:
         if epoch + 1 in self.epochs:
             student = Student(model, self.student, self.context)
             self.points[epoch + 1] = self.evaluator.measure(student, self.test)
-            write_atomic(self.file, json.dumps(self.points).encode())
+            write_sealed(self.file, json.dumps(self.points).encode())

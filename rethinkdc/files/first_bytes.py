@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _FOREIGN = (
@@ -34,10 +35,15 @@ LFS = b"version https://git-lfs"
 def read_start(path: str | Path) -> bytes:
     """The first bytes of a file; none where it cannot be read, which decoding will say."""
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # called for every file of a tree
-            return file.read(32)
+        # Called for every file of a tree. A pipe would keep its reader waiting for ever.
+        with open(path, "rb", buffering=0, opener=_open_at_once) as file:
+            return file.read(32) or b""
     except OSError:
         return b""
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def name_foreign(start: bytes) -> str | None:

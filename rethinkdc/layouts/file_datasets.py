@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,8 +13,10 @@ from pydantic import Field
 
 from rethinkdc.data.backing import Backing, find_cached_pixels
 from rethinkdc.data.dataset import Dataset
+from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.fingerprint import KnownSplits, stat_signature
 from rethinkdc.data.splits import Schema, Splits
+from rethinkdc.errors import DataError
 from rethinkdc.layouts.walking import Walk
 from rethinkdc.storage import digest
 
@@ -21,7 +25,7 @@ class FileDataset(Dataset):
     """Base of datasets made of files: unchanged files are neither hashed nor decoded twice."""
 
     def load(self, cache_folder: Path | None = None, backing: Backing = "auto") -> Splits:
-        before = self._sign() if cache_folder else None
+        before = self._sign()
         known = self.look_up(cache_folder, before)
         if known and backing != "encoded":
             train, test = (find_cached_pixels(part, cache_folder) for part in (known.train, known.test))
@@ -30,7 +34,16 @@ class FileDataset(Dataset):
         splits = self._read(cache_folder, backing, known)
         if known is None:
             self.remember(splits, cache_folder, before)
+        if before is not None and not isinstance(splits.train, DecodedImages):
+            splits = replace(splits, check_unchanged=partial(self._check_unchanged, before))
         return _tell(splits)
+
+    def _check_unchanged(self, before: str) -> None:
+        if self._sign() != before:
+            raise DataError(
+                f"The files of the dataset {self.name} changed while they were read: nothing that was made of them "
+                "since is kept. Run again when they are complete."
+            )
 
     def _read(self, cache_folder: Path | None, backing: Backing, known: KnownSplits | None) -> Splits:
         raise NotImplementedError

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PIL import Image
-
 from rethinkdc.boards import Board
+from rethinkdc.data.image_files import open_image
 from rethinkdc.errors import RethinkError
 from rethinkdc.reports.conditions import describe_budget, facets_of
 from rethinkdc.reports.figures import Facets
@@ -96,7 +94,7 @@ def _read(record: Record, material: Material) -> bytes | None:
 
 
 def _make(record: Record, boards: Sequence[Board], content: bytes) -> Sheet:
-    with Image.open(io.BytesIO(content)) as picture:
+    with open_image(content) as picture:
         width, height = picture.size
     seed = record.definition.seeds.set
     return Sheet(

@@ -62,6 +62,9 @@ class Machine(Options):
     workers: Annotated[
         int | None, Option("Threads that render views ahead; results do not depend on it.", minimum=0)
     ] = None
+    rehash: Annotated[
+        bool, Option("Read the files of datasets and sets again, whatever their sizes and times say of a change.")
+    ] = False
     threads: Annotated[int, Option("Threads that compute on a CPU; the bits of a result depend on it.", minimum=1)] = 1
     progress: Annotated[
         "Progress | None", Option("Where long work reports to; default: nowhere.", python_only=True)

@@ -11,13 +11,13 @@ from pydantic import ValidationError
 from rethinkdc.context.cache import Cache
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.splits import Schema
-from rethinkdc.errors import RequestError
+from rethinkdc.errors import DamagedError, RequestError
 from rethinkdc.protocol.derived import DERIVED, RULES_VERSION, DataFacts, derive_protocol, facts_of
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.reading import load_protocol
 from rethinkdc.protocol.writing import write_toml
 from rethinkdc.registry.registry import Registry
-from rethinkdc.storage import writable, write_atomic
+from rethinkdc.storage import read_sealed, writable, write_atomic, write_sealed
 
 _ID = re.compile(r"[\w.-]+")
 
@@ -102,14 +102,14 @@ def write_new_protocol(
 def _facts(dataset: Dataset, fingerprint: str, cache_folder: Path | None) -> DataFacts:
     """What a protocol is derived from: looked at once, since the content has the fingerprint whenever it is read."""
     # Under other rules other facts may count.
-    place = cache_folder and cache_folder / "fingerprints" / "facts" / str(RULES_VERSION) / f"{fingerprint}.json"
+    place = cache_folder and cache_folder / "fingerprints" / "facts" / str(RULES_VERSION) / f"{fingerprint}.sealed"
     try:
         if place and place.exists():
-            return DataFacts.model_validate_json(place.read_bytes())
-    except (OSError, ValidationError):
+            return DataFacts.model_validate_json(read_sealed(place))
+    except (OSError, DamagedError, ValidationError):
         # Damaged: looked at again.
         pass
     facts = facts_of(dataset.load(cache_folder, "encoded"))
     if place and writable(place.parent):
-        write_atomic(place, facts.model_dump_json(indent=1).encode())
+        write_sealed(place, facts.model_dump_json(indent=1).encode())
     return facts

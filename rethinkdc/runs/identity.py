@@ -10,11 +10,14 @@ from torch import Tensor
 from rethinkdc.compressed import CompressedSet, images_per_class, is_hub_id
 from rethinkdc.compressed.tensor_files import RATE_FILE
 from rethinkdc.data.fingerprint import stat_signature
+from rethinkdc.errors import DamagedError
 from rethinkdc.layouts.file_datasets import list_downloads, sign_folder
 from rethinkdc.runs.calls import FinishedSet
 from rethinkdc.runs.opening import facts_of, open_set
-from rethinkdc.storage import digest, writable, write_atomic
+from rethinkdc.storage import digest, read_sealed, writable, write_sealed
 
+SET_FINGERPRINTS = "set-fingerprints"
+"""Folder of the cache that holds the book."""
 READER_REVISION = 1
 """Raised whenever the same files are read as another set: what the book knows of them is then looked at again."""
 
@@ -83,7 +86,7 @@ def open_and_remember(finished: FinishedSet, cache_folder: Path) -> CompressedSe
     # A set that changed while it was read is not remembered; one of the hub has no signature before it is here.
     if after and before in (None, after) and writable(_book(cache_folder)):
         content = identity_of(compressed).model_dump_json(indent=1).encode()
-        write_atomic(_book(cache_folder) / f"{after}.json", content)
+        write_sealed(_book(cache_folder) / f"{after}.sealed", content)
     return compressed
 
 
@@ -110,10 +113,10 @@ def _sign(finished: FinishedSet) -> str | None:
 
 def _find(cache_folder: Path, signature: str) -> SetIdentity | None:
     try:
-        return SetIdentity.model_validate_json((_book(cache_folder) / f"{signature}.json").read_bytes())
-    except (OSError, ValidationError):
+        return SetIdentity.model_validate_json(read_sealed(_book(cache_folder) / f"{signature}.sealed"))
+    except (OSError, DamagedError, ValidationError):
         return None
 
 
 def _book(cache_folder: Path) -> Path:
-    return cache_folder / "set-fingerprints"
+    return cache_folder / SET_FINGERPRINTS

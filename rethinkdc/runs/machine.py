@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from rethinkdc.context.cache import Cache
 from rethinkdc.contracts.context import Silent
+from rethinkdc.data.dataset import FINGERPRINTS
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.calls import Keeping, Machine
 from rethinkdc.runs.device import choose_device
+from rethinkdc.runs.identity import SET_FINGERPRINTS
 from rethinkdc.runs.kept_files import Beside
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.runner import Runner
@@ -27,9 +30,13 @@ def make_runner(machine: Machine, keeping: Keeping | None = None) -> Runner:
     device, keeping, registry = choose_device(machine.device), keeping or Keeping(), Registry()
     for reference in [keeping.tracker] if isinstance(keeping.tracker, str) else keeping.tracker:
         registry.trackers.add(reference)
+    cache = Cache(Path(machine.cache_dir) if machine.cache_dir else None)
+    if machine.rehash:
+        for book in (FINGERPRINTS, SET_FINGERPRINTS):
+            shutil.rmtree(cache.home / book, ignore_errors=True)
     return Runner(
         registry=registry,
-        cache=Cache(Path(machine.cache_dir) if machine.cache_dir else None),
+        cache=cache,
         records=Records(Path(keeping.records) if keeping.records else None),
         beside=Beside(predictions=not keeping.no_predictions, sheet=not keeping.no_sheet),
         device=device,

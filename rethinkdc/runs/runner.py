@@ -190,6 +190,7 @@ class Runner:
             progress=self.progress,
             workers=self.workers,
             on_epoch=self.registry.trackers.epoch_ended,
+            check_unchanged=splits.check_unchanged,
         )
 
     # -- inside ----------------------------------------------------------------------------------------------------
@@ -248,6 +249,7 @@ class Runner:
         try:
             with deterministic(self.device, self.threads):
                 measured = self._measured(run, context, splits, make)
+                splits.check_unchanged()
         except RethinkError as error:
             # Diverged or refused: the same work would end the same way, so nothing is kept for going on.
             folder.clear()

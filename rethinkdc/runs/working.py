@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rethinkdc.context.cache import Cache
+from rethinkdc.errors import DamagedError
 from rethinkdc.runs.records import Records
-from rethinkdc.storage import lock, try_lock
+from rethinkdc.storage import lock, read_sealed, try_lock, write_sealed
 
-_BEGUN = "begun.json"
+_BEGUN = "begun.sealed"
 """Says for which record the work in a folder is: the records' folder, and how many ok attempts it held before."""
 
 
@@ -32,8 +33,7 @@ class RunFolder:
         if self.is_recorded():
             self.clear()
         self.path.mkdir(parents=True, exist_ok=True)
-        # Half a file counts as none: see is_recorded.
-        (self.path / _BEGUN).write_text(json.dumps(self._place()))
+        write_sealed(self.path / _BEGUN, json.dumps(self._place()).encode())
         return self.path
 
     def clear(self) -> None:
@@ -43,8 +43,8 @@ class RunFolder:
     def is_recorded(self) -> bool:
         """Whether the work in the folder came to its record, but was killed before it removed the folder."""
         try:
-            begun = json.loads((self.path / _BEGUN).read_text())
-        except (OSError, ValueError):
+            begun = json.loads(read_sealed(self.path / _BEGUN))
+        except (OSError, DamagedError):
             return False
         here = self._place()
         return bool(begun["records"] == here["records"] and begun["ok"] < here["ok"])

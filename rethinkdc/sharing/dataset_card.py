@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
-
-from PIL import Image
 
 from rethinkdc.compressed import Card, CompressedSet
 from rethinkdc.compressed.encoding import read_files
 from rethinkdc.compressed.publishing import PARQUET, features_of
 from rethinkdc.context.books import by_stage
+from rethinkdc.data.image_files import open_image
 from rethinkdc.runs.cost import order_stages
 from rethinkdc.sharing.origin import Origin
 
@@ -132,8 +130,13 @@ def _tell_recipe(stored: CompressedSet) -> str:
     return "`sources` is the recipe of it" if stored.cells == 1 else "`sources` names it, not which part is shown"
 
 
+def _format_of(file: bytes) -> str:
+    with open_image(file) as image:
+        return str(image.format)
+
+
 def _describe_columns(stored: CompressedSet) -> str:
-    kind = " or ".join(sorted({str(Image.open(io.BytesIO(file)).format) for file in read_files(stored)}))
+    kind = " or ".join(sorted({_format_of(file) for file in read_files(stored)}))
     rows = [f"| `{name}` | {_COLUMNS[name].format(size=stored.size, format=kind)} |" for name in features_of(stored)]
     return "\n".join(["## Columns", "", "| column | what it is |", "|---|---|", *rows])
 

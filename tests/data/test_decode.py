@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from PIL import Image
 
 from rethinkdc.data import decode
 from rethinkdc.data.decode import PIXELS_VARIABLE, raise_limit
+from rethinkdc.data.image_files import image_endings, image_formats
 from rethinkdc.errors import DataError, RequestError
 
 
@@ -186,3 +189,31 @@ def test_the_first_bytes_say_why_an_image_cannot_be_decoded(content: bytes, mess
     for source in (content, path):
         with pytest.raises(DataError, match=message):
             decode(source, where="row 3")
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n"
+
+
+@pytest.mark.parametrize("by", ["bytes", "path"])
+def test_bytes_choose_no_parser_that_starts_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+    def start(*_: object, **__: object) -> None:
+        pytest.fail("a program was started")
+
+    monkeypatch.setattr(subprocess, "check_call", start)
+    monkeypatch.setattr(subprocess, "Popen", start)
+    (tmp_path / "a.png").write_bytes(EPS)
+    with pytest.raises(DataError, match="Cannot decode the image at here"):
+        decode(EPS if by == "bytes" else tmp_path / "a.png", where="here")
+
+
+def test_formats_are_those_of_pictures() -> None:
+    assert {"PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"} <= set(image_formats())
+    assert not {"EPS", "FLI", "MPEG", "WMF", "PSD", "IPTC", "FITS", "HDF5", "GRIB", "BUFR"} & set(image_formats())
+    assert not {".eps", ".ps", ".fli", ".wmf"} & image_endings()
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "a.png"
+    os.mkfifo(pipe)
+    with pytest.raises(DataError, match="no regular file"):
+        decode(pipe, where="here")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ from rethinkdc.data.blobs import ArrowBlobs, PathBlobs
 from rethinkdc.errors import DataError
 from rethinkdc.layouts import FolderDataset, HubDataset
 from rethinkdc.layouts.hub import from_datasets, load_hub, load_path
+from rethinkdc.storage import read_sealed
 
 
 @pytest.fixture(autouse=True)
@@ -366,10 +368,70 @@ def test_both_backings_of_a_folder_have_one_fingerprint_and_the_same_pixels(tmp_
 def test_a_damaged_book_is_written_again(tmp_path: Path) -> None:
     dataset, cache = FolderDataset(path=str(write_tree(tmp_path / "tree", TREE))), tmp_path / "cache"
     first = dataset.identify(cache)
-    (entry,) = (cache / "fingerprints").glob("*.json")
-    entry.write_text('{"train": "cut of')
-    assert dataset.identify(cache) == first
-    assert json.loads(entry.read_text())["layout"] == {"classes": 2, "train": 3, "test": 2}
+    (entry,) = (cache / "fingerprints").iterdir()
+    whole = entry.read_bytes()
+    spoiled = [whole[: len(whole) // 2], b"", *(flip(whole, place) for place in range(3))]
+    for content in [*spoiled, read_sealed(entry)]:
+        entry.write_bytes(content)
+        assert dataset.identify(cache) == first
+        assert entry.read_bytes() == whole
+    assert json.loads(read_sealed(entry))["layout"] == {"classes": 2, "train": 3, "test": 2}
+
+
+def flip(content: bytes, place: int) -> bytes:
+    """With one hex digit of a fingerprint changed."""
+    at = content.index(b'"train": "') + len(b'"train": "') + place
+    return content[:at] + (b"0" if content[at : at + 1] != b"0" else b"1") + content[at + 1 :]
+
+
+@pytest.mark.parametrize("how", ["in place", "replaced"])
+def test_pixels_changed_under_the_same_size_and_time_are_seen(tmp_path: Path, how: str) -> None:
+    root, cache = write_tree(tmp_path / "tree", TREE), tmp_path / "cache"
+    dataset = FolderDataset(path=str(root))
+    before, place = dataset.identify(cache)[0], root / "train" / "ant" / "000.bmp"
+    place.write_bytes(bmp(1))
+    first = dataset.identify(cache)[0]
+    assert first != before
+    about = place.stat()
+    if how == "in place":
+        place.write_bytes(bmp(2))
+    else:
+        other = tmp_path / "other.bmp"
+        other.write_bytes(bmp(2))
+        other.replace(place)
+    os.utime(place, ns=(about.st_atime_ns, about.st_mtime_ns))
+    assert (place.stat().st_size, place.stat().st_mtime_ns) == (about.st_size, about.st_mtime_ns)
+    changed = dataset.identify(cache)[0]
+    assert changed != first
+    assert dataset.load(cache).fingerprint == changed
+
+
+def bmp(value: int) -> bytes:
+    """Of one size whatever it shows."""
+    held = io.BytesIO()
+    Image.new("RGB", (6, 5), (value, 0, 0)).save(held, "BMP")
+    return held.getvalue()
+
+
+@pytest.mark.parametrize("harm", ["changed", "gone", "more"])
+def test_files_that_change_while_they_are_read_are_told_of(tmp_path: Path, harm: str) -> None:
+    root = write_tree(tmp_path / "tree", TREE)
+    splits = FolderDataset(path=str(root)).load(tmp_path / "cache", "encoded")
+    splits.check_unchanged()
+    first = next(path for path in sorted((root / "train").rglob("*")) if path.is_file())
+    if harm == "gone":
+        first.unlink()
+    else:
+        (first if harm == "changed" else first.with_name("more.png")).write_bytes(png(99))
+    with pytest.raises(DataError, match="changed while they were read"):
+        splits.check_unchanged()
+
+
+def test_what_lies_in_memory_does_not_change(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "tree", TREE)
+    splits = FolderDataset(path=str(root)).load(tmp_path / "cache")
+    next(path for path in sorted((root / "train").rglob("*")) if path.is_file()).unlink()
+    splits.check_unchanged()
 
 
 def test_a_hub_dataset_is_signed_by_its_one_downloaded_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
