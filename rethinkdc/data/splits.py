@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from rethinkdc.notes import Facts
 from rethinkdc.storage import digest
 from rethinkdc.types import Images
+
+_Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
 class Schema(BaseModel):
@@ -17,9 +20,9 @@ class Schema(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    classes: int
-    train: int | None = None
-    test: int | None = None
+    classes: _Count
+    train: _Count | None = None
+    test: _Count | None = None
 
 
 def _always_the_same() -> None:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import to_json
 
 from rethinkdc.data.splits import Schema
 from rethinkdc.errors import RequestError, nearest
@@ -27,6 +28,9 @@ Epoch = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, le=1)]
 """A 1-based epoch, or a fraction of the proxy's length."""
 
 
+_Spread = Annotated[float, Field(gt=0)]
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -34,7 +38,7 @@ class _Frozen(BaseModel):
 class StoreSpec(_Frozen):
     """How a compressed image is stored: one square of ``size`` px for every method."""
 
-    size: int = Field(ge=4)
+    size: int = Field(ge=4, le=8192)
     fit: Fit = "squash"
     interpolation: Interpolation = "bilinear"
 
@@ -44,7 +48,7 @@ class Network(_Frozen):
 
     model: Annotated[Reference, OfKind("model")]
     mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    std: tuple[_Spread, _Spread, _Spread]
 
 
 class FullTraining(Network):
@@ -75,7 +79,7 @@ class Teachers(_Frozen):
 class SoftLabels(_Frozen):
     """How students learn from soft labels where a labeler does not say otherwise."""
 
-    temperature: float = Field(gt=0)
+    temperature: float = Field(gt=0, le=1e6)
     t_squared: bool = False
 
 
@@ -87,15 +91,15 @@ class Protocol(_Frozen):
     trained as one of a set of this ipc: by ``training``, as many steps of as many images, and not by ``reference``.
     """
 
-    id: str
-    version: int = Field(ge=1)
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=100)
+    version: int = Field(ge=1, le=1_000_000)
     summary: str
     status: Literal["tuned", "untuned", "derived"] = "untuned"
     sources: dict[str, str] = {}
     track: Literal["hard", "soft", "any"]
     default: bool = False
-    default_dataset: str | None = None
-    default_ipc: int | None = Field(default=None, ge=1)
+    default_dataset: str | None = Field(default=None, min_length=1)
+    default_ipc: int | None = Field(default=None, ge=1, le=1_000_000_000)
     data: Schema
     store: StoreSpec
     student: Network
@@ -165,6 +169,17 @@ class Protocol(_Frozen):
         """Whether a dataset of this schema may be used: what either leaves open fits anything."""
         wanted, found = self.data.model_dump(), schema.model_dump()
         return all(value is None or found[key] in (None, value) for key, value in wanted.items())
+
+    @property
+    def networks(self) -> dict[str, Reference]:
+        """Every model that it names, by the dotted key that does."""
+        recipes = self.teacher.recipes if self.teacher else {}
+        return {
+            "student.model": self.student.model,
+            **{f"transfer_students.{place}": model for place, model in enumerate(self.transfer_students)},
+            **({"proxy.model": self.proxy.model} if self.proxy else {}),
+            **{f"teacher.recipes.{name}.model": recipe.model for name, recipe in recipes.items()},
+        }
 
     @property
     def proxy_scores(self) -> dict[str, dict[str, Any]]:
@@ -243,7 +258,8 @@ def validated(content: dict[str, Any], what: str, where: Callable[[Place], str] 
         RequestError: unknown or wrong values, one line for each.
     """
     try:
-        return Protocol.model_validate(content)
+        # As JSON: there a list is a tuple, and yet true is no number and "8" no whole one.
+        return Protocol.model_validate_json(to_json(content), strict=True)
     except ValidationError as error:
         faults = "\n".join(list_faults(error, content, Protocol, where))
         raise RequestError(f"{what} is not a valid protocol:\n{faults}") from None

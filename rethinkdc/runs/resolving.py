@@ -8,6 +8,7 @@ from rethinkdc.context.cache import Cache
 from rethinkdc.context.sets import SET_SEMANTICS
 from rethinkdc.contracts.declared import check_metrics
 from rethinkdc.contracts.kinds import Compressor, Evaluator, Labeler, Score, TeacherSource
+from rethinkdc.errors import RequestError
 from rethinkdc.labels.asking import LABEL_SEMANTICS
 from rethinkdc.labels.cells import CELL_LABEL_SEMANTICS
 from rethinkdc.method import Method, named_methods
@@ -94,6 +95,24 @@ class Run(Ground):
         return Budget(ipc=self.ipc or 0, classes=classes, size=self.protocol.store.size, counts=counts)
 
 
+def _check_methods(protocol: Protocol, registry: Registry) -> None:
+    """Builds every method that a protocol names: what is misspelt there shows before anything is computed.
+
+    Raises:
+        RequestError: there is no such method, or it has no such parameter; says where.
+    """
+    for score, values in protocol.proxy_scores.items():
+        registry.build(Score, Reference(name=score, values=values))
+    named: list[tuple[str, type[Method], Reference]] = [(key, Model, one) for key, one in protocol.networks.items()]
+    if protocol.teacher:
+        named.append(("teacher.use", TeacherSource, protocol.teacher.use))
+    for key, kind, reference in named:
+        try:
+            registry.build(kind, reference)
+        except RequestError as error:  # noqa: PERF203 - each is named by its key
+            raise type(error)(f"The protocol {protocol.id}, {key}: {error}") from None
+
+
 def resolve_run(
     request: Request,
     registry: Registry,
@@ -135,8 +154,7 @@ def resolve_run(
         overrides=request.overrides,
     )
     protocol = original.protocol.override(request.overrides)
-    for score, values in protocol.proxy_scores.items():
-        registry.build(Score, Reference(name=score, values=values))
+    _check_methods(protocol, registry)
     student = _student(request, registry, protocol)
     model = registry.build(Model, student.model)
     layout = training_layout(original)

@@ -26,8 +26,8 @@ class TestView(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    resize: int = Field(ge=1, description="px")
-    size: int = Field(ge=1, description="px")
+    resize: int = Field(ge=1, le=8192, description="px")
+    size: int = Field(ge=1, le=8192, description="px")
     fit: Fit = "centre"
     interpolation: Interpolation = "bilinear"
 

@@ -16,7 +16,7 @@ from rethinkdc.training.length import Length
 from rethinkdc.types import ViewRule
 from rethinkdc.views import AnyViewOp, FixedViews, ViewOp, Views
 
-_Positive = Annotated[int, Field(ge=1)]
+_Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
 class _Part(BaseModel):

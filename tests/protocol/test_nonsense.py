@@ -1,0 +1,93 @@
+"""Values that no protocol can have, each told of by its key; nothing is converted in silence."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomllib
+
+from rethinkdc.context.cache import Cache
+from rethinkdc.errors import RequestError
+from rethinkdc.protocol.protocol import Protocol, validated
+from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.request import Request
+from rethinkdc.runs.resolving import resolve_run
+
+SHIPPED = Path(__file__).resolve().parents[2] / "protocols"
+HARD = tomllib.loads((SHIPPED / "digits-hard.toml").read_text())
+WRONG: list[tuple[str, Any]] = [
+    *(("store.size", value) for value in (10**20, 0, -8, True, "8", 8.5, None, [8], {})),
+    *(("id", value) for value in ("", " ", "a b", "../x", "a\n", "\x1b[2J", 3, None, "x" * 101)),
+    *(("version", value) for value in (True, 0, -1, "1", 1.5, 10**30)),
+    *(("data.classes", value) for value in (True, 0, -3, "10", 10**12)),
+    *(("data.train", value) for value in (-1, 0, True)),
+    *(("training.batch", value) for value in (0, True, "64", 10**30, 1.5)),
+    *(("training.steps", value) for value in (True, 0, "many", {"1": True}, {"one": 3})),
+    *(("training.optimizer.lr", value) for value in (True, "fast", -1.0, 0.0, float("nan"), float("inf"))),
+    *(("student.std", value) for value in ([0.0, 0.2, 0.2], [-1.0, 0.2, 0.2], [0.2], "x", [True, 0.2, 0.2])),
+    *(("student.mean", value) for value in ([float("nan"), 0.5, 0.5], [0.5, 0.5])),
+    *(("test.size", value) for value in (10**9, 0, True)),
+    *(("default", value) for value in (1, "yes")),
+    *(("default_dataset", value) for value in ("", 3)),
+    *(("default_ipc", value) for value in (0, True, 10**12)),
+    *(("summary", value) for value in (3, None, ["x"])),
+    ("track", "tough"),
+]
+
+
+def changed(key: str, value: Any) -> dict[str, Any]:
+    def copy(node: Any) -> Any:
+        return {name: copy(each) for name, each in node.items()} if isinstance(node, dict) else node
+
+    content = copy(HARD)
+    holder = content
+    *parents, last = key.split(".")
+    for name in parents:
+        holder = holder[name]
+    holder[last] = value
+    return content
+
+
+@pytest.mark.parametrize(("key", "value"), WRONG, ids=lambda one: str(one)[:30])
+def test_a_value_that_no_protocol_can_have_is_named(key: str, value: Any) -> None:
+    with pytest.raises(RequestError) as caught:
+        validated(changed(key, value), "it")
+    assert key in str(caught.value)
+
+
+def test_a_date_is_no_text() -> None:
+    assert isinstance(validated(changed("summary", "2026-01-01"), "it"), Protocol)
+    with pytest.raises(RequestError, match=r"store\.size"):
+        validated(changed("store.size", datetime.date(2026, 1, 1)), "it")
+
+
+def test_every_shipped_protocol_is_read_strictly() -> None:
+    for path in sorted(SHIPPED.glob("*.toml")):
+        assert validated(tomllib.loads(path.read_text()), path.name).id == path.stem
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "where"),
+    [
+        ("student.model", {"name": "convnet", "values": {"widht": 3}}, "student.model: .*widht"),
+        ("student.model", {"name": "convnett", "values": {}}, "student.model: .*convnett"),
+        ("proxy.model", {"name": "convnet", "values": {"depth": "deep"}}, "proxy.model: .*depth"),
+        ("teacher.recipes.weak.model", {"name": "convnet", "values": {"x": 1}}, "teacher.recipes.weak.model: .*x"),
+        ("teacher.use", "trainde", "teacher.use: .*trainde"),
+    ],
+)
+def test_a_misspelt_method_shows_before_anything_is_computed(tmp_path: Path, key: str, value: Any, where: str) -> None:
+    from rethinkdc.protocol.writing import write_toml
+
+    file = tmp_path / "mine.toml"
+    file.write_text(write_toml(validated(changed(key, value), "it")))
+    with pytest.raises(RequestError, match=f"(?s)The protocol digits-hard, {where}"):
+        resolve_run(
+            Request(compressor="random", labeler="hard", dataset="digits", protocol=str(file)),
+            Registry(),
+            Cache(tmp_path / "cache"),
+        )
+    assert not (tmp_path / "cache" / "proxies").exists()
