@@ -110,9 +110,9 @@ def test_a_record_says_which_way_a_metric_goes(cli: Callable[..., Any], install_
 @pytest.mark.parametrize(
     ("measured", "said"),
     [
-        ('{"gap": 0.5}', "declares the metrics gap, rows; its evaluation has gap"),
-        ('{"gap": 0.5, "rows": 1.0, "top1": 0.5}', "its evaluation has gap, rows, top1"),
-        ('{"gap": float("nan"), "rows": 1.0}', "measured no finite number: {'gap': nan}"),
+        ('{"gap": 0.5}', "declared are the metrics gap, rows; measured were gap"),
+        ('{"gap": 0.5, "rows": 1.0, "top1": 0.5}', "measured were gap, rows, top1"),
+        ('{"gap": float("nan"), "rows": 1.0}', "gap is nan, and a fraction lies in 0..1"),
     ],
 )
 def test_what_was_measured_must_be_what_was_declared(

@@ -70,7 +70,7 @@ def test_the_lines_say_what_is_done_and_what_goes_on() -> None:
     # 7 wait, of 60 s each; two go on, with 30 and 60 s left: in two processes 255 s.
     assert summary == "3 of 12 done, 1 failed, 4 min left, 2 running"
     assert first == "pca:score=[el2n:observe=clean],grid=3 + hard, ipc 10, seed 1  student 45%, 30 s"
-    assert second.startswith("evil?[2J?name + hard, ipc 10, seed 1 ")
+    assert second.startswith("evil⟨001B⟩[2J⟨000A⟩name + hard, ipc 10, seed 1 ")
     assert second.endswith("  begins, 0 s")
 
 
