@@ -54,12 +54,14 @@ class DamagedError(RethinkError):
 class RecordError(RethinkError):
     """A file in the place of a record is none that a run wrote. ``fault``: what is wrong with it, without its path."""
 
-    def __init__(self, path: object, fault: str) -> None:
-        super().__init__(f"{path} {fault}. Move it away.")
+    def __init__(self, text: str, *, fault: str) -> None:
+        super().__init__(text)
         self.fault = fault
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self.args), self.__dict__
+    @classmethod
+    def at(cls, path: object, fault: str) -> RecordError:
+        """The error of a file, which is named with its fault."""
+        return cls(f"{path} {fault}. Move it away.", fault=fault)
 
 
 class IncompleteError(RethinkError):

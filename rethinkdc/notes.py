@@ -139,7 +139,7 @@ class Notes(_Note):
     source: str = ""
     read: tuple[str, ...] = ()
     classes: str = ""
-    experiment: int | None = None
+    experiment: str = ""
     student_lr: str = ""
     doubts: tuple[str, ...] = ()
     overrides: dict[str, Any] = {}
@@ -149,7 +149,7 @@ class Notes(_Note):
     @property
     def reading(self) -> tuple[str, ...]:
         """What a file of tensors or rows was taken for."""
-        experiment = () if self.experiment is None else (f"experiment {self.experiment}",)
+        experiment = (f"experiment {self.experiment}",) if self.experiment else ()
         rate = (f"student_lr {self.student_lr}",) if self.student_lr else ()
         return (*experiment, *self.read, *rate)
 

@@ -15,6 +15,7 @@ from rethinkdc.errors import (
     DivergedImagesError,
     IncompleteError,
     PluginError,
+    RecordError,
     RequestError,
     RethinkError,
     UnsupportedError,
@@ -35,6 +36,7 @@ ERRORS = [
         )
     ),
     DivergedError("what is wrong", epoch=3, step=7),
+    RecordError("what is wrong", fault="its seal"),
     DivergedImagesError("what is wrong", iteration=9),
 ]
 

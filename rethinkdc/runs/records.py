@@ -127,7 +127,7 @@ class Records:
         except (ValueError, RecursionError) as error:
             raise _unreadable(path, f"no JSON: {error}") from None
         if fault:
-            raise RecordError(path, f"is not as a run wrote it: {fault}")
+            raise RecordError.at(path, f"is not as a run wrote it: {fault}")
         return record
 
     def read_in_place(self, path: Path) -> Record:
@@ -138,9 +138,9 @@ class Records:
         """
         record = self.read(path)
         if record.key != path.parent.name:
-            raise RecordError(path, f"is a record of the run {record.key}, in another's folder")
+            raise RecordError.at(path, f"is a record of the run {record.key}, in another's folder")
         if f"{record.attempt:04d}" != path.stem:
-            raise RecordError(path, f"is the record of attempt {record.attempt}, under another number")
+            raise RecordError.at(path, f"is the record of attempt {record.attempt}, under another number")
         return record
 
     def _readable(self, files: list[Path]) -> Iterator[Record]:
@@ -180,7 +180,7 @@ def first_ok_of(attempts: list[Record], machine: str = "") -> Record | None:
 
 
 def _unreadable(path: Path, why: str) -> RecordError:
-    return RecordError(path, f"is not a readable record: {why}")
+    return RecordError.at(path, f"is not a readable record: {why}")
 
 
 def _place(temporary: Path, final: Path) -> None:

@@ -200,7 +200,7 @@ def test_a_finished_set_is_told_as_evaluate_takes_it(
         if key in notes
     ]
     assert sorted(found.taken) == sorted([*told, *notes.get("read", ())])
-    assert (found.pixels, found.source, found.classes) == (notes.get("pixels"), notes["source"], notes["classes"])
+    assert (found.pixels, found.source, found.classes) == (record.told.pixels, notes["source"], notes["classes"])
     assert found.classes.startswith("by number, order: not verified")
     assert list(found.per_class) == record.histogram
     assert (found.method, found.dataset, found.protocol) == (

@@ -18,8 +18,9 @@ from rethinkdc.runs.resolving import resolve_run
 
 SHIPPED = Path(__file__).resolve().parents[2] / "protocols"
 HARD = tomllib.loads((SHIPPED / "digits-hard.toml").read_text())
+SIZES: list[Any] = [10**20, 0, -8, True, "8", 8.5, None, [8], {}]
 WRONG: list[tuple[str, Any]] = [
-    *(("store.size", value) for value in (10**20, 0, -8, True, "8", 8.5, None, [8], {})),
+    *(("store.size", value) for value in SIZES),
     *(("id", value) for value in ("", " ", "a b", "../x", "a\n", "\x1b[2J", 3, None, "x" * 101)),
     *(("version", value) for value in (True, 0, -1, "1", 1.5, 10**30)),
     *(("data.classes", value) for value in (True, 0, -3, "10", 10**12)),
@@ -42,7 +43,7 @@ def changed(key: str, value: Any) -> dict[str, Any]:
     def copy(node: Any) -> Any:
         return {name: copy(each) for name, each in node.items()} if isinstance(node, dict) else node
 
-    content = copy(HARD)
+    content: dict[str, Any] = copy(HARD)
     holder = content
     *parents, last = key.split(".")
     for name in parents:

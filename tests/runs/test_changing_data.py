@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def runner(tmp_path: Path) -> Runner:
     return Runner(registry=Registry(), cache=Cache(tmp_path / "cache"), records=Records(tmp_path / "records"))
 
 
-def request(tree: Path, compressor: str = "random", backing: str = "encoded") -> Request:
+def request(tree: Path, compressor: str = "random", backing: Any = "encoded") -> Request:
     return Request(compressor=compressor, labeler="hard", dataset=str(tree), ipc=1, overrides=SHORT, backing=backing)
 
 
@@ -56,11 +57,11 @@ def test_a_run_whose_data_changes_meanwhile_fails_and_keeps_nothing(tree: Path, 
 def test_an_artefact_of_data_that_changed_meanwhile_is_not_kept(
     tree: Path, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    method = type(runner.registry.build("compressor", "random"))
+    method: Any = type(runner.registry.build("compressor", "random"))
     make = method.compress
 
-    def changing(self: object, *given: object) -> object:
-        made = make(self, *given)  # type: ignore[arg-type]
+    def changing(self: Any, *given: Any) -> Any:
+        made = make(self, *given)
         draw(tree / "train" / "c0" / "0.png", 999)
         return made
 
@@ -78,7 +79,7 @@ def test_pixels_in_memory_are_those_of_the_fingerprint_whatever_becomes_of_the_f
 
 
 def test_all_is_read_again_where_that_is_asked_for(tree: Path, tmp_path: Path) -> None:
-    given = {"dataset": str(tree), "ipc": 1, "overrides": SHORT, "cache_dir": tmp_path / "cache"}
+    given: dict[str, Any] = {"dataset": str(tree), "ipc": 1, "overrides": SHORT, "cache_dir": tmp_path / "cache"}
     first = api.run("random", "hard", records=tmp_path / "records", **given)
     before = entries(tmp_path / "cache")
     again = api.run("random", "hard", records=tmp_path / "records", rehash=True, **given)

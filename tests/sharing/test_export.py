@@ -130,11 +130,14 @@ def test_image_files_are_handed_on_as_they_are(tmp_path: Path) -> None:
 
 def test_words_of_a_set_stay_words_and_no_path_of_a_machine_is_told() -> None:
     name = "<script>x</script>|`rm`\n# big"
-    notes = {"teachers": {"checkpoint:path=/home/me/w.pt": {}}, "files": ["~/mine/rows.csv", "https://host/a/b", "3/4"]}
+    notes = {
+        "teachers": {"checkpoint:path=/home/me/w.pt": {}},
+        "places": ["~/mine/rows.csv", "https://host/a/b", "3/4"],
+    }
     made = without_paths(tiled(card=Card(method=name, notes=notes)))
     assert made.card.notes == {
         "teachers": {"checkpoint:path=w.pt": {}},
-        "files": ["rows.csv", "https://host/a/b", "3/4"],
+        "places": ["rows.csv", "https://host/a/b", "3/4"],
     }
     stored = tiled(card=made.card)
     origin = Origin(
