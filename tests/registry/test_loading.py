@@ -102,7 +102,7 @@ def test_only_what_is_named_is_loaded(kind: str, text: str) -> None:
 
 
 def test_a_command_imports_the_plugins_that_it_names(tmp_path: Path) -> None:
-    """Beside them those of the protocol's student, proxy and scores, and ``random``, which a result is compared to."""
+    """Beside them all that the protocol names, which is checked first, and ``random``, which results stand beside."""
     words = [
         "run",
         "-d",
@@ -136,4 +136,4 @@ print("\\n".join(name for name in sys.modules if name.startswith("rethinkdc.plug
         for reference in (protocol.student.model, protocol.proxy_recipe().model)
     }
     names = {"el2n", "select", "hard", "standard", "digits", "jsonl", "random", *models, *protocol.proxy_scores}
-    assert imported == {points[name] for name in (*names, "protocols")}
+    assert imported == {points[name] for name in (*names, "trained", "protocols")}
