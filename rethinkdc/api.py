@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from rethinkdc.boards import Board
-from rethinkdc.boards.leaderboard import rank_records, warned_boards
+from rethinkdc.boards.leaderboard import rank_records
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.evidence.calls import CompareCall, ExplainCall
 from rethinkdc.evidence.comparing import answer_comparison, ask_comparison
@@ -240,7 +241,10 @@ def leaderboard(call: LeaderboardCall) -> list[Board]:
     Raises:
         RequestError: there is no record, or none that was asked for.
     """
-    return warned_boards(rank_records(call))
+    boards, left_out = rank_records(call)
+    for one in left_out:
+        warnings.warn(str(one), stacklevel=3)
+    return boards
 
 
 @takes(ReportCall)

@@ -6,11 +6,13 @@ to disk and renamed. Folders carry a manifest of SHA-256 sums; single files ("se
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -22,6 +24,36 @@ from rethinkdc.errors import DamagedError
 
 MANIFEST = "manifest.json"
 _DIGEST_BYTES = 32
+
+
+def check_regular(path: Path) -> int:
+    """The bytes of a regular file; a pipe would keep its reader waiting for ever, and a device may have no end.
+
+    Raises:
+        OSError: nothing is there, or something else.
+    """
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), show_path(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "It is no regular file", show_path(path))
+    return status.st_size
+
+
+def read_regular(path: Path, most: int | None = None) -> bytes:
+    """The bytes of a regular file, whose size is seen before memory is asked for.
+
+    Args:
+        path: of the file.
+        most: bytes that it may have; None = any.
+
+    Raises:
+        OSError: nothing is there, something else, or more bytes than may be.
+    """
+    size = check_regular(path)
+    if most is not None and size > most:
+        raise OSError(errno.EFBIG, f"It has {size:,} bytes, and may have {most:,}", show_path(path))
+    return path.read_bytes()
 
 
 def canonical_json(value: Any) -> str:
@@ -95,7 +127,7 @@ def read_sealed(path: Path) -> bytes:
     Raises:
         DamagedError: the bytes do not match the checksum in front of them.
     """
-    content = path.read_bytes()
+    content = read_regular(path)
     seal, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
     if hashlib.sha256(payload).digest() != seal:
         raise DamagedError(f"{path} is damaged: its checksum does not match. Delete the file and run again.")

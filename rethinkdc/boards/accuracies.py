@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from rethinkdc.boards.entry import Entry, Place
+from rethinkdc.boards.entry import Entry, Place, semantics_across_labels
 from rethinkdc.boards.results import counted_axis, first_ok, groups_by_seed, means_by_seed
 from rethinkdc.statistics import mean_of
 from rethinkdc.storage import canonical_json
@@ -19,8 +18,6 @@ PLAIN = "training.views=[]"
 """The override under which a student sees the images as they are, as ``--set`` takes it."""
 _PLAIN = canonical_json({"training.views": []})
 HARD = "hard"
-_OF_SOFT_LABELS = "labels"
-"""Among the semantics of a run: those of soft labels, which runs with hard ones do not have."""
 _NAME = re.compile(r"(?P<id>.*) v(?P<version>\d+)")
 
 
@@ -98,10 +95,7 @@ def _where(entry: Entry) -> _Where:
 
 def _hard(entry: Entry) -> _Where:
     where = _where(entry)
-    semantics = {
-        name: version for name, version in json.loads(where.place.semantics).items() if name != _OF_SOFT_LABELS
-    }
-    place = replace(where.place, track=HARD, semantics=canonical_json(semantics))
+    place = replace(where.place, track=HARD, semantics=semantics_across_labels(entry.semantics))
     return where._replace(protocol=hard_twin(entry.names.protocol), place=place, labels="")
 
 

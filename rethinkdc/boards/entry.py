@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,15 @@ from rethinkdc.storage import canonical_json, digest
 
 _KEEP = re.compile(r"\bkeep (?P<share>[^ ,)]+)")
 """Where the name of a size tells the share of the training set."""
+
+
+_OF_SOFT_LABELS = "labels"
+"""Among the semantics of a run: those of soft labels, which runs with hard ones do not have."""
+
+
+def semantics_across_labels(semantics: Mapping[str, int]) -> str:
+    """What must be equal of the semantics of two runs for their labels to be all that differs, as JSON."""
+    return canonical_json({name: version for name, version in semantics.items() if name != _OF_SOFT_LABELS})
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rethinkdc.boards.accuracies import Accuracies
 from rethinkdc.boards.board import Board, group_by_place, make_board, order_of, ranking_metric
@@ -32,15 +32,6 @@ class Ranking(NamedTuple):
 
     boards: list[Board]
     left_out: list[LeftOut]
-
-
-def leaderboard(records: Records, **asked: Any) -> list[Board]:
-    """The boards of :func:`rank_folder`, which says what may be asked; what is left out is warned of.
-
-    Raises:
-        RequestError: there is no record, or none that was asked for.
-    """
-    return warned_boards(rank_folder(records, **asked))
 
 
 def rank_folder(
@@ -91,13 +82,6 @@ def rank_folder(
     boards = [make_board(place, group, ranks, accuracies, predictions) for place, group, ranks in ranked if ranks]
     boards.sort(key=order_of)
     return Ranking(_beside_reported(boards, study) if study else boards, left_out)
-
-
-def warned_boards(ranking: Ranking) -> list[Board]:
-    """The boards; what is left out is warned of."""
-    for one in ranking.left_out:
-        warnings.warn(str(one), stacklevel=4)
-    return ranking.boards
 
 
 def _beside_reported(boards: list[Board], study: StudyRuns) -> list[Board]:

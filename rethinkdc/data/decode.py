@@ -11,9 +11,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from rethinkdc.data.image_files import explain_undecodable, is_special, open_image, read_size
+from rethinkdc.data.image_files import explain_undecodable, open_image, read_size
 from rethinkdc.errors import DataError, RequestError
-from rethinkdc.storage import show_path
 
 PIXELS_VARIABLE = "RETHINKDC_MAX_PIXELS"
 """The environment's word for the most pixels of one image."""
@@ -42,8 +41,6 @@ def decode(source: bytes | Path, *, where: str) -> Tensor:
         RequestError: the environment's limit of pixels is no positive number.
     """
     raise_limit()
-    if isinstance(source, Path) and is_special(source):
-        raise DataError(f"The image at {where} is no regular file: {show_path(source)}. Remove it and run again.")
     try:
         with open_image(source) as image:
             image.load()

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from rethinkdc.files.first_bytes import LFS, count_bytes, name_foreign, read_start
-from rethinkdc.storage import show_path
+from rethinkdc.storage import check_regular
 
 _FORMATS = (
     "AVIF",
@@ -50,11 +50,6 @@ def image_formats() -> tuple[str, ...]:
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
-def is_special(path: Path) -> bool:
-    """Whether something is there that is no file: a pipe would keep its reader waiting for ever."""
-    return path.exists() and not path.is_file()
-
-
 @contextmanager
 def open_image(source: bytes | Path) -> Iterator[Image.Image]:
     """An encoded image whose header is read, and nothing more.
@@ -62,8 +57,8 @@ def open_image(source: bytes | Path) -> Iterator[Image.Image]:
     Raises:
         OSError: the file is missing, no regular one, or no image of :func:`image_formats`; Pillow raises others too.
     """
-    if isinstance(source, Path) and is_special(source):
-        raise OSError(f"{show_path(source)} is no regular file")
+    if isinstance(source, Path):
+        check_regular(source)
     with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=image_formats()) as image:
         yield image
 

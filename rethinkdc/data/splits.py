@@ -25,7 +25,7 @@ class Schema(BaseModel):
     test: _Count | None = None
 
 
-def _always_the_same() -> None:
+def always_the_same() -> None:
     """Of what lies in memory."""
 
 
@@ -40,7 +40,7 @@ class Splits:
     train: Images
     test: Images
     facts: Facts = field(default_factory=Facts)
-    check_unchanged: Callable[[], None] = _always_the_same
+    check_unchanged: Callable[[], None] = always_the_same
 
     @property
     def fingerprint(self) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from rethinkdc.boards import Board, leaderboard
+from rethinkdc.boards import Board, rank_folder
 from rethinkdc.boards.board import MARK
 from rethinkdc.boards.index import read_entries
 from rethinkdc.boards.ranking import LEAST
@@ -164,7 +164,7 @@ def _stands_on(run: Run, board: Board) -> bool:
 
 def _boards(records: Records) -> list[Board]:
     """All boards; none where nothing is on record yet that enters one."""
-    return leaderboard(records) if any(not entry.tune for entry in read_entries(records)) else []
+    return rank_folder(records).boards if any(not entry.tune for entry in read_entries(records)) else []
 
 
 __all__ = ["Detection", "Need", "plan_detection", "read_points"]

@@ -14,6 +14,7 @@ from rethinkdc.evidence.explanation import Explanation, explain_corners
 from rethinkdc.evidence.outcome import Outcome
 from rethinkdc.evidence.writing import ANSWER_FILE
 from rethinkdc.measurement import Metric
+from rethinkdc.storage import read_regular
 
 
 def read_explanations(place: Path) -> list[Explanation]:
@@ -35,7 +36,7 @@ def read_explanations(place: Path) -> list[Explanation]:
 
 def _read(file: Path) -> Explanation | None:
     try:
-        content = json.loads(file.read_bytes())
+        content = json.loads(read_regular(file))
         return _explanation(content) if content["question"] == "explain" else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RequestError(

@@ -34,8 +34,10 @@ class FileDataset(Dataset):
         splits = self._read(cache_folder, backing, known)
         if known is None:
             self.remember(splits, cache_folder, before)
-        if before is not None and not isinstance(splits.train, DecodedImages):
-            splits = replace(splits, check_unchanged=partial(self._check_unchanged, before))
+        # What was only just fetched has no signature before it.
+        signed = before or self._sign()
+        if signed and not all(isinstance(part, DecodedImages) for part in (splits.train, splits.test)):
+            splits = replace(splits, check_unchanged=partial(self._check_unchanged, signed))
         return _tell(splits)
 
     def _check_unchanged(self, before: str) -> None:

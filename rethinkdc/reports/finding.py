@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from statistics import fmean
 
 from rethinkdc.boards import Board
-from rethinkdc.boards.entry import Entry
+from rethinkdc.boards.entry import Entry, semantics_across_labels
 from rethinkdc.boards.index import read_entries
 from rethinkdc.evidence.conditions import Conditions
 from rethinkdc.evidence.corners import CORNERS, Corner
@@ -119,7 +119,7 @@ def _setting(entry: Entry) -> Hashable:
     """All that corners share. A protocol that a switch changed has another digest, and keeps its name."""
     place, rest = entry.place, {key: value for key, value in entry.overrides.items() if key not in _SWITCHED}
     conditions = (entry.names.protocol, canonical_json(rest), place.dataset, place.evaluator, place.student)
-    return (*conditions, place.semantics, place.ipc, place.machine, entry.metrics[0])
+    return (*conditions, semantics_across_labels(entry.semantics), place.ipc, place.machine, entry.metrics[0])
 
 
 def _count_classes(entry: Entry, records: Records) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rethinkdc.boards import Board, Row
+from rethinkdc.boards.entry import semantics_across_labels
 from rethinkdc.boards.index import LeftOut
 from rethinkdc.evidence.explanation import Explanation
 from rethinkdc.reports.palette import Styles
@@ -66,9 +67,8 @@ class Material:
 
 
 def _setting(board: Board) -> tuple[Hashable, ...]:
-    semantics = tuple(sorted(board.semantics.items()))
     conditions = (board.protocol_digest, board.dataset_fingerprint, board.student, board.evaluator, board.metric)
-    return (*conditions, board.modified, semantics, board.machine)
+    return (*conditions, board.modified, semantics_across_labels(board.semantics), board.machine)
 
 
 def _group(boards: Iterable[Board], key: Callable[[Board], Hashable]) -> list[tuple[Board, ...]]:

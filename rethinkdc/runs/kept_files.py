@@ -9,7 +9,7 @@ from pathlib import Path
 from rethinkdc.errors import DamagedError, RequestError
 from rethinkdc.runs.record import KeptFile, Record
 from rethinkdc.runs.records import Records
-from rethinkdc.storage import file_digest, write_atomic
+from rethinkdc.storage import file_digest, read_regular, write_atomic
 
 _NAMED = 24
 """Characters of the digest that name a file."""
@@ -89,7 +89,7 @@ def read_kept(kept: KeptFile, folder: Path, what: str) -> bytes:
     # A name alone: whatever a record says, nothing outside its own folder is read.
     path = folder / Path(kept.file).name
     try:
-        payload = path.read_bytes()
+        payload = read_regular(path)
     except OSError as error:
         raise DamagedError(f"Cannot read the {what} {path}: {error.strerror}. Copy it from its origin.") from error
     if hashlib.sha256(payload).hexdigest() != kept.sha256:

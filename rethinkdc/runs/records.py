@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from rethinkdc.errors import RecordError, RequestError
 from rethinkdc.runs.record import Record, Status
 from rethinkdc.runs.schemas import SCHEMA_VERSION, fault_of
-from rethinkdc.storage import open_temporary, writable
+from rethinkdc.storage import open_temporary, read_regular, writable
 
 ENVIRONMENT = "RETHINKDC_RECORDS"
 
@@ -113,9 +113,7 @@ class Records:
             RecordError: the file is no record of a schema that this version reads, or not as it was written.
         """
         try:
-            if path.stat().st_size > MOST_BYTES:
-                raise _unreadable(path, f"it has more than {MOST_BYTES:,} bytes")
-            content = json.loads(path.read_bytes())
+            content = json.loads(read_regular(path, MOST_BYTES))
             record = Record.model_validate(content)
             fault = fault_of(content) or record.fault()
         except ValidationError as error:

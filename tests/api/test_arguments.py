@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 import rethinkdc as rdc
-from rethinkdc.boards import leaderboard
+from rethinkdc.boards import rank_folder
 from rethinkdc.compressed import (
     CompressedSet,
     FileFacts,
@@ -242,7 +242,7 @@ def test_the_same_set_evaluated_twice_is_one_record(machine: dict[str, Any]) -> 
     assert again == first
     assert again.attempt == 1
     assert len(list(Path(machine["records"]).rglob("*.json"))) == 1
-    (board,) = leaderboard(Records(machine["records"]))
+    (board,) = rank_folder(Records(machine["records"])).boards
     assert len(board.rows) == 1
 
 

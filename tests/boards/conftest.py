@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rethinkdc.boards import Board, Row, leaderboard
+from rethinkdc.boards import Board, Row, rank_folder
 from rethinkdc.measurement import Evaluation, Metric
 from rethinkdc.runs.cost import Cost
 from rethinkdc.runs.predictions import keep_predictions
@@ -105,7 +105,7 @@ class Desk:
             self.record(name, float(value), seed, **changes)
 
     def boards(self, **asked: Any) -> list[Board]:
-        return leaderboard(self.records, **asked)
+        return rank_folder(self.records, **asked).boards
 
     def only(self, **asked: Any) -> Board:
         (board,) = self.boards(**asked)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rethinkdc.boards import leaderboard
+from rethinkdc.boards import rank_folder
 from rethinkdc.boards.matrix import student_matrices
 from rethinkdc.cli.board_tables import print_boards
 from rethinkdc.cli.student_tables import print_matrices
@@ -24,7 +24,7 @@ FORMS = ("rich", "md", "csv", "latex", "json")
 
 
 def printed(records: Records, form: Any, capsys: pytest.CaptureFixture[str], **how: Any) -> str:
-    print_boards(leaderboard(records), form, **how)
+    print_boards(rank_folder(records).boards, form, **how)
     return capsys.readouterr().out
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from rethinkdc.boards import Board, Row, leaderboard
+import rethinkdc as rdc
+from rethinkdc.boards import Board, Row, rank_folder
 from rethinkdc.boards.notes import notes_on
 from rethinkdc.errors import RequestError
 from rethinkdc.measurement import Evaluation, Metric
@@ -102,7 +103,7 @@ def add(records: Records, *found: Record) -> None:
 
 
 def only(records: Records, **chosen: Any) -> Board:
-    (board,) = leaderboard(records, **chosen)
+    (board,) = rank_folder(records, **chosen).boards
     return board
 
 
@@ -270,7 +271,7 @@ def test_each_evaluators_main_metric_ranks_where_none_is_named(records: Records)
     ece = (Metric("ece", "lower", "fraction"), Metric("size", "higher", "number"))
     add(records, *(measured(name, ece, ece=value, size=value) for name, value in (("a", 0.3), ("b", 0.1), ("c", 0.2))))
     add(records, record("a", 0.5), record("b", 0.7))
-    own, standard = leaderboard(records)
+    own, standard = rank_folder(records).boards
     assert (own.metric, own.better, own.unit) == ("ece", "lower", "fraction")
     assert [row.compressor for row in own.rows] == ["b", "c", "a"]
     assert (standard.metric, standard.better) == ("top1", "higher")
@@ -278,7 +279,7 @@ def test_each_evaluators_main_metric_ranks_where_none_is_named(records: Records)
     named = only(records, metric="size")
     assert [row.compressor for row in named.rows] == ["a", "c", "b"]
     with pytest.raises(RequestError, match=r"metric 'top2'.*'top1'.*ece"):
-        leaderboard(records, metric="top2")
+        rank_folder(records, metric="top2")
 
 
 # -- what never meets ----------------------------------------------------------------------------------------------
@@ -300,7 +301,7 @@ def test_each_evaluators_main_metric_ranks_where_none_is_named(records: Records)
 )
 def test_other_conditions_are_another_board(records: Records, changes: dict[str, Any]) -> None:
     add(records, record("random", 0.5), record("pca", 0.6, **changes))
-    boards = leaderboard(records)
+    boards = rank_folder(records).boards
     assert sorted(row.compressor for board in boards for row in board.rows) == ["pca", "random"]
     assert len(boards) == 2
     assert all(row.difference is None for board in boards for row in board.rows)
@@ -308,7 +309,7 @@ def test_other_conditions_are_another_board(records: Records, changes: dict[str,
 
 def test_a_modified_protocol_is_marked_and_stands_behind_the_original(records: Records) -> None:
     add(records, record("random", modified=True, definition={"protocol": "a" * 64}), record("random"))
-    assert [board.modified for board in leaderboard(records)] == [False, True]
+    assert [board.modified for board in rank_folder(records).boards] == [False, True]
 
 
 def test_labels_of_one_track_share_a_board(records: Records) -> None:
@@ -339,7 +340,7 @@ def test_names_that_are_apart_need_no_word_on_marks(records: Records) -> None:
 def test_the_full_set_stands_unranked_on_every_board_of_its_conditions(records: Records) -> None:
     add(records, record("random", 0.5), record("random", 0.6, definition={"ipc": 50}))
     add(records, record("full", 0.9, definition={"ipc": None}), record("full", 0.8, modified=True))
-    boards = leaderboard(records)
+    boards = rank_folder(records).boards
     names = {(board.ipc, board.modified): [row.compressor for row in board.rows] for board in boards}
     assert names == {(10, False): ["random", "full"], (50, False): ["random", "full"], (10, True): ["full"]}
     assert all(row.rank is None for board in boards for row in board.rows)
@@ -388,7 +389,8 @@ def test_an_unreadable_file_is_warned_of_and_left_out(records: Records) -> None:
     path = records.path(record("pca").key, 1)
     path.write_text("{")
     with pytest.warns(UserWarning, match=path.name):
-        assert [row.compressor for row in only(records).rows] == ["random"]
+        (board,) = rdc.leaderboard(records.folder)
+    assert [row.compressor for row in board.rows] == ["random"]
 
 
 @pytest.mark.parametrize(
@@ -411,15 +413,15 @@ def test_boards_are_chosen_by_name_or_digest(records: Records, chosen: dict[str,
 
 def test_nothing_to_show_says_what_there_is(records: Records) -> None:
     with pytest.raises(RequestError, match=r"no record below .*rethinkdc run"):
-        leaderboard(records)
+        rank_folder(records)
     add(records, record("random", definition={"tune": True}))
     with pytest.raises(RequestError, match="tuning split"):
-        leaderboard(records)
+        rank_folder(records)
     add(records, record("random"))
     with pytest.raises(RequestError, match=r"On record: digits-hard v1 on digits, ipc 10"):
-        leaderboard(records, ipc=11)
+        rank_folder(records, ipc=11)
     with pytest.raises(RequestError, match=r"metric 'top2'.*'top1'"):
-        leaderboard(records, metric="top2")
+        rank_folder(records, metric="top2")
 
 
 def test_boards_need_no_plugin(records: Records) -> None:
@@ -428,7 +430,7 @@ def test_boards_need_no_plugin(records: Records) -> None:
     script = (
         "import sys; from pathlib import Path\n"
         "from rethinkdc import boards; from rethinkdc.runs.records import Records\n"
-        "assert len(boards.leaderboard(Records(Path(sys.argv[1])))[0].rows) == 2\n"
+        "assert len(boards.rank_folder(Records(Path(sys.argv[1]))).boards[0].rows) == 2\n"
         "sys.exit(any(name.startswith(('rethinkdc.plugins', 'rethinkdc.registry')) for name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", script, str(records.folder)], capture_output=True, text=True)

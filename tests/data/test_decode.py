@@ -215,5 +215,5 @@ def test_formats_are_those_of_pictures() -> None:
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     pipe = tmp_path / "a.png"
     os.mkfifo(pipe)
-    with pytest.raises(DataError, match="no regular file"):
+    with pytest.raises(DataError, match="It is no regular file"):
         decode(pipe, where="here")

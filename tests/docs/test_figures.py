@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rethinkdc.boards import Board, Row, leaderboard
+from rethinkdc.boards import Board, Row, rank_folder
 from rethinkdc.runs.records import Records
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +23,7 @@ def boards(tmp_path_factory: pytest.TempPathFactory) -> list[Board]:
     with tarfile.open(PACKED) as packed:
         packed.extractall(folder, filter="data")
     records = Records(folder / "cifar10-small-tracks")
-    return [board for protocol in PROTOCOLS for board in leaderboard(records, protocol=protocol)]
+    return [board for protocol in PROTOCOLS for board in rank_folder(records, protocol=protocol).boards]
 
 
 def cells(row: Row) -> list[str]:

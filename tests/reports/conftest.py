@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import rethinkdc as rdc
-from rethinkdc.boards import leaderboard
+from rethinkdc.boards import rank_folder
 from rethinkdc.measurement import Metric
 from rethinkdc.reports.material import Material
 from rethinkdc.runs.cost import Cost
@@ -57,7 +57,14 @@ def make_record(
         "ipc": ipc,
         "seeds": dict.fromkeys(AXES, seed),
         "tune": False,
-        "semantics": {"views": 1, "loop": 1, "trace": 1, "set": 1},
+        # As runs have them: soft labels bring semantics of their own.
+        "semantics": {
+            "views": 1,
+            "loop": 1,
+            "trace": 1,
+            "set": 1,
+            **({} if "hard" in (labeler, track) else {"labels": 1}),
+        },
     }
     content: dict[str, Any] = {
         "key": digest(definition)[:24],
@@ -162,6 +169,6 @@ def material(tmp_path: Path) -> Callable[..., Material]:
         folder = Records(tmp_path / "records")
         for record in records:
             folder.add(record)
-        return Material(tuple(leaderboard(folder)), folder)
+        return Material(tuple(rank_folder(folder).boards), folder)
 
     return made

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rethinkdc.boards import Board, leaderboard
+from rethinkdc.boards import Board, rank_folder
 from rethinkdc.boards.beside import Published, Unmeasured
 from rethinkdc.evidence.conditions import Conditions
 from rethinkdc.evidence.corners import CORNERS
@@ -102,7 +102,7 @@ def test_the_front_of_a_loss_goes_down(make: Make, tmp_path: Path) -> None:
         assert record.evaluation
         metrics = {"top1": top1, "top5": 1.0, "loss": 1 - top1}
         records.add(record.model_copy(update={"evaluation": record.evaluation.model_copy(update={"metrics": metrics})}))
-    (chart,) = draw_bytes(Material(tuple(leaderboard(records, metric="loss")), records))
+    (chart,) = draw_bytes(Material(tuple(rank_folder(records, metric="loss").boards), records))
     assert [point.x for point in named(chart, "Pareto front").points] == [100, 300]
 
 
@@ -136,7 +136,7 @@ def test_records_are_opened_up_to_a_bound(make: Make, material: Collect, monkeyp
 
 def test_tracks_meet_where_bytes_are_paid_and_no_budget_is_lost(studied: Path) -> None:
     records = Records(studied)
-    charts = draw_bytes(Material(tuple(leaderboard(records)), records))
+    charts = draw_bytes(Material(tuple(rank_folder(records).boards), records))
     assert [chart.label.facets.tracks for chart in charts] == [("hard",), ("online",)]
     assert len(named(charts[0], "pca").points) == 3
 
@@ -266,7 +266,7 @@ def test_an_explanation_shows_what_each_switch_adds_and_the_corners(make: Make, 
 
 def test_every_figure_has_a_name_of_its_own_and_says_what_it_shows(studied: Path) -> None:
     records = Records(studied)
-    boards = leaderboard(records)
+    boards = rank_folder(records).boards
     figures = [figure for section in draw_sections(Material(tuple(boards), records)) for figure in section.figures]
     assert {figure.label.kind for figure in figures} == set(KINDS) - {"explain", "reported"}
     assert len({figure.label.name for figure in figures}) == len(figures)
@@ -279,7 +279,7 @@ def test_every_figure_has_a_name_of_its_own_and_says_what_it_shows(studied: Path
 
 def test_a_method_has_one_style_in_all_figures(studied: Path) -> None:
     records = Records(studied)
-    collected = Material(tuple(leaderboard(records)), records)
+    collected = Material(tuple(rank_folder(records).boards), records)
     styles: dict[str, set[object]] = {}
     for chart in [*draw_budgets(collected), *draw_bytes(collected), *draw_differences(collected)]:
         for series in chart.series:

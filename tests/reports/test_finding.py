@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import rethinkdc as rdc
-from rethinkdc.boards import leaderboard
+from rethinkdc.boards import rank_folder
 from rethinkdc.evidence.corners import CORNERS, Corner
 from rethinkdc.reports.finding import find_explanations
 from rethinkdc.runs.record import Record
@@ -61,7 +61,7 @@ def test_eight_corners_on_record_are_an_explanation(
 ) -> None:
     records = found(Records(tmp_path / "r"), (at_corner(corner, seed) for corner in CORNERS for seed in range(3)))
     records.add(make("random", labeler="soft", track="online"))
-    (explanation,) = find_explanations(records, leaderboard(records))
+    (explanation,) = find_explanations(records, rank_folder(records).boards)
     assert (explanation.method, explanation.labeler, explanation.seeds) == ("pca", "soft", (0, 1, 2))
     assert {share.switch: pytest.approx(share.difference.mean) for share in explanation.shares} == WORTH
     assert explanation.chance == 0.1
@@ -79,10 +79,10 @@ def test_a_corner_that_is_missing_explains_nothing(at_corner: Callable[..., Reco
         records = found(
             Records(tmp_path / str(place)), (at_corner(corner, 0) for corner in CORNERS if corner != left_out)
         )
-        assert find_explanations(records, leaderboard(records)) == ()
+        assert find_explanations(records, rank_folder(records).boards) == ()
 
 
 def test_boards_that_are_not_asked_for_are_not_explained(at_corner: Callable[..., Record], tmp_path: Path) -> None:
     records = found(Records(tmp_path / "r"), (at_corner(corner, 0) for corner in CORNERS))
-    assert find_explanations(records, leaderboard(records))
+    assert find_explanations(records, rank_folder(records).boards)
     assert find_explanations(records, []) == ()

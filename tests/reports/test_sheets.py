@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import rethinkdc as rdc
-from rethinkdc.boards import leaderboard
+from rethinkdc.boards import rank_folder
 from rethinkdc.reports.material import Material
 from rethinkdc.reports.sheets import collect_sheets
 from rethinkdc.runs.kept_files import keep_file
@@ -41,7 +41,7 @@ def records(make: Callable[..., Record], tmp_path: Path) -> Records:
 
 
 def material(records: Records) -> Material:
-    return Material(tuple(leaderboard(records)), records)
+    return Material(tuple(rank_folder(records).boards), records)
 
 
 def test_one_set_under_two_labelers_is_one_picture(records: Records) -> None:
