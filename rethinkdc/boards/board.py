@@ -23,6 +23,7 @@ from rethinkdc.boards.robustness import score_drafts
 from rethinkdc.boards.row import Row, make_row
 from rethinkdc.measurement import Metric
 from rethinkdc.statistics import judge_family
+from rethinkdc.storage import canonical_json
 
 MARK = " #"
 """Before the beginning of a digest, where several definitions share one printed form."""
@@ -46,6 +47,7 @@ class Board:
         images: images in all, of shares and lists that are no ``ipc`` of each class; else None.
         keep: the share of the training set that they are, to three digits; None where it is not known.
         modified: whether an override changes the protocol.
+        overrides: what does, as the shortest record tells it; empty where nothing does, or no record tells.
         semantics: versions of what the core does.
         metric: what ranks.
         better: which end of it is good.
@@ -67,6 +69,7 @@ class Board:
     images: int | None
     keep: float | None
     modified: bool
+    overrides: dict[str, Any]
     semantics: dict[str, int]
     metric: str
     better: Literal["higher", "lower"]
@@ -80,6 +83,19 @@ class Board:
     def labelers(self) -> int:
         """How many labelers its rows have: with several, a row needs its labeler to be named."""
         return len({row.labeler for row in self.rows})
+
+    @property
+    def changed(self) -> str:
+        """What was made of the protocol: ``modified: training.steps=5``; empty where it is as its file says."""
+        if not self.modified:
+            return ""
+        told = ", ".join(f"{key}={_write_value(value)}" for key, value in sorted(self.overrides.items()))
+        return f"modified: {told}" if told else "modified"
+
+    @property
+    def protocol_as_run(self) -> str:
+        """The protocol, and what was changed of it."""
+        return f"{self.protocol} ({self.changed})" if self.modified else self.protocol
 
     @property
     def size(self) -> str:
@@ -148,6 +164,7 @@ def make_board(
         images=place.images,
         keep=next((entry.keep for entry in entries if entry.keep is not None), None),
         modified=place.modified,
+        overrides=_overrides(entries) if place.modified else {},
         semantics=first.semantics,
         metric=metric.name,
         better=metric.better,
@@ -157,6 +174,16 @@ def make_board(
         unmeasured=(),
         lacking=lacking,
     )
+
+
+def _overrides(entries: Sequence[Entry]) -> dict[str, Any]:
+    """Some runs may have been given more than what changes anything."""
+    told = [entry.overrides for entry in entries if entry.overrides]
+    return min(told, key=lambda one: (len(one), canonical_json(one)), default={})
+
+
+def _write_value(value: Any) -> str:
+    return value if isinstance(value, str) else canonical_json(value)
 
 
 def _draft(entries: Sequence[Entry], metric: Metric) -> list[Draft]:

@@ -21,7 +21,7 @@ def caption(board: Board) -> str:
 
 def conditions(board: Board) -> str:
     """The conditions but for the student."""
-    mark = ", modified" if board.modified else ""
+    mark = f", {board.changed}" if board.modified else ""
     evaluator = f", evaluator {board.evaluator}" if board.evaluator != "standard" else ""
     machine = "devices pooled" if board.machine is None else name_machine(board.machine.device, board.machine.threads)
     return (

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from rethinkdc.boards import Board, Row
 from rethinkdc.runs.cost import order_stages
 from rethinkdc.seeds import write_seeds
+from rethinkdc.storage import canonical_json
 from rethinkdc.texts import escape_cell
 
 
@@ -107,6 +108,7 @@ def flatten_conditions(board: Board) -> dict[str, Any]:
         "ipc": board.ipc,
         "images": board.images,
         "modified": board.modified,
+        "overrides": canonical_json(board.overrides) if board.overrides else "",
         "semantics": semantics,
         "metric": board.metric,
         "better": board.better,

@@ -17,8 +17,8 @@ from rethinkdc.texts import visible
 
 _DIGEST = 12
 _TELLING = 6
-_NOT_CONDITIONS = ("rows", "unmeasured", "lacking", "keep")
-"""Fields of a board that say what was measured under its conditions, or say its images again."""
+_NOT_CONDITIONS = ("rows", "unmeasured", "lacking", "keep", "overrides")
+"""Fields of a board that say what was measured under its conditions, or say its images or its protocol again."""
 
 
 def entitle(boards: Sequence[Board]) -> str:
@@ -37,7 +37,7 @@ def entitle(boards: Sequence[Board]) -> str:
 def describe(boards: Sequence[Board]) -> str:
     """The conditions beside the title: protocols, student, evaluator, and what computed."""
     first = boards[0]
-    protocols = dict.fromkeys(visible(board.protocol) + (" (modified)" if board.modified else "") for board in boards)
+    protocols = dict.fromkeys(visible(board.protocol_as_run) for board in boards)
     machines = {board.machine for board in boards}
     parts = [
         *protocols,

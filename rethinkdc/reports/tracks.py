@@ -52,8 +52,7 @@ def _draw(boards: Sequence[Board]) -> Matrix | None:
         alt=f"{len(names)} sets by {len(columns)} labelers, noise subtracted.",
         rows=tuple(visible(name) for name in names),
         columns=tuple(
-            f"{visible(labeler)}, {visible(boards[place].protocol)}" + " (modified)" * boards[place].modified
-            for place, labeler in columns
+            visible(f"{labeler}, {boards[place].changed or boards[place].protocol}") for place, labeler in columns
         ),
         values=values,
         unit=first.unit,

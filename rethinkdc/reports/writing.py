@@ -143,10 +143,7 @@ def _identify(explanation: Explanation) -> tuple[object, ...]:
 def _conditions(boards: tuple[Board, ...]) -> list[tuple[str, ...]]:
     """Protocols and datasets with their whole digests, and the versions of the core that the runs were made under."""
     listed = {
-        *(
-            ("protocol", visible(board.protocol) + (" (modified)" if board.modified else ""), board.protocol_digest)
-            for board in boards
-        ),
+        *(("protocol", visible(board.protocol_as_run), board.protocol_digest) for board in boards),
         *(("dataset", visible(board.dataset), board.dataset_fingerprint) for board in boards),
         *(
             ("core", ", ".join(f"{name} {version}" for name, version in sorted(board.semantics.items())), "")

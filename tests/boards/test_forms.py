@@ -139,3 +139,17 @@ def test_what_is_still_to_be_run_is_no_note_of_a_latex_table(desk: Any, capsys: 
     asked = [line for line in text.splitlines() if "rethinkdc run" in line]
     assert asked
     assert all(line.startswith("% ") for line in asked)
+
+
+def test_a_board_tells_what_was_changed_of_its_protocol(desk: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    changed = {"training.fixed_views": True, "track": "any"}
+    for seed, overrides in enumerate([{**changed, "training.batch": 128}, changed]):
+        desk.record("pca", 0.5, seed, modified=True, notes={"overrides": overrides})
+    text = printed(desk.records, "md", capsys)
+    assert "modified: track=any, training.fixed\\_views=true" in text
+    assert "batch" not in text
+    (line,) = csv.DictReader(io.StringIO(printed(desk.records, "csv", capsys)))
+    assert json.loads(line["overrides"]) == changed
+    # Records without a word of what was changed are no less modified.
+    desk.record("pca", 0.5, 0, modified=True, definition={"protocol": "0" * 64})
+    assert ", modified)" in printed(desk.records, "md", capsys)
