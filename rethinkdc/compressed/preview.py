@@ -53,7 +53,8 @@ def contact_sheet(
         classes: the most classes that are drawn.
         per_class: the most canvases of each.
         cell: the most pixels across that a canvas is drawn with.
-        caption: text above; None = method, ipc, protocol and seed from the card, and a learned student rate.
+        caption: text above; None = method, ipc and seed from the card, and a learned student rate; no protocol, so that
+            a set has one picture under all that use it.
 
     Returns:
         An RGB picture.
@@ -149,7 +150,6 @@ def _describe(compressed: CompressedSet) -> str:
     known = [
         card.method or "a set without a card",
         f"ipc {card.ipc}" if card.ipc else "",
-        card.protocol,
         f"seed {card.seeds['set']}" if "set" in card.seeds else "",
         f"student lr {rate:g}" if rate is not None else "",
     ]

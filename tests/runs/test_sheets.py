@@ -12,7 +12,7 @@ import torch
 from PIL import Image, features
 
 import rethinkdc as rdc
-from rethinkdc.compressed import CompressedSet
+from rethinkdc.compressed import Card, CompressedSet
 from rethinkdc.errors import DamagedError, RequestError
 from rethinkdc.protocol.protocol import StoreSpec
 from rethinkdc.runs.records import Records
@@ -68,6 +68,16 @@ def test_as_many_images_are_shown_as_fit() -> None:
 def test_names_of_any_length_end_in_a_picture() -> None:
     names = ("x" * 5000, "\u732b" * 300, "")
     assert opened(draw_small(made(8, 3, 1, names), StoreSpec(size=8))).width < 16_000
+
+
+def test_one_set_has_one_picture_under_all_protocols_that_use_it() -> None:
+    canvases = {"canvases": torch.full((2, 3, 8, 8), 90, dtype=torch.uint8), "targets": torch.arange(2)}
+    hard, soft, other = (
+        CompressedSet.of_canvases([canvases], ("a", "b"), card=Card(method="dm", protocol=protocol, seeds={"set": seed}))
+        for protocol, seed in [("digits-hard", 0), ("digits-soft", 0), ("digits-soft", 1)]
+    )
+    drawn = [draw_small(one, StoreSpec(size=8)) for one in (hard, soft, other)]
+    assert drawn[0] == drawn[1] != drawn[2]
 
 
 def test_a_record_has_one_and_gives_it_back(short: dict[str, Any]) -> None:
