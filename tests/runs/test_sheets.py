@@ -73,8 +73,8 @@ def test_names_of_any_length_end_in_a_picture() -> None:
 def test_one_set_has_one_picture_under_all_protocols_that_use_it() -> None:
     canvases = {"canvases": torch.full((2, 3, 8, 8), 90, dtype=torch.uint8), "targets": torch.arange(2)}
     hard, soft, other = (
-        CompressedSet.of_canvases([canvases], ("a", "b"), card=Card(method="dm", protocol=protocol, seeds={"set": seed}))
-        for protocol, seed in [("digits-hard", 0), ("digits-soft", 0), ("digits-soft", 1)]
+        CompressedSet.of_canvases([canvases], ("a", "b"), card=Card(method="dm", protocol=name, seeds={"set": seed}))
+        for name, seed in [("digits-hard", 0), ("digits-soft", 0), ("digits-soft", 1)]
     )
     drawn = [draw_small(one, StoreSpec(size=8)) for one in (hard, soft, other)]
     assert drawn[0] == drawn[1] != drawn[2]
