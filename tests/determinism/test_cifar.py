@@ -74,7 +74,7 @@ def test_workers_and_backing_do_not_matter(
 KILLS = {
     "in the proxy": ("rethinkdc.training.loop", "_Training._train", PROXY_STEPS - 5, "after"),
     "in the selection, after the scores": ("rethinkdc.context.cache", "commit_folder", 2, "after"),
-    "in the selection, between a part and its seal": ("rethinkdc.storage", "_seal", 1, "before"),
+    "in the selection, between a part and its seal": ("rethinkdc.storage.parts", "_seal", 1, "before"),
     "in the student": ("rethinkdc.training.loop", "_Training._train", PROXY_STEPS + STEPS // 2, "after"),
     "in the saving": ("rethinkdc.runs.records", "os.link", 1, "before"),
 }

@@ -72,16 +72,16 @@ def test_a_cache_filled_by_another_run_gives_the_same_result(
 
 # The first renames keep the decoded pixels of both splits, the first replacement the book of fingerprints.
 KILLS = {
-    "while the decoded pixels are kept": ("rethinkdc.storage", "os.rename", 2, "before"),
+    "while the decoded pixels are kept": ("rethinkdc.storage.folders", "os.rename", 2, "before"),
     "in the middle of the proxy's second epoch": ("rethinkdc.training.loop", "_Training._train", 12, "after"),
     "before the proxy's second checkpoint": ("rethinkdc.training.loop", "save_checkpoint", 2, "before"),
-    "while the proxy's checkpoint is put in place": ("rethinkdc.storage", "os.replace", 2, "before"),
+    "while the proxy's checkpoint is put in place": ("rethinkdc.storage.writing", "os.replace", 2, "before"),
     "before the proxy is kept": ("rethinkdc.context.cache", "commit_folder", 1, "before"),
     "between the proxy and the scores": ("rethinkdc.context.cache", "commit_folder", 1, "after"),
-    "while the scores are kept": ("rethinkdc.storage", "os.rename", 4, "before"),
+    "while the scores are kept": ("rethinkdc.storage.folders", "os.rename", 4, "before"),
     "between the scores and the selection": ("rethinkdc.context.cache", "commit_folder", 2, "after"),
     "between the selection and the canvases": ("rethinkdc.context.cache", "commit_folder", 3, "after"),
-    "between a part and its seal": ("rethinkdc.storage", "_seal", 1, "before"),
+    "between a part and its seal": ("rethinkdc.storage.parts", "_seal", 1, "before"),
     "between the parts and the set": ("rethinkdc.context.cache", "commit_folder", 4, "before"),
     "at the student's first step": ("rethinkdc.training.loop", "_Training._train", 25, "before"),
     "in the middle of the student": ("rethinkdc.training.loop", "_Training._train", 45, "after"),
@@ -122,7 +122,7 @@ def test_a_killed_run_goes_on_to_the_same_result(
 LABEL_KILLS = {
     "in the middle of the teacher": ("rethinkdc.training.loop", "_Training._train", 12, "after"),
     "between the teacher and the labels": ("rethinkdc.context.cache", "commit_folder", 1, "after"),
-    "between a shard and its seal": ("rethinkdc.storage", "_seal", 2, "before"),
+    "between a shard and its seal": ("rethinkdc.storage.parts", "_seal", 2, "before"),
     "when half of the shards have their names": ("rethinkdc.labels.shards", "_give_second_name", 1, "after"),
     "while the labels are kept": ("rethinkdc.labels.storing", "write_labels", 1, "after"),
     "in the middle of the student's labelled steps": ("rethinkdc.training.loop", "_Training._train", 45, "after"),

@@ -1,0 +1,61 @@
+"""Folders that appear whole or not at all, each with a manifest of SHA-256 sums."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from rethinkdc.errors import DamagedError
+from rethinkdc.storage.digests import file_digest
+from rethinkdc.storage.writing import sync_folder
+
+MANIFEST = "manifest.json"
+
+
+def commit_folder(temporary: Path, final: Path, free: Collection[str] = ()) -> None:
+    """Adds a manifest to ``temporary``, flushes every file, and renames the folder to ``final``.
+
+    When another process was faster, its folder stays and ours is removed: both hold the same content.
+
+    Args:
+        temporary: the folder as it was filled, beside its place.
+        final: its place.
+        free: names of files that people may change afterwards: the manifest does not list them.
+    """
+    files = sorted(path for path in temporary.rglob("*") if path.is_file())
+    names = {path.relative_to(temporary).as_posix(): path for path in files}
+    sums = {name: file_digest(path) for name, path in names.items() if name not in free}
+    (temporary / MANIFEST).write_text(json.dumps(sums, indent=1, sort_keys=True))
+    for path in [*files, temporary / MANIFEST]:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    sync_folder(temporary)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.rename(temporary, final)  # noqa: PTH104 - beside the os.replace and os.fsync of the same step
+    except OSError:
+        if not (final / MANIFEST).exists():
+            raise
+        shutil.rmtree(temporary)
+    sync_folder(final.parent)
+
+
+def verify_folder(folder: Path) -> None:
+    """Checks a committed folder against its manifest.
+
+    Raises:
+        DamagedError: the manifest is missing or unreadable, or a file is missing or changed.
+    """
+    try:
+        sums: dict[str, str] = json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError) as error:
+        raise DamagedError(f"{folder} has no readable {MANIFEST}: {error}.") from error
+    for name, expected in sums.items():
+        path = folder / name
+        if not path.is_file():
+            raise DamagedError(f"{path} is missing from a stored artefact.")
+        if file_digest(path) != expected:
+            raise DamagedError(f"{path} is damaged: its checksum does not match the manifest.")
