@@ -1,0 +1,473 @@
+"""Kills commands at random moments, lets later ones finish, and compares what comes out with undisturbed runs.
+
+``python tests/faults/kills.py --rounds 1000 --ledger kills.jsonl`` begins a series, or goes on with it: each round
+follows from the seed and its number alone, and the ledger says which are done. This process imports everything,
+computes nothing and forks each command, so that a round costs a second or two. Every process runs in a group of its
+own, which is killed whole; the moments lie in the length of the undisturbed command, so that most kills hit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import importlib
+import importlib.util
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partialmethod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import datasets  # noqa: F401 - so that no child has to
+import torch._dynamo  # noqa: F401 - the optimisers import it when they are first used
+
+import rethinkdc.api
+import rethinkdc.cli.tables
+import rethinkdc.studies.sweep  # noqa: F401 - so that no child has to
+from rethinkdc.cli.main import main as rethinkdc_main
+from rethinkdc.plugins.datasets.digits import Digits
+from rethinkdc.registry.registry import Registry
+from rethinkdc.runs import machine  # noqa: F401 - so that no child has to
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 300.0
+"""Seconds after which a command that should have finished hangs."""
+LATEST = 0.9
+"""Share of the undisturbed length up to which commands are killed: later most have ended."""
+UNEQUAL = ("about.json", "manifest.json")
+"""Files of an artefact that hold seconds and memory, or digests of such a file."""
+TRACES = ("*.tmp", ".making-*", ".damaged-*", "*.incomplete", "rethinkdc-*", "checkpoint.pt", "part-*.sealed")
+"""What no ended command may leave behind, anywhere below its place."""
+
+
+class Scene(NamedTuple):
+    """A command, or several for ranks, that is killed.
+
+    ``way``: ``run`` in one process, ``sweep`` with two workers, ``ranks`` of which there are two.
+    """
+
+    way: str
+    protocol: str
+    argv: tuple[str, ...]
+
+
+DM, DC, SRE2L = "dm:iterations=4,batch=16", "dc:iterations=4,batch=16", "sre2l:iterations=6"
+SCENES = {
+    "pca": Scene("run", "hard", ("run", "-c", "pca")),
+    "tdds": Scene("run", "hard", ("run", "-c", "tdds:direction=hard")),
+    "dm": Scene("run", "hard", ("run", "-c", DM)),
+    "dc": Scene("run", "hard", ("run", "-c", DC)),
+    "rded": Scene("run", "soft", ("run", "-c", "rded", "--labeler", "soft-static")),
+    "sre2l": Scene("run", "soft", ("run", "-c", SRE2L, "--labeler", "soft")),
+    "edc": Scene("run", "soft", ("run", "-c", "edc:iterations=4,teachers=[trained]", "--labeler", "soft-mse-gt")),
+    "stored": Scene("run", "soft", ("run", "-c", "random", "--labeler", "soft-stored")),
+    "sweep": Scene("sweep", "hard", ("sweep", "hard.toml", "--jobs", "2")),
+    "sweep-soft": Scene("sweep", "soft", ("sweep", "soft.toml", "--jobs", "2")),
+    "ranks": Scene("ranks", "hard", ("run", "-c", DM)),
+    "ranks-soft": Scene("ranks", "soft", ("run", "-c", SRE2L, "--labeler", "soft-stored")),
+}
+STUDIES = {
+    "hard": f'compressors = ["el2n:direction=easy", "{DM}", "random"]\nipc = [1]\nseeds = [0]\n',
+    "soft": f'compressors = ["rded", "{SRE2L}"]\nlabelers = ["soft-stored"]\nipc = [1]\nseeds = [0]\n',
+}
+
+
+# -- processes -----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Child:
+    """``rethinkdc`` in a forked process, which leads a process group of its own."""
+
+    process: int
+    out: Path
+    code: int | None = None
+
+    def over(self) -> bool:
+        """Whether it has ended."""
+        if self.code is None:
+            ended, status = os.waitpid(self.process, os.WNOHANG)
+            self.code = os.waitstatus_to_exitcode(status) if ended else None
+        return self.code is not None
+
+    def finish(self) -> int:
+        """Its exit code; one that hangs is killed."""
+        since = time.monotonic()
+        while not self.over():
+            if time.monotonic() - since > PATIENCE:
+                self.kill()
+            time.sleep(0.005)
+        assert self.code is not None
+        return self.code
+
+    def kill(self) -> None:
+        """Kills its group, whatever the group is doing."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process, signal.SIGKILL)
+
+    @property
+    def said(self) -> str:
+        """What it wrote to stderr."""
+        return self.out.with_suffix(".err").read_text() if self.out.with_suffix(".err").exists() else ""
+
+
+@dataclass
+class Place:
+    """A cache, records and temporary files of their own, and the commands that used them."""
+
+    folder: Path
+    data: Path
+    every: float | None = None
+    children: list[Child] = field(default_factory=list)
+
+    def start(self, scene: Scene, **environment: str) -> Child:
+        """Starts the command; an extra environment makes it a rank."""
+        out = self.folder / f"out-{len(self.children)}.txt"
+        (self.folder / "tmp").mkdir(parents=True, exist_ok=True)
+        argv = [
+            *scene.argv,
+            *("--dataset", str(self.data / "digits"), "--protocol", str(self.data / f"{scene.protocol}-protocol.toml")),
+            *("--cache-dir", str(self.folder / "cache"), "--records", str(self.folder / "records")),
+            *("--device", "cpu", "--json"),
+        ]
+        process = os.fork()
+        if process == 0:
+            os.setpgid(0, 0)
+            self._run(argv, out, {"TMPDIR": str(self.folder / "tmp"), **environment})
+        # Both sides, since either may come first.
+        with contextlib.suppress(PermissionError, ProcessLookupError):
+            os.setpgid(process, process)
+        self.children.append(Child(process, out))
+        return self.children[-1]
+
+    def _run(self, argv: Sequence[str], out: Path, environment: dict[str, str]) -> None:
+        code: Any = 70
+        try:
+            os.environ.update(environment)
+            tempfile.tempdir = None
+            os.chdir(self.data)
+            for path, stream in ((out, 1), (out.with_suffix(".err"), 2)):
+                os.dup2(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC), stream)
+            sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+            _hasten(self.every)
+            sys.argv = ["rethinkdc", *argv]
+            rethinkdc_main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+    def kept(self) -> dict[str, int]:
+        """What lies on disk: artefacts by kind, and what is being made."""
+        found: Counter[str] = Counter()
+        for kind in (self.folder / "cache").glob("*"):
+            if kind.name not in ("locks", "datasets"):
+                found[kind.name] += sum(1 for entry in kind.iterdir() if entry.name[0] != ".")
+        work = self.folder / "cache" / "work"
+        found["parts"] = len(list(work.rglob("*.sealed")))
+        found["checkpoints"] = len(list(work.rglob("checkpoint.pt")))
+        found["records"] = len(list((self.folder / "records").rglob("*.json")))
+        return {name: count for name, count in sorted(found.items()) if count}
+
+    def traces(self) -> list[str]:
+        """What ended commands left behind: files that nobody needs, and processes."""
+        found = {path for pattern in TRACES for path in self.folder.rglob(pattern)}
+        found |= {path for name in ("cache/work", "tmp") for path in (self.folder / name).glob("*")}
+        names = [path.relative_to(self.folder).as_posix() for path in sorted(found)]
+        names += [f"{child.out.name}: {line}" for child in self.children for line in _complaints(child.said)]
+        groups = {child.process for child in self.children}
+        return names + [f"process {process} of group {group}" for process, group in _living() if group in groups]
+
+
+def _complaints(said: str) -> Iterator[str]:
+    """Lines that a command says only where it found something broken."""
+    words = ("damaged", "Traceback", "other work", "leaked", "missing from")
+    yield from (line for line in said.splitlines() if any(word in line for word in words))
+
+
+def _living() -> Iterator[tuple[int, int]]:
+    """Processes that run, each with its group."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            state, _, group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+            if state not in "ZX":
+                yield int(folder.name), int(group)
+
+
+def _hasten(every: float | None) -> None:
+    """Makes runs as short as these save their state, and forks workers, which then have nothing to import."""
+    if every is not None:
+        loop = importlib.import_module("rethinkdc.training.loop")
+        loop.train_network.__kwdefaults__["checkpoint_every"] = every
+        resumable: Any = importlib.import_module("rethinkdc.training.checkpoint").Resumable
+        if every == 0:
+            resumable.keep = partialmethod(resumable.keep, now=True)
+    # So that labels as few as these take two shards.
+    importlib.import_module("rethinkdc.labels.shards").SHARD_BYTES = 4000  # type: ignore[attr-defined]
+    original = multiprocessing.get_context
+    multiprocessing.get_context = lambda _=None: original("fork")  # type: ignore[assignment]
+
+
+# -- what comes out ------------------------------------------------------------------------------------------------
+
+
+def outcome(folder: Path) -> dict[str, str]:
+    """Everything that a place holds whose bits must not depend on kills: file or fact -> its digest."""
+    found: dict[str, Any] = {}
+    for path in sorted((folder / "cache").glob("*/*/*")):
+        kind, key, name = path.relative_to(folder / "cache").parts
+        if kind in ("locks", "datasets", "work") or key.startswith("."):
+            continue
+        if name == "about.json":
+            about = json.loads(path.read_text())
+            found[f"{kind}/{key}: images and notes"] = about.get("images"), about.get("notes")
+        elif name not in UNEQUAL and path.is_file():
+            found[f"{kind}/{key}/{name}"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    for path in sorted((folder / "records").rglob("*.json")):
+        record = json.loads(path.read_text())
+        if record["status"] != "ok":
+            continue
+        cost = {key: value for key, value in record["cost"].items() if key not in ("seconds", "memory")}
+        facts = {key: record[key] for key in ("result_digest", "predictions", "sheet", "histogram", "definition")}
+        for name, value in (facts | {"metrics": record["evaluation"]["metrics"], "cost": cost}).items():
+            found[f"records/{record['key']}: {name}"] = value
+    return {name: hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16] for name, value in found.items()}
+
+
+def differences(ours: dict[str, str], theirs: dict[str, str]) -> list[str]:
+    """Names of what is not the same in both."""
+    return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+
+
+# -- rounds --------------------------------------------------------------------------------------------------------
+
+
+class Undisturbed(NamedTuple):
+    """What a scene gives when nobody kills it, and how long that takes."""
+
+    result: dict[str, str]
+    records: int
+    seconds: float
+
+
+def undisturbed(scene: Scene, place: Place) -> Undisturbed:
+    """Runs a scene through."""
+    begun = time.monotonic()
+    ended = [child.finish() for child in _started(scene, place)]
+    seconds = time.monotonic() - begun
+    if any(ended):
+        raise SystemExit(f"{scene.argv} failed: {[child.said for child in place.children]}")
+    return Undisturbed(outcome(place.folder), place.kept()["records"], seconds)
+
+
+def _started(scene: Scene, place: Place) -> list[Child]:
+    if scene.way != "ranks":
+        return [place.start(scene)]
+    return [_start_rank(scene, place, rank) for rank in (0, 1)]
+
+
+def _start_rank(scene: Scene, place: Place, rank: int) -> Child:
+    launch = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(os.getpid())}
+    given = {"RANK": str(rank), "LOCAL_RANK": str(rank), "RETHINKDC_RANK_PATIENCE": str(PATIENCE)}
+    return place.start(scene, **launch, **given)
+
+
+def play(scene: Scene, place: Place, whole: Undisturbed, draws: random.Random) -> dict[str, Any]:
+    """One round: kills, then commands that finish.
+
+    What is killed: everything; or one of two processes that do the same work, and the other one goes on: of ranks with
+    another in its place, of a sweep one of the workers.
+    """
+    kills: list[dict[str, Any]] = []
+    for _ in range(draws.choice((1, 1, 1, 2, 3))):
+        one = draws.random() < 0.3
+        if kills and place.kept().get("records", 0) >= whole.records:
+            break  # nothing is left to disturb
+        children = _started(scene, place)
+        if one and scene.way == "run":
+            children.append(place.start(scene))
+        moment = draws.uniform(0, LATEST * whole.seconds)
+        _sleep_until(time.monotonic() + moment, children)
+        struck, code = _strike(scene, place, children, one, draws)
+        kills.append({"moment": round(moment, 3), "one": one, "hit": struck, "kept": place.kept(), "code": code})
+    finishing = scene if draws.random() < 0.7 or scene.way != "ranks" else scene._replace(way="run")
+    codes = [child.finish() for child in _started(finishing, place)]
+    differing = differences(outcome(place.folder), whole.result)
+    return {"kills": kills, "codes": codes, "differences": differing, "traces": place.traces()}
+
+
+def _sleep_until(moment: float, children: Sequence[Child]) -> None:
+    while time.monotonic() < moment and not all(child.over() for child in children):
+        time.sleep(0.001)
+
+
+def _strike(
+    scene: Scene, place: Place, children: list[Child], one: bool, draws: random.Random
+) -> tuple[bool, list[int]]:
+    """Kills; says whether anything still ran, and the codes of what went on."""
+    victim = draws.randrange(len(children))
+    if one and scene.way == "sweep":
+        # A worker, whose run is recorded as failed; the sweep goes on.
+        workers = [process for process, group in _living() if group == children[0].process != process]
+        chosen = workers[draws.randrange(len(workers))] if workers else None
+        if chosen is not None:
+            os.kill(chosen, signal.SIGKILL)
+        return chosen is not None, [children[0].finish()]
+    hit = not children[victim].over() if one else not all(child.over() for child in children)
+    for child in [children[victim]] if one else children:
+        child.kill()
+        child.finish()
+    others = [child for child in children if one and child is not children[victim]]
+    if one and scene.way == "ranks" and hit:
+        others.append(_start_rank(scene, place, victim))
+    return hit, [child.finish() for child in others]
+
+
+# -- the series ----------------------------------------------------------------------------------------------------
+
+
+def prepare(folder: Path) -> None:
+    """Writes the data, the short protocols and the studies."""
+    from rethinkdc.data.stratified import stratified_rows
+
+    path = ROOT / "tests" / "determinism" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("writers", path)
+    assert spec is not None
+    assert spec.loader is not None
+    writers = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(writers)
+    splits = Digits().load()
+    for split, images, count in (("train", splits.train, 200), ("test", splits.test, 100)):
+        rows = stratified_rows(images.targets, count, 0)
+        encoded = [writers._png(image) for image in images.native(rows)]
+        labels: list[int] = images.targets[rows].tolist()
+        writers.write_parquet(
+            folder / "digits" / "data" / f"{split}-0.parquet", encoded, labels, list(images.class_names)
+        )
+    for track, study in STUDIES.items():
+        writers.write_short_protocol(folder / f"{track}-protocol.toml", f"digits-{track}", 200, 100, 3, 24)
+        (folder / f"{track}.toml").write_text(study)
+
+
+def _in_child(work: Callable[[], None]) -> None:
+    """So that this process computes nothing and starts no threads."""
+    process = os.fork()
+    if process == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(process, 0)
+    if status:
+        raise SystemExit("The data could not be written.")
+
+
+def read_ledger(path: Path, seed: int) -> dict[int, dict[str, Any]]:
+    """The rounds that are done, by their number; the last line of a killed series may be cut, and counts as none."""
+    done = {}
+    for line in path.read_text().splitlines() if path.exists() else []:
+        with contextlib.suppress(ValueError):
+            entry = json.loads(line)
+            if entry["seed"] == seed:
+                done[int(entry["round"])] = entry
+    return done
+
+
+def series(seed: int, rounds: Sequence[int], names: Sequence[str], folder: Path, ledger: Path) -> None:
+    """Plays rounds, one after another, and notes each."""
+    commit = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "data").mkdir(parents=True)
+    _in_child(lambda: prepare(folder / "data"))
+    wholes: dict[str, Undisturbed] = {}
+    for number in rounds:
+        # A series of any length takes each scene as often, in an order that the seed shuffles.
+        draws = random.Random(f"{seed}/{number}")
+        name = names[number % len(names)]
+        if name not in wholes:
+            wholes[name] = undisturbed(SCENES[name], Place(folder / f"whole-{name}", folder / "data"))
+            shutil.rmtree(folder / f"whole-{name}")
+        place = Place(folder / f"round-{number}", folder / "data", every=draws.choice((0.0, 0.0, 0.05, None)))
+        begun = time.monotonic()
+        played = play(SCENES[name], place, wholes[name], draws)
+        good = not (any(played["codes"]) or played["differences"] or played["traces"])
+        entry = {
+            "seed": seed,
+            "round": number,
+            "scene": name,
+            "argv": SCENES[name].argv,
+            "every": place.every,
+            **played,
+        }
+        entry |= {"good": good, "seconds": round(time.monotonic() - begun, 2), "commit": commit}
+        with ledger.open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+        if good:
+            shutil.rmtree(place.folder, ignore_errors=True)
+
+
+def summary(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Counts of a ledger, by scene and in all."""
+    counts: dict[str, Counter[str]] = {}
+    for entry in entries:
+        for name in (entry["scene"], "all"):
+            count = counts.setdefault(name, Counter())
+            count["rounds"] += 1
+            count["kills"] += len(entry["kills"])
+            count["hits"] += sum(kill["hit"] for kill in entry["kills"])
+            count["equal" if not entry["differences"] else "unequal"] += 1
+            count["traces"] += bool(entry["traces"])
+            count["failed"] += any(entry["codes"])
+    return {name: dict(count) for name, count in sorted(counts.items())}
+
+
+def main() -> None:
+    """Reads what to do from the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=100, help="rounds of the whole series")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--scenes", default=",".join(SCENES), help="names, by commas")
+    parser.add_argument("--ledger", type=Path, default=Path("kills.jsonl"))
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "rethinkdc-kills")
+    parser.add_argument("--summary", action="store_true", help="only count what the ledger holds")
+    given = parser.parse_args()
+    if not hasattr(os, "fork"):
+        raise SystemExit("Needs os.fork.")
+    os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    for name in ("RANK", "WORLD_SIZE", "RETHINKDC_CACHE", "RETHINKDC_RECORDS"):
+        os.environ.pop(name, None)
+    if not given.summary:
+        # Imports every plugin, so that no child has to.
+        Registry().listing()
+        done = read_ledger(given.ledger, given.seed)
+        left = [number for number in range(given.rounds) if number not in done]
+        series(given.seed, left, given.scenes.split(","), given.folder.resolve(), given.ledger)
+    print(json.dumps(summary(list(read_ledger(given.ledger, given.seed).values())), indent=1))
+
+
+if __name__ == "__main__":
+    main()
