@@ -36,7 +36,7 @@ def test_the_page_is_written_and_told_of(beside: Callable[..., Any], tmp_path: P
     assert done.out.startswith("pages/digits.html: 2 boards, ")
     page = (tmp_path / "pages" / "digits.html").read_text(encoding="utf-8")
     assert "digits, hard labels, ipc 2" in page
-    assert "(modified)" in page
+    assert "(modified: reference.epochs=1, training.steps=2)" in page
 
     told = json.loads(beside("report", "--ipc", "1", "--json").out)
     assert (told["path"], told["boards"]) == ("report.html", 1)
