@@ -51,7 +51,7 @@ def append_event(event: str, told: dict[str, Any]) -> None:
     line = (json.dumps(content, allow_nan=False) + "\n").encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     # One write to a file opened for appending: the lines of several processes never mix.
-    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
         if os.write(file, line) != len(line):
             raise OSError(f"{path} holds a line only in part: is the disk full?")

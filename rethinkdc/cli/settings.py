@@ -62,11 +62,11 @@ def print_settings(
 def _protocol(registry: Registry, name: str, cache_dir: Path | None) -> Protocol:
     """The default protocol of a dataset, without reading one that states its layout; else the derived one."""
     dataset = registry.build(Dataset, name)
-    home = Cache(cache_dir).home
+    root = Cache(cache_dir).root
     if dataset.schema and (declared := _declared(registry, dataset, dataset.schema)):
         return declared
-    fingerprint, schema = dataset.identify(home)
-    return _declared(registry, dataset, schema) or derived_protocol(dataset, fingerprint, "auto-soft", home)
+    fingerprint, schema = dataset.identify(root)
+    return _declared(registry, dataset, schema) or derived_protocol(dataset, fingerprint, "auto-soft", root)
 
 
 def _declared(registry: Registry, dataset: Dataset, schema: Schema) -> Protocol | None:

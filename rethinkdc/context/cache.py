@@ -1,7 +1,10 @@
-"""The cache: artefacts that are made once and shared by every method.
+"""The cache: artefacts that are made once and shared by every method, process, user and host.
 
 An artefact is a folder ``<kind>/<key>`` with a manifest. While it is made, its working folder ``work/<kind>-<key>``
 outlives a kill, so the next process resumes there. A lock lets one process make and the others wait.
+
+What a process cannot share it has alone: in place of each folder that it cannot write, and of each working folder whose
+lock it cannot hold or of which another user left something, it takes one of its own below a temporary folder.
 """
 
 from __future__ import annotations
@@ -10,13 +13,22 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rethinkdc.context import ranks
 from rethinkdc.errors import DamagedError, RequestError, RethinkError
-from rethinkdc.storage import commit_folder, lock, try_lock, verify_folder, writable
+from rethinkdc.storage import (
+    can_keep,
+    commit_folder,
+    lock,
+    show_path,
+    temporary_folder,
+    try_lock,
+    verify_folder,
+    writable_throughout,
+)
 
 ENVIRONMENT = "RETHINKDC_CACHE"
 
@@ -33,38 +45,31 @@ def default_cache_folder() -> Path:
 class Cache:
     """Finds, makes and verifies artefacts under ``root``.
 
-    A root that cannot be written is still read; what is missing there is made in a temporary folder of this process,
-    with a warning.
+    A folder below it that cannot be written is still read; what is missing there is made in a temporary folder of this
+    process, with a warning.
     """
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = (root or default_cache_folder()).expanduser().resolve()
-        self._made_here: tempfile.TemporaryDirectory[str] | None = None
-        if not writable(self.root):
-            self._made_here = tempfile.TemporaryDirectory(prefix="rethinkdc-")
-            warnings.warn(
-                f"The cache {self.root} cannot be written: what this process computes is not kept. "
-                f"Choose another folder with --cache-dir or {ENVIRONMENT}.",
-                stacklevel=3,
-            )
-            if ranks.world() > 1:
-                raise RequestError(
-                    f"The cache {self.root} cannot be written, and ranks share their work through it. Choose a folder "
-                    f"that all can write to with --cache-dir or {ENVIRONMENT}."
-                )
+        self._own: tempfile.TemporaryDirectory[str] | None = None
+        self._homes: dict[str, Path] = {}
         self._verified: set[Path] = set()
-        ranks.join(self.home)
+        if ranks.world() > 1:
+            for name in (_LOCKS, _WORK):
+                if self.home(name) != self.root / name:
+                    raise _unshared(self.root / name)
+            ranks.join(self.root)
 
-    @property
-    def home(self) -> Path:
-        """Where this process writes: the root, or a temporary folder when the root is read-only."""
-        return Path(self._made_here.name) if self._made_here else self.root
+    def home(self, name: str) -> Path:
+        """Where this process writes what belongs into the folder ``name``: there, or below a temporary folder."""
+        if name not in self._homes:
+            self._homes[name] = self.root / name if can_keep(self.root, name) else self._own_place(name)
+        return self._homes[name]
 
     def find(self, kind: str, key: str) -> Path | None:
         """The verified folder of an artefact, or None; a damaged one is reported, moved away and not used."""
-        for root in dict.fromkeys((self.root, self.home)):
-            folder = root / kind / key
-            if not folder.is_dir():
+        for folder in self._places(kind, key):
+            if not os.path.isdir(folder):  # noqa: PTH112 - does not raise where this user may not look
                 continue
             if folder in self._verified:
                 return folder
@@ -72,8 +77,14 @@ class Cache:
                 verify_folder(folder)
             except DamagedError as error:
                 warnings.warn(f"{error} It is rebuilt.", stacklevel=2)
-                if root == self.home:
+                if self.home(kind) in folder.parents:
                     _remove(folder)
+                continue
+            except OSError as error:
+                warnings.warn(
+                    f"{show_path(folder)} cannot be read ({error.strerror}): it is made again, for this process.",
+                    stacklevel=2,
+                )
                 continue
             self._verified.add(folder)
             return folder
@@ -81,8 +92,7 @@ class Cache:
 
     def holds(self, kind: str, key: str) -> Path | None:
         """The folder of an artefact, not verified: enough for a plan."""
-        folders = (root / kind / key for root in dict.fromkeys((self.root, self.home)))
-        return next((folder for folder in folders if folder.is_dir()), None)
+        return next((folder for folder in self._places(kind, key) if os.path.isdir(folder)), None)  # noqa: PTH112
 
     def make(self, kind: str, key: str, build: Callable[[Path, Path], None], *, shared: bool = False) -> Path:
         """Returns the artefact's folder, building it if need be.
@@ -98,16 +108,15 @@ class Cache:
             return found
         if shared and not ranks.leads():
             return self._taken_part(kind, key, build)
-        final = self.home / kind / key
-        with lock(self._lock_path(kind, key)):
+        with self.hold(kind, key) as work:
             if found := self.find(kind, key):
                 return found
-            work = self.work(kind, key)
-            final.parent.mkdir(parents=True, exist_ok=True)
-            # A fixed name under the lock: what a killed process left here is cleared away, not piled up.
-            made = final.parent / f".making-{key}"
-            shutil.rmtree(made, ignore_errors=True)
-            made.mkdir()
+            alone = work != self._shared_work(kind, key)
+            if alone and shared:
+                raise _unshared(self._shared_work(kind, key))
+            work.mkdir(parents=True, exist_ok=True)
+            final = self._place(kind, key)
+            made = _begin_making(final, alone=alone)
             try:
                 build(work, made)
                 commit_folder(made, final)
@@ -122,17 +131,53 @@ class Cache:
         self._verified.add(final)
         return final
 
-    def _clear_leftover(self, kind: str, key: str) -> None:
-        """Removes the work of a process that was killed after it kept the artefact, unless somebody is at it."""
-        work = self.home / "work" / f"{kind}-{key}"
-        if not work.exists():
+    @contextmanager
+    def hold(self, kind: str, key: str) -> Iterator[Path]:
+        """Holds a piece of work, waiting for whoever does; gives its working folder, which need not be there yet.
+
+        It is the one that all share and that outlives a kill, where the lock is held and all in it can be written; else
+        one of this process.
+        """
+        shared, own = self._shared_work(kind, key), self._own_work(kind, key)
+        if own is not None:
+            yield own
+            return
+        with lock(self._lock_path(kind, key)) as held:
+            usable = held and writable_throughout(shared)
+            if held and not usable:
+                warnings.warn(
+                    f"{show_path(shared)} was left by another user and cannot be written: its work begins anew, in a "
+                    "temporary folder of this process.",
+                    stacklevel=4,
+                )
+            yield shared if usable else self._own_place(_WORK) / shared.name
+
+    @contextmanager
+    def try_hold(self, kind: str, key: str) -> Iterator[Path | None]:
+        """Holds a piece of work if nobody does, without waiting; gives the folder that all share, None if it is not."""
+        if self._own_work(kind, key) is not None:
+            yield None
             return
         with try_lock(self._lock_path(kind, key)) as held:
-            if held:
-                shutil.rmtree(work, ignore_errors=True)
+            yield self._shared_work(kind, key) if held else None
 
-    def _lock_path(self, kind: str, key: str) -> Path:
-        return self.home / "locks" / f"{kind}-{key}.lock"
+    def work(self, kind: str, key: str) -> Path:
+        """The working folder of a piece of work that all ranks do: kept over kills, removed by whoever finishes it."""
+        folder = self._shared_work(kind, key)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def is_left(self, kind: str, key: str) -> bool:
+        """Whether there is a working folder that outlived its process, or one that somebody is at."""
+        return os.path.isdir(self._shared_work(kind, key))  # noqa: PTH112
+
+    def _clear_leftover(self, kind: str, key: str) -> None:
+        """Removes the work of a process that was killed after it kept the artefact, unless somebody is at it."""
+        if not self.is_left(kind, key):
+            return
+        with self.try_hold(kind, key) as work:
+            if work:
+                shutil.rmtree(work, ignore_errors=True)
 
     def _taken_part(self, kind: str, key: str, build: Callable[[Path, Path], None]) -> Path:
         """What a rank other than the first does: its share, outside the lock; then it waits for the artefact."""
@@ -145,16 +190,66 @@ class Cache:
                 # The working folder goes when the artefact is there.
                 if self.find(kind, key) is None:
                     raise
-        return ranks.wait_for(lambda: self.find(kind, key), self.home, lambda: [0], f"an artefact of {kind}")
+        return ranks.wait_for(lambda: self.find(kind, key), self.root, lambda: [0], f"an artefact of {kind}")
 
-    def work(self, kind: str, key: str) -> Path:
-        """The working folder of a piece of work: kept over kills, removed by whoever finishes it."""
-        folder = self.home / "work" / f"{kind}-{key}"
-        folder.mkdir(parents=True, exist_ok=True)
+    def _place(self, kind: str, key: str) -> Path:
+        """Where an artefact goes that is not found; what this user can neither read nor remove there stays."""
+        folder = self.home(kind) / key
+        return self._own_place(kind) / key if os.path.lexists(folder) else folder
+
+    def _places(self, kind: str, key: str) -> list[Path]:
+        """Where an artefact may lie."""
+        own = [] if self._own is None else [Path(self._own.name)]
+        return [root / kind / key for root in (self.root, *own)]
+
+    def _own_place(self, name: str) -> Path:
+        """A folder of this process in place of one that all share."""
+        if self._own is None:
+            self._own = tempfile.TemporaryDirectory(prefix="rethinkdc-")
+        folder = Path(self._own.name) / name
+        folder.mkdir(exist_ok=True)
         return folder
+
+    def _shared_work(self, kind: str, key: str) -> Path:
+        return self.root / _WORK / f"{kind}-{key}"
+
+    def _own_work(self, kind: str, key: str) -> Path | None:
+        """This process's working folder, where it can share none; else None."""
+        shared = all(self.home(name) == self.root / name for name in (_LOCKS, _WORK))
+        return None if shared else self._own_place(_WORK) / f"{kind}-{key}"
+
+    def _lock_path(self, kind: str, key: str) -> Path:
+        return self.home(_LOCKS) / f"{kind}-{key}.lock"
+
+
+_LOCKS, _WORK = "locks", "work"
+
+
+def _begin_making(final: Path, *, alone: bool) -> Path:
+    """A new folder beside ``final``."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".making-{final.name}"
+    if not alone:
+        # A fixed name under the lock: what a killed process left here is cleared away, not piled up.
+        made = final.with_name(prefix)
+        shutil.rmtree(made, ignore_errors=True)
+        with suppress(FileExistsError):  # another user's, which stays
+            made.mkdir()
+            return made
+    return temporary_folder(final.parent, prefix)
 
 
 def _remove(folder: Path) -> None:
     """Removes a folder that other processes may be removing as well: whoever moves it away first does."""
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".damaged-") as away, suppress(FileNotFoundError):
-        folder.rename(Path(away) / folder.name)
+    with suppress(OSError):  # another user's stays, and is passed by
+        away = temporary_folder(folder.parent, ".damaged")
+        with suppress(OSError):
+            folder.rename(away / folder.name)
+        shutil.rmtree(away, ignore_errors=True)
+
+
+def _unshared(folder: Path) -> RequestError:
+    return RequestError(
+        f"Ranks share their work through {show_path(folder)}, which this one cannot write or lock. Choose a cache that "
+        f"all can write to with --cache-dir or {ENVIRONMENT}."
+    )

@@ -15,9 +15,11 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from rethinkdc.errors import RequestError, RethinkError
+from rethinkdc.storage import locks
+from rethinkdc.storage.locks import Held, Signs, acquire, is_held
 
 PATIENCE = "RETHINKDC_RANK_PATIENCE"
 """Environment: seconds that a rank may be missing, not started or ended, until the others give up."""
@@ -27,7 +29,7 @@ _POLL = 0.2
 _SESSION = ("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "WORLD_SIZE")
 _LOOPBACK = ("", "localhost", "127.0.0.1", "::1")
 _T = TypeVar("_T")
-_held: dict[Path, Any] = {}
+_held: dict[Path, Held] = {}
 
 
 class RankError(RethinkError):
@@ -77,24 +79,27 @@ def join(home: Path) -> None:
 
     Raises:
         RankError: another process is this rank, and has not ended.
+        RequestError: the folder has no locks.
     """
     if world() == 1:
         return
     path = _lock_of(home, rank())
     if path not in _held:
-        from filelock import FileLock, Timeout
-
-        path.parent.mkdir(parents=True, exist_ok=True)
-        held, patience = FileLock(str(path)), _seconds()
+        patience = _seconds()
         try:
             # Not at once: a rank that asks whether this one lives holds the lock for a moment.
-            held.acquire(timeout=patience)
-        except Timeout:
+            held = acquire(path, patience=patience)
+        except OSError as error:
+            raise RequestError(
+                f"Ranks tell each other by locks that they live, and the cache {home} has none ({error.strerror}). "
+                "Choose a cache on another file system with --cache-dir or RETHINKDC_CACHE."
+            ) from error
+        if held is None:
             raise RankError(
                 f"Another process has been rank {rank()} of {world()} on the cache {home} for {patience:.0f} s. Is it "
                 "left of an earlier launch? Two launches at one time need ports or ids of their own: "
                 "torchrun --standalone, --master-port or --rdzv-id."
-            ) from None
+            )
         _held[path] = held
 
 
@@ -112,9 +117,13 @@ def wait_for(found: Callable[[], _T | None], home: Path, needed: Callable[[], It
     """
     patience = _seconds()
     since: dict[int, float] = {}
+    signs = {other: Signs(_lock_of(home, other)) for other in range(world())}
     before: set[int] = set()
     while True:
-        missing = {other for other in needed() if not _lives(home, other)}
+        # The lock of a host that is dead may stay held: whoever gives no sign of life is missing too.
+        missing = {
+            other for other in needed() if not is_held(_lock_of(home, other)) or signs[other].silence() > locks.PATIENCE
+        }
         # In this order: what a rank finished before it ended is there when its end is seen.
         value = found()
         if value is not None:
@@ -162,17 +171,3 @@ def _lock_of(home: Path, which: int) -> Path:
         # All ranks are on one machine, and others that share the cache may use the same port.
         session += "/" + socket.gethostname()
     return home / "locks" / "ranks" / f"{hashlib.sha256(session.encode()).hexdigest()[:16]}-{which}.lock"
-
-
-def _lives(home: Path, which: int) -> bool:
-    """Whether a rank holds its lock: the operating system frees it when the process ends, however it does."""
-    path = _lock_of(home, which)
-    if not path.exists():
-        return False
-    from filelock import FileLock, Timeout
-
-    try:
-        with FileLock(str(path), timeout=0):
-            return False
-    except Timeout:
-        return True

@@ -117,7 +117,7 @@ class RunContext(Context):
         return self.methods.definition(method)
 
     def parts(self, count: int, make: PartsMaker) -> Sequence[dict[str, Tensor]]:
-        return make_parts(count, make, folder=self.folder, work=self.work, home=self.cache.home, progress=self.progress)
+        return make_parts(count, make, folder=self.folder, work=self.work, home=self.cache.root, progress=self.progress)
 
     def resumable(self, name: str, *, every: float = 60.0) -> Resumable:
         # Bits depend on the device and the threads: a run resumed under others begins anew, instead of mixing two.

@@ -67,7 +67,7 @@ def find_subject(text: str, call: Asking, runner: Runner) -> Subject:
     made = _read(text if _is_method(text, runner.registry) or not Path(text).exists() else str(Path(text).resolve()))
     if not isinstance(made, StudySet):
         return Subject(made)
-    opened = open_set(made.finished, runner.cache.home)
+    opened = open_set(made.finished, runner.cache.root)
     return Subject(made, opened, protocol_of(identity_of(opened), str(made), call.dataset, runner.registry))
 
 

@@ -78,7 +78,7 @@ def say_order(train: Images) -> str:
 
 def _load(around: Surroundings) -> Splits:
     source = around.runner.registry.build(Dataset, str(around.call.file))
-    return source.load(around.runner.cache.home, "encoded")
+    return source.load(around.runner.cache.root, "encoded")
 
 
 def _name(protocol: Protocol) -> str:

@@ -147,7 +147,7 @@ def _fit(around: Surroundings, call: EvaluateCall, compressed: CompressedSet, to
         try:
             asked = request_of(replace(call, labeler=labeler))
             run = resolve(asked, runner.registry, runner.cache, identity=identity)
-            splits = run.dataset.load(runner.cache.home, "encoded")
+            splits = run.dataset.load(runner.cache.root, "encoded")
             return Opened(fit_to_run(compressed, run, splits), told, labeler, run, splits)
         except RequestError as error:  # noqa: PERF203 - of two labelers
             refused = refused or str(error)

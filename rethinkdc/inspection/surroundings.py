@@ -55,7 +55,7 @@ class Surroundings:
     @cached_property
     def splits(self) -> Splits:
         """The dataset's images; nothing is decoded for keeps."""
-        return self.ground.dataset.load(self.runner.cache.home, "encoded")
+        return self.ground.dataset.load(self.runner.cache.root, "encoded")
 
     def plan(self, compressor: str, splits: Splits, *, labeler: str = "hard", dataset: str | None = None) -> Plan:
         """Resolves and checks a run of what is inspected, as ``run`` does before it computes anything.

@@ -59,7 +59,7 @@ def find_protocol(registry: Registry, name: str, dataset: str | None, cache: Cac
     if dataset is None or name not in DERIVED:
         return registry.protocols.find(name)
     source = registry.build(Dataset, dataset)
-    return derived_protocol(source, source.identify(cache.home)[0], name, cache.home)
+    return derived_protocol(source, source.identify(cache.root)[0], name, cache.root)
 
 
 def write_new_protocol(
@@ -91,7 +91,7 @@ def write_new_protocol(
         # What people change follows from no rule any more, and nobody tuned it.
         own["status"] = "untuned"
     if dataset is not None:
-        schema = registry.build(Dataset, dataset).identify(cache.home)[1]
+        schema = registry.build(Dataset, dataset).identify(cache.root)[1]
         own["default_dataset"] = None
         if not begun.fits(schema):
             own |= {"data": schema, "status": "untuned"}

@@ -18,7 +18,7 @@ def evaluate_set(call: EvaluateCall) -> tuple[Record, bool]:
         RequestError: the set cannot be read, or does not fit the protocol.
     """
     runner = make_runner(call, call)
-    compressed = open_set(call, runner.cache.home)
+    compressed = open_set(call, runner.cache.root)
     if call.preview:
         write_preview(compressed, call.preview)
     return runner.evaluate(request_of(call), compressed, force=call.force)

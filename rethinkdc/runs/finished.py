@@ -42,7 +42,7 @@ def resolve(
     """
     if isinstance(asked, Request):
         return resolve_run(asked, registry, cache, grounds=grounds)
-    known = identity or identify_set(asked.finished, cache.home)
+    known = identity or identify_set(asked.finished, cache.root)
     known = known or SetIdentity(fingerprint=f"{UNKNOWN}{asked.finished.images}", ipc=None)
     request, name = asked.request, name_of(asked.finished)
     protocol = request.protocol or protocol_of(known, name, request.dataset, registry)

@@ -96,12 +96,12 @@ def resolve_ground(
         _check_track(chosen, overrides, labeler, registry)
     if chosen and source.schema and not chosen.fits(source.schema):
         raise _misfit(chosen, source.name, source.schema)
-    parts = source.identify_parts(cache.home)
+    parts = source.identify_parts(cache.root)
     fingerprint, schema = parts.fingerprint, parts.layout
     fitting = chosen or (
-        derived_protocol(source, fingerprint, protocol, cache.home)
+        derived_protocol(source, fingerprint, protocol, cache.root)
         if protocol
-        else default_protocol(registry, source, fingerprint, schema, labeler.track if labeler else "hard", cache.home)
+        else default_protocol(registry, source, fingerprint, schema, labeler.track if labeler else "hard", cache.root)
     )
     if labeler and trains:
         _check_track(fitting, overrides, labeler, registry)
@@ -179,7 +179,7 @@ def load_splits(ground: Ground, cache: Cache) -> Splits:
     Raises:
         DataError: the data cannot be read, or is not what it was when the names were resolved.
     """
-    splits = ground.dataset.load(cache.home, ground.backing)
+    splits = ground.dataset.load(cache.root, ground.backing)
     if splits.fingerprint != ground.dataset_fingerprint:
         raise DataError(f"The dataset {ground.dataset_name} changed while it was read. Run again when it is complete.")
     if not ground.tune:

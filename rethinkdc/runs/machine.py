@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
-from rethinkdc.context.cache import Cache
+from rethinkdc.context.cache import ENVIRONMENT, Cache
 from rethinkdc.contracts.context import Silent
 from rethinkdc.data.dataset import FINGERPRINTS
+from rethinkdc.errors import RequestError
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.calls import Keeping, Machine
 from rethinkdc.runs.device import choose_device
@@ -15,6 +17,7 @@ from rethinkdc.runs.identity import SET_FINGERPRINTS
 from rethinkdc.runs.kept_files import Beside
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.runner import Runner
+from rethinkdc.storage import show_path
 
 
 def make_runner(machine: Machine, keeping: Keeping | None = None) -> Runner:
@@ -25,7 +28,7 @@ def make_runner(machine: Machine, keeping: Keeping | None = None) -> Runner:
         keeping: where results go and what of them is kept; None = ``RETHINKDC_RECORDS`` or ``./records``, all.
 
     Raises:
-        RequestError: there is no such device, or no such tracker.
+        RequestError: there is no such device, no such tracker, or a book that cannot be forgotten.
     """
     device, keeping, registry = choose_device(machine.device), keeping or Keeping(), Registry()
     for reference in [keeping.tracker] if isinstance(keeping.tracker, str) else keeping.tracker:
@@ -33,7 +36,7 @@ def make_runner(machine: Machine, keeping: Keeping | None = None) -> Runner:
     cache = Cache(Path(machine.cache_dir) if machine.cache_dir else None)
     if machine.rehash:
         for book in (FINGERPRINTS, SET_FINGERPRINTS):
-            shutil.rmtree(cache.home / book, ignore_errors=True)
+            _forget(cache.root / book)
     return Runner(
         registry=registry,
         cache=cache,
@@ -44,3 +47,12 @@ def make_runner(machine: Machine, keeping: Keeping | None = None) -> Runner:
         threads=machine.threads,
         progress=machine.progress or Silent(),
     )
+
+
+def _forget(book: Path) -> None:
+    shutil.rmtree(book, ignore_errors=True)
+    if os.path.lexists(book):
+        raise RequestError(
+            f"--rehash: the fingerprints in {show_path(book)} cannot be removed: they are another user's, or are only "
+            f"read. Choose another cache with --cache-dir or {ENVIRONMENT}."
+        )

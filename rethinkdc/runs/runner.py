@@ -127,7 +127,7 @@ class Runner:
         try:
             if isinstance(asked, Request):
                 return self._recorded(run, False, lambda context, splits: self._compressed(run, context, splits))
-            compressed = open_and_remember(asked.finished, self.cache.home)
+            compressed = open_and_remember(asked.finished, self.cache.root)
             # What was fetched has a key only now.
             run = resolve(asked, self.registry, self.cache, identity=identity_of(compressed))
             return self._evaluated(run, compressed, False)
@@ -318,7 +318,7 @@ class Runner:
             known = None if force else next((record for record in attempts if record.status == "ok"), None)
             return known or (attempts[-1] if len(attempts) > before else None)
 
-        record = ranks.wait_for(written, self.cache.home, lambda: [0], "its record")
+        record = ranks.wait_for(written, self.cache.root, lambda: [0], "its record")
         if record.status != "ok":
             raise RethinkError(record.reason)
         return record

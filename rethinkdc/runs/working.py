@@ -15,8 +15,10 @@ from pathlib import Path
 from rethinkdc.context.cache import Cache
 from rethinkdc.errors import DamagedError
 from rethinkdc.runs.records import Records
-from rethinkdc.storage import lock, read_sealed, try_lock, write_sealed
+from rethinkdc.storage import read_sealed, write_sealed
 
+_KIND = "runs"
+"""As artefacts have one: it begins the names of working folders and locks."""
 _BEGUN = "begun.sealed"
 """Says for which record the work in a folder is: the records' folder, and how many ok attempts it held before."""
 
@@ -24,8 +26,8 @@ _BEGUN = "begun.sealed"
 class RunFolder:
     """The working folder of one run; only made by whoever holds its lock, see :func:`hold_run`."""
 
-    def __init__(self, cache: Cache, records: Records, key: str) -> None:
-        self.path = run_folder(cache, key)
+    def __init__(self, path: Path, records: Records, key: str) -> None:
+        self.path = path
         self._records, self._key = records, key
 
     def begin(self) -> Path:
@@ -55,30 +57,20 @@ class RunFolder:
         return {"records": str(self._records.folder.resolve()), "ok": ok}
 
 
-def run_folder(cache: Cache, key: str) -> Path:
-    """Where the work of a run lies while it lasts."""
-    return cache.home / "work" / f"runs-{key}"
-
-
 @contextmanager
 def hold_run(cache: Cache, records: Records, key: str) -> Iterator[RunFolder]:
     """Holds a run's lock, waiting for whoever does; inside, the run's folder is ours."""
-    with lock(_lock_path(cache, key)):
-        yield RunFolder(cache, records, key)
+    with cache.hold(_KIND, key) as path:
+        yield RunFolder(path, records, key)
 
 
 def clear_recorded(cache: Cache, records: Records, key: str) -> None:
     """Removes what is left of a run whose record is written, unless somebody holds the run."""
-    if not run_folder(cache, key).exists():
+    if not cache.is_left(_KIND, key):
         return
-    with try_lock(_lock_path(cache, key)) as held:
-        folder = RunFolder(cache, records, key)
-        if held and folder.is_recorded():
+    with cache.try_hold(_KIND, key) as path:
+        if path and (folder := RunFolder(path, records, key)).is_recorded():
             folder.clear()
 
 
-def _lock_path(cache: Cache, key: str) -> Path:
-    return cache.home / "locks" / f"runs-{key}.lock"
-
-
-__all__ = ["RunFolder", "clear_recorded", "hold_run", "run_folder"]
+__all__ = ["RunFolder", "clear_recorded", "hold_run"]

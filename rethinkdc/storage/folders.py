@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Collection
+import stat
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from rethinkdc.errors import DamagedError
@@ -18,7 +20,8 @@ MANIFEST = "manifest.json"
 def commit_folder(temporary: Path, final: Path, free: Collection[str] = ()) -> None:
     """Adds a manifest to ``temporary``, flushes every file, and renames the folder to ``final``.
 
-    When another process was faster, its folder stays and ours is removed: both hold the same content.
+    Every file is shared as the umask says, whoever wrote it. When another process was faster, its folder stays and ours
+    is removed: both hold the same content.
 
     Args:
         temporary: the folder as it was filled, beside its place.
@@ -29,6 +32,7 @@ def commit_folder(temporary: Path, final: Path, free: Collection[str] = ()) -> N
     names = {path.relative_to(temporary).as_posix(): path for path in files}
     sums = {name: file_digest(path) for name, path in names.items() if name not in free}
     (temporary / MANIFEST).write_text(json.dumps(sums, indent=1, sort_keys=True))
+    _share(files, like=temporary / MANIFEST)
     for path in [*files, temporary / MANIFEST]:
         with path.open("rb") as file:
             os.fsync(file.fileno())
@@ -48,9 +52,12 @@ def verify_folder(folder: Path) -> None:
 
     Raises:
         DamagedError: the manifest is missing or unreadable, or a file is missing or changed.
+        PermissionError: this user may not read it.
     """
     try:
         sums: dict[str, str] = json.loads((folder / MANIFEST).read_text())
+    except PermissionError:
+        raise
     except (OSError, ValueError) as error:
         raise DamagedError(f"{folder} has no readable {MANIFEST}: {error}.") from error
     for name, expected in sums.items():
@@ -59,3 +66,13 @@ def verify_folder(folder: Path) -> None:
             raise DamagedError(f"{path} is missing from a stored artefact.")
         if file_digest(path) != expected:
             raise DamagedError(f"{path} is damaged: its checksum does not match the manifest.")
+
+
+def _share(files: Iterable[Path], *, like: Path) -> None:
+    """Gives files the permissions of one that was just made: some libraries write by way of a private file."""
+    mode = stat.S_IMODE(like.stat().st_mode)
+    for file in files:
+        if stat.S_IMODE(file.stat().st_mode) != mode:
+            # A second name of another user's file: its owner decides.
+            with suppress(PermissionError):
+                file.chmod(mode)

@@ -40,7 +40,7 @@ def runs_of(study: Study, name: object, registry: Registry, cache: Cache) -> lis
     """
     expansion, grounds = expand(study, str(name), registry), Grounds(registry, cache)
     # What is asked for again and again is looked at once: a folder of many files takes seconds.
-    identify = lru_cache(maxsize=None)(partial(identify_set, cache_folder=cache.home))
+    identify = lru_cache(maxsize=None)(partial(identify_set, cache_folder=cache.root))
     runs: dict[str, Run] = {}
     faults: dict[str, list[Point]] = {}
     for point in expansion.points:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
+import os
 import shutil
 import time
 import warnings
@@ -125,10 +127,9 @@ def test_the_working_folder_survives_an_interruption_and_is_removed_at_the_end(t
 def test_a_root_that_cannot_be_written_warns_and_works(tmp_path: Path) -> None:
     root = tmp_path / "file"
     root.write_text("in the way")
-    with pytest.warns(UserWarning, match="cannot be written.*--cache-dir"):
-        cache = Cache(root)
-    assert cache.home != cache.root
-    folder = cache.make("things", "key", writes("one"))
+    cache = Cache(root)
+    with pytest.warns(UserWarning, match=f"The cache folder {root} cannot be written.*--cache-dir"):
+        folder = cache.make("things", "key", writes("one"))
     assert (folder / "file").read_text() == "one"
     assert cache.make("things", "key", writes("two")) == folder
     assert root.read_text() == "in the way"
@@ -140,17 +141,96 @@ def test_a_read_only_root_is_read_and_what_is_missing_or_damaged_is_made_elsewhe
     known, broken = (Cache(tmp_path).make("things", key, writes("one")) for key in ("known", "broken"))
     (broken / "file").write_text("damage")
     before = sorted(path for path in tmp_path.rglob("*"))
-    monkeypatch.setattr("rethinkdc.context.cache.writable", lambda _: False)
-    with pytest.warns(UserWarning, match="cannot be written"):
-        cache = Cache(tmp_path)
+    monkeypatch.setattr("rethinkdc.storage.permissions.writable", lambda _: False)
+    cache = Cache(tmp_path)
     calls: list[str] = []
     assert cache.make("things", "known", writes("two", calls)) == known
-    with pytest.warns(UserWarning, match="It is rebuilt"):
+    with pytest.warns(UserWarning, match="It is rebuilt") as told:
         rebuilt = cache.make("things", "broken", writes("three", calls))
+    assert any(f"The cache folder {tmp_path}/things cannot be written" in str(one.message) for one in told)
     assert (rebuilt / "file").read_text() == "three"
     assert tmp_path not in rebuilt.parents
     assert calls == ["three"]
     assert sorted(path for path in tmp_path.rglob("*")) == before
+
+
+def test_what_can_be_kept_is_kept_folder_by_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = Path.mkdir
+
+    def refuse(folder: Path, *args: Any, **kwargs: Any) -> None:
+        if tmp_path / "things" in (folder, *folder.parents):
+            raise PermissionError(13, "Permission denied", str(folder))
+        make(folder, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    cache = Cache(tmp_path)
+    with pytest.warns(UserWarning, match="cannot be written") as told:
+        lost = cache.make("things", "key", writes("one"))
+    assert len(told) == 1
+    kept = cache.make("others", "key", writes("two"))
+    assert tmp_path not in lost.parents
+    assert kept == tmp_path / "others" / "key"
+    assert cache.make("things", "key", writes("three")) == lost
+
+
+@pytest.mark.parametrize("name", ["locks", "work"])
+def test_without_locks_or_working_folders_an_artefact_is_made_alone_and_kept(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("in the way")
+    seen: list[Path] = []
+
+    def build(work: Path, out: Path) -> None:
+        seen.append(work)
+        (out / "file").write_text("made")
+
+    with pytest.warns(UserWarning, match=f"{name} cannot be written|{tmp_path} cannot be written"):
+        folder = Cache(tmp_path).make("things", "key", build)
+    assert folder == tmp_path / "things" / "key"
+    assert tmp_path not in seen[0].parents
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["key"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOLCK, errno.EIO])
+def test_where_locks_fail_an_artefact_is_made_alone_and_what_others_left_is_not_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    left = Cache(tmp_path).work("things", "key") / "checkpoint"
+    left.write_text("another's")
+    making = tmp_path / "things" / ".making-key"
+    making.mkdir(parents=True)
+    monkeypatch.setattr("fcntl.flock", fail)
+
+    def build(work: Path, out: Path) -> None:
+        assert list(work.iterdir()) == []
+        assert out != making
+        (out / "file").write_text("made")
+
+    with pytest.warns(UserWarning, match=rf"Locks cannot be had in {tmp_path}/locks \({os.strerror(number)}"):
+        folder = Cache(tmp_path).make("things", "key", build)
+    assert folder == tmp_path / "things" / "key"
+    assert left.read_text() == "another's"
+    assert making.is_dir()
+
+
+def test_when_another_was_faster_without_a_lock_its_artefact_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", fail)
+
+    def build(_: Path, out: Path) -> None:
+        Cache(tmp_path).make("things", "key", writes("first"))
+        (out / "file").write_text("second")
+
+    with pytest.warns(UserWarning, match="Locks cannot be had"):
+        folder = Cache(tmp_path).make("things", "key", build)
+    assert (folder / "file").read_text() == "first"
+    verify_folder(folder)
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["key"]
 
 
 def test_the_folder_is_the_environments_or_the_platforms(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

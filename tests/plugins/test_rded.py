@@ -158,7 +158,7 @@ def test_a_class_that_cannot_fill_the_canvases_is_named_before_a_teacher_is_aske
     small = context(tmp_path, data=images(classes=CLASSES, per_class=7))
     with pytest.raises(UnsupportedError, match=r"class 'class 0' has 7\. The largest ipc here is 1\."):
         small.compress("rded:factor=2", small.data, budget())
-    assert not (small.cache.home / "teachers").exists()
+    assert not (small.cache.root / "teachers").exists()
 
 
 def test_more_cells_than_pixels_are_refused(surroundings: RunContext) -> None:

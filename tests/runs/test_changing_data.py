@@ -68,7 +68,7 @@ def test_an_artefact_of_data_that_changed_meanwhile_is_not_kept(
     monkeypatch.setattr(method, "compress", changing)
     with pytest.raises(DataError, match="changed while they were read"):
         runner.compress(request(tree))
-    assert not [path for path in (runner.cache.home / "sets").rglob("*") if path.is_file()]
+    assert not [path for path in (runner.cache.root / "sets").rglob("*") if path.is_file()]
 
 
 def test_pixels_in_memory_are_those_of_the_fingerprint_whatever_becomes_of_the_files(

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 import rethinkdc as rdc
-from rethinkdc import storage
 from rethinkdc.context.cache import Cache
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.working import clear_recorded, hold_run
-from rethinkdc.storage import file_digest
+from rethinkdc.storage import file_digest, lock, parts
 from rethinkdc.studies.study import Study
 from rethinkdc.training import loop
 
@@ -99,7 +98,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Place:
         before = place.files()
         with pytest.MonkeyPatch.context() as patch:
             interrupt_after(loop, "save_checkpoint", patch)
-            interrupt_after(storage, "_seal", patch)
+            interrupt_after(parts, "_seal", patch)
             with pytest.raises(KeyboardInterrupt):
                 place.commands()[name]()
         after = place.files()
@@ -136,7 +135,7 @@ def resumed(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         monkeypatch.setattr(module, name, watched)
 
     watch(loop, "load_checkpoint")
-    watch(storage, "kept_part")
+    watch(parts, "kept_part")
     return taken
 
 
@@ -208,7 +207,7 @@ def test_the_work_of_an_artefact_that_is_there_goes_unless_somebody_holds_it(tmp
     cache.make("things", "key", build)
     left = cache.work("things", "key") / "checkpoint"
     left.write_text("left")
-    with storage.lock(tmp_path / "locks" / "things-key.lock"):
+    with lock(tmp_path / "locks" / "things-key.lock"):
         cache.make("things", "key", build)
         assert left.exists()
     cache.make("things", "key", build)
