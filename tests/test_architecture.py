@@ -27,6 +27,7 @@ ROOMS = (
     "metrics",
     "measurement",
     "notes",
+    "interruption",
     "statistics",
     "files",
     "data",

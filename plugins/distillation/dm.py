@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -36,13 +36,16 @@ from rethinkdc.distillation import (
     build_seeded,
     embedding,
     full_precision,
+    image_state,
     make_part,
     mean_distance,
     reproducible,
     require_finite,
+    restore_images,
     seed_noise,
 )
 
+_ADVICE = "lower lr, or look at the training images"
 _MANY = 100
 """Images per class from which on the authors take ten times the rate."""
 
@@ -92,13 +95,22 @@ class DM(Compressor):
             images = self._begun(index, real, budget, context)
             optimizer = torch.optim.SGD([images], lr=self.lr or _usual_rate(budget.ipc), momentum=self.momentum)
             name = f"class {index + 1} of {budget.classes}"
-            losses = torch.zeros(self.iterations, device=context.device)
+            losses, first = torch.zeros(self.iterations, device=context.device), 0
+            kept = context.resumable("images")
+            if state := kept.restore():
+                first = restore_images(state, images, optimizer)
+
+            def state_of(iterations: int) -> dict[str, Any]:
+                require_finite(losses, iterations, name, _ADVICE)
+                return image_state(iterations, images, optimizer)
+
             with (
                 full_precision(context.device),
                 reproducible(context.device),
                 context.progress.task(name, self.iterations) as done,
             ):
-                for iteration in range(self.iterations):
+                done(first)
+                for iteration in range(first, self.iterations):
                     seed_noise(context.seeds.of("set", "noise", index, iteration), context.device)
                     network = self._network(iteration, budget, context)
                     draws = context.generator("set", "real", index, iteration)
@@ -110,8 +122,10 @@ class DM(Compressor):
                     optimizer.step()
                     losses[iteration] = loss.detach()
                     if (iteration + 1) % CHECK_EVERY == 0 or iteration + 1 == self.iterations:
-                        require_finite(losses, iteration + 1, name, "lower lr, or look at the training images")
-                        done(iteration % CHECK_EVERY + 1)
+                        require_finite(losses, iteration + 1, name, _ADVICE)
+                        done(iteration + 1 - max(first, iteration - iteration % CHECK_EVERY))
+                    if iteration + 1 < self.iterations:
+                        kept.keep(lambda: state_of(iteration + 1), done=iteration + 1)  # noqa: B023 - called at once
             return make_part(images, torch.full((budget.ipc,), index), proxy.mean, proxy.std)
 
         return assemble_set(context.parts(budget.classes, make), data.class_names)

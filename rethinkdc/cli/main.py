@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rethinkdc import interruption
 from rethinkdc.cli.compare import compare
 from rethinkdc.cli.compress import compress
 from rethinkdc.cli.evaluate import evaluate
@@ -64,7 +66,7 @@ for _name, _command in COMMANDS.items():
 
 _state = {"debug": False}
 _INTERRUPTED = 130
-"""What typer ends with on a keyboard interrupt."""
+"""What typer ends with on a keyboard interrupt, whichever signal it was."""
 
 
 def _version(wanted: bool) -> None:
@@ -91,20 +93,22 @@ def options(
 
 
 def main() -> None:
-    """Runs the command line: exit code 0 ok, 1 the run failed, 2 the request was wrong, 130 interrupted."""
+    """Runs the command line: exit code 0 ok, 1 the run failed, 2 the request was wrong, 128 + n ended by signal n."""
     warnings.showwarning = _printer_of_warnings()
     try:
-        check_installation()
-        app()
+        with interruption.listening():
+            check_installation()
+            app()
     except RethinkError as error:
         if _state["debug"]:
             raise
         say(f"Error{_of_rank()}: {error}", err=True, colour=typer.colors.RED)
         sys.exit(error.exit_code)
     except SystemExit as end:
-        if end.code == _INTERRUPTED:
-            say("Interrupted. What was computed is kept; the same command goes on from there.", err=True)
-        raise
+        if end.code != _INTERRUPTED:
+            raise
+        say(interruption.told(), err=True)
+        sys.exit(128 + (interruption.heard() or signal.SIGINT))
 
 
 def _of_rank() -> str:

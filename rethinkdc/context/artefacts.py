@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rethinkdc import interruption
 from rethinkdc.context import ranks
 from rethinkdc.context.books import read_books
 from rethinkdc.context.cache import Cache
@@ -65,7 +66,8 @@ def make_artefact(
             counter=outer.counter,
         )
         begun = time.perf_counter()
-        stated = build(work, out) or 0.0
+        with interruption.going():
+            stated = build(work, out) or 0.0
         _require_files(out, files, kind)
         books = work.books
         # What nested artefacts took is theirs, whether they were made just now or long ago.

@@ -38,6 +38,11 @@ class Books:
     nested: float = 0.0
     nested_images: int = 0
 
+    @property
+    def beside(self) -> float:
+        """Seconds that count for this work, beside those of this process's clock."""
+        return self.earlier - self.nested
+
     def note(self, **facts: Any) -> None:
         """Adds facts: see :func:`~rethinkdc.notes.merge_notes`.
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from rethinkdc import interruption
 from rethinkdc.context import ranks
 from rethinkdc.errors import DamagedError, RequestError, RethinkError
 from rethinkdc.storage import (
@@ -128,6 +129,7 @@ class Cache:
             finally:
                 shutil.rmtree(made, ignore_errors=True)
             shutil.rmtree(work, ignore_errors=True)
+        interruption.finished(kind)
         self._verified.add(final)
         return final
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from safetensors.torch import save
 from torch import Tensor
 
+from rethinkdc import interruption
 from rethinkdc.compressed.working import load_tensors
 from rethinkdc.context import ranks
 from rethinkdc.context.work import Work
@@ -38,20 +40,32 @@ def make_parts(
     place = folder / ("parts" if work.part_calls == 1 else f"parts-{work.part_calls}")
     paths = [place / f"part-{index:05d}.safetensors" for index in range(count)]
     mine = range(count) if work.finished is None else ranks.own_parts(count)
-    with progress.task("parts", count) as done:
+    with interruption.going() as going, progress.task("parts", count) as done:
         with work.alone():
-            for index in mine:
-                before = work.images
-                earlier = keep_part(
-                    paths[index],
-                    lambda: save(_contiguous(make(index))),  # noqa: B023 - called at once
-                    lambda: counted_between(before, work.images),  # noqa: B023 - called at once
-                )
-                _count(earlier, work)
+            for made, index in enumerate(mine):
+                going.where = f"part {index + 1} of {count}" if count > 1 else ""
+                going.kept = f"{made} {'part' if made == 1 else 'parts'}" if made else ""
+                _make_part(index, make, paths[index], work)
                 done(1)
+                interruption.heed()
         if len(mine) < count:
             _wait_for_parts(paths, mine, work, home, done)
     return [load_tensors(path) for path in paths]
+
+
+def _make_part(index: int, make: PartsMaker, path: Path, work: Work) -> None:
+    """Makes a part, unless it is there; the states of a longer making go when it is whole."""
+    states = path.with_suffix("")
+    images, before = work.images, work.books.beside
+    with interruption.going(), work.making(states):
+        earlier = keep_part(
+            path,
+            lambda: save(_contiguous(make(index))),
+            lambda: counted_between(images, work.images),
+            lambda: work.books.beside - before,
+        )
+    shutil.rmtree(states, ignore_errors=True)
+    _count(earlier, work)
 
 
 def _wait_for_parts(paths: Sequence[Path], mine: range, work: Work, home: Path, done: Callable[[int], None]) -> None:

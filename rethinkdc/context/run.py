@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar, overload
 import torch
 from torch import Tensor, nn
 
+from rethinkdc import interruption
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.context import ranks
 from rethinkdc.context.artefacts import make_artefact
@@ -44,7 +45,7 @@ from rethinkdc.protocol.teachers import teachers_definition
 from rethinkdc.reference import Reference
 from rethinkdc.seeds import Axis
 from rethinkdc.storage import digest
-from rethinkdc.training.checkpoint import Resumable
+from rethinkdc.training.checkpoint import EVERY, Resumable
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.training.trace import Trace
 from rethinkdc.types import Budget, Images, PartsMaker, Predictions
@@ -119,7 +120,7 @@ class RunContext(Context):
     def parts(self, count: int, make: PartsMaker) -> Sequence[dict[str, Tensor]]:
         return make_parts(count, make, folder=self.folder, work=self.work, home=self.cache.root, progress=self.progress)
 
-    def resumable(self, name: str, *, every: float = 60.0) -> Resumable:
+    def resumable(self, name: str, *, every: float = EVERY) -> Resumable:
         # Bits depend on the device and the threads: a run resumed under others begins anew, instead of mixing two.
         definition = digest([name, self.device.type, torch.get_num_threads()])
 
@@ -127,7 +128,7 @@ class RunContext(Context):
             self.books.earlier += seconds
             self.work.count_images(images)
 
-        return Resumable(self.folder / name, definition, every, lambda: self.work.images, count)
+        return Resumable((self.work.part or self.folder) / name, definition, every, lambda: self.work.images, count)
 
     def train(
         self,
@@ -182,7 +183,9 @@ class RunContext(Context):
         key = score_key(self.define(method), self.protocol, self.seeds, fingerprint, self._teachers_key(teachers))
 
         def build(inner: RunContext, out: Path) -> None:
-            write_scores(method.score(inner.data, inner), method, len(inner.data), out)
+            with interruption.going(method.name):
+                scores = method.score(inner.data, inner)
+            write_scores(scores, method, len(inner.data), out)
 
         folder = self.kept("scores", key, "selection", build, files=SCORE_FILES, purpose="set" if teachers else None)
         return read_scores(folder)
@@ -209,7 +212,8 @@ class RunContext(Context):
         key = set_key(definition, budget, self.protocol, self.seeds, fingerprints, asked)
 
         def build(inner: RunContext, out: Path) -> None:
-            compressed = method.compress(data, budget, inner)
+            with interruption.going(method.name):
+                compressed = method.compress(data, budget, inner)
             if inner.work.finished and not ranks.leads():
                 raise ranks.PartsDoneError
             write_set(compressed, method, definition, budget, inner, inner.books.notes, out)

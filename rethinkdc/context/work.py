@@ -50,6 +50,7 @@ class Work:
         together: whether all ranks do this work, in one order, so that they can share a set that it makes.
         finished: whether others have finished the set that all ranks are making together; None outside any.
         part_calls: how often it has made parts.
+        part: folder of the part that is being made, for its states; None outside any.
         counter: of images, shared by all the work of a run, so that a network counts for what is being made.
     """
 
@@ -60,6 +61,7 @@ class Work:
     together: bool = True
     finished: Callable[[], bool] | None = None
     part_calls: int = 0
+    part: Path | None = None
     counter: ImageCounter = field(default_factory=ImageCounter)
 
     def __post_init__(self) -> None:
@@ -86,6 +88,15 @@ class Work:
             yield
         finally:
             self.together = together
+
+    @contextmanager
+    def making(self, part: Path) -> Iterator[None]:
+        """Inside, a part is being made whose states lie in a folder of its own, which goes with the last of them."""
+        self.part = part
+        try:
+            yield
+        finally:
+            self.part = None
 
     @contextmanager
     def paused(self) -> Iterator[None]:

@@ -20,7 +20,7 @@ from rethinkdc.protocol.protocol import FullTraining, Network, Protocol
 from rethinkdc.protocol.proxy import as_epoch
 from rethinkdc.reference import Reference
 from rethinkdc.seeds import Axis, Seeds, generator
-from rethinkdc.training.checkpoint import Resumable
+from rethinkdc.training.checkpoint import EVERY, Resumable
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.types import Budget, Images, PartsMaker, Predictions, Progress, ProxyNetwork, TraceTable
 
@@ -109,7 +109,8 @@ class Context(ABC):
     def parts(self, count: int, make: PartsMaker) -> Sequence[dict[str, Tensor]]:
         """Makes ``count`` parts of a set; each is whole on disk or not at all, and is not made twice.
 
-        A kill loses the part that was being made. Ranks of ``torchrun`` make a share of the parts each.
+        A kill loses the part that was being made, or of one that asks for a :meth:`resumable` what came after its last
+        state. Ranks of ``torchrun`` make a share of the parts each.
 
         Args:
             count: number of parts.
@@ -120,12 +121,14 @@ class Context(ABC):
         """
 
     @abstractmethod
-    def resumable(self, name: str, *, every: float = 60.0) -> Resumable:
-        """State of a longer work that survives a kill; the seconds before the kill are counted.
+    def resumable(self, name: str, *, every: float = EVERY) -> Resumable:
+        """State of a longer work that survives a kill; the seconds and images before the kill are counted.
+
+        Asked for while a part of :meth:`parts` is made, it is that part's own, and goes when the part is done.
 
         Args:
-            name: tells it from other states of the same piece of work.
-            every: seconds between two times that the state is written.
+            name: tells it from other states of the same piece of work, or of the same part.
+            every: seconds between two times that the state is written; more where writing it takes long.
         """
 
     @abstractmethod

@@ -16,6 +16,7 @@ from rethinkdc.distillation.parts import assemble_set, make_part
 from rethinkdc.distillation.presets import Preset, nearest_dataset, resolve
 from rethinkdc.distillation.priors import mean_norm, total_variation
 from rethinkdc.distillation.recovering import Batch, PixelRange, Recovering, Synthesis, real_images
+from rethinkdc.distillation.resuming import image_state, restore_images
 from rethinkdc.distillation.spectrum import densification
 from rethinkdc.distillation.statistical_matching import Real, Start, StatisticalMatching
 from rethinkdc.distillation.statistics import BATCHNORM, Gathered, Statistic, channel_moments, gather
@@ -74,6 +75,7 @@ __all__ = [
     "embedding",
     "full_precision",
     "gather",
+    "image_state",
     "make_part",
     "matchable",
     "mean_distance",
@@ -89,6 +91,7 @@ __all__ = [
     "reproducible",
     "require_finite",
     "resolve",
+    "restore_images",
     "running_statistics",
     "seed_noise",
     "to_canvases",

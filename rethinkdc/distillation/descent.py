@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rethinkdc.distillation.layer_statistics import StatisticsMatching
 from rethinkdc.distillation.optimisation import optimise
+from rethinkdc.training.checkpoint import Resumable
 
 
 class Optimisation(NamedTuple):
@@ -57,6 +58,7 @@ def recover(
     prior: Callable[[Tensor], Tensor] | None = None,
     where: str = "the images",
     advance: Callable[[int], None] | None = None,
+    kept: Resumable | None = None,
 ) -> Tensor:
     """Optimises images until each network sees their classes, with the statistics of real images.
 
@@ -74,6 +76,7 @@ def recover(
         prior: what the views themselves add to the loss; None = nothing.
         where: what an error calls the batch.
         advance: called with the number of iterations done since the last call.
+        kept: where a kill left off, and where the state goes now and then; None = a kill loses the images.
 
     Returns:
         The last iterate, float32 [B, 3, S, S], in the common normalisation.
@@ -102,4 +105,6 @@ def recover(
             high=high,
             where=where,
             advance=advance,
+            kept=kept,
+            beside=[turn.matching for turn in turns],
         )

@@ -17,11 +17,13 @@ from rethinkdc.contracts.kinds import Compressor, Setting
 from rethinkdc.distillation.class_images import RealImages
 from rethinkdc.distillation.feature_matching import gradient_distance, weight_gradients
 from rethinkdc.distillation.parts import assemble_set, make_part
+from rethinkdc.distillation.resuming import image_state, restore_images
 from rethinkdc.errors import DivergedImagesError, RequestError
 from rethinkdc.method import OfKind
 from rethinkdc.models import Model, build_seeded
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.reference import Reference
+from rethinkdc.training.checkpoint import Resumable
 from rethinkdc.training.noise import reproducible, seed_noise
 from rethinkdc.training.teacher import full_precision
 from rethinkdc.types import Budget, Images, ViewKey
@@ -127,10 +129,8 @@ class _Matching:
         optimizer = torch.optim.SGD([images], lr=self.method.lr, momentum=self.method.momentum)
         kept, first = self.context.resumable("matching"), 0
         if state := kept.restore():
-            first = int(state["iteration"])
-            optimizer.load_state_dict(state["optimizer"])
-            with torch.no_grad():
-                images.copy_(state["images"])
+            first = restore_images(state, images, optimizer)
+        begun = state and state.get("network")
         with (
             full_precision(self.context.device),
             reproducible(self.context.device),
@@ -138,18 +138,28 @@ class _Matching:
         ):
             done(first)
             for iteration in range(first, self.method.iterations):
-                self._iterate(iteration, images, optimizer)
+                self._iterate(iteration, images, optimizer, kept, begun)
+                begun = None
                 done(1)
-                kept.keep(lambda: _state(iteration + 1, images, optimizer))  # noqa: B023 - called at once
+                kept.keep(lambda: image_state(iteration + 1, images, optimizer), done=iteration + 1)  # noqa: B023
         return images.detach()
 
-    def _iterate(self, iteration: int, images: Tensor, optimizer: torch.optim.Optimizer) -> None:
+    def _iterate(
+        self,
+        iteration: int,
+        images: Tensor,
+        optimizer: torch.optim.Optimizer,
+        kept: Resumable,
+        begun: dict[str, Any] | None,
+    ) -> None:
+        """Matches along one network's training; ``begun``: its state after some steps, where a kill left it."""
         model = self.context.method(Model, self.method.network)
         seed = self.context.seeds.of("set", "network", iteration)
         seed_noise(self.context.seeds.of("set", "noise", iteration), self.context.device)
         network = build_seeded(model, self.budget.classes, self.budget.size, seed).to(self.context.device).train()
         trainer = torch.optim.SGD(network.parameters(), lr=self.method.network_lr)
-        for step in range(self.outer):
+        first = _restore_network(begun, network, self.context.device) if begun else 0
+        for step in range(first, self.outer):
             self._fix_statistics(network, iteration, step)
             images.grad = torch.zeros_like(images)
             for label in range(self.budget.classes):
@@ -158,6 +168,13 @@ class _Matching:
             optimizer.step()
             if step + 1 < self.outer:
                 self._train(network, trainer, images.detach(), iteration, step)
+                kept.keep(
+                    lambda: {
+                        **image_state(iteration, images, optimizer),
+                        "network": _network_state(step + 1, network, self.context.device),  # noqa: B023 - at once
+                    },
+                    done=iteration,
+                )
 
     def _match(self, network: nn.Module, images: Tensor, label: int, iteration: int, step: int) -> None:
         """Adds the gradient of one class's distance: the sum over classes is never held as one graph."""
@@ -230,5 +247,18 @@ class _Matching:
             )
 
 
-def _state(iteration: int, images: Tensor, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    return {"iteration": iteration, "images": images.detach().cpu(), "optimizer": optimizer.state_dict()}
+def _network_state(steps: int, network: nn.Module, device: torch.device) -> dict[str, Any]:
+    """Of a network in the middle of its training, whose optimiser has no state, and of what its layers draw."""
+    noise = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        noise["cuda"] = torch.cuda.get_rng_state(device)
+    return {"steps": steps, "weights": network.state_dict(), "noise": noise}
+
+
+def _restore_network(state: dict[str, Any], network: nn.Module, device: torch.device) -> int:
+    """Puts back what :func:`_network_state` gave; returns the steps that were done."""
+    network.load_state_dict(state["weights"])
+    torch.set_rng_state(state["noise"]["cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state["noise"]["cuda"], device)
+    return int(state["steps"])

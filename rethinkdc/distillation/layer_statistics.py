@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +62,21 @@ class Smoothing:
         self._averages[place] = average
         # Newest less itself: nothing in value, all of the gradient.
         return ChannelStatistics(*(mean + newest - new for mean, newest, new in zip(average, found, now, strict=True)))
+
+    def state(self) -> dict[str, Any]:
+        """The averages, by kind and layer."""
+        return {
+            "averages": [
+                [*place, average.mean.cpu(), average.variance.cpu()] for place, average in self._averages.items()
+            ]
+        }
+
+    def restore(self, state: dict[str, Any], device: torch.device) -> None:
+        """Puts averages back that :meth:`state` gave."""
+        self._averages = {
+            (kind, layer): ChannelStatistics(mean.to(device), variance.to(device))
+            for kind, layer, mean, variance in state["averages"]
+        }
 
     def _moved(self, average: Tensor, newest: Tensor) -> Tensor:
         return self.keep * average + (1 - self.keep) * newest
@@ -149,6 +164,14 @@ class StatisticsMatching:
                         weight = share * (first if index == 0 else 1.0)
                         terms.append(weight * distance(found, targets[kind.name][name], variance))
         return torch.stack(terms).sum() if terms else next(self.module.parameters()).new_zeros(())
+
+    def state(self) -> dict[str, Any]:
+        """What the smoothing keeps, so that matching goes on after a kill."""
+        return self._smoothing.state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from what :meth:`state` gave."""
+        self._smoothing.restore(state, next(self.module.parameters()).device)
 
     def _seeing(self, name: str, kinds: Sequence[Statistic]) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def see(_: nn.Module, given: tuple[Tensor, ...]) -> None:

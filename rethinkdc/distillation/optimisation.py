@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from rethinkdc.distillation.resuming import image_state, restore_images
 from rethinkdc.errors import DivergedImagesError
+from rethinkdc.training.checkpoint import Resumable
 
 BETAS = (0.5, 0.9)
 """Of SRe2L, CDA, DWA, LPLD, G-VBSM and EDC alike."""
 _ADVICE = "lower lr or the weight of the statistics, or look at the teacher"
 CHECK_EVERY = 32
 """Iterations between two looks at the losses: a look makes a GPU wait."""
+
+
+class Stateful(Protocol):
+    """What a loss moves on beside the images, such as moving averages."""
+
+    def state(self) -> dict[str, Any]:
+        """Tensors, numbers, texts, lists and dicts of them."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Puts back what :meth:`state` gave."""
+        ...
 
 
 def normalised_range(mean: Sequence[float], std: Sequence[float]) -> tuple[Tensor, Tensor]:
@@ -39,6 +54,8 @@ def optimise(
     betas: tuple[float, float] = BETAS,
     where: str = "the images",
     advance: Callable[[int], None] | None = None,
+    kept: Resumable | None = None,
+    beside: Sequence[Stateful] = (),
 ) -> Tensor:
     """Moves images down a loss, within the range of real pixels, with an optimiser of their own.
 
@@ -54,6 +71,8 @@ def optimise(
         betas: of Adam.
         where: what an error calls the images: "batch 3 of 20".
         advance: called with the number of iterations done since the last call.
+        kept: where a kill left off, and where the state goes now and then; None = a kill loses the images.
+        beside: what else has a state that the loss moves on, in a fixed order.
 
     Returns:
         float32 [B, 3, S, S], on the images' device.
@@ -64,8 +83,20 @@ def optimise(
     current = images.detach().to(torch.float32).clone().requires_grad_()
     low, high = low.to(current), high.to(current)
     optimizer = torch.optim.Adam([current], lr=lr, betas=betas, eps=1e-8)
-    losses = torch.zeros(iterations, device=current.device)
-    for iteration in range(iterations):
+    losses, first = torch.zeros(iterations, device=current.device), 0
+    if kept is not None and (state := kept.restore()):
+        first = restore_images(state, current, optimizer)
+        for one, own in zip(beside, state["beside"], strict=True):
+            one.restore(own)
+        if advance is not None:
+            advance(first)
+
+    def state_of(done: int) -> dict[str, Any]:
+        # Diverged images would only diverge again.
+        require_finite(losses, done, where, _ADVICE)
+        return {**image_state(done, current, optimizer), "beside": [one.state() for one in beside]}
+
+    for iteration in range(first, iterations):
         optimizer.param_groups[0]["lr"] = cosine_rate(iteration, iterations, lr)
         value = loss(current, iteration)
         (current.grad,) = torch.autograd.grad(value, current)
@@ -76,7 +107,9 @@ def optimise(
         if (iteration + 1) % CHECK_EVERY == 0 or iteration + 1 == iterations:
             require_finite(losses, iteration + 1, where, _ADVICE)
             if advance is not None:
-                advance(iteration % CHECK_EVERY + 1)
+                advance(iteration + 1 - max(first, iteration - iteration % CHECK_EVERY))
+        if kept is not None and iteration + 1 < iterations:
+            kept.keep(lambda: state_of(iteration + 1), done=iteration + 1)  # noqa: B023 - called at once
     return current.detach()
 
 

@@ -170,6 +170,7 @@ class Recovering(Compressor, ABC):
                 prior=self.prior(batch),
                 where=name,
                 advance=advance,
+                kept=synthesis.context.resumable("images"),
             )
 
     def viewed(self, synthesis: Synthesis, images: Tensor, iteration: int, index: int) -> Tensor:

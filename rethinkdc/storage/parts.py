@@ -23,7 +23,12 @@ class Part(NamedTuple):
     images: int | None
 
 
-def keep_part(path: Path, payload: Callable[[], bytes], images: Callable[[], int | None] = lambda: 0) -> Part | None:
+def keep_part(
+    path: Path,
+    payload: Callable[[], bytes],
+    images: Callable[[], int | None] = lambda: 0,
+    earlier: Callable[[], float] = lambda: 0.0,
+) -> Part | None:
     """Writes one part of a longer work to ``path`` unless it is there already, whole.
 
     The seal beside it, a checksum and what the making took, is written last: a part without one, or with another, is
@@ -33,6 +38,7 @@ def keep_part(path: Path, payload: Callable[[], bytes], images: Callable[[], int
         path: where it lies.
         payload: makes it.
         images: tells, when it is made, how many images the making put through networks; None = nobody knows.
+        earlier: tells, when it is made, the seconds that earlier tries took to come to where this one began.
 
     Returns:
         What the part took when it was made before; None when it was made now.
@@ -42,7 +48,7 @@ def keep_part(path: Path, payload: Callable[[], bytes], images: Callable[[], int
         return known
     begun = time.perf_counter()
     write_atomic(path, payload())
-    spent = time.perf_counter() - begun
+    spent = time.perf_counter() - begun + earlier()
     _seal(path, path.with_suffix(".sealed"), Part(spent, images()))
     return None
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 import io
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from rethinkdc import interruption
 from rethinkdc.errors import DamagedError
 from rethinkdc.storage import read_sealed, write_sealed
 
 FILE = "checkpoint.pt"
+EVERY = 60.0
+"""Seconds between two times that a state is written, where that takes little."""
+_SHARE = 100
+"""A state is written at most every so many times the seconds that writing it takes: one percent of the time."""
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
@@ -43,13 +49,37 @@ def load_checkpoint(folder: Path, definition: str) -> dict[str, Any] | None:
     return state
 
 
+class Clock:
+    """Says when a state is to be written: every so many seconds, seldom where that takes long, and when asked to end.
+
+    Args:
+        every: seconds between two times; 0 = whenever it is asked.
+    """
+
+    def __init__(self, every: float) -> None:
+        self.every, self._cost, self._saved = every, 0.0, time.perf_counter()
+
+    def due(self) -> bool:
+        """Whether it is time to."""
+        since = time.perf_counter() - self._saved
+        return not self.every or interruption.asked() or since >= max(self.every, _SHARE * self._cost)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Inside, it is written."""
+        begun = time.perf_counter()
+        yield
+        self._saved = time.perf_counter()
+        self._cost = self._saved - begun
+
+
 def counted_between(before: int | None, after: int | None) -> int | None:
     """What was counted between two looks at a number that may not be known."""
     return None if before is None or after is None else after - before
 
 
 class Resumable:
-    """State of a longer work: restored once at its beginning, kept now and then.
+    """State of a longer work: restored once at its beginning, kept now and then, and when the work is interrupted.
 
     ::
 
@@ -57,12 +87,12 @@ class Resumable:
         state = kept.restore() or {"iteration": 0, "images": images}
         for iteration in range(state["iteration"], count):
             ...
-            kept.keep(lambda: {"iteration": iteration + 1, "images": images.detach().cpu()})
+            kept.keep(lambda: {"iteration": iteration + 1, "images": images.detach().cpu()}, done=iteration + 1)
 
     Args:
         folder: where the state lies.
         definition: of the work; the state of other work is reported and left.
-        every: seconds between two times that the state is written.
+        every: seconds between two times that the state is written; more where writing it takes long.
         images: how many images the work has put through networks; None = not known.
         counted: is told the seconds and images of earlier tries when their state is restored; None images = not known.
     """
@@ -75,10 +105,11 @@ class Resumable:
         images: Callable[[], int | None],
         counted: Callable[[float, int | None], None],
     ) -> None:
-        self.folder, self.definition, self.every = folder, definition, every
+        self.folder, self.definition = folder, definition
+        self._clock = Clock(every)
         self._images, self._counted = images, counted
         self._images_before = images()
-        self._earlier, self._begun, self._saved = 0.0, time.perf_counter(), time.perf_counter()
+        self._earlier, self._begun = 0.0, time.perf_counter()
 
     def restore(self) -> dict[str, Any] | None:
         """The state that was kept last: tensors on the CPU, numbers, texts, lists and dicts; None = a new beginning."""
@@ -87,24 +118,38 @@ class Resumable:
             return None
         self._earlier = float(kept["seconds"])
         self._counted(self._earlier, kept.get("images"))
+        interruption.innermost().kept = tell_step(kept.get("done"))
         state: dict[str, Any] = kept["state"]
         return state
 
-    def keep(self, state: Callable[[], dict[str, Any]], *, now: bool = False) -> bool:
-        """Writes what ``state`` gives, where it is time to.
+    def keep(self, state: Callable[[], dict[str, Any]], *, now: bool = False, done: int | None = None) -> bool:
+        """Writes what ``state`` gives, where it is time to, and ends here when the work is interrupted.
 
         Args:
             state: is called only when it is written; tensors, numbers, texts, lists and dicts of them.
             now: write whatever the time.
+            done: steps that are done, which an interruption tells.
 
         Returns:
             Whether it was written.
+
+        Raises:
+            Interrupted: the process was asked to end; the state is kept.
         """
-        if not now and time.perf_counter() - self._saved < self.every:
+        interruption.innermost().heeds = True
+        if not (now or self._clock.due()):
             return False
-        seconds = self._earlier + time.perf_counter() - self._begun
-        # With those of earlier tries, which were counted when their state was restored.
-        spent = {"seconds": seconds, "images": counted_between(self._images_before, self._images())}
-        save_checkpoint(self.folder, {"definition": self.definition, **spent, "state": state()})
-        self._saved = time.perf_counter()
+        with self._clock.writing():
+            seconds = self._earlier + time.perf_counter() - self._begun
+            # With those of earlier tries, which were counted when their state was restored.
+            spent = {"seconds": seconds, "images": counted_between(self._images_before, self._images())}
+            told = {} if done is None else {"done": done}
+            save_checkpoint(self.folder, {"definition": self.definition, **spent, **told, "state": state()})
+        interruption.innermost().kept = tell_step(done)
+        interruption.heed()
         return True
+
+
+def tell_step(done: int | None) -> str:
+    """What is kept of a loop, in words; None = nobody knows how many steps it is."""
+    return "a checkpoint" if done is None else f"the checkpoint of step {done:,}"

@@ -13,13 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from rethinkdc import interruption
 from rethinkdc.data.store import Store
 from rethinkdc.errors import DivergedError, RequestError
 from rethinkdc.models import Penultimate
 from rethinkdc.seeds import derive_seed
 from rethinkdc.storage import digest
 from rethinkdc.training.ahead import in_order
-from rethinkdc.training.checkpoint import load_checkpoint, save_checkpoint
+from rethinkdc.training.checkpoint import EVERY, Clock, load_checkpoint, save_checkpoint, tell_step
 from rethinkdc.training.length import Length, Step
 from rethinkdc.training.memory import keep_freed_memory
 from rethinkdc.training.noise import reproducible, seed_noise
@@ -77,7 +78,7 @@ def train_network(
     weights: Tensor | None = None,
     workers: int = 0,
     folder: Path | None = None,
-    checkpoint_every: float = 60.0,
+    checkpoint_every: float = EVERY,
     observers: Sequence[Observer] = (),
     progress: Progress | None = None,
     description: str = "train",
@@ -102,17 +103,21 @@ def train_network(
         weights: float32 [N] with mean 1, loss weight of each image; None = all 1.
         workers: threads that render views ahead; the result does not depend on it.
         folder: where checkpoints go, so that a killed run resumes; None = none are kept.
-        checkpoint_every: seconds between two checkpoints.
+        checkpoint_every: seconds between two checkpoints; more where one takes long to write.
         observers: see every batch.
         progress: where steps are reported.
-        description: what the progress calls this training.
+        description: what the progress, and an interruption, calls what is trained.
         epoch_ended: called with the 0-based epoch and its mean loss.
 
     Raises:
         DivergedError: the loss is not finite.
         RequestError: an observer needs whole epochs and the length cuts the last one short.
     """
-    with progress.task(description, length.steps) if progress else nullcontext(_ignore) as advance:
+    with (
+        interruption.going(f"{description} training") as work,
+        progress.task(description, length.steps) if progress else nullcontext(_ignore) as advance,
+    ):
+        work.heeds = True
         return _Training(
             model=model.to(device, memory_format=torch.channels_last),  # type: ignore[call-overload]
             store=store,
@@ -180,7 +185,7 @@ class _Training:
         self.step, self.curve = 0, list[float]()
         # On the device: reading a loss back after each step would make a GPU wait.
         self.losses = torch.zeros(self.length.batches, dtype=torch.float64, device=self.device)
-        self.spent, self.started, self.saved = 0.0, time.perf_counter(), time.perf_counter()
+        self.spent, self.started, self.clock = 0.0, time.perf_counter(), Clock(self.checkpoint_every)
 
     def run(self, advance: Callable[[int], None]) -> TrainingLog:
         """Trains from the checkpoint, or from the start, to the end."""
@@ -249,11 +254,12 @@ class _Training:
         ended = last or step.batch + 1 == self.length.batches
         if ended:
             self._end_epoch(step)
-        due = time.perf_counter() - self.saved >= self.checkpoint_every
-        if self.folder is not None and (last or due or (ended and self._epoch_checkpoints)):
+        if self.folder is not None and (last or self.clock.due() or (ended and self._epoch_checkpoints)):
             # A checkpoint of a diverged run would only diverge again.
             self._require_finite(step.epoch, 0, step.batch)
             self._save(self.folder)
+        if not last:
+            interruption.heed()
 
     def _end_epoch(self, step: Step) -> None:
         self._require_finite(step.epoch, 0, step.batch)
@@ -312,8 +318,9 @@ class _Training:
         }
         if self.average is not None:
             state["average"] = self.average.state_dict()
-        save_checkpoint(folder, state)
-        self.saved = time.perf_counter()
+        with self.clock.writing():
+            save_checkpoint(folder, state)
+        interruption.innermost().kept = tell_step(self.step)
 
     def _restore(self) -> None:
         state = load_checkpoint(self.folder, self._definition) if self.folder is not None else None
@@ -321,6 +328,7 @@ class _Training:
             return
         self.step, self.spent, self.curve = state["step"], state["seconds"], state["curve"]
         self.losses.copy_(state["losses"])
+        interruption.innermost().kept = tell_step(self.step)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.average is not None:

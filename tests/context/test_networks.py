@@ -97,7 +97,7 @@ def test_a_killed_training_goes_on_to_the_same_weights_at_every_epoch(
 ) -> None:
     whole = here(tmp_path / "whole").train(RECIPE, "expert", keep_epochs=(0, 1, 2, 3))
     # A checkpoint after every step, as if a minute had passed.
-    monkeypatch.setattr("rethinkdc.training.loop.time.perf_counter", iter(range(0, 10_000_000, 100)).__next__)
+    monkeypatch.setattr("rethinkdc.training.checkpoint.Clock.due", lambda _: True)
     with monkeypatch.context() as killed:
         count_steps(killed, ends_at=5)
         with pytest.raises(KeyboardInterrupt):

@@ -27,7 +27,6 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partialmethod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -218,8 +217,10 @@ def _hasten(every: float | None) -> None:
         loop = importlib.import_module("rethinkdc.training.loop")
         loop.train_network.__kwdefaults__["checkpoint_every"] = every
         resumable: Any = importlib.import_module("rethinkdc.training.checkpoint").Resumable
-        if every == 0:
-            resumable.keep = partialmethod(resumable.keep, now=True)
+        original_init = resumable.__init__
+        resumable.__init__ = lambda self, folder, definition, _, *rest: original_init(
+            self, folder, definition, every, *rest
+        )
     # So that labels as few as these take two shards.
     importlib.import_module("rethinkdc.labels.shards").SHARD_BYTES = 4000  # type: ignore[attr-defined]
     original = multiprocessing.get_context
