@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from rethinkdc.boards.accuracies import Accuracies
-from rethinkdc.boards.beside import Lacking, Machine, Unmeasured
+from rethinkdc.boards.beside import Lacking, Machine, Published, Unmeasured
 from rethinkdc.boards.entry import Entry, Place
 from rethinkdc.boards.image_error import PredictionFiles, measure_image_error
 from rethinkdc.boards.ranking import Draft, rank_rows
@@ -84,6 +84,16 @@ class Board:
         """How many labelers its rows have: with several, a row needs its labeler to be named."""
         return len({row.labeler for row in self.rows})
 
+    @cached_property
+    def sources(self) -> dict[tuple[str, str], int]:
+        """Footnotes of published values: source and conditions -> number, from 1."""
+        published = [one for row in self.rows for one in row.published] + [one.published for one in self.unmeasured]
+        return {source: number for number, source in enumerate(dict.fromkeys(map(_source, published)), start=1)}
+
+    def number_source(self, published: Published) -> int:
+        """The footnote of a published value."""
+        return self.sources[_source(published)]
+
     @property
     def changed(self) -> str:
         """What was made of the protocol: ``modified: training.steps=5``; empty where it is as its file says."""
@@ -104,6 +114,10 @@ class Board:
             return f"ipc {self.ipc or 'full'}"
         images = f"{self.images:,} images"
         return images if self.keep is None else f"keep {self.keep:g} ({images})"
+
+
+def _source(published: Published) -> tuple[str, str]:
+    return published.source, published.conditions
 
 
 def group_by_place(entries: Sequence[Entry]) -> dict[Place, list[Entry]]:

@@ -20,6 +20,8 @@ _KEEP = re.compile(r"\bkeep (?P<share>[^ ,)]+)")
 """Where the name of a size tells the share of the training set."""
 
 
+_MOST_REASON = 500
+"""Characters that boards show of why a run did not end well; the record tells all."""
 _OF_SOFT_LABELS = "labels"
 """Among the semantics of a run: those of soft labels, which runs with hard ones do not have."""
 
@@ -58,7 +60,7 @@ class Place:
     machine: Machine | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What boards need of a record.
 
@@ -66,7 +68,7 @@ class Entry:
         key: of the run.
         attempt: from 1.
         status: how it ended.
-        reason: why it did not end well.
+        reason: why it did not end well; its beginning, where a record tells at length.
         created: when, as the record tells.
         names: what people call the parts of the run.
         place: where it may be compared.
@@ -139,7 +141,7 @@ class Entry:
             key=record.key,
             attempt=record.attempt,
             status=record.status,
-            reason=record.reason,
+            reason=_shorten(record.reason),
             created=record.created,
             names=record.names,
             place=_place(record, content, machine),
@@ -176,6 +178,10 @@ def _place(record: Record, content: dict[str, Any], machine: Machine) -> Place:
         images=record.definition.images,
         machine=machine,
     )
+
+
+def _shorten(reason: str) -> str:
+    return reason if len(reason) <= _MOST_REASON else f"{reason[:_MOST_REASON]}..."
 
 
 def _revision_of_random(definition: Definition) -> int | None:

@@ -15,8 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
-
+from rethinkdc.boards.columns import Indexed, Shared, Stamp, form_of_columns, read_columns, write_columns
 from rethinkdc.boards.entry import Entry
 from rethinkdc.errors import DamagedError, RecordError
 from rethinkdc.runs.prediction_files import fault_of_predictions
@@ -25,26 +24,10 @@ from rethinkdc.storage import digest, read_sealed, write_sealed
 
 INDEX = ".boards-index"
 """Name of its file, in the folder of the records."""
-_RULES = 2
+_RULES = 3
 """Raised when an entry is made otherwise of a record; its fields are seen to by themselves."""
 _SETTLED = 2.0
 """Seconds. A younger file may be changed again without another time: clocks of file systems are coarse."""
-
-
-class Stamp(NamedTuple):
-    """By which a file is known to be the same: its size in bytes, its times in nanoseconds, its inode."""
-
-    size: int
-    modified: int
-    changed: int
-    inode: int
-
-
-class Indexed(NamedTuple):
-    """An entry, and the file that it was made of."""
-
-    stamp: Stamp
-    entry: Entry
 
 
 class LeftOut(NamedTuple):
@@ -82,13 +65,13 @@ def find_entries(records: Records) -> Found:
     held = {name: known[name] for name, stamp in found.items() if name in known and known[name].stamp == stamp}
     # As old as they were before they are read: what changes meanwhile is read again.
     settled = time.time_ns() - int(_SETTLED * 1e9)
-    new, left_out = {}, []
+    new, left_out, shared = {}, [], Shared()
     for name in sorted(found.keys() - held.keys()):
         one = _read(records, name)
         if isinstance(one, LeftOut):
             left_out.append(one)
         else:
-            new[name] = Indexed(found[name], one)
+            new[name] = Indexed(found[name], shared.of(one))
     lasting = {name: one for name, one in new.items() if max(one.stamp.modified, one.stamp.changed) < settled}
     if lasting or len(held) < len(known):
         _store(path, held | lasting)
@@ -134,28 +117,23 @@ def _scan(folder: Path) -> list[os.DirEntry[str]]:
 
 
 @cache
-def _content() -> TypeAdapter[dict[str, Indexed]]:
-    return TypeAdapter(dict[str, Indexed])
-
-
-@cache
 def _form() -> bytes:
     """What must be the same for an index to be read: the fields of entries and the rules by which they are made."""
-    return digest([_RULES, _content().json_schema()]).encode()
+    return digest([_RULES, form_of_columns()]).encode()
 
 
 def _load(path: Path) -> dict[str, Indexed]:
     """What the index holds; nothing where there is none, or not as this version writes it."""
     try:
-        form, _, content = read_sealed(path).partition(b"\n")
-        return _content().validate_json(content) if form == _form() else {}
-    except (OSError, DamagedError, ValidationError):
+        form, *lines = read_sealed(path).split(b"\n")
+        return read_columns(lines) if form == _form() else {}
+    except (OSError, DamagedError, ValueError, IndexError):
         return {}
 
 
 def _store(path: Path, entries: dict[str, Indexed]) -> None:
     try:
-        write_sealed(path, b"\n".join([_form(), _content().dump_json(dict(sorted(entries.items())))]))
+        write_sealed(path, b"\n".join([_form(), *write_columns(dict(sorted(entries.items())))]))
     except OSError:
         # A folder that is only read, or a full disk: the next board reads the records again.
         return

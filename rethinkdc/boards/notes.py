@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from rethinkdc.boards.beside import Machine, Published
+from rethinkdc.boards.beside import Machine
 from rethinkdc.boards.board import MARK, Board
 from rethinkdc.boards.ranking import LEAST
 from rethinkdc.boards.row import Row
@@ -33,17 +33,6 @@ def conditions(board: Board) -> str:
 def name_method(row: Row, board: Board) -> str:
     """The compressor; with its labeler where the board has several."""
     return f"{row.compressor} + {row.labeler}" if board.labelers > 1 else row.compressor
-
-
-def sources_of(board: Board) -> dict[tuple[str, str], int]:
-    """Footnotes of published values: source and conditions -> number, from 1."""
-    published = [one for row in board.rows for one in row.published] + [one.published for one in board.unmeasured]
-    return {source: number for number, source in enumerate(dict.fromkeys(map(_source, published)), start=1)}
-
-
-def number_source(published: Published, sources: dict[tuple[str, str], int]) -> int:
-    """The footnote of a published value."""
-    return sources[_source(published)]
 
 
 def notes_on(board: Board) -> list[str]:
@@ -148,7 +137,7 @@ def _on_columns(board: Board) -> Iterator[str]:
 
 
 def _on_published(board: Board) -> Iterator[str]:
-    for (source, conditions), number in sources_of(board).items():
+    for (source, conditions), number in board.sources.items():
         yield f"[{number}] {source}" + (f"; * conditions differ: {conditions}" if conditions else "") + "."
 
 
@@ -158,7 +147,3 @@ def _on_missing(board: Board) -> Iterator[str]:
         for run in row.missing:
             alike[f"{run.status}: {run.reason}"].append(write_seeds(run.seeds))
         yield from (f"{name_method(row, board)}, seed {'; '.join(seeds)}: {reason}" for reason, seeds in alike.items())
-
-
-def _source(published: Published) -> tuple[str, str]:
-    return published.source, published.conditions

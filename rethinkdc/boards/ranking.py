@@ -12,7 +12,7 @@ from rethinkdc.boards.entry import Entry
 from rethinkdc.boards.results import Baseline
 from rethinkdc.boards.row import Row
 from rethinkdc.measurement import Metric
-from rethinkdc.statistics import adjust_holm
+from rethinkdc.statistics.families import reject_holm
 from rethinkdc.statistics.paired import CONFIDENCE, judge_means
 
 LEAST = 5
@@ -75,47 +75,58 @@ def _ranks(ranked: list[Draft], metric: Metric) -> list[int]:
 
 def _bands(ranked: list[Draft], metric: Metric) -> tuple[list[int], list[int]]:
     """The band of each method, best first, and the seeds that it shares with the best of its band."""
-    favour, p, common = _compare_all(ranked, metric)
+    pairs = _Pairs(ranked, metric)
+    apart = pairs.apart()
     bands, shared = np.zeros(len(ranked), dtype=int), np.zeros(len(ranked), dtype=int)
     band = 0
     while (bands == 0).any():
         band += 1
         leader = int(np.argmax(bands == 0))
-        joining = (bands == 0) & ((p[leader] > 1 - CONFIDENCE) | (favour[leader] <= 0))
-        joining[leader] = True
-        bands[joining], shared[joining] = band, common[leader][joining]
+        favour, p, common = pairs.of(leader)
+        # All before it have a band.
+        free = bands[leader:] == 0
+        joining = leader + np.flatnonzero(free & ((p >= apart) | (favour <= 0)))
+        bands[joining], shared[joining] = band, common[joining - leader]
     return bands.tolist(), shared.tolist()
 
 
-def _compare_all(
-    ranked: list[Draft], metric: Metric
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """By how much the first of two methods is the better one over the seeds that both have, Holm's p, and these seeds.
+class _Pairs:
+    """All pairs of ranked methods.
 
-    [k, k] each, for every pair of methods.
-    Every pair costs a few numbers a seed: two thousand methods of five seeds take a second.
+    Every pair costs a few numbers a seed, and is worked out anew where it is asked for: two thousand methods of five
+    seeds take a second, and never a table of all with all.
     """
-    size = len(ranked)
-    seeds = sorted({_seeds(run) for draft in ranked for run in draft.runs})
-    column = {seed: place for place, seed in enumerate(seeds)}
-    values = np.full((size, len(seeds)), np.nan)
-    for place, draft in enumerate(ranked):
-        for run in draft.runs:
-            values[place, column[_seeds(run)]] = metric.gain(run.results[metric.name], 0.0)
-    fixed = np.array([draft.row.n_counts == "students" for draft in ranked], dtype=bool)
-    sets, students = _Groups.of([seed[0] for seed in seeds]), _Groups.of([seed[-1] for seed in seeds])
-    moments = np.zeros((3, size, size))
-    for place in range(size):
-        apart = values[place] - values
-        by_student = fixed | fixed[place]
-        for groups, chosen in ((sets, ~by_student), (students, by_student)):
+
+    def __init__(self, ranked: list[Draft], metric: Metric) -> None:
+        seeds = sorted({_seeds(run) for draft in ranked for run in draft.runs})
+        column = {seed: place for place, seed in enumerate(seeds)}
+        self._values = np.full((len(ranked), len(seeds)), np.nan)
+        for place, draft in enumerate(ranked):
+            for run in draft.runs:
+                self._values[place, column[_seeds(run)]] = metric.gain(run.results[metric.name], 0.0)
+        self._fixed = np.array([draft.row.n_counts == "students" for draft in ranked], dtype=bool)
+        self._sets, self._students = (_Groups.of([seed[axis] for seed in seeds]) for axis in (0, -1))
+
+    def of(self, first: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """A method and itself and all behind it, [k] each.
+
+        Returns:
+            By how much the first is the better one over the seeds that both have, p of this, and how many these are.
+        """
+        apart = self._values[first] - self._values[first:]
+        by_student = self._fixed[first:] | self._fixed[first]
+        moments = np.zeros((3, len(apart)))
+        for groups, chosen in ((self._sets, ~by_student), (self._students, by_student)):
             if chosen.any():
-                moments[:, place, chosen] = _moments(groups.means(apart[chosen]))
-    upper = np.triu_indices(size, 1)
-    p = np.ones((size, size))
-    p[upper] = adjust_holm(judge_means(*(moment[upper] for moment in moments)))
-    counts = moments[2].astype(np.int64)
-    return moments[0], np.minimum(p, p.T), counts
+                moments[:, chosen] = _moments(groups.means(apart[chosen]))
+        return moments[0], judge_means(*moments), moments[2]
+
+    def apart(self) -> float:
+        """The p below which Holm's correction for all pairs tells two methods apart at 5 %."""
+        size = len(self._values)
+        # Larger ones can never be told apart, and there are as many pairs as methods squared.
+        small = [p[p <= 1 - CONFIDENCE] for p in (self.of(first)[1][1:] for first in range(size))]
+        return reject_holm(np.concatenate([[], *small]), size * (size - 1) // 2)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from rich.filesize import decimal
 
 from rethinkdc.boards import Board, Row
 from rethinkdc.boards.beside import Published, Robustness
-from rethinkdc.boards.notes import name_method, number_source, sources_of
+from rethinkdc.boards.notes import name_method
 from rethinkdc.runs.cost import order_stages
 
 NOTHING = "-"
@@ -143,11 +143,10 @@ def _write_score(found: Robustness | None, name: str, number: Callable[..., str]
 
 
 def _write_published(board: Board, *published: Published) -> str:
-    sources = sources_of(board)
     number = _number(board)
     return (
         ", ".join(
-            f"{number(one.value)}{'*' if one.conditions else ''} [{number_source(one, sources)}]" for one in published
+            f"{number(one.value)}{'*' if one.conditions else ''} [{board.number_source(one)}]" for one in published
         )
         or NOTHING
     )

@@ -50,14 +50,15 @@ def print_left_out(left_out: Sequence[LeftOut], form: Form) -> None:
 def _sheets(boards: Sequence[Board], wide: bool) -> Iterator[str]:
     """Each board for a terminal; what would be said below several is said once, at the end."""
     width = window_width()
-    told = Counter(note for board in boards for note in notes_on(board))
+    notes = [notes_on(board) for board in boards]
+    told = Counter(note for own in notes for note in own)
     wanted = dict[str, str]()
     left = dict[str, None]()
-    for board in boards:
+    for board, said in zip(boards, notes, strict=True):
         table, hidden = _table(board, wide, width)
         left |= dict.fromkeys(hidden)
         wanted |= {command: note for note, command in lacking_notes(board, everything=wide) if command not in wanted}
-        own = [wrap(note, width) for note in notes_on(board) if told[note] == 1]
+        own = [wrap(note, width) for note in said if told[note] == 1]
         yield "\n".join([styled(wrap(caption(board), width), BOLD), *table, *own])
     common = [wrap(note, width) for note, count in told.items() if count > 1]
     common += [f"{wrap(note, width)}\n  {command}" for command, note in wanted.items()]

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from rethinkdc.boards import Board, Row
 from rethinkdc.boards.beside import Published, Robustness, Unmeasured
-from rethinkdc.boards.notes import lacking_notes, notes_on, number_source, sources_of
+from rethinkdc.boards.notes import lacking_notes, notes_on
 from rethinkdc.boards.ranking import LEAST
 from rethinkdc.reports.conditions import describe, describe_digests, entitle, facets_of, name_rows
 from rethinkdc.reports.figures import Facets, Unit
@@ -173,12 +173,10 @@ def _image_error(row: Row) -> float | None:
 
 
 def _reported(board: Board) -> _Fill:
-    sources = sources_of(board)
-
     def fill(row: Row) -> Cell:
         if not row.published:
             return Cell(NOTHING, None)
-        return Cell(", ".join(_cite(one, board, sources) for one in row.published), row.published[0].value)
+        return Cell(", ".join(_cite(one, board) for one in row.published), row.published[0].value)
 
     return fill
 
@@ -188,15 +186,15 @@ def _only_reported(one: Unmeasured, board: Board, columns: list[Column]) -> tupl
     name = visible(f"{one.compressor} + {one.labeler}")
     held = {
         _METHOD: Cell(name, name),
-        _REPORTED: Cell(_cite(one.published, board, sources_of(board)), one.published.value),
+        _REPORTED: Cell(_cite(one.published, board), one.published.value),
     }
     return name.lower(), tuple(held.get(column.head, Cell(NOTHING, None)) for column in columns)
 
 
-def _cite(published: Published, board: Board, sources: dict[tuple[str, str], int]) -> str:
+def _cite(published: Published, board: Board) -> str:
     """The value with the number of its source, and a star where conditions differ."""
     differs = "*" if published.conditions else ""
-    return f"{write_number(published.value, board.unit)}{differs} [{number_source(published, sources)}]"
+    return f"{write_number(published.value, board.unit)}{differs} [{board.number_source(published)}]"
 
 
 def _beyond_reported(board: Board) -> _Fill:

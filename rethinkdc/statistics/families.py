@@ -27,6 +27,22 @@ def adjust_holm(p: ArrayLike) -> NDArray[np.float64]:
     return adjusted
 
 
+def reject_holm(p: ArrayLike, claims: int) -> float:
+    """The least p that Holm's correction does not reject at 5 %: all below it are; infinite where all are rejected.
+
+    It says what :func:`adjust_holm` says, without an adjusted p for each of millions.
+
+    Args:
+        p: of the claims, float [k]; those above 5 % may be left out.
+        claims: of the family.
+    """
+    values = np.sort(np.asarray(p, dtype=np.float64))
+    failing = np.flatnonzero(values * (claims - np.arange(len(values))) > 1 - CONFIDENCE)
+    if len(failing):
+        return float(values[failing[0]])
+    return math.inf if len(values) == claims else float(np.nextafter(1 - CONFIDENCE, 1))
+
+
 def judge_family(family: Sequence[Difference]) -> list[Difference]:
     """The same differences with Holm's p and simultaneous intervals; what has no p makes no claim and counts for none.
 

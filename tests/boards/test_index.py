@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -139,6 +141,53 @@ def test_a_leaderboard_asks_for_no_torch(desk: Any) -> None:
         done = subprocess.run([sys.executable, "-c", script, str(desk.records.folder)], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert "pca" in done.stdout
+
+
+def test_of_the_records_that_are_read_none_is_kept(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.seeds("pca", [0.6, 0.7, 0.8, 0.65])
+    read, alive = Records.read, list[weakref.ref[Any]]()
+
+    def watched(self: Records, path: Path) -> Any:
+        record = read(self, path)
+        # Only the one that was read before may not be gone yet.
+        assert sum(one() is not None for one in alive) <= 1
+        alive.append(weakref.ref(record))
+        return record
+
+    monkeypatch.setattr(Records, "read", watched)
+    entries = read_entries(desk.records)
+    gc.collect()
+    assert len(entries) == len(alive) == 4
+    assert not any(one() for one in alive)
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_what_records_share_is_held_once(desk: Any, count: Callable[[Records], int], indexed: bool) -> None:
+    desk.seeds("pca", [0.6, 0.7])
+    desk.seeds("random", [0.6, 0.7])
+    if indexed:
+        count(desk.records)
+    entries = read_entries(desk.records)
+    for shared in ("place", "machine", "semantics", "metrics", "overrides"):
+        assert len({id(getattr(entry, shared)) for entry in entries}) == 1, shared
+    for by_method in ("names", "method", "compressor"):
+        assert len({id(getattr(entry, by_method)) for entry in entries}) == 2, by_method
+    assert len({id(entry.seeds) for entry in entries}) == 2
+
+
+def test_an_index_holds_what_differs_once(desk: Any, count: Callable[[Records], int]) -> None:
+    desk.seeds("pca", [0.6] * 12)
+    count(desk.records)
+    text = read_sealed(desk.records.folder / INDEX)
+    assert text.count(b'"standard"') == text.count(b'"track"') == 1
+
+
+def test_of_a_reason_at_length_boards_hold_the_beginning(desk: Any) -> None:
+    desk.record("pca", 0.6)
+    desk.record("random", 0.0, status="failed", reason="No room: " + "x" * 20_000)
+    (entry,) = [entry for entry in read_entries(desk.records) if entry.status == "failed"]
+    assert entry.reason.startswith("No room: xxx")
+    assert len(entry.reason) < 600
 
 
 @pytest.mark.parametrize(

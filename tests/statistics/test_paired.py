@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from rethinkdc.statistics import adjust_holm, bound_share, compare_pairs, describe, judge_family
+from rethinkdc.statistics import CONFIDENCE, adjust_holm, bound_share, compare_pairs, describe, judge_family
+from rethinkdc.statistics.families import reject_holm
 from rethinkdc.statistics.paired import judge_means
 
 
@@ -70,3 +71,14 @@ def test_a_family_counts_the_claims_that_it_makes() -> None:
 def test_shares_are_wilsons(found: int, count: int) -> None:
     interval = stats.binomtest(found, count).proportion_ci(0.95, method="wilson")
     assert bound_share(found, count) == pytest.approx((interval.low, interval.high), abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_holm_rejects_is_told_by_one_p(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    # Ties and all sizes: some families are rejected as a whole, some not at all.
+    p = np.round(random.uniform(0, 1, random.integers(1, 60)) ** random.integers(1, 12), random.integers(2, 9))
+    rejected = adjust_holm(p) <= 1 - CONFIDENCE
+    assert ((p < reject_holm(p, len(p))) == rejected).all()
+    small = p[p <= 1 - CONFIDENCE]
+    assert ((p < reject_holm(small, len(p))) == rejected).all()
