@@ -43,6 +43,7 @@ def print_plugins(registry: Registry, *, kind: str | None, family: str | None, a
                     "parameters": list(row.method.fields()) if row.method else [],
                     "distribution": row.provider.distribution,
                     "version": row.provider.version,
+                    "module": row.module,
                     "status": row.status,
                     "reason": row.reason,
                 }

@@ -12,7 +12,8 @@ from rethinkdc.method import Content, Method
 from rethinkdc.reference import Reference
 from rethinkdc.registry.admission import ALL_KINDS
 from rethinkdc.registry.finding import Finder
-from rethinkdc.registry.plugins import OWN, Plugin, Plugins, Provider
+from rethinkdc.registry.plugins import Plugin, Plugins
+from rethinkdc.registry.providers import OWN, Provider
 from rethinkdc.storage import content_digest
 
 TRACKER = "tracker"
@@ -23,11 +24,16 @@ UNKNOWN = "?"
 
 @dataclass(frozen=True)
 class Listed:
-    """One row of ``list-plugins``; ``method`` is None for trackers without parameters and for what is broken."""
+    """One row of ``list-plugins``; ``method`` is None for trackers without parameters and for what is broken.
+
+    Attributes:
+        module: what the entry point imports.
+    """
 
     kind: str
     name: str
     provider: Provider
+    module: str = ""
     status: Literal["ok", "clash", "broken"] = "ok"
     reason: str = ""
     summary: str = ""
@@ -88,9 +94,9 @@ def list_installed(plugins: Plugins, finder: Finder) -> list[Listed]:
 
 def _rows_of(plugin: Plugin, finder: Finder) -> Iterable[Listed]:
     if plugin.error:
-        yield Listed(UNKNOWN, plugin.name, plugin.provider, "broken", plugin.error)
+        yield Listed(UNKNOWN, plugin.name, plugin.provider, plugin.module, "broken", plugin.error)
     if plugin.events:
-        yield Listed(TRACKER, plugin.name, plugin.provider, summary=plugin.summary)
+        yield Listed(TRACKER, plugin.name, plugin.provider, plugin.module, summary=plugin.summary)
     for method in plugin.methods:
         claims = finder.claims(method.kind, method.name)
         rivals = [str(claim.provider) for claim in claims if claim.method is not method]
@@ -99,7 +105,7 @@ def _rows_of(plugin: Plugin, finder: Finder) -> Iterable[Listed]:
             owner = plugin.provider.distribution
             reason = f"another plugin's entry point has the name; ask for {owner}/{method.name}"
         status: Literal["ok", "clash"] = "clash" if reason else "ok"
-        yield Listed(method.kind, method.name, plugin.provider, status, reason, method.summary(), method)
+        yield Listed(method.kind, method.name, plugin.provider, plugin.module, status, reason, method.summary(), method)
 
 
 def _content(path: str) -> dict[str, str]:

@@ -9,7 +9,8 @@ from rethinkdc.errors import PluginError, nearest
 from rethinkdc.layouts.file_datasets import FolderDataset, HubDataset
 from rethinkdc.method import Method
 from rethinkdc.models.external import TimmModel, TorchvisionModel
-from rethinkdc.registry.plugins import OWN, Plugin, Plugins, Provider
+from rethinkdc.registry.plugins import Plugin, Plugins
+from rethinkdc.registry.providers import OWN, Provider
 
 _UNREGISTERED = (TimmModel, TorchvisionModel, FolderDataset, HubDataset)
 """Methods that are found by the form of their name, not by an entry point."""
@@ -78,7 +79,7 @@ class Finder:
     def _unknown(self, kind: str, name: str) -> PluginError:
         for plugin in self.plugins.load_named(name):
             if plugin.error:
-                return PluginError(f"The plugin {name!r} of {plugin.provider} is broken: {plugin.error}")
+                return plugin.broken(name)
         kinds = {kind, "score"} if kind == "compressor" else {kind}
         known = {claim.method.name for claim in _claims_of(self.plugins.load_all()) if claim.method.kind in kinds}
         extra = " A local folder or a hub id (user/name) is accepted too." if kind == "dataset" else ""

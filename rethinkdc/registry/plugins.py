@@ -1,54 +1,56 @@
 """The installed plugins, out of the entry points, loaded one at a time.
 
 A command imports only the modules that it names. A module that fails to import, breaks the contract or shares a name
-keeps its error with it, and never breaks another command.
+keeps its error with it, and never breaks another command: those of third parties are imported under guard first.
 """
 
 from __future__ import annotations
 
-import inspect
+import os
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
 
 import pluggy
 
-from rethinkdc.contracts import hooks
 from rethinkdc.errors import PluginError
 from rethinkdc.method import Method
-from rethinkdc.registry.admission import check_class
+from rethinkdc.registry.answers import Answers, ask
+from rethinkdc.registry.guard import Guard, Judged, limit
+from rethinkdc.registry.guarded import GUARDED
+from rethinkdc.registry.importing import unheard
+from rethinkdc.registry.patches import put_back
+from rethinkdc.registry.process_state import left_as_it_was
+from rethinkdc.registry.providers import OWN, Offer, Provider, installed_offers, offers_of
+from rethinkdc.registry.stamps import is_in_memory
+from rethinkdc.registry.verdict import LIMIT, explain
 
-OWN = "rethinkdc"
-"""The distribution of the framework itself."""
-
-
-@dataclass(frozen=True)
-class Provider:
-    """The distribution that a method comes from."""
-
-    distribution: str
-    version: str
-
-    def __str__(self) -> str:
-        return f"{self.distribution} {self.version}"
+_TRIES = 3
+"""How often a plugin is judged whose files change meanwhile."""
 
 
 @dataclass
 class Plugin:
     """One entry point, and once it is loaded what it registered or what is wrong with it."""
 
-    provider: Provider
-    entry_point: EntryPoint
+    offer: Offer
     error: str | None = None
-    summary: str = ""
-    methods: list[type[Method]] = field(default_factory=list)
-    protocols: list[Path] = field(default_factory=list)
-    events: dict[str, pluggy.HookCaller] = field(default_factory=dict)
+    answers: Answers = field(default_factory=Answers)
     loaded: bool = False
+    remembered: bool = False
+
+    @property
+    def provider(self) -> Provider:
+        """Its distribution."""
+        return self.offer.provider
+
+    @property
+    def entry_point(self) -> EntryPoint:
+        """What names its module."""
+        return self.offer.point
 
     @property
     def name(self) -> str:
@@ -60,49 +62,59 @@ class Plugin:
         """``distribution/name``, which no other distribution can claim."""
         return f"{self.provider.distribution}/{self.name}"
 
-    def load(self) -> None:
-        """Imports the module and asks its hooks, once; what goes wrong is kept in ``error``."""
-        if self.loaded:
-            return
-        self.loaded = True
-        try:
-            self._ask(self.entry_point.load())
-        except Exception as error:
-            # A third party's import may fail in any way at all; one bad plugin must not break other commands.
-            self.error = f"{type(error).__name__}: {error}"
-            self.methods, self.protocols, self.events = [], [], {}
+    @property
+    def module(self) -> str:
+        """What is imported, as the entry point has it."""
+        return self.entry_point.value
 
-    def _ask(self, module: Any) -> None:
-        # A manager for each: the answers are this plugin's, also where two entry points name one module.
-        manager = pluggy.PluginManager(hooks.GROUP)
-        manager.add_hookspecs(hooks)
-        known = sorted(vars(manager.hook))
-        manager.register(module)
-        callers = {caller.name: caller for caller in manager.get_hookcallers(module) or []}
-        if not callers:
-            raise PluginError(f"The module {self.entry_point.value} implements no hook. Known: {', '.join(known)}.")
-        for name, caller in callers.items():
-            if not caller.has_spec() and not all(impl.optionalhook for impl in caller.get_hookimpls()):
-                raise PluginError(f"It implements the hook {name!r}, which nobody calls. Known: {', '.join(known)}.")
-        self.methods = _answered(manager.hook.register_methods)
-        for method in self.methods:
-            check_class(method)
-        self.protocols = [Path(path) for path in _answered(manager.hook.register_protocols)]
-        self.events = {name: callers[name] for name in hooks.RUN_EVENTS if name in callers}
-        self.summary = (inspect.getdoc(module) or "").split("\n", 1)[0]
+    @property
+    def summary(self) -> str:
+        """First line of the module's docstring."""
+        return self.answers.summary
+
+    @property
+    def methods(self) -> list[type[Method]]:
+        """What it registered."""
+        return self.answers.methods
+
+    @property
+    def protocols(self) -> list[Path]:
+        """Protocol files, and folders of them."""
+        return self.answers.protocols
+
+    @property
+    def events(self) -> Mapping[str, pluggy.HookCaller]:
+        """The run events that it hears."""
+        return self.answers.events
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a module of the framework itself, which needs no guard."""
+        return self.provider.distribution == OWN and self.module.startswith(f"{OWN}.")
+
+    def broken(self, name: str) -> PluginError:
+        """The error of a command that asks for a plugin which is broken."""
+        reason = f"{self.error}".rstrip(".")
+        said = f"The plugin {name!r} of {self.provider} is broken: {reason}."
+        if self.is_own:
+            return PluginError(said)
+        return PluginError(
+            f"{said} It is the module {self.module}: mend it, or remove it with `pip uninstall "
+            f"{self.provider.distribution}`; after an upgrade of it, run again."
+        )
 
 
 class Plugins:
     """Every installed plugin, the framework's own first; none is imported before it is asked for."""
 
-    def __init__(self, points: Iterable[EntryPoint] | None = None) -> None:
-        found = list(entry_points(group=hooks.GROUP) if points is None else points)
-        # Each name and version is read out of a file, which many entry points share.
-        distributions = {id(point.dist): point.dist for point in found}
-        providers = {key: _provider(distribution) for key, distribution in distributions.items()}
-        self.installed = [Plugin(providers[id(point.dist)], point) for point in found]
+    def __init__(self, points: Iterable[EntryPoint] | None = None, cache_folder: Path | None = None) -> None:
+        offers = installed_offers() if points is None else offers_of(list(points))
+        self.installed = [Plugin(offer, _fault(offer)) for offer in offers]
+        for plugin in self.installed:
+            plugin.loaded = plugin.error is not None
         # So that listings and look-ups do not depend on the order of installation.
         self.installed.sort(key=lambda plugin: (plugin.provider.distribution != OWN, plugin.provider.distribution))
+        self._cache_folder = cache_folder
         self._by_name: dict[str, list[Plugin]] = defaultdict(list)
         for plugin in self.installed:
             for name in {plugin.name, plugin.full_name}:
@@ -110,18 +122,41 @@ class Plugins:
         self._warn_of_clashes()
 
     def load_named(self, name: str) -> list[Plugin]:
-        """Loads the plugins whose entry points have the name, bare or as ``distribution/name``: several may."""
+        """Loads the plugins whose entry points have the name, bare or as ``distribution/name``: several may.
+
+        What is remembered of a broken one is not believed by a command that asks for it: what it lacked may be there.
+        """
         named = self._by_name.get(name, [])
-        for plugin in named:
-            plugin.load()
+        self._load(named)
+        if all(plugin.error for plugin in named):
+            self._load([plugin for plugin in named if plugin.remembered], anew=True)
         return named
 
     def load_all(self, distribution: str | None = None) -> list[Plugin]:
         """Loads the plugins of one distribution, or all of them, broken ones too."""
         wanted = [plugin for plugin in self.installed if distribution in (None, plugin.provider.distribution)]
-        for plugin in wanted:
-            plugin.load()
+        self._load(wanted)
         return wanted
+
+    def _load(self, plugins: Sequence[Plugin], *, anew: bool = False) -> None:
+        wanted = [plugin for plugin in plugins if anew or not plugin.loaded]
+        if GUARDED in os.environ:
+            # A plugin that asks for all the others while it is judged gets the framework's own.
+            wanted = [plugin for plugin in wanted if plugin.is_own]
+        seconds = limit() if any(not plugin.is_own for plugin in wanted) else 0.0
+        guard = Guard(seconds, self._cache_folder)
+        guarded = [
+            plugin for plugin in wanted if seconds and not plugin.is_own and not is_in_memory(plugin.entry_point)
+        ]
+        judged = dict(zip(map(id, guarded), _judge(guard, guarded, anew=anew), strict=True))
+        for plugin in wanted:
+            plugin.loaded = True
+            if plugin.is_own:
+                _load_own(plugin)
+            elif id(plugin) not in judged:
+                _import(plugin)
+            else:
+                _admit(plugin, guard, judged[id(plugin)])
 
     def _warn_of_clashes(self) -> None:
         for name, rivals in self._by_name.items():
@@ -133,24 +168,68 @@ class Plugins:
                 )
 
 
-def has_plugins(distribution: str) -> bool:
-    """Whether an installed distribution of this name has plugins; none is imported."""
-    return any(point.dist is not None and point.dist.name == distribution for point in entry_points(group=hooks.GROUP))
+def _fault(offer: Offer) -> str | None:
+    """What is wrong with a plugin before anything of it is imported."""
+    fault = offer.fault or offer.provider.fault
+    return (
+        f"{fault}; records name the distribution and the version of what they used. Install it again" if fault else None
+    )
 
 
-def _answered(hook: pluggy.HookCaller) -> list[Any]:
-    """What one plugin's implementation of a hook returned; nothing where it has none.
-
-    Raises:
-        PluginError: it returned no list.
-    """
-    found: list[Any] = []
-    for answer in hook():
-        if not isinstance(answer, list | tuple):
-            raise PluginError(f"{hook.name} must return a list, found {answer!r}.")
-        found.extend(answer)
-    return found
+def _judge(guard: Guard, plugins: Sequence[Plugin], *, anew: bool = False) -> list[Judged | OSError]:
+    try:
+        return list(guard.judge([plugin.offer for plugin in plugins], anew=anew))
+    except OSError as error:
+        return [error for _ in plugins]
 
 
-def _provider(distribution: Distribution | None) -> Provider:
-    return Provider(distribution.name, distribution.version) if distribution else Provider("unknown", "0")
+def _admit(plugin: Plugin, guard: Guard, judged: Judged | OSError) -> None:
+    """Imports a plugin that is judged to be fine, if it still is what was judged."""
+    for _ in range(_TRIES):
+        if isinstance(judged, OSError):
+            plugin.error = (
+                f"no process could be started to import it under guard ({judged}); with {LIMIT}=0 plugins are imported "
+                "without one"
+            )
+            return
+        plugin.remembered = judged.remembered and not judged.verdict.fine
+        if not judged.verdict.fine:
+            plugin.error = judged.verdict.reason
+            return
+        if guard.holds(judged, plugin.offer):
+            _import(plugin, judged.verdict.patches)
+            return
+        (judged,) = _judge(guard, [plugin])
+    plugin.error = "its files change while it is looked at"
+
+
+def _load_own(plugin: Plugin) -> None:
+    try:
+        plugin.answers = ask(plugin.entry_point)
+    except Exception as error:
+        # Something that it imports may be missing; one bad plugin must not break other commands.
+        plugin.error = explain(error)
+
+
+def _import(plugin: Plugin, patches: Sequence[str] = ()) -> None:
+    """Imports a third party's plugin, which may do anything at all; what it prints and changes is told as a warning."""
+    plugin.error, plugin.answers = None, Answers()
+    with left_as_it_was() as changes, put_back(patches) as undone, unheard() as heard:
+        try:
+            plugin.answers = ask(plugin.entry_point)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            plugin.error = explain(error)
+    if changes.lasting:
+        plugin.error = f"it changes {' and '.join(changes.lasting)} when it is imported, which cannot be put back"
+        plugin.answers = Answers()
+    who = f"The plugin {plugin.name!r} of {plugin.provider}"
+    if heard.bytes:
+        _warn(f"{who} prints {heard.bytes:,} bytes when it is imported: {heard.shown()}")
+    if changed := [*undone, *changes.names]:
+        _warn(f"{who} changes {', '.join(changed)} when it is imported; all of it is as it was before.")
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=6)

@@ -13,7 +13,8 @@ from rethinkdc.errors import PluginError, RequestError, nearest
 from rethinkdc.protocol.derived import DERIVED
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.reading import load_protocol, protocol_files
-from rethinkdc.registry.plugins import OWN, Plugin, Plugins
+from rethinkdc.registry.plugins import Plugin, Plugins
+from rethinkdc.registry.providers import OWN
 
 _SHIPPED = f"{OWN}/protocols"
 """The plugin of the framework's own protocols."""

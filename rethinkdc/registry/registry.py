@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from rethinkdc.errors import PluginError
@@ -29,8 +30,14 @@ class Registry:
         trackers: the plugins that hear of runs.
     """
 
-    def __init__(self, points: Iterable[EntryPoint] | None = None) -> None:
-        self.plugins = Plugins(points)
+    def __init__(self, points: Iterable[EntryPoint] | None = None, cache_folder: Path | None = None) -> None:
+        """Finds what is installed; imports nothing.
+
+        Args:
+            points: the entry points; None = those of the installed distributions.
+            cache_folder: remembers how third parties' plugins were judged; None = the default one.
+        """
+        self.plugins = Plugins(points, cache_folder)
         self.protocols = Protocols(self.plugins)
         self._finder = Finder(self.plugins)
         self._spelling = Spelling(self._finder)

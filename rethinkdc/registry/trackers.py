@@ -67,7 +67,7 @@ class Trackers:
             raise PluginError(f"The plugin name {wanted.name!r} is claimed by {claims}. Say which one you mean.")
         for plugin in named:
             if plugin.error:
-                raise PluginError(f"The plugin {wanted.name!r} of {plugin.provider} is broken: {plugin.error}")
+                raise plugin.broken(wanted.name)
             if any(method.kind == _KIND for method in plugin.methods):
                 tracker = self._builder.build(_KIND, reference)
                 assert isinstance(tracker, Tracker)

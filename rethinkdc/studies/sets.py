@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from rethinkdc.compressed import is_hub_id
 from rethinkdc.compressed.tensor_folders import SUFFIXES
-from rethinkdc.registry.plugins import has_plugins
+from rethinkdc.registry.providers import has_plugins
 from rethinkdc.runs.calls import FinishedSet, SetFacts
 from rethinkdc.runs.options import part_of
 

@@ -7,7 +7,7 @@ from dataclasses import MISSING, Field, fields
 from typing import Any
 
 from rethinkdc.protocol.toml_text import write_key, write_value
-from rethinkdc.registry.plugins import has_plugins
+from rethinkdc.registry.providers import has_plugins
 from rethinkdc.studies.sets import StudySet
 from rethinkdc.studies.study import Block, Exclusion, Study
 

@@ -1,0 +1,70 @@
+"""What a plugin's hooks answer, once its module is imported."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import pluggy
+
+from rethinkdc.contracts import hooks
+from rethinkdc.errors import PluginError
+from rethinkdc.method import Method
+from rethinkdc.registry.admission import check_class
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one plugin registers."""
+
+    summary: str = ""
+    methods: list[type[Method]] = field(default_factory=list)
+    protocols: list[Path] = field(default_factory=list)
+    events: dict[str, pluggy.HookCaller] = field(default_factory=dict)
+
+
+def ask(point: EntryPoint) -> Answers:
+    """Imports the module of an entry point and asks its hooks.
+
+    Raises:
+        PluginError: it breaks the contract; says how.
+        Exception: anything that an import, or a hook, may raise.
+    """
+    module = point.load()
+    # A manager for each: the answers are this plugin's, also where two entry points name one module.
+    manager = pluggy.PluginManager(hooks.GROUP)
+    manager.add_hookspecs(hooks)
+    known = sorted(vars(manager.hook))
+    manager.register(module)
+    callers = {caller.name: caller for caller in manager.get_hookcallers(module) or []}
+    if not callers:
+        raise PluginError(f"The module {point.value} implements no hook. Known: {', '.join(known)}.")
+    for name, caller in callers.items():
+        if not caller.has_spec() and not all(impl.optionalhook for impl in caller.get_hookimpls()):
+            raise PluginError(f"It implements the hook {name!r}, which nobody calls. Known: {', '.join(known)}.")
+    methods = _answered(manager.hook.register_methods)
+    for method in methods:
+        check_class(method)
+    return Answers(
+        summary=(inspect.getdoc(module) or "").split("\n", 1)[0],
+        methods=methods,
+        protocols=[Path(path) for path in _answered(manager.hook.register_protocols)],
+        events={name: callers[name] for name in hooks.RUN_EVENTS if name in callers},
+    )
+
+
+def _answered(hook: pluggy.HookCaller) -> list[Any]:
+    """What one plugin's implementation of a hook returned; nothing where it has none.
+
+    Raises:
+        PluginError: it returned no list.
+    """
+    found: list[Any] = []
+    for answer in hook():
+        if not isinstance(answer, list | tuple):
+            raise PluginError(f"{hook.name} must return a list, found {answer!r}.")
+        found.extend(answer)
+    return found
