@@ -170,10 +170,10 @@ class Plugins:
 
 def _fault(offer: Offer) -> str | None:
     """What is wrong with a plugin before anything of it is imported."""
-    fault = offer.fault or offer.provider.fault
-    return (
-        f"{fault}; records name the distribution and the version of what they used. Install it again" if fault else None
-    )
+    if offer.fault:
+        return offer.fault
+    fault = offer.provider.fault
+    return f"{fault}, which a record must name; install it again" if fault else None
 
 
 def _judge(guard: Guard, plugins: Sequence[Plugin], *, anew: bool = False) -> list[Judged | OSError]:

@@ -73,7 +73,8 @@ def explain(error: BaseException) -> str:
     name = type(error).__name__
     try:
         said = f"{name}: {error}" if str(error) else name
-    except Exception:
+    except BaseException:
+        # What others raise may raise again when it is asked what it is.
         return name
     if isinstance(error, EOFError):
         said += " (nobody can answer what it asks for when it is imported)"
