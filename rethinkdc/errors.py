@@ -1,7 +1,8 @@
 """Errors that a user can act on.
 
-Every message says what is wrong, where, the value found, what is known, and the next thing to try. The command line
-prints the message alone; the stack trace needs ``--debug``.
+Every message says what is wrong, where, the value found, what is known, and the next thing to try. It has no characters
+without a picture and a length that can be read, whatever it quotes. The command line prints the message alone; the
+stack trace needs ``--debug``.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from typing import Any
+
+from rethinkdc.texts import shorten, visible_lines
 
 _FEW = 8
 """As many known names are all listed."""
@@ -23,6 +26,10 @@ class RethinkError(Exception):
 
     exit_code = 1
     keeps_work = False
+
+    def __str__(self) -> str:
+        # What strangers wrote is quoted in it: names of files and columns, values, words of other libraries.
+        return shorten(visible_lines(shorten(super().__str__())))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Workers send their errors to the process that started them; not every kind is made of its message alone.

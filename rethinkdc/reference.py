@@ -8,12 +8,15 @@ Grammar of a reference, the same on the command line, in files and in tables::
     item      = value | reference
     scalar    = integer | float | "true" | "false" | "none" | bare text | '"' quoted text '"'
 
+A number is one that a float can hold, and brackets lie at most :data:`DEEPEST` deep.
+
 Inside brackets ``key=value`` without a name continues the reference before it, so ``[aum:space=prob,epoch=3]`` is one
 reference and ``[resnet18,mobilenet_v2]`` two.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -31,6 +34,10 @@ _FLOAT = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d+)?")
 
 
 _WORDS: dict[str, Any] = {"true": True, "false": False, "none": None}
+
+
+DEEPEST = 32
+"""Brackets within brackets: no method takes a list of lists of lists."""
 
 
 class Reference(BaseModel):
@@ -121,6 +128,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self.depth = 0
 
     def reference(self, *, nested: bool = False) -> Reference:
         name = self._quoted() if self._peek() == '"' else self._token("a name")
@@ -157,6 +165,9 @@ class _Reader:
 
     def _list(self) -> list[Any]:
         self.at += 1
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise self._error(f"at most {DEEPEST} brackets within each other")
         items: list[Any] = []
         while self._peek() != "]":
             items.append(self._item())
@@ -165,6 +176,7 @@ class _Reader:
             elif self._peek() != "]":
                 raise self._error("',' or ']'")
         self.at += 1
+        self.depth -= 1
         return items
 
     def _item(self) -> Any:
@@ -209,8 +221,9 @@ class _Reader:
 def _scalar(token: str) -> Any:
     if token in _WORDS:
         return _WORDS[token]
-    if _INTEGER.fullmatch(token):
-        return int(token)
-    if _FLOAT.fullmatch(token):
-        return float(token)
-    return token
+    if not (_INTEGER.fullmatch(token) or _FLOAT.fullmatch(token)):
+        return token
+    number = float(token)
+    if math.isinf(number):
+        raise RequestError(f"The number {token} of a reference is larger than any that is computed with.")
+    return int(token) if _INTEGER.fullmatch(token) else number

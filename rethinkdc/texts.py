@@ -28,6 +28,12 @@ _LATEX = {
     # At the beginning of a line they would be an argument of the one before.
     **{character: f"{{{character}}}" for character in "[]*"},
 }
+MOST_CHARACTERS = 8_000
+"""Of a message to a user, or so; beyond it a value that it quotes hides what it says."""
+_FIRST = 6_000
+_LINE = (2_000, 1_400)
+"""Characters of a line, and how many of them from its beginning."""
+_LEFT_OUT = " [...] "
 _FORMULA = ("=", "+", "-", "@")
 """How a cell begins that a spreadsheet computes."""
 
@@ -42,6 +48,21 @@ def visible(text: str) -> str:
 def visible_lines(text: str) -> str:
     """As :func:`visible`, where the text may have several lines of its own."""
     return "\n".join(map(visible, text.split("\n")))
+
+
+def shorten(text: str) -> str:
+    """The text with at most :data:`MOST_CHARACTERS`: what stands in the middle is left out, of lines and of the whole.
+
+    A message begins with what is wrong and ends with what to do; a stranger's value stands between.
+    """
+    lines = text if len(text) <= _LINE[0] else "\n".join(_cut(line, *_LINE) for line in text.split("\n"))
+    return _cut(lines, MOST_CHARACTERS, _FIRST)
+
+
+def _cut(text: str, most: int, first: int) -> str:
+    if len(text) <= most:
+        return text
+    return text[:first] + _LEFT_OUT + text[len(text) - (most - first - len(_LEFT_OUT)) :]
 
 
 def escape_markdown(text: str) -> str:

@@ -16,9 +16,10 @@ ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = sorted((ROOT / "tests" / "packaging" / "third_party").rglob("*.py"))
 
 ROOMS = (
+    "texts",
     "errors",
     "choices",
-    "texts",
+    "documents",
     "storage",
     "reference",
     "seeds",

@@ -20,6 +20,7 @@ from rethinkdc.errors import (
     RethinkError,
     UnsupportedError,
 )
+from rethinkdc.texts import MOST_CHARACTERS
 
 ERRORS = [
     *(
@@ -53,3 +54,18 @@ def test_an_error_arrives_in_another_process_as_it_was(error: RethinkError) -> N
 def test_every_kind_of_error_is_tried() -> None:
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, RethinkError)}
     assert kinds <= {type(error) for error in ERRORS}
+
+
+def test_what_an_error_quotes_has_a_picture_and_can_be_read() -> None:
+    error = RequestError("Cannot read \x1b[2J\u202e\ud800.\nThe second line.")
+    assert str(error) == "Cannot read ⟨001B⟩[2J⟨202E⟩⟨D800⟩.\nThe second line."
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_of_a_long_message_the_beginning_and_the_end_are_said() -> None:
+    told = str(RequestError(f"Cannot read {'x' * 10**6}. Mend it."))
+    assert told.startswith("Cannot read xxx")
+    assert told.endswith("xxx. Mend it.")
+    assert len(told) <= 2_000
+    assert len(str(RequestError("\n".join(["fault"] * 10**5)))) <= MOST_CHARACTERS
+    assert len(str(RequestError("\x00" * 7_000))) <= MOST_CHARACTERS

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
+from pydantic import BaseModel, Field, FiniteFloat, ValidationError
+
+from rethinkdc.documents import parse_json
 from rethinkdc.errors import RequestError
 from rethinkdc.evidence.conditions import Conditions
 from rethinkdc.evidence.corners import Corner
 from rethinkdc.evidence.explanation import Explanation, explain_corners
-from rethinkdc.evidence.outcome import Outcome
+from rethinkdc.evidence.outcome import Counted, Outcome
 from rethinkdc.evidence.writing import ANSWER_FILE
-from rethinkdc.measurement import Metric
+from rethinkdc.protocol.faults import list_faults
 from rethinkdc.storage import read_regular
+
+_MOST_BYTES = 64 << 20
+"""Of an answer: one of a hundred seeds has a thousandth."""
 
 
 def read_explanations(place: Path) -> list[Explanation]:
@@ -34,30 +38,54 @@ def read_explanations(place: Path) -> list[Explanation]:
     return [answer for file in files if (answer := _read(file))]
 
 
+class _Outcome(BaseModel):
+    values: dict[int, FiniteFloat]
+    missing: dict[int, str]
+    records: tuple[str, ...]
+    machines: tuple[str, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome(self.values, self.missing, self.records, self.machines)
+
+
+class _Corner(_Outcome):
+    images: Literal["noise", "own"]
+    labels: Literal["hard", "soft"]
+    views: Literal["fixed", "new"]
+
+
+class _Written(BaseModel):
+    """What is read of an answer; the rest follows from it."""
+
+    method: str
+    labeler: str
+    conditions: Conditions
+    chance: Annotated[float, Field(gt=0, le=1)] | None
+    counted: Counted
+    corners: list[_Corner]
+    beside: dict[str, _Outcome]
+
+
 def _read(file: Path) -> Explanation | None:
     try:
-        content = json.loads(read_regular(file))
-        return _explanation(content) if content["question"] == "explain" else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        content = parse_json(read_regular(file, _MOST_BYTES))
+        return _explanation(_Written.model_validate(content)) if content["question"] == "explain" else None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        told = list_faults(error, content, _Written)[0] if isinstance(error, ValidationError) else str(error)
         raise RequestError(
-            f"{file} is no answer that explain wrote ({type(error).__name__}: {error}). Ask again: what is on record "
-            "is not run twice."
+            f"{file} is no answer that explain wrote ({type(error).__name__}: {told}). Ask again: what is on record is "
+            "not run twice."
         ) from None
 
 
-def _explanation(content: Mapping[str, Any]) -> Explanation:
-    about = content["conditions"]
+def _explanation(written: _Written) -> Explanation:
     return explain_corners(
-        {Corner(one["images"], one["labels"], one["views"]): _outcome(one) for one in content["corners"]},
-        {name: _outcome(one) for name, one in content["beside"].items()},
-        method=content["method"],
-        conditions=Conditions(**{**about, "metric": Metric(**about["metric"])}),
-        labeler=content["labeler"],
-        classes=round(1 / content["chance"]) if content["chance"] is not None else None,
-        counted=content["counted"],
+        {Corner(one.images, one.labels, one.views): one.outcome for one in written.corners},
+        {name: one.outcome for name, one in written.beside.items()},
+        method=written.method,
+        conditions=written.conditions,
+        labeler=written.labeler,
+        classes=round(1 / written.chance) if written.chance is not None else None,
+        counted=written.counted,
     )
-
-
-def _outcome(content: Mapping[str, Any]) -> Outcome:
-    values, missing = ({int(seed): one for seed, one in content[key].items()} for key in ("values", "missing"))
-    return Outcome(values, missing, tuple(content["records"]), tuple(content.get("machines", ())))

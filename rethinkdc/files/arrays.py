@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from rethinkdc.documents import parse_json, parse_json_lines
 from rethinkdc.errors import DataError
+from rethinkdc.files.numpy_files import read_npy, read_npz
+from rethinkdc.files.parquet_files import read_parquet
 from rethinkdc.files.plain_values import arrange, column_of
 from rethinkdc.files.tables import Column, Table, read_text
 from rethinkdc.files.torch_files import read_torch, to_tensor
+from rethinkdc.storage import check_regular, read_regular
 
 PICKLES = (".pkl", ".pickle", ".p", ".pk", ".joblib")
 """How pickles are named."""
@@ -46,8 +49,10 @@ def read_arrays(path: Path) -> Any:
     Raises:
         DataError: no such file, a pickle, or content that cannot be read: names format and reason, and what is known.
     """
-    if not path.is_file():
-        raise DataError(f"Cannot read {path}: {'it is a folder' if path.is_dir() else 'there is no such file'}.")
+    try:
+        check_regular(path)
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {_why(error)}.") from error
     suffix = path.suffix.lower()
     if suffix in PICKLES:
         raise DataError(f"{refuse_pickle(path)}\n{KNOWN}")
@@ -84,16 +89,11 @@ def describe(content: Any) -> str:
 
 
 def _read_npy(path: Path) -> Any:
-    import numpy as np
-
-    return _of_array(_objects_refused(path, lambda: np.load(path, allow_pickle=False)))
+    return _of_array(read_npy(path))
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
-    import numpy as np
-
-    with np.load(path, allow_pickle=False) as archive:
-        return {name: _of_array(_objects_refused(path, partial(archive.get, name))) for name in archive.files}
+    return {name: _of_array(array) for name, array in read_npz(path).items()}
 
 
 def _of_array(array: Any) -> Any:
@@ -101,20 +101,6 @@ def _of_array(array: Any) -> Any:
     if array.dtype.names:
         return Table(array.dtype.names, tuple(to_tensor(array[name]) for name in array.dtype.names))
     return arrange(array.tolist()) if array.dtype.kind == "U" else to_tensor(array)
-
-
-def _objects_refused(path: Path, load: Callable[[], Any]) -> Any:
-    try:
-        return load()
-    except ValueError as error:
-        if "pickle" not in str(error) and "Object arrays" not in str(error):
-            raise
-        loaded = f"numpy.load({path.name!r}, allow_pickle=True)"
-        plain = f"{{k: v.tolist() if v.dtype == object else v for k, v in {loaded}.items()}}"
-        raise DataError(
-            "it holds pickled objects; those are never loaded, since they could run code. Where it comes from, convert "
-            f"it with torch.save({loaded + '.tolist()' if path.suffix == '.npy' else plain}, {path.stem + '.pt'!r})"
-        ) from error
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -128,11 +114,11 @@ def _read_json(path: Path) -> Any:
     """One value, or one on each line, whatever the ending: many write lines into ``.json``."""
     text = _decode(path)
     try:
-        return arrange(json.loads(text))
+        return arrange(parse_json(text))
     except json.JSONDecodeError as error:
         if not error.msg.startswith("Extra data"):
             raise
-        return arrange([json.loads(line) for line in text.splitlines() if line.strip()])
+        return arrange(parse_json_lines(text))
 
 
 def _read_torch(path: Path) -> Any:
@@ -141,9 +127,8 @@ def _read_torch(path: Path) -> Any:
 
 def _read_parquet(path: Path) -> Table:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    table = pq.ParquetFile(path).read()
+    table = read_parquet(path)
     # The name that pandas gives to an index without one.
     names = ["" if name.startswith("__index_level_") else name for name in table.column_names]
     columns: list[Column] = []
@@ -161,8 +146,10 @@ def _unwritten_index(table: Any) -> tuple[str, Tensor] | None:
     """Name and numbers of the index of a part of a pandas table, which stands in the metadata alone; None = plain."""
     for index in (table.schema.pandas_metadata or {}).get("index_columns", ()):
         if isinstance(index, Mapping) and (index["start"], index["step"]) != (0, 1):
-            numbers = torch.tensor(range(index["start"], index["stop"], index["step"]), dtype=torch.int64)
-            return (index["name"] or "", numbers) if len(numbers) == len(table) else None
+            numbers = range(index["start"], index["stop"], index["step"])
+            if len(numbers) == len(table):
+                return str(index["name"] or ""), torch.tensor(numbers, dtype=torch.int64)
+            return None
     return None
 
 
@@ -172,7 +159,7 @@ def _read_plain_text(path: Path) -> Table | Tensor:
 
 def _decode(path: Path) -> str:
     """Text in UTF-8, or UTF-16 where it says so by its first bytes."""
-    content = path.read_bytes()
+    content = read_regular(path)
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = content.decode(encoding)
@@ -183,6 +170,12 @@ def _decode(path: Path) -> str:
     if "\0" in text:
         raise DataError("it is binary, no text")
     return text
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError | IsADirectoryError):
+        return "it is a folder" if isinstance(error, IsADirectoryError) else "there is no such file"
+    return error.strerror or str(error)
 
 
 def _name_content(path: Path, suffix: str) -> str:

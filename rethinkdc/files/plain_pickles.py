@@ -7,6 +7,7 @@ it is looked up.
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rethinkdc.errors import DataError
+from rethinkdc.storage import read_regular
 
-_MOST = 1 << 30
+MOST_BYTES = 1 << 30
+"""Of a batch: the published ones have 160 MB at most."""
 
 
 class _ByteType:
@@ -80,7 +83,9 @@ _KNOWN: dict[tuple[str, str], Callable[..., Any]] = {
 }
 
 
-class _PlainUnpickler(pickle.Unpickler):
+class _PlainUnpickler(pickle._Unpickler):
+    """The one that is written in Python: its twin in C asks for as much memory as a number in the file says."""
+
     def find_class(self, module: str, name: str) -> Any:
         try:
             return _KNOWN[module, name]
@@ -95,11 +100,8 @@ def read_plain_pickle(path: Path) -> dict[str, Any]:
         DataError: the file is missing or damaged, too large, or holds anything else.
     """
     try:
-        size = path.stat().st_size
-        if size > _MOST:
-            raise pickle.UnpicklingError(f"it has {size:,} bytes, and at most {_MOST:,} are read")
-        with path.open("rb") as file:
-            content = _PlainUnpickler(file, encoding="bytes").load()
+        # Out of memory: a file asks for the bytes that it is told to read before it has them.
+        content = _PlainUnpickler(io.BytesIO(read_regular(path, MOST_BYTES)), encoding="bytes").load()
     except Exception as error:  # damaged pickles raise almost anything
         raise DataError(
             f"Cannot read the batch {path}: {type(error).__name__}: {error}. It must be a file of CIFAR as published: "
@@ -107,8 +109,8 @@ def read_plain_pickle(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(content, dict):
         raise DataError(f"The batch {path} holds a {type(content).__name__}, expected the dict of CIFAR's batches.")
-    return {_text(key): value.values if isinstance(value, _ByteArray) else value for key, value in content.items()}
-
-
-def _text(key: Any) -> str:
-    return key.decode("latin-1") if isinstance(key, bytes) else str(key)
+    keys = [key.decode("latin-1") if isinstance(key, bytes) else key for key in content]
+    if odd := [key for key in keys if not isinstance(key, str)]:
+        raise DataError(f"The batch {path} holds a key that is no text but of type {type(odd[0]).__name__}.")
+    values = (value.values if isinstance(value, _ByteArray) else value for value in content.values())
+    return dict(zip(keys, values, strict=True))

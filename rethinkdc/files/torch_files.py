@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import io
 import re
+import tarfile
 import types
 import warnings
+import zipfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -16,11 +20,15 @@ import torch
 
 from rethinkdc.errors import DataError
 from rethinkdc.files.first_bytes import name_file, read_start
+from rethinkdc.files.unpacking import check_archive, check_content
+from rethinkdc.storage import check_regular, read_regular
 
 _UNKNOWN = re.compile(r"GLOBAL (\S+)|(?:class|global|Tried to instantiate class):? (\S+\.\S+)")
 _REASON = re.compile(r"WeightsUnpickler error:\s*(.+)")
 _DAMAGED = "is damaged, or no file of torch.save"
 _ARCHIVE = b"PK"
+_LONGEST = 1 << 14
+_WORD = re.compile(rb"\S{%d}" % _LONGEST)
 _PICKLE = b"\x80"
 """What a pickle starts with, and so an old file of torch too."""
 
@@ -38,13 +46,19 @@ def read_torch(path: Path, anew: str = "torch.save({'name': tensor}, FILE).") ->
     Raises:
         DataError: no such file, damaged, or it holds objects; says which, in a line, and how to save it anew.
     """
-    if not path.is_file():
-        raise DataError(f"There is no file {path}.")
+    try:
+        size = check_regular(path)
+    except OSError as error:
+        told = f"There is no file {path}." if error.errno == errno.ENOENT else f"Cannot read {path}: {error.strerror}."
+        raise DataError(told) from error
     try:
         with _harmless_allowed(), warnings.catch_warnings():
             # Of formats that are refused below in words of our own.
             warnings.simplefilter("ignore")
-            content = _load(path)
+            content = _load(path, size)
+        check_content(content, size)
+    except DataError as error:
+        raise DataError(f"{path} is not read: {error}. Save its tensors anew: {anew}") from error
     except OSError as error:
         raise DataError(f"Cannot read {path}: {error.strerror or error}.") from error
     except Exception as error:  # torch raises many unrelated types
@@ -89,12 +103,42 @@ def to_tensor(array: Any) -> torch.Tensor:
     return torch.from_numpy(native if native.flags.writeable else native.copy())
 
 
-def _load(path: Path) -> Any:
-    try:
+def _load(path: Path, size: int) -> Any:
+    if read_start(path).startswith(_ARCHIVE):
+        with zipfile.ZipFile(path) as archive:
+            check_archive(archive.infolist(), size)
+            for name in archive.namelist():
+                if name.endswith(".pkl"):
+                    _check_words(archive.read(name))
         return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except RuntimeError:
-        # Files of torch before 1.6 are no archives that could be mapped.
-        return torch.load(path, map_location="cpu", weights_only=True)
+    # Files of torch before 1.6 are no archives that could be mapped. Out of memory: they ask for the bytes that they
+    # are told to read before they have them.
+    held = _Held(read_regular(path))
+    if tarfile.is_tarfile(held):
+        # torch 2.5 unpickles those whatever it is told.
+        raise DataError("it is a tar archive, as torch wrote them before 0.1.10")
+    held.seek(0)
+    return torch.load(held, map_location="cpu", weights_only=True)
+
+
+def _check_words(content: bytes) -> None:
+    """Refuses what torch would search for an error's cause until tomorrow: its time grows with the square of a word."""
+    if _WORD.search(content):
+        raise DataError(f"it holds a text of more than {_LONGEST:,} characters without a blank")
+
+
+class _Held(io.BytesIO):
+    """A file in memory whose texts are looked at as they are read; numbers of tensors go by ``readinto``."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        content = super().read(size)
+        _check_words(content)
+        return content
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        _check_words(line)
+        return line
 
 
 def _harmless_allowed() -> AbstractContextManager[Any]:

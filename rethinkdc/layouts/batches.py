@@ -15,13 +15,15 @@ from torch import Tensor
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import DataError
-from rethinkdc.files.plain_pickles import read_plain_pickle
+from rethinkdc.files.plain_pickles import MOST_BYTES, read_plain_pickle
 from rethinkdc.notes import Facts
+from rethinkdc.storage import read_regular
 
 _SIDE = 32
 _PIXELS = 3 * _SIDE * _SIDE
 _TRAIN, _TEST = 50_000, 10_000
 _SHOWN = 8
+_LARGEST = 1 << 31
 _Batch = tuple[NDArray[np.uint8], Tensor]
 """Pixels uint8 [N, 3072] and labels int64 [N]."""
 
@@ -104,7 +106,9 @@ def read_batches(found: Batches) -> Splits:
             "Unpack the archive again, whole."
         )
     names = _read_names(folder / layout.names, layout)
-    parts = [[_read_batch(folder / name, layout) for name in files] for files in (layout.train, (layout.test,))]
+    parts = [
+        [_read_batch(folder / name, layout, len(names)) for name in files] for files in (layout.train, (layout.test,))
+    ]
     _check_whole(parts[0], parts[1][0], folder, layout)
     train, test = (_join(batches, names) for batches in parts)
     notes = [_tell_empty(images, split) for images, split in ((train, "training"), (test, "test"))]
@@ -142,22 +146,43 @@ def _holds_all(folder: Path, layout: Layout) -> bool:
 
 def _read_names(path: Path, layout: Layout) -> tuple[str, ...]:
     if layout.before:
-        names: Any = path.read_text(encoding="utf-8").split()
+        names: Any = _read_lines(path)
     else:
         content = read_plain_pickle(path)
         names = content.get("label_names", content.get("fine_label_names"))
     if not isinstance(names, list) or not names or not all(isinstance(name, (str, bytes)) for name in names):
         raise DataError(f"The file {path} holds no list of class names.")
-    texts = tuple(name.decode("utf-8") if isinstance(name, bytes) else name for name in names)
+    try:
+        texts = tuple(name.decode() if isinstance(name, bytes) else name for name in names)
+    except UnicodeDecodeError as error:
+        raise DataError(f"The file {path} names a class in no UTF-8 ({error.object!r}).") from error
     if len(set(texts)) < len(texts):
         raise DataError(f"The file {path} names a class twice.")
     return texts
 
 
-def _read_batch(path: Path, layout: Layout) -> _Batch:
-    """Pixels uint8 [N, 3072] and labels int64 [N]."""
-    if layout.before:
-        return _read_binary(path, layout)
+def _read_lines(path: Path) -> list[str]:
+    try:
+        return read_regular(path, MOST_BYTES).decode().split()
+    except (OSError, ValueError) as error:
+        raise DataError(f"Cannot read the class names in {path}: {error}. Unpack the archive again.") from error
+
+
+def _read_batch(path: Path, layout: Layout, classes: int) -> _Batch:
+    """Pixels uint8 [N, 3072] and labels int64 [N], each of one of the classes."""
+    pixels, labels = _read_binary(path, layout) if layout.before else _read_pickle(path, layout)
+    if not labels:
+        raise DataError(f"The batch {path} holds no images. Unpack the archive again.")
+    if min(labels) >= 0 and max(labels) < classes:
+        return pixels, torch.tensor(labels, dtype=torch.int64)
+    row = next(row for row, label in enumerate(labels) if not 0 <= label < classes)
+    raise DataError(
+        f"The batch {path} gives image {row} the class {labels[row]}, and {layout.names} names {classes} (0.."
+        f"{classes - 1}): one of the two is damaged. Unpack the archive again."
+    )
+
+
+def _read_pickle(path: Path, layout: Layout) -> tuple[NDArray[np.uint8], list[int]]:
     content = read_plain_pickle(path)
     pixels, labels = content.get("data"), content.get(str(layout.labels))
     if not isinstance(pixels, np.ndarray) or pixels.ndim != 2 or pixels.shape[1] != _PIXELS:
@@ -165,23 +190,30 @@ def _read_batch(path: Path, layout: Layout) -> _Batch:
         raise DataError(
             f"The batch {path} must hold `data` of shape [N, {_PIXELS}], found {found}. {_tell_keys(content)}"
         )
-    if not isinstance(labels, list) or len(labels) != len(pixels) or not all(type(label) is int for label in labels):
+    if not isinstance(labels, list) or len(labels) != len(pixels) or not all(map(_is_index, labels)):
         raise DataError(
             f"The batch {path} must hold `{layout.labels}`, one whole number for each of its {len(pixels)} images. "
             f"{_tell_keys(content)}"
         )
-    return pixels, torch.tensor(labels, dtype=torch.int64)
+    return pixels, labels
 
 
-def _read_binary(path: Path, layout: Layout) -> _Batch:
-    raw = np.fromfile(path, dtype=np.uint8)
+def _is_index(label: Any) -> bool:
+    return type(label) is int and abs(label) < _LARGEST
+
+
+def _read_binary(path: Path, layout: Layout) -> tuple[NDArray[np.uint8], list[int]]:
+    try:
+        raw = np.frombuffer(read_regular(path, MOST_BYTES), dtype=np.uint8)
+    except OSError as error:
+        raise DataError(f"Cannot read the batch {path}: {error.strerror}.") from error
     width = layout.before + _PIXELS
     if not len(raw) or len(raw) % width:
         raise DataError(
             f"The batch {path} has {len(raw)} bytes, expected a multiple of {width}: it is cut off or damaged."
         )
     rows = raw.reshape(-1, width)
-    return rows[:, layout.before :], torch.from_numpy(rows[:, int(layout.labels)].astype(np.int64))
+    return rows[:, layout.before :], rows[:, int(layout.labels)].tolist()
 
 
 def _join(batches: list[_Batch], names: tuple[str, ...]) -> DecodedImages:

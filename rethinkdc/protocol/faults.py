@@ -17,6 +17,8 @@ _MISSING = ("missing", "missing_argument")
 _SAID = ("value_error", "assertion_error")
 _LONGEST = 60
 _SHOWN = 12
+_MOST = 50
+"""Faults of one file that are told."""
 _PLAIN = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 _OTHER_TYPE = ("type", "parsing", "from_float")
 """How the names of errors end that say no more than that a value is of another type."""
@@ -34,11 +36,13 @@ def list_faults(
         where: what a line begins with, from the place of the fault.
     """
     by_place: dict[Place, list[Any]] = defaultdict(list)
-    for item in error.errors():
+    errors = error.errors()
+    for item in errors[:_MOST]:
         by_place[_place(item, content)].append(item)
     # A value that fits no alternative is wrong in each; the fault is what lies deepest.
     inner = [place for place in by_place if not any(_below(other, place) for other in by_place)]
-    return [where(place) + _describe(place, by_place[place], content, kind) for place in inner]
+    told = [where(place) + _describe(place, by_place[place], content, kind) for place in inner]
+    return [*told, *([f"and {len(errors) - _MOST:,} more"] if len(errors) > _MOST else [])]
 
 
 def fields_of(kind: Any) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from rethinkdc.protocol.toml_files import parse_toml, read_toml_text
 
 STUDIES = "studies"
 """The folder beside protocols that holds studies, which are TOML files too."""
+_LOOKED_AT = 50
+"""Keys of a file that may be misspelled."""
 STUDY_KEYS = ("compressors", "runs", "include")
 """What makes a TOML file a study."""
 
@@ -76,6 +78,8 @@ def check_purpose(content: Mapping[str, Any], known: Iterable[str], wrong: str, 
         RequestError: names what the file has.
     """
     names = list(known)
-    if any(key in names or difflib.get_close_matches(key, names, cutoff=0.7) for key in content):
+    if any(key in names for key in content):
+        return
+    if any(difflib.get_close_matches(key, names, cutoff=0.7) for key in list(content)[:_LOOKED_AT]):
         return
     raise RequestError(f"{wrong}: it has {', '.join(map(repr, content)) or 'nothing'}. {next_step}")

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from rethinkdc import documents
 from rethinkdc.errors import RequestError
+from rethinkdc.storage import read_regular
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:  # pragma: no cover - the same reader under its older name
-    import tomli as tomllib
+MOST_BYTES = 1 << 20
+"""Of a file: those that people write have a hundredth."""
 
 Place = tuple[str | int, ...]
 """Keys and list positions that lead to a value."""
@@ -71,7 +70,7 @@ def read_toml(path: Path, what: str, next_step: str) -> TomlFile:
 def read_toml_text(path: Path, what: str, next_step: str) -> str:
     """The text of a TOML file; as :func:`read_toml` otherwise."""
     try:
-        return path.read_text(encoding="utf-8")
+        return read_regular(path, MOST_BYTES).decode()
     except OSError as error:
         raise RequestError(f"Cannot read the {what} {path}: {error.strerror}. {next_step}") from error
     except UnicodeDecodeError as error:
@@ -81,8 +80,8 @@ def read_toml_text(path: Path, what: str, next_step: str) -> str:
 def parse_toml(text: str, path: Path) -> TomlFile:
     """Parses a text as the TOML file that it was read from; as :func:`read_toml` otherwise."""
     try:
-        return TomlFile(path, text, tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+        return TomlFile(path, text, documents.parse_toml(text))
+    except ValueError as error:
         raise RequestError(f"{path} is not valid TOML: {error}.") from error
 
 

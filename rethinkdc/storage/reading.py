@@ -12,9 +12,12 @@ def check_regular(path: Path) -> int:
     """The bytes of a regular file; a pipe would keep its reader waiting for ever, and a device may have no end.
 
     Raises:
-        OSError: nothing is there, or something else.
+        OSError: nothing is there, something else, or the path is no name of a file.
     """
-    status = path.stat()
+    try:
+        status = path.stat()
+    except ValueError as error:  # a NUL, or half a character
+        raise OSError(errno.EINVAL, f"It is no name of a file ({error})", show_path(path)) from None
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), show_path(path))
     if not stat.S_ISREG(status.st_mode):
@@ -40,4 +43,7 @@ def read_regular(path: Path, most: int | None = None) -> bytes:
 
 def show_path(path: Path | str) -> str:
     """A path that can be printed, whatever bytes its name is made of."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    try:
+        return os.fsencode(path).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        return str(path).encode("utf-8", "backslashreplace").decode()

@@ -72,3 +72,34 @@ def test_an_answer_that_lacks_a_corner_is_refused(tmp_path: Path) -> None:
 def test_a_folder_without_answers_says_who_writes_them(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="`rethinkdc explain METHOD` writes one"):
         read_explanations(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        (("corners", 0, "values", "0"), "high", "corners"),
+        (("corners", 0, "images"), "other", "corners"),
+        (("conditions", "ipc"), [1], "conditions"),
+        (("chance",), 0, "chance"),
+        (("counted",), "runs", "counted"),
+        (("beside",), {"random": 3}, "beside"),
+    ],
+)
+def test_a_value_that_no_answer_has_is_named(
+    place: tuple[str | int, ...], value: object, told: str, tmp_path: Path
+) -> None:
+    file = write_answer(explanation(), tmp_path)
+    content = json.loads(file.read_text())
+    inner = content
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    file.write_text(json.dumps(content))
+    with pytest.raises(RequestError, match=rf"answer\.json is no answer that explain wrote .*{told}"):
+        read_explanations(tmp_path)
+
+
+def test_an_answer_without_an_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ANSWER_FILE).write_text("[" * 100_000)
+    with pytest.raises(RequestError, match="within each other"):
+        read_explanations(tmp_path)

@@ -122,7 +122,7 @@ def test_a_pickle_that_calls_anything_is_refused_before_it_does(
         ({b"data": np.zeros((2, 9), dtype=np.uint8), b"labels": [0, 1]}, r"shape \[N, 3072\], found an array \[2, 9\]"),
         ({b"data": np.zeros((2, 3072), dtype=np.uint8), b"labels": [0]}, "one whole number for each of its 2 images"),
         ({b"data": np.zeros((2, 3072), dtype=np.uint8)}, "It holds data"),
-        ({b"data": np.zeros((2, 3072), dtype=np.uint8), b"labels": [0, 7]}, "class index 7"),
+        ({b"data": np.zeros((2, 3072), dtype=np.uint8), b"labels": [0, 7]}, "gives image 1 the class 7"),
         ([1, 2], "holds a list, expected the dict"),
     ],
 )
@@ -192,3 +192,22 @@ def test_batches_beside_a_tree_are_not_chosen_in_silence(tmp_path: Path) -> None
     with pytest.raises(DataError, match="holds several datasets: cifar-10-batches-bin, and another in train"):
         load_path(tmp_path)
     assert len(load_path(tmp_path / "cifar-10-batches-bin").train) == 30
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [([0, -1], "image 1 the class -1"), ([0, 10**400], "one whole number"), ([0, True], "one whole number")],
+)
+def test_a_label_that_is_no_class_is_refused(tmp_path: Path, labels: list[Any], message: str) -> None:
+    write_python(tmp_path / "cifar-10-batches-py")
+    content = {b"data": np.zeros((2, 3072), dtype=np.uint8), b"labels": labels}
+    (tmp_path / "cifar-10-batches-py" / "test_batch").write_bytes(pickle.dumps(content))
+    with pytest.raises(DataError, match=message):
+        load_path(tmp_path)
+
+
+def test_a_class_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    write_python(tmp_path / "cifar-10-batches-py")
+    (tmp_path / "cifar-10-batches-py" / "batches.meta").write_bytes(pickle.dumps({b"label_names": [b"\xff", b"a"]}))
+    with pytest.raises(DataError, match="no UTF-8"):
+        load_path(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import tomllib
 from rethinkdc.context.cache import Cache
 from rethinkdc.errors import RequestError
 from rethinkdc.protocol.protocol import Protocol, validated
+from rethinkdc.protocol.reading import load_protocol
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.request import Request
 from rethinkdc.runs.resolving import resolve_run
@@ -92,3 +94,28 @@ def test_a_misspelt_method_shows_before_anything_is_computed(tmp_path: Path, key
             Cache(tmp_path / "cache"),
         )
     assert not (tmp_path / "cache" / "proxies").exists()
+
+
+def test_a_file_of_a_million_keys_is_refused_at_once(tmp_path: Path) -> None:
+    many = tmp_path / "many.toml"
+    many.write_text("\n".join(f"k{number} = 1" for number in range(10**6)))
+    with pytest.raises(RequestError, match="may have 1,048,576"):
+        load_protocol(many)
+    many.write_text("\n".join(f"k{number} = 1" for number in range(80_000)))
+    with pytest.raises(RequestError, match="is no protocol"):
+        load_protocol(many)
+
+
+def test_of_many_faults_the_first_are_told(tmp_path: Path) -> None:
+    many = tmp_path / "many.toml"
+    many.write_text("\n".join(['id = "a"', *(f"k{number} = 1" for number in range(5_000))]))
+    with pytest.raises(RequestError) as caught:
+        load_protocol(many)
+    assert len(str(caught.value).splitlines()) < 60
+    assert str(caught.value).endswith("more")
+
+
+def test_a_pipe_is_no_protocol(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(RequestError, match="no regular file"):
+        load_protocol(tmp_path / "pipe.toml")

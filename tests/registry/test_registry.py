@@ -461,3 +461,22 @@ def test_every_method_that_takes_a_score_takes_a_file_of_scores(registry: Regist
 def test_a_method_without_a_score_takes_no_file_of_scores(registry: Registry) -> None:
     with pytest.raises(RequestError, match="random has no parameter 'scores'"):
         registry.build("compressor", "random:scores=a.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("pca:grid=1e999", "larger than any"),
+        (f"pca:grid={'9' * 5000}", "larger than any"),
+        (f"pca:score={'[' * 33}{']' * 33}", "at most 32 brackets"),
+        (f"pca:score={'[' * 100_000}", "at most 32 brackets"),
+        (f"a:b={'[c:d=' * 5000}", "at most 32 brackets"),
+    ],
+)
+def test_a_reference_that_nothing_could_hold_is_refused(text: str, told: str) -> None:
+    with pytest.raises(RequestError, match=told):
+        parse_reference(text)
+
+
+def test_a_number_that_a_float_holds_is_read() -> None:
+    assert parse_reference(f"a:b={'9' * 300},c=-1e300,d=[[1]]").values == {"b": int("9" * 300), "c": -1e300, "d": [[1]]}

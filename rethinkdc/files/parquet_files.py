@@ -1,0 +1,40 @@
+"""Parquet files as tables, whose size is seen to while they are read: a column may repeat one value a billion times."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rethinkdc.files.unpacking import check_unpacked
+from rethinkdc.storage import check_regular
+
+_FEW, _MANY = 256, 1 << 16
+"""Rows that are read at a time: where each may be a long text or list, and of numbers."""
+_WIDEST = 8
+"""Bytes of a number."""
+
+
+def read_parquet(path: Path) -> Any:
+    """The ``pyarrow.Table`` in a file.
+
+    Raises:
+        DataError: it would unpack to far more than it has; names no file.
+        pyarrow.ArrowException: it is no such file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    size = check_regular(path)
+    with pq.ParquetFile(path) as file:
+        about, schema = file.metadata, file.schema_arrow
+        check_unpacked(about.num_rows * len(schema) * _WIDEST, size)
+        # Each alone: what a damaged file claims may be less than nothing.
+        for group in (about.row_group(index) for index in range(about.num_row_groups)):
+            check_unpacked(sum(abs(group.column(at).total_uncompressed_size) for at in range(group.num_columns)), size)
+        plain = all(pa.types.is_primitive(kind) for kind in schema.types)
+        batches, held = [], 0
+        for batch in file.iter_batches(batch_size=_MANY if plain else _FEW):
+            held += batch.nbytes
+            check_unpacked(held, size)
+            batches.append(batch)
+        return pa.Table.from_batches(batches, schema)
