@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +18,7 @@ from rethinkdc.boards.columns import Indexed, Shared, Stamp, form_of_columns, re
 from rethinkdc.boards.entry import Entry
 from rethinkdc.errors import DamagedError, RecordError
 from rethinkdc.runs.prediction_files import fault_of_predictions
-from rethinkdc.runs.records import Records
+from rethinkdc.runs.records import Records, unreadable_folder
 from rethinkdc.storage import digest, read_sealed, write_sealed
 
 INDEX = ".boards-index"
@@ -58,14 +57,18 @@ class Found(NamedTuple):
 
 
 def find_entries(records: Records) -> Found:
-    """Reads what boards need of all records of a folder."""
+    """Reads what boards need of all records of a folder.
+
+    Raises:
+        RequestError: the folder cannot be read.
+    """
     path = records.folder / INDEX
     known = _load(path)
-    found = dict(_stamps(records.folder))
+    found, left_out = _stamps(records.folder)
     held = {name: known[name] for name, stamp in found.items() if name in known and known[name].stamp == stamp}
     # As old as they were before they are read: what changes meanwhile is read again.
     settled = time.time_ns() - int(_SETTLED * 1e9)
-    new, left_out, shared = {}, [], Shared()
+    new, shared = {}, Shared()
     for name in sorted(found.keys() - held.keys()):
         one = _read(records, name)
         if isinstance(one, LeftOut):
@@ -76,7 +79,7 @@ def find_entries(records: Records) -> Found:
     if lasting or len(held) < len(known):
         _store(path, held | lasting)
     whole = held | new
-    return Found([whole[name].entry for name in sorted(whole)], left_out)
+    return Found([whole[name].entry for name in sorted(whole)], sorted(left_out))
 
 
 def read_entries(records: Records) -> list[Entry]:
@@ -97,22 +100,37 @@ def _read(records: Records, name: str) -> Entry | LeftOut:
         return LeftOut(name, error.fault)
 
 
-def _stamps(folder: Path) -> Iterator[tuple[str, Stamp]]:
-    """Every ``<key>/<attempt>.json`` with its stamp, by two system calls a file."""
-    for place in _scan(folder):
-        if place.is_dir():
+def _stamps(folder: Path) -> tuple[dict[str, Stamp], list[LeftOut]]:
+    """Every ``<key>/<attempt>.json`` with its stamp, by two system calls a file; and what this user may not look at.
+
+    Raises:
+        RequestError: the folder cannot be read.
+    """
+    found: dict[str, Stamp] = {}
+    left_out = []
+    try:
+        places = _scan(folder)
+    except OSError as error:
+        raise unreadable_folder(folder, error) from None
+    for place in places:
+        if not place.is_dir():
+            continue
+        try:
             for file in _scan(Path(place.path)):
                 if file.name.endswith(".json") and file.name[0].isdigit():
                     about = file.stat()
                     stamp = Stamp(about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino)
-                    yield f"{place.name}/{file.name}", stamp
+                    found[f"{place.name}/{file.name}"] = stamp
+        except OSError as error:
+            left_out.append(LeftOut(place.name, f"cannot be read: {error.strerror}"))
+    return found, left_out
 
 
 def _scan(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as found:
             return list(found)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 

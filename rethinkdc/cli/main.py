@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import warnings
@@ -32,6 +33,7 @@ from rethinkdc.cli.sweep import sweep
 from rethinkdc.cli.trace import trace
 from rethinkdc.context import ranks
 from rethinkdc.errors import RequestError, RethinkError
+from rethinkdc.storage import show_path
 
 COMMANDS = {
     "run": run,
@@ -104,6 +106,17 @@ def main() -> None:
             raise
         say(f"Error{_of_rank()}: {error}", err=True, colour=typer.colors.RED)
         sys.exit(error.exit_code)
+    except PermissionError as error:
+        if _state["debug"] or error.filename is None:
+            raise
+        # Of what a user names and nobody has refused before: others' folders are met in too many places.
+        path = show_path(os.fsdecode(error.filename))
+        say(
+            f"Error{_of_rank()}: {path}: {error.strerror}. Ask its owner, or name another place.",
+            err=True,
+            colour=typer.colors.RED,
+        )
+        sys.exit(1)
     except SystemExit as end:
         if end.code != _INTERRUPTED:
             raise

@@ -95,6 +95,8 @@ def _parameter(one: OptionField) -> inspect.Parameter:
     """The field as typer wants to read it."""
     option, required = one.option, one.default is inspect.Parameter.empty
     bounds: dict[str, Any] = {} if option.minimum is None else {"min": option.minimum}
+    # Whoever reads or writes a path says what cannot be done with it, and what to do.
+    bounds |= {"readable": False}
     if option.argument:
         info = typer.Argument(metavar=option.argument, help=option.help, **bounds)
     else:

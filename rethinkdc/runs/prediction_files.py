@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import zipfile
 import zlib
@@ -74,14 +75,14 @@ def disagreement(metric: str, values: NDArray[np.float64], recorded: float) -> s
 def fault_of_predictions(record: Record, folder: Path) -> str:
     """What shows that the predictions beside a record are not those of its run; empty where nothing does.
 
-    A file that is not there shows nothing: records are handed on without.
+    A file that is not there, or not for this user, shows nothing: records are handed on without.
 
     Args:
         record: of the run.
         folder: where it lies.
     """
     kept, evaluator = record.predictions, record.definition.evaluator
-    if kept is None or not (folder / Path(kept.file).name).exists():
+    if kept is None or not os.access(folder / Path(kept.file).name, os.R_OK):
         return ""
     try:
         arrays = read_arrays(kept, folder)

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from rethinkdc.errors import RecordError, RequestError
 from rethinkdc.runs.record import Record, Status
 from rethinkdc.runs.schemas import SCHEMA_VERSION, fault_of
-from rethinkdc.storage import open_temporary, read_regular, writable
+from rethinkdc.storage import open_temporary, read_regular, show_path, writable
 
 ENVIRONMENT = "RETHINKDC_RECORDS"
 
@@ -23,6 +23,7 @@ ENVIRONMENT = "RETHINKDC_RECORDS"
 MOST_BYTES = 64 << 20
 """A record of 1,000 classes and 300 epochs has less than a hundredth."""
 _KEY = re.compile(r"[0-9a-f]{24}")
+_FILE = re.compile(r"[0-9].*\.json")
 
 
 def default_records_folder() -> Path:
@@ -41,24 +42,41 @@ class Records:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = (folder or default_records_folder()).expanduser()
 
-    def check_writable(self) -> None:
+    def check_writable(self, key: str = "") -> None:
         """Refuses to begin work whose result could not be kept.
+
+        Args:
+            key: of the run, which may have a folder of another user's.
 
         Raises:
             RequestError: the folder cannot be written.
         """
-        if not writable(self.folder):
-            raise RequestError(
-                f"The records folder {self.folder} cannot be written. Choose another with --records or {ENVIRONMENT}."
-            )
+        for folder in (self.folder, self.folder / key):
+            # One that is not there yet is made with the record.
+            if (folder == self.folder or os.path.lexists(folder)) and not writable(folder):
+                raise RequestError(
+                    f"The records folder {show_path(folder)} cannot be written. Choose another with --records or "
+                    f"{ENVIRONMENT}."
+                )
 
     def path(self, key: str, attempt: int) -> Path:
         """Where an attempt's record lies."""
         return self.folder / key / f"{attempt:04d}.json"
 
     def attempts(self, key: str) -> list[Record]:
-        """All attempts at a run, first to last."""
-        return [self.read_in_place(path) for path in sorted((self.folder / key).glob("[0-9]*.json"))]
+        """All attempts at a run, first to last.
+
+        Raises:
+            RecordError: one of them is no record, or cannot be read.
+            RequestError: the records folder cannot be read.
+        """
+        try:
+            files = _files_in(self.folder / key)
+        except RecordError:
+            # Names the folder of all records, where it is that one.
+            self._folders()
+            raise
+        return [self.read_in_place(path) for path in files]
 
     def find(self, key: str, machine: str = "") -> Record | None:
         """The first attempt that is ok: the one that boards rank.
@@ -77,23 +95,24 @@ class Records:
             RecordError: the file is no record.
         """
         path = Path(name).expanduser()
-        if path.suffix == ".json" and path.is_file():
+        if path.suffix == ".json" and os.path.isfile(path):  # noqa: PTH113 - does not raise where this user may not look
             return self.read(path)
         attempts = self.attempts(name) if _KEY.fullmatch(name) else []
         return next((record for record in attempts if record.status == "ok"), attempts[-1] if attempts else None)
 
     def all(self) -> Iterator[Record]:
         """Every record, in the order of keys and attempts."""
-        for path in self._files():
-            yield self.read_in_place(path)
+        for folder in self._folders():
+            for path in _files_in(folder):
+                yield self.read_in_place(path)
 
     def readable(self) -> Iterator[Record]:
-        """As :meth:`all`, but a file that is no record is warned of and left out."""
+        """As :meth:`all`, but a file that is no record or cannot be read is warned of and left out."""
         yield from self._readable(self._files())
 
     def newest(self, count: int) -> Iterator[Record]:
         """As :meth:`readable`, of the files that were written last, the newest first."""
-        yield from self._readable(sorted(self._files(), key=lambda path: -path.stat().st_mtime_ns)[:count])
+        yield from self._readable(sorted(self._files(), key=_written, reverse=True)[:count])
 
     def add(self, record: Record) -> Record:
         """Writes a record under the next free attempt number; never replaces a file.
@@ -120,6 +139,8 @@ class Records:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the file"
             raise _unreadable(path, f"{where}: {first['msg']}") from None
+        except PermissionError as error:
+            raise _forbidden(path, error) from None
         except OSError as error:
             raise _unreadable(path, str(error.strerror)) from None
         except (ValueError, RecursionError) as error:
@@ -148,8 +169,27 @@ class Records:
             except RecordError as error:  # noqa: PERF203 - one file must not hide the others
                 warnings.warn(f"A record is left out: {error}", stacklevel=3)
 
+    def _folders(self) -> list[Path]:
+        """What may be the folder of a run.
+
+        Raises:
+            RequestError: the records folder cannot be read.
+        """
+        try:
+            return sorted(self.folder / name for name in os.listdir(self.folder))  # noqa: PTH208 - as below
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise unreadable_folder(self.folder, error) from None
+
     def _files(self) -> list[Path]:
-        return sorted(self.folder.glob("*/[0-9]*.json"))
+        files = []
+        for folder in self._folders():
+            try:
+                files += _files_in(folder)
+            except RecordError as error:  # noqa: PERF203 - one folder must not hide the others
+                warnings.warn(f"A record is left out: {error}", stacklevel=4)
+        return files
 
     def _write(self, record: Record) -> Record:
         place = self.folder / record.key
@@ -175,6 +215,42 @@ def first_ok_of(attempts: list[Record], machine: str = "") -> Record | None:
     """The first attempt that is ok, of this machine where it has one."""
     ok = [record for record in attempts if record.status == "ok"]
     return next((record for record in ok if record.machine == machine), ok[0] if ok else None)
+
+
+def unreadable_folder(folder: Path, error: OSError) -> RequestError:
+    """The error of a records folder that cannot be read."""
+    return RequestError(
+        f"The records folder {show_path(folder)} cannot be read: {error.strerror}. Ask its owner, or choose another "
+        f"with --records or {ENVIRONMENT}."
+    )
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """The files of attempts in a run's folder, first to last.
+
+    Raises:
+        RecordError: it cannot be read.
+    """
+    try:
+        # By the name under which tests make it fail.
+        return sorted(folder / name for name in os.listdir(folder) if _FILE.fullmatch(name))  # noqa: PTH208
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise _forbidden(folder, error) from None
+
+
+def _written(path: Path) -> int:
+    """When a file was written, in nanoseconds; the earliest of all where this user may not look."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _forbidden(path: Path, error: OSError) -> RecordError:
+    fault = f"cannot be read: {error.strerror}"
+    return RecordError(f"{show_path(path)} {fault}. Ask its owner for permission to read it.", fault=fault)
 
 
 def _unreadable(path: Path, why: str) -> RecordError:
@@ -222,4 +298,5 @@ __all__ = [
     "default_records_folder",
     "first_ok_of",
     "now",
+    "unreadable_folder",
 ]

@@ -123,7 +123,7 @@ class Runner:
             RequestError: the request is wrong, or records cannot be written; nothing was.
         """
         run = resolve(asked, self.registry, self.cache)
-        self._check_keeping()
+        self._check_keeping(run)
         try:
             if isinstance(asked, Request):
                 return self._recorded(run, False, lambda context, splits: self._compressed(run, context, splits))
@@ -195,9 +195,9 @@ class Runner:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _check_keeping(self) -> None:
+    def _check_keeping(self, run: Run) -> None:
         """Refuses to begin work whose result could not be kept."""
-        self.records.check_writable()
+        self.records.check_writable(run.key)
         if self.beside.sheet:
             check_sheets()
 
@@ -232,7 +232,7 @@ class Runner:
         if not force and (known := self.records.find(run.key, self.machine)):
             clear_recorded(self.cache, self.records, run.key)
             return known, True
-        self._check_keeping()
+        self._check_keeping(run)
         with hold_run(self.cache, self.records, run.key) as folder:
             # Another process may have made it while we waited.
             if not force and (known := self.records.find(run.key, self.machine)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import shlex
@@ -14,6 +15,8 @@ from typing import Any
 
 import pytest
 import scipy.stats
+
+from rethinkdc.cli import main
 
 CONSOLE = str(Path(sys.executable).with_name("rethinkdc"))
 
@@ -375,3 +378,20 @@ def test_a_share_may_be_given_in_percent(cli: Callable[..., Any]) -> None:
     first, second = (json.loads(cli(*short, "--keep", share).out)[0]["key"] for share in ("10%", "0.1"))
     assert first == second
     assert "such as 0.3 or 30%" in cli(*short, "--keep", "0,3").err
+
+
+def test_what_a_user_may_not_see_ends_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where nobody has thought of it."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/data/theirs/\x1b[2J.bin")
+
+    monkeypatch.setattr(main, "app", refuse)
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == (
+        "Error: /data/theirs/⟨001B⟩[2J.bin: Permission denied. Ask its owner, or name another place.\n"
+    )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
 import random
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rethinkdc.errors import RequestError, RethinkError
+from rethinkdc.boards.index import read_entries
+from rethinkdc.errors import RecordError, RequestError, RethinkError
 from rethinkdc.measurement import Evaluation, Metric
 from rethinkdc.runs.definition import Definition
 from rethinkdc.runs.record import Record
@@ -317,6 +320,76 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_work(tmp_path: Pa
         records.check_writable()
     with pytest.raises(RequestError, match="Cannot write a record"):
         records.add(record())
+
+
+def test_a_run_whose_folder_is_anothers_is_refused_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = Records(tmp_path)
+    records.add(record())
+    tried = tempfile.TemporaryFile
+
+    def refuse(dir: Path) -> Any:  # noqa: A002 - as it is called
+        if dir.name == KEY:
+            raise PermissionError(errno.EACCES, "Permission denied", str(dir))
+        return tried(dir=dir)
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    records.check_writable()
+    records.check_writable("f" * 24)
+    assert not (tmp_path / ("f" * 24)).exists()
+    with pytest.raises(RequestError, match=rf"{KEY} cannot be written.*--records"):
+        records.check_writable(KEY)
+
+
+def forbid(patch: pytest.MonkeyPatch, *forbidden: Path) -> None:
+    """Folders that cannot be listed, and files that cannot be read."""
+
+    def guarded(original: Any) -> Any:
+        def call(path: Any, *words: Any, **more: Any) -> Any:
+            if not isinstance(path, int) and Path(path) in forbidden:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return original(path, *words, **more)
+
+        return call
+
+    for name in ("listdir", "scandir"):
+        patch.setattr(os, name, guarded(getattr(os, name)))
+    patch.setattr(Path, "read_bytes", guarded(Path.read_bytes))
+
+
+def test_a_records_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = Records(tmp_path)
+    records.add(record())
+    forbid(monkeypatch, tmp_path, tmp_path / KEY)
+    asked: list[Callable[[], object]] = [
+        lambda: records.find(KEY),
+        lambda: records.named(KEY),
+        lambda: list(records.all()),
+        lambda: list(records.readable()),
+        lambda: list(records.newest(3)),
+        lambda: read_entries(records),
+    ]
+    for ask in asked:
+        with pytest.raises(RequestError, match=rf"The records folder {tmp_path} cannot be read: Permission denied\."):
+            ask()
+
+
+@pytest.mark.parametrize("forbidden", [KEY, f"{KEY}/0001.json"])
+def test_a_run_of_another_user_that_cannot_be_read_is_named_and_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forbidden: str
+) -> None:
+    records = Records(tmp_path)
+    records.add(record())
+    other = records.add(record(definition={"ipc": 2}))
+    forbid(monkeypatch, tmp_path / forbidden)
+    with pytest.raises(RecordError, match=rf"{forbidden} cannot be read: Permission denied\. Ask its owner"):
+        records.find(KEY)
+    for ask in (records.readable, lambda: records.newest(3)):
+        with pytest.warns(UserWarning, match=rf"left out: .*{forbidden} cannot be read: Permission denied"):
+            assert [one.key for one in ask()] == [other.key]
+    with pytest.warns(UserWarning, match=rf"left out: {forbidden} cannot be read: Permission denied"):
+        assert len(read_entries(records)) == 1
 
 
 def test_a_reader_never_sees_half_a_record_where_there_are_no_hard_links(
