@@ -58,6 +58,24 @@ class DamagedError(RethinkError):
     """A stored artefact does not match its checksum."""
 
 
+class StorageError(RethinkError, OSError):
+    """A file or folder cannot be written; what was whole before is kept, and so is the work that needed it.
+
+    ``full``: whether there is no room left, rather than something about the place that making room would not mend.
+    """
+
+    keeps_work = True
+    full = False
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        restore, made_of, state = super().__reduce__()
+        # What an OSError holds lies outside its __dict__.
+        return restore, made_of, {**state, "errno": self.errno, "strerror": self.strerror, "filename": self.filename}
+
+
 class RecordError(RethinkError):
     """A file in the place of a record is none that a run wrote. ``fault``: what is wrong with it, without its path."""
 

@@ -18,6 +18,7 @@ from rethinkdc.errors import (
     RecordError,
     RequestError,
     RethinkError,
+    StorageError,
     UnsupportedError,
 )
 from rethinkdc.texts import MOST_CHARACTERS
@@ -34,6 +35,7 @@ ERRORS = [
             DamagedError,
             IncompleteError,
             RankError,
+            StorageError,
         )
     ),
     DivergedError("what is wrong", epoch=3, step=7),

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
-from safetensors.torch import save_file
 from torch import Tensor
 
 from rethinkdc.contracts import (
@@ -29,6 +28,7 @@ from rethinkdc.labels import (
     load_tensors,
     mix_op,
     student_training,
+    write_tensors,
 )
 
 _FILE = "labels.safetensors"
@@ -94,7 +94,7 @@ class SoftStatic(Tempered):
             if not bool(torch.isfinite(logits).all()):
                 row = int((~torch.isfinite(logits)).any(dim=1).nonzero()[0, 0])
                 raise RequestError(f"A teacher gives image {row} of the set a logit that float16 cannot hold.")
-            save_file({"logits": logits}, out / _FILE)
+            write_tensors(out / _FILE, {"logits": logits})
 
         file = context.artefact("static-labels", key, "labels", build, files=[_FILE]) / _FILE
         return load_tensors(file)["logits"], file.stat().st_size

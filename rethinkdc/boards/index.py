@@ -19,7 +19,7 @@ from rethinkdc.boards.entry import Entry
 from rethinkdc.errors import DamagedError, RecordError
 from rethinkdc.runs.prediction_files import fault_of_predictions
 from rethinkdc.runs.records import Records, unreadable_folder
-from rethinkdc.storage import digest, read_sealed, write_sealed
+from rethinkdc.storage import digest, read_sealed, remember
 
 INDEX = ".boards-index"
 """Name of its file, in the folder of the records."""
@@ -150,8 +150,5 @@ def _load(path: Path) -> dict[str, Indexed]:
 
 
 def _store(path: Path, entries: dict[str, Indexed]) -> None:
-    try:
-        write_sealed(path, b"\n".join([_form(), *write_columns(dict(sorted(entries.items())))]))
-    except OSError:
-        # A folder that is only read, or a full disk: the next board reads the records again.
-        return
+    # Of a folder that is only read, or on a full disk, the next board reads the records again.
+    remember(path, b"\n".join([_form(), *write_columns(dict(sorted(entries.items())))]))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -18,7 +16,7 @@ from rethinkdc.compressed.card import CARD
 from rethinkdc.compressed.encoding import ROWS, encode_rows, read_files
 from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.errors import RequestError
-from rethinkdc.storage import commit_folder
+from rethinkdc.storage import make_folder, new_folder, storing, write_file
 from rethinkdc.types import Fit, Interpolation
 
 PARQUET = "data/train-00000-of-00001.parquet"
@@ -39,7 +37,8 @@ def export_folder(
     rate stands in ``card.json``. The folder appears whole or not at all.
 
     Raises:
-        RequestError: the folder exists already, or cannot be written.
+        RequestError: the folder exists already.
+        StorageError: it cannot be written.
     """
     features = features_of(compressed)
     with _new_folder(folder) as making:
@@ -59,7 +58,8 @@ def publish_folder(stored: CompressedSet, folder: Path, readme: str) -> None:
         readme: the text, which begins with the columns of :func:`features_of`. People may change it afterwards.
 
     Raises:
-        RequestError: the folder exists already, or cannot be written.
+        RequestError: the folder exists already.
+        StorageError: it cannot be written.
     """
     import pyarrow as pa
 
@@ -70,7 +70,7 @@ def publish_folder(stored: CompressedSet, folder: Path, readme: str) -> None:
     with _new_folder(folder, free=(README,)) as making:
         _write_parquet(stored, making / PARQUET, read_files(stored), plain)
         _write_about(stored, making / CARD, stored.size)
-        (making / README).write_text(readme, encoding="utf-8")
+        write_file(making / README, readme.encode())
 
 
 def features_of(compressed: CompressedSet) -> Any:
@@ -106,17 +106,8 @@ def _new_folder(folder: Path, free: Collection[str] = ()) -> Iterator[Path]:
     """A folder to fill, which takes its place when it is whole."""
     if folder.exists():
         raise RequestError(f"{folder} exists already. Choose another --out folder, or remove it first.")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        making = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    except OSError as error:
-        raise RequestError(f"Cannot write {folder}: {error.strerror}. Choose another --out folder.") from error
-    try:
-        making.chmod(0o755)
+    with new_folder(folder, free) as making:
         yield making
-        commit_folder(making, folder, free)
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
 
 
 def _write_about(compressed: CompressedSet, path: Path, size: int) -> None:
@@ -132,20 +123,28 @@ def _write_about(compressed: CompressedSet, path: Path, size: int) -> None:
         about["student_lr"] = compressed.student_lr
     if compressed.numbered:
         about["numbered"] = True
-    path.write_text(json.dumps(about, indent=1))
+    write_file(path, json.dumps(about, indent=1).encode())
 
 
 def _write_parquet(compressed: CompressedSet, path: Path, images: Iterator[bytes], schema: Any) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path.parent.mkdir()
+    make_folder(path.parent)
     further = _further_columns(compressed)
-    with pq.ParquetWriter(path, schema) as writer:
+    with storing(path):
+        writer = pq.ParquetWriter(path, schema)
+    try:
         for rows in torch.arange(len(compressed)).split(ROWS):
             columns: dict[str, Any] = {
                 "image": [{"bytes": content, "path": None} for content in islice(images, len(rows))],
                 "class_id": compressed.targets[rows].tolist(),
             }
             columns |= {name: list(tensor[rows].numpy()) for name, tensor in further.items()}
-            writer.write_table(pa.Table.from_pydict(columns, schema=schema))
+            table = pa.Table.from_pydict(columns, schema=schema)
+            # Not around the rest: what reading images meets is another matter.
+            with storing(path):
+                writer.write_table(table)
+    finally:
+        with storing(path):
+            writer.close()

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from rethinkdc.compressed.card import Card
 from rethinkdc.compressed.parts import PER_IMAGE
 from rethinkdc.compressed.set import CompressedSet
 from rethinkdc.errors import DamagedError
+from rethinkdc.storage import load_tensors, write_file, write_tensors
 from rethinkdc.types import Images, ViewRule
 
 SET_FILES = ("set.json", "set.safetensors")
@@ -40,11 +39,12 @@ def save_working(compressed: CompressedSet, folder: Path) -> None:
     for name in PER_IMAGE:
         if (value := getattr(compressed, name)) is not None:
             tensors[name] = value.contiguous()
-    save_file(tensors, folder / SET_FILES[1])
+    write_tensors(folder / SET_FILES[1], tensors)
     for index, part in enumerate(compressed.parts):
         # Stored as NHWC: channels-last memory survives the memory map.
-        save_file({"canvases": part.permute(0, 2, 3, 1).contiguous()}, folder / f"part-{index:05d}.safetensors")
-    (folder / SET_FILES[0]).write_text(json.dumps(about, indent=1))
+        canvases = {"canvases": part.permute(0, 2, 3, 1).contiguous()}
+        write_tensors(folder / f"part-{index:05d}.safetensors", canvases)
+    write_file(folder / SET_FILES[0], json.dumps(about, indent=1).encode())
 
 
 def load_working(folder: Path, data: Images) -> CompressedSet:
@@ -79,12 +79,6 @@ def load_working(folder: Path, data: Images) -> CompressedSet:
     return CompressedSet.of_canvases(
         _cut(tensors, canvases), tuple(about["class_names"]), cell_boxes=tensors["cell_boxes"], **stated
     )
-
-
-def load_tensors(path: Path) -> dict[str, Tensor]:
-    """Memory-mapped tensors of a safetensors file."""
-    with safe_open(path, framework="pt") as file:
-        return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - safe_open is no mapping
 
 
 def _cut(tensors: Mapping[str, Tensor], canvases: list[Tensor]) -> list[dict[str, Tensor]]:

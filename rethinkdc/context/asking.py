@@ -14,6 +14,7 @@ from rethinkdc.errors import RequestError
 from rethinkdc.models.model import Model, build_seeded
 from rethinkdc.protocol.teachers import teacher_top1
 from rethinkdc.reference import Reference
+from rethinkdc.storage import write_file
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.types import Images
 
@@ -81,7 +82,7 @@ def _measured(context: Context, teacher: Teacher, test: Images) -> float:
     key = {"teacher": teacher.digest, "test": test.fingerprint, "view": teacher.test.model_dump(mode="json")}
 
     def build(inner: Context, out: Path) -> None:
-        (out / _FILE).write_text(json.dumps(teacher_top1(teacher, test, workers=inner.workers)))
+        write_file(out / _FILE, json.dumps(teacher_top1(teacher, test, workers=inner.workers)).encode())
 
     return float(
         json.loads((context.artefact("teacher-tests", key, "measuring", build, files=[_FILE]) / _FILE).read_text())

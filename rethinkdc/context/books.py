@@ -10,6 +10,7 @@ from typing import Any
 
 from rethinkdc.errors import RequestError
 from rethinkdc.notes import Notes, check_notes, merge_notes
+from rethinkdc.storage import write_file
 
 FILE = "about.json"
 """Lies beside every artefact: the books of its making."""
@@ -69,7 +70,7 @@ class Books:
     def write(self, folder: Path) -> None:
         """Writes the books beside the artefact in ``folder``."""
         about = {"notes": self.notes, "costs": self.seconds, "memory": self.memory, "images": self.images}
-        (folder / FILE).write_text(json.dumps(about, indent=1))
+        write_file(folder / FILE, json.dumps(about, indent=1).encode())
 
     def by_stage(self) -> dict[str, float]:
         """Seconds of each stage."""

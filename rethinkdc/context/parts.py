@@ -11,10 +11,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from rethinkdc import interruption
-from rethinkdc.compressed.working import load_tensors
 from rethinkdc.context import ranks
 from rethinkdc.context.work import Work
-from rethinkdc.storage import Part, keep_part, kept_part
+from rethinkdc.storage import Part, keep_part, kept_part, load_tensors
 from rethinkdc.training.checkpoint import counted_between
 from rethinkdc.types import PartsMaker, Progress
 

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from rethinkdc.compressed import Card, CompressedSet, check_budget, load_working, save_working
-from rethinkdc.compressed.working import SET_FILES, load_tensors
+from rethinkdc.compressed.working import SET_FILES
 from rethinkdc.context.books import read_books
 from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.kinds import Compressor, Score
@@ -20,6 +19,7 @@ from rethinkdc.errors import RequestError
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.proxy import TRACE_SEMANTICS
 from rethinkdc.seeds import Seeds
+from rethinkdc.storage import load_tensors, write_tensors
 from rethinkdc.training.loop import LOOP_REVISION
 from rethinkdc.types import Budget, Images
 from rethinkdc.views import VIEWS_REVISION
@@ -83,7 +83,7 @@ def write_scores(scores: Tensor, method: Score, rows: int, out: Path) -> None:
             f"The score {method.name} must give {method.pooled(rows):,} numbers for {rows:,} rows; found shape "
             f"{list(scores.shape)} with {missing:,} NaN."
         )
-    save_file({"scores": scores.contiguous()}, out / SCORE_FILES[0])
+    write_tensors(out / SCORE_FILES[0], {"scores": scores.contiguous()})
 
 
 def read_scores(folder: Path) -> Tensor:

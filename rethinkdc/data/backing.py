@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import uuid
 import warnings
 from pathlib import Path
 
@@ -19,8 +18,8 @@ from rethinkdc.data.chunks import in_chunks
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.data.resize import empty_canvases
-from rethinkdc.errors import DamagedError, DataError
-from rethinkdc.storage import commit_folder, digest, verify_folder, writable
+from rethinkdc.errors import DamagedError, DataError, StorageError
+from rethinkdc.storage import digest, new_folder, verify_folder, writable, write_tensors
 from rethinkdc.types import Images
 
 DECODED_LIMIT = 1 << 30
@@ -111,21 +110,19 @@ def _decode_all(encoded: EncodedImages, size: tuple[int, int]) -> DecodedImages:
 
 def _keep(decoded: DecodedImages, cache_folder: Path | None) -> DecodedImages:
     """Stores the pixels and returns them memory-mapped; returns them as they are where nothing can be stored."""
-    from safetensors.torch import save_file
-
-    if cache_folder is None or not writable(cache_folder / "decoded"):
+    if cache_folder is None:
         return decoded
     final = _find_folder(decoded.fingerprint, cache_folder)
-    temporary = final.with_name(f".{final.name}.{uuid.uuid4().hex}")
     try:
-        temporary.mkdir()
-        tensors = {"pixels": decoded.pixels.permute(0, 2, 3, 1), "targets": decoded.targets}
-        save_file(tensors, temporary / _FILE, metadata={"class_names": json.dumps(decoded.class_names)})
-        commit_folder(temporary, final)
+        if not writable(final.parent):
+            return decoded
+        with new_folder(final) as making:
+            tensors = {"pixels": decoded.pixels.permute(0, 2, 3, 1), "targets": decoded.targets}
+            write_tensors(making / _FILE, tensors, {"class_names": json.dumps(decoded.class_names)})
         return _map(final, decoded.fingerprint)
-    except Exception as error:  # a full disk, for one: the pixels in memory serve as well
-        warnings.warn(f"Decoded pixels were not cached in {final}: {error}", stacklevel=2)
-        shutil.rmtree(temporary, ignore_errors=True)
+    except (StorageError, DamagedError) as error:
+        # A full disk, for one: the pixels in memory serve as well.
+        warnings.warn(f"Decoded pixels are not kept for the next process: {error}", stacklevel=2)
         return decoded
 
 

@@ -18,7 +18,7 @@ from rethinkdc.data.blobs import Blobs
 from rethinkdc.data.splits import Schema, splits_fingerprint
 from rethinkdc.errors import DamagedError, DataError
 from rethinkdc.notes import Facts
-from rethinkdc.storage import canonical_json, read_sealed, writable, write_sealed
+from rethinkdc.storage import canonical_json, read_sealed, remember
 
 _BLOCK = 1 << 14
 
@@ -105,8 +105,7 @@ class FingerprintBook:
 
     def write(self, signature: str, known: KnownSplits) -> None:
         """Remembers a dataset."""
-        if writable(self.folder):
-            write_sealed(self._place(signature), known.model_dump_json(indent=1).encode())
+        remember(self._place(signature), known.model_dump_json(indent=1).encode())
 
     def _place(self, signature: str) -> Path:
         return self.folder / f"{signature}.sealed"

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from rethinkdc.compressed.working import load_tensors
 from rethinkdc.contracts.context import Context
 from rethinkdc.data.store import NativeStore
 from rethinkdc.data.stratified import stratified_rows
 from rethinkdc.distillation.moments import MOMENTUM, Moments, MovingMoments
 from rethinkdc.distillation.statistics import Gathered, Statistic, flattened, gather, unflattened
+from rethinkdc.storage import load_tensors, write_tensors
 from rethinkdc.training.ahead import in_order
 from rethinkdc.training.teacher import Teacher, full_precision
 from rethinkdc.types import Images, ViewKey, ViewRule
@@ -82,7 +81,7 @@ def class_statistics(
         batches = _batches(inner, teacher, data, ops, rows, owners)
         with full_precision(teacher.device), closing(batches):
             gathered = gather(teacher.module, kinds, batches, len(data.class_names) if by_class else 1, moments)
-        save_file(flattened(gathered), out / _FILE)
+        write_tensors(out / _FILE, flattened(gathered))
 
     folder = context.artefact("statistics", key, "synthesis", build, files=[_FILE])
     return unflattened(load_tensors(folder / _FILE), teacher.module)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from rethinkdc.errors import RequestError
 from rethinkdc.evidence.conditions import Conditions
 from rethinkdc.evidence.outcome import Counted, Outcome
 from rethinkdc.measurement import Metric
@@ -67,14 +66,10 @@ class Question(Generic[P]):
         """Writes the study; an older one of the same question is replaced.
 
         Raises:
-            RequestError: the folder cannot be written.
+            StorageError: it cannot be written.
         """
         file = self.folder / STUDY_FILE
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomic(file, write_study(self.study).encode())
-        except OSError as error:
-            raise RequestError(f"{file} cannot be written: {error}. Choose another folder with --out.") from error
+        write_atomic(file, write_study(self.study).encode(), "the study")
         return file
 
 

@@ -20,7 +20,6 @@ ANSWER_FILE = "answer.json"
 def write_answer(answer: Explanation | Comparison, folder: Path) -> Path:
     """Writes the answer into the folder of its question; the same records give the same bytes."""
     file = folder / ANSWER_FILE
-    folder.mkdir(parents=True, exist_ok=True)
     write_atomic(file, (json.dumps(describe_answer(answer), indent=1) + "\n").encode())
     return file
 

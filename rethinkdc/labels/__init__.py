@@ -1,6 +1,5 @@
 """Labels: who is asked, what is stored, and what a student learns from it; the bases and the maths."""
 
-from rethinkdc.compressed.working import load_tensors
 from rethinkdc.labels.asking import LABEL_SEMANTICS, BatchStatistics, OfViews, SoftLabeler, Tempered
 from rethinkdc.labels.cells import OverCells
 from rethinkdc.labels.coding import Coding, Dense, Quantised, TopK
@@ -12,6 +11,7 @@ from rethinkdc.labels.shards import LabelReader, Shards, write_labels
 from rethinkdc.labels.storing import StoredLabeler
 from rethinkdc.labels.supervision import Objective, OnlineTargets, StaticTargets, StoredTargets
 from rethinkdc.protocol.student import StudentTraining, student_training
+from rethinkdc.storage import load_tensors, write_tensors
 from rethinkdc.training.targets import HardTargets
 
 __all__ = [
@@ -46,4 +46,5 @@ __all__ = [
     "mse_gt",
     "student_training",
     "write_labels",
+    "write_tensors",
 ]

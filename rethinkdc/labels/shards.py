@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,12 +11,11 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from rethinkdc.compressed.working import load_tensors
 from rethinkdc.errors import RequestError
 from rethinkdc.labels.coding import Coding
 from rethinkdc.labels.ensemble import Ensemble
 from rethinkdc.labels.schedule import LabelSchedule
-from rethinkdc.storage import keep_part
+from rethinkdc.storage import copy_file, keep_part, load_tensors
 from rethinkdc.training.ahead import in_order
 from rethinkdc.types import ViewBatch
 
@@ -159,4 +157,4 @@ def _give_second_name(made: Path, final: Path) -> None:
         os.link(made, final)
     except OSError:
         # No hard links here (exFAT, some network mounts).
-        shutil.copyfile(made, final)
+        copy_file(made, final)

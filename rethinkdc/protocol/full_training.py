@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors.torch import load_file, save, save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from rethinkdc.data.decoded import DecodedImages
@@ -17,7 +16,7 @@ from rethinkdc.data.store import CanvasStore, NativeStore, Store
 from rethinkdc.errors import RequestError
 from rethinkdc.models.model import Model, build_seeded
 from rethinkdc.protocol.protocol import FullTraining, Protocol
-from rethinkdc.storage import write_atomic
+from rethinkdc.storage import copy_file, load_tensors, write_atomic, write_tensors
 from rethinkdc.training.loop import LoopSeeds, train_network
 from rethinkdc.training.observer import Observer
 from rethinkdc.training.targets import HardTargets
@@ -103,9 +102,9 @@ def train_full(
         progress=place.progress,
         description=description,
     )
-    save_file(_weights_of(network), place.out / WEIGHTS)
+    write_tensors(place.out / WEIGHTS, _weights_of(network))
     for name in map(weights_name, keep_epochs):
-        shutil.copyfile(place.work / name, place.out / name)
+        copy_file(place.work / name, place.out / name)
     return Spent(log.seconds, log.views)
 
 
@@ -142,13 +141,13 @@ class TrainedNetwork:
         if epoch not in self.keep_epochs:
             kept = ", ".join(map(str, self.keep_epochs)) or "none"
             raise RequestError(f"The weights after epoch {epoch} were not kept; kept: {kept}. Name it in keep_epochs.")
-        return load_file(self.folder / weights_name(epoch))
+        return load_tensors(self.folder / weights_name(epoch))
 
 
 def read_network(folder: Path, model: Model, classes: int, size: int) -> nn.Module:
     """The network that :func:`train_full` left in ``folder``."""
     network = build_seeded(model, classes, size, 0)
-    network.load_state_dict(load_file(folder / WEIGHTS))
+    network.load_state_dict(load_tensors(folder / WEIGHTS))
     return network
 
 

@@ -15,6 +15,7 @@ from rethinkdc.models.model import Model
 from rethinkdc.protocol.full_training import Place, Spent, train_full
 from rethinkdc.protocol.protocol import Epoch, Protocol
 from rethinkdc.seeds import Seeds
+from rethinkdc.storage import flush_table, make_table, map_table
 from rethinkdc.training.predict import Prediction, predict_batches
 from rethinkdc.training.trace import TraceRecorder
 from rethinkdc.types import Images, Predictions
@@ -110,22 +111,18 @@ def write_predictions(
             require_finite(values, rows, f"The proxy's {name}")
         # On disk from the start: N x D and N x C numbers may be more than memory holds.
         tables = tables or [
-            np.lib.format.open_memmap(
-                out / f"{name}.npy", mode="w+", dtype=np.float32, shape=(len(data), values.shape[1])
-            )
+            make_table(out / f"{name}.npy", np.float32, (len(data), values.shape[1]))
             for name, values in zip(Predictions._fields, predictions, strict=True)
         ]
         for table, values in zip(tables, predictions, strict=True):
             table[rows.numpy()] = values.numpy()
     for table in tables:
-        table.flush()
+        flush_table(table)
 
 
 def read_predictions(folder: Path) -> Predictions:
     """What :func:`write_predictions` wrote, memory-mapped; writing to it changes nothing on disk."""
-    # Copy-on-write, because torch has no read-only tensors.
-    tables = [np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False) for name in Predictions._fields]
-    return Predictions(*map(torch.from_numpy, tables))
+    return Predictions(*(torch.from_numpy(map_table(folder / f"{name}.npy")) for name in Predictions._fields))
 
 
 def require_finite(values: Tensor, rows: Tensor, what: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rethinkdc.errors import DataError, RequestError
+from rethinkdc.errors import DataError
 from rethinkdc.files.arrays import read_arrays
 from rethinkdc.row_files.columns import columns_of, naming
 from rethinkdc.row_files.meaning import rows_of, tell_rows
@@ -126,16 +126,13 @@ def write_row_file(tensors: dict[str, Tensor], about: dict[str, Any], out: Path)
     """Writes ``OUT.safetensors`` and, beside it, what it was made of to ``OUT.json``; returns both paths.
 
     Raises:
-        RequestError: the folder cannot be written.
+        StorageError: they cannot be written.
     """
     from safetensors.torch import save
 
     paths = name_row_file(out, ".safetensors"), name_row_file(out, ".json")
-    try:
-        write_atomic(paths[0], save({name: tensor.contiguous() for name, tensor in tensors.items()}))
-        write_atomic(paths[1], json.dumps(about, indent=1).encode())
-    except OSError as error:
-        raise RequestError(f"Cannot write {out}: {error.strerror}. Choose another --out.") from error
+    write_atomic(paths[0], save({name: tensor.contiguous() for name, tensor in tensors.items()}))
+    write_atomic(paths[1], json.dumps(about, indent=1).encode())
     return paths
 
 

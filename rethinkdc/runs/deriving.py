@@ -17,7 +17,7 @@ from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.reading import load_protocol
 from rethinkdc.protocol.writing import write_toml
 from rethinkdc.registry.registry import Registry
-from rethinkdc.storage import read_sealed, writable, write_atomic, write_sealed
+from rethinkdc.storage import read_sealed, remember, write_atomic
 
 _ID = re.compile(r"[\w.-]+")
 
@@ -110,6 +110,6 @@ def _facts(dataset: Dataset, fingerprint: str, cache_folder: Path | None) -> Dat
         # Damaged: looked at again.
         pass
     facts = facts_of(dataset.load(cache_folder, "encoded"))
-    if place and writable(place.parent):
-        write_sealed(place, facts.model_dump_json(indent=1).encode())
+    if place:
+        remember(place, facts.model_dump_json(indent=1).encode())
     return facts

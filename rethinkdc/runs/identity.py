@@ -14,7 +14,7 @@ from rethinkdc.errors import DamagedError
 from rethinkdc.layouts.file_datasets import list_downloads, sign_folder
 from rethinkdc.runs.calls import FinishedSet
 from rethinkdc.runs.opening import facts_of, open_set
-from rethinkdc.storage import digest, read_sealed, writable, write_sealed
+from rethinkdc.storage import digest, read_sealed, remember
 
 SET_FINGERPRINTS = "set-fingerprints"
 """Folder of the cache that holds the book."""
@@ -84,9 +84,9 @@ def open_and_remember(finished: FinishedSet, cache_folder: Path) -> CompressedSe
     compressed = open_set(finished, cache_folder)
     after = _sign(finished)
     # A set that changed while it was read is not remembered; one of the hub has no signature before it is here.
-    if after and before in (None, after) and writable(_book(cache_folder)):
+    if after and before in (None, after):
         content = identity_of(compressed).model_dump_json(indent=1).encode()
-        write_sealed(_book(cache_folder) / f"{after}.sealed", content)
+        remember(_book(cache_folder) / f"{after}.sealed", content)
     return compressed
 
 

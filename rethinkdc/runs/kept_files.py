@@ -34,17 +34,14 @@ def keep_file(records: Records, key: str, payload: bytes, suffix: str, what: str
         what: it holds, as an error says it.
 
     Raises:
-        RequestError: the folder cannot be written.
+        StorageError: it cannot be written.
     """
     sha256 = hashlib.sha256(payload).hexdigest()
     kept = KeptFile(file=f"{sha256[:_NAMED]}{suffix}", sha256=sha256, bytes=len(payload))
     path = records.folder / key / kept.file
-    try:
-        # What was damaged since an earlier attempt wrote it is whole again.
-        if not path.is_file() or file_digest(path) != sha256:
-            write_atomic(path, payload)
-    except OSError as error:
-        raise RequestError(f"Cannot write {what} into {path.parent}: {error.strerror}.") from error
+    # What was damaged since an earlier attempt wrote it is whole again.
+    if not path.is_file() or file_digest(path) != sha256:
+        write_atomic(path, payload, what)
     return kept
 
 

@@ -23,7 +23,7 @@ def keep_predictions(records: Records, key: str, predictions: Predictions) -> Ke
     """Writes predictions beside the records of a run; equal ones of several attempts are one file.
 
     Raises:
-        RequestError: the folder cannot be written.
+        StorageError: it cannot be written.
     """
     held = io.BytesIO()
     np.savez_compressed(

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from rethinkdc.errors import RecordError, RequestError
 from rethinkdc.runs.record import Record, Status
 from rethinkdc.runs.schemas import SCHEMA_VERSION, fault_of
-from rethinkdc.storage import open_temporary, read_regular, show_path, writable
+from rethinkdc.storage import read_regular, show_path, writable, write_new
 
 ENVIRONMENT = "RETHINKDC_RECORDS"
 
@@ -50,6 +50,7 @@ class Records:
 
         Raises:
             RequestError: the folder cannot be written.
+            StorageError: there is no room for a file in it.
         """
         for folder in (self.folder, self.folder / key):
             # One that is not there yet is made with the record.
@@ -118,12 +119,16 @@ class Records:
         """Writes a record under the next free attempt number; never replaces a file.
 
         Raises:
-            RequestError: the folder cannot be written.
+            StorageError: it cannot be written.
         """
-        try:
-            return self._write(record)
-        except OSError as error:
-            raise RequestError(f"Cannot write a record into {self.folder}: {error.strerror}.") from error
+        place = self.folder / record.key
+        attempt = max((int(path.stem) for path in place.glob("[0-9]*.json")), default=0) + 1
+        while True:
+            numbered = record.model_copy(update={"attempt": attempt}).sealed()
+            payload = numbered.model_dump_json(indent=1).encode()
+            if write_new(self.path(record.key, attempt), payload, "the record"):
+                return numbered
+            attempt += 1
 
     def read(self, path: Path) -> Record:
         """Reads one record file, of this schema or of an earlier one.
@@ -191,25 +196,6 @@ class Records:
                 warnings.warn(f"A record is left out: {error}", stacklevel=4)
         return files
 
-    def _write(self, record: Record) -> Record:
-        place = self.folder / record.key
-        place.mkdir(parents=True, exist_ok=True)
-        attempt = max((int(path.stem) for path in place.glob("[0-9]*.json")), default=0) + 1
-        while True:
-            numbered = record.model_copy(update={"attempt": attempt}).sealed()
-            handle, temporary = open_temporary(place)
-            try:
-                with os.fdopen(handle, "w") as file:
-                    file.write(numbered.model_dump_json(indent=1))
-                    file.flush()
-                    os.fsync(file.fileno())
-                _place(temporary, self.path(record.key, attempt))
-                return numbered
-            except FileExistsError:
-                attempt += 1
-            finally:
-                temporary.unlink(missing_ok=True)
-
 
 def first_ok_of(attempts: list[Record], machine: str = "") -> Record | None:
     """The first attempt that is ok, of this machine where it has one."""
@@ -255,38 +241,6 @@ def _forbidden(path: Path, error: OSError) -> RecordError:
 
 def _unreadable(path: Path, why: str) -> RecordError:
     return RecordError.at(path, f"is not a readable record: {why}")
-
-
-def _place(temporary: Path, final: Path) -> None:
-    """Gives a whole file its name, unless the name is taken: two processes never share an attempt.
-
-    Raises:
-        FileExistsError: it is.
-    """
-    try:
-        os.link(temporary, final)
-    except FileExistsError:
-        raise
-    except OSError:
-        _place_by_claim(temporary, final)
-
-
-def _place_by_claim(temporary: Path, final: Path) -> None:
-    """The same without hard links (exFAT, some network mounts), where a rename alone would replace another's file.
-
-    A file beside it claims the name, so that the name itself never shows a file that is not whole. A claim that a
-    killed process left behind costs one attempt number.
-    """
-    claim = final.with_suffix(".claim")
-    with claim.open("x"):
-        pass
-    try:
-        # Whoever had the claim before may have given it back after taking the name.
-        if final.exists():
-            raise FileExistsError(final)
-        temporary.rename(final)
-    finally:
-        claim.unlink()
 
 
 __all__ = [

@@ -45,7 +45,7 @@ def keep_sheet(records: Records, key: str, compressed: CompressedSet, store: Sto
         store: how rows of a subset become canvases.
 
     Raises:
-        RequestError: the folder cannot be written.
+        StorageError: it cannot be written.
     """
     return keep_file(records, key, draw_small(compressed, store), ".webp", "a contact sheet")
 

@@ -5,12 +5,24 @@ to disk and renamed. Folders carry a manifest of SHA-256 sums; single files ("se
 """
 
 from rethinkdc.storage.digests import canonical_json, content_digest, digest, file_digest
-from rethinkdc.storage.folders import MANIFEST, commit_folder, verify_folder
+from rethinkdc.storage.faults import fault_of_machine, storage_error, storing
+from rethinkdc.storage.folders import MANIFEST, commit_folder, new_folder, verify_folder
 from rethinkdc.storage.locks import lock, try_lock
 from rethinkdc.storage.parts import Part, keep_part, kept_part
 from rethinkdc.storage.permissions import can_keep, temporary_folder, writable_throughout
 from rethinkdc.storage.reading import check_regular, read_regular, show_path
-from rethinkdc.storage.writing import open_temporary, read_sealed, writable, write_atomic, write_sealed
+from rethinkdc.storage.tensors import flush_table, load_tensors, make_table, map_table, open_table, write_tensors
+from rethinkdc.storage.writing import (
+    copy_file,
+    make_folder,
+    read_sealed,
+    remember,
+    writable,
+    write_atomic,
+    write_file,
+    write_new,
+    write_sealed,
+)
 
 __all__ = [
     "MANIFEST",
@@ -20,20 +32,34 @@ __all__ = [
     "check_regular",
     "commit_folder",
     "content_digest",
+    "copy_file",
     "digest",
+    "fault_of_machine",
     "file_digest",
+    "flush_table",
     "keep_part",
     "kept_part",
+    "load_tensors",
     "lock",
-    "open_temporary",
+    "make_folder",
+    "make_table",
+    "map_table",
+    "new_folder",
+    "open_table",
     "read_regular",
     "read_sealed",
+    "remember",
     "show_path",
+    "storage_error",
+    "storing",
     "temporary_folder",
     "try_lock",
     "verify_folder",
     "writable",
     "writable_throughout",
     "write_atomic",
+    "write_file",
+    "write_new",
     "write_sealed",
+    "write_tensors",
 ]

@@ -6,15 +6,39 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Collection, Iterable
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rethinkdc.errors import DamagedError
 from rethinkdc.storage.digests import file_digest
-from rethinkdc.storage.writing import sync_folder
+from rethinkdc.storage.faults import storing
+from rethinkdc.storage.permissions import temporary_folder
+from rethinkdc.storage.writing import clear_leftovers, make_folder, sync_folder
 
 MANIFEST = "manifest.json"
+
+
+@contextmanager
+def new_folder(final: Path, free: Collection[str] = ()) -> Iterator[Path]:
+    """A folder to fill beside its place, which it takes when it is whole; nothing stays of one that could not be.
+
+    Args:
+        final: its place.
+        free: as :func:`commit_folder` has it.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    make_folder(final.parent)
+    clear_leftovers(final.parent)
+    with storing(final):
+        making = temporary_folder(final.parent, f".{final.name}")
+    try:
+        yield making
+        commit_folder(making, final, free)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
 
 
 def commit_folder(temporary: Path, final: Path, free: Collection[str] = ()) -> None:
@@ -27,24 +51,28 @@ def commit_folder(temporary: Path, final: Path, free: Collection[str] = ()) -> N
         temporary: the folder as it was filled, beside its place.
         final: its place.
         free: names of files that people may change afterwards: the manifest does not list them.
+
+    Raises:
+        StorageError: it cannot be written.
     """
     files = sorted(path for path in temporary.rglob("*") if path.is_file())
     names = {path.relative_to(temporary).as_posix(): path for path in files}
     sums = {name: file_digest(path) for name, path in names.items() if name not in free}
-    (temporary / MANIFEST).write_text(json.dumps(sums, indent=1, sort_keys=True))
-    _share(files, like=temporary / MANIFEST)
-    for path in [*files, temporary / MANIFEST]:
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-    sync_folder(temporary)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.rename(temporary, final)  # noqa: PTH104 - beside the os.replace and os.fsync of the same step
-    except OSError:
-        if not (final / MANIFEST).exists():
-            raise
-        shutil.rmtree(temporary)
-    sync_folder(final.parent)
+    with storing(final):
+        (temporary / MANIFEST).write_text(json.dumps(sums, indent=1, sort_keys=True))
+        _share(files, like=temporary / MANIFEST)
+        for path in [*files, temporary / MANIFEST]:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        sync_folder(temporary)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.rename(temporary, final)  # noqa: PTH104 - beside the os.replace and os.fsync of the same step
+        except OSError:
+            if not (final / MANIFEST).exists():
+                raise
+            shutil.rmtree(temporary)
+        sync_folder(final.parent)
 
 
 def verify_folder(folder: Path) -> None:

@@ -29,6 +29,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import NamedTuple
 
+from rethinkdc.storage.faults import FULL, storage_error
 from rethinkdc.storage.reading import show_path
 from rethinkdc.storage.writing import open_temporary
 from rethinkdc.texts import visible
@@ -119,6 +120,9 @@ def lock(path: Path) -> Iterator[bool]:
     """Holds an inter-process lock, waiting for whoever does, and says for whom when that takes long.
 
     Gives whether it is held: where it is not, see above, nothing that others share may be touched.
+
+    Raises:
+        StorageError: there is no room for its file, and none for the work either.
     """
     held = _wait(path)
     try:
@@ -205,6 +209,8 @@ def _wait(path: Path) -> Held | None:
                 )
             time.sleep(_POLL)
     except OSError as error:
+        if error.errno in FULL:
+            raise storage_error(error, path, "the lock") from error
         _warn(
             f"Locks cannot be had in {show_path(path.parent)} ({error.strerror or error}): what they guard is worked "
             "on in a temporary folder of this process, so that others may do it a second time, and a kill loses it. "
@@ -262,7 +268,7 @@ def _write_note(note: Path) -> None:
     since = datetime.now(timezone.utc).isoformat(timespec="seconds")
     holder = Holder(_user(), socket.gethostname(), os.getpid(), since)
     with suppress(OSError):
-        descriptor, temporary = open_temporary(note.parent, prefix=f".{note.name}.")
+        descriptor, temporary = open_temporary(note.parent, note.name)
         try:
             with os.fdopen(descriptor, "w") as file:
                 file.write(json.dumps(holder._asdict()))

@@ -58,10 +58,12 @@ def kept_part(path: Path) -> Part | None:
     seal = path.with_suffix(".sealed")
     if not (path.exists() and seal.exists()):
         return None
-    checksum, seconds, *images = seal.read_text().split(" ")
-    if checksum != file_digest(path):
+    try:
+        checksum, seconds, *images = seal.read_text().split(" ")
+        made = Part(float(seconds), int(images[0]) if images else None)
+    except ValueError:
         return None
-    return Part(float(seconds), int(images[0]) if images else None)
+    return made if checksum == file_digest(path) else None
 
 
 def _seal(path: Path, seal: Path, part: Part) -> None:

@@ -7,6 +7,7 @@ import secrets
 import warnings
 from pathlib import Path
 
+from rethinkdc.errors import StorageError
 from rethinkdc.storage.reading import show_path
 from rethinkdc.storage.writing import writable
 
@@ -29,7 +30,11 @@ def writable_throughout(folder: Path) -> bool:
 
 def can_keep(cache_folder: Path, name: str) -> bool:
     """Whether this process can write into the folder ``name`` of a cache; where it cannot, that is said once."""
-    if writable(cache_folder / name):
+    try:
+        if writable(cache_folder / name):
+            return True
+    except StorageError:
+        # No matter of permissions: what is to be written now will say that there is no room.
         return True
     blamed = cache_folder / name if os.path.isdir(cache_folder / name) else cache_folder  # noqa: PTH112 - never raises
     warnings.warn(

@@ -8,7 +8,6 @@ again and write the same numbers in the same places.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from rethinkdc.errors import DamagedError, RequestError, nearest
-from rethinkdc.storage import write_atomic
+from rethinkdc.storage import copy_file, flush_table, make_table, map_table, open_table, write_atomic
 from rethinkdc.training.columns import CLEAN_COLUMNS, COLUMNS, change, log_probabilities, observe
 from rethinkdc.training.predict import Prediction
 
@@ -99,7 +98,7 @@ class TraceRecorder:
                 self._clean[:, at, place] = torch.stack([seen[name] for name in CLEAN_COLUMNS]).numpy()
         self._ended[epoch] = True
         for table in (self._train, self._clean, self._before, self._targets, self._ended):
-            table.flush()
+            flush_table(table)
 
     def finish(self, out: Path) -> None:
         """Puts the finished trace into ``out``, which :class:`Trace` reads; this folder stays as it is.
@@ -116,7 +115,7 @@ class TraceRecorder:
         out.mkdir(parents=True, exist_ok=True)
         for name in (_TRAIN, _CLEAN):
             # A copy, not a link: whatever writes to this folder again must not reach the finished trace.
-            shutil.copyfile(self.folder / name, out / name)
+            copy_file(self.folder / name, out / name)
         about = {
             "schema": SCHEMA,
             "epochs": self.epochs,
@@ -205,24 +204,13 @@ class Trace:
         return self.clean_epochs.index(first)
 
     def _map(self, file: str, column: int, begin: int, end: int) -> Tensor:
-        # Copy-on-write, because torch has no read-only tensors.
-        table = np.load(self.folder / file, mmap_mode="c", allow_pickle=False)
-        return torch.from_numpy(table[column, begin:end])
+        return torch.from_numpy(map_table(self.folder / file)[column, begin:end])
 
 
 def _open(folder: Path, shapes: dict[str, tuple[tuple[int, ...], Any]]) -> list[np.memmap[Any, Any]]:
     """The memory-mapped tables: all continued, or all new, because they only mean something together."""
     try:
-        tables = [np.lib.format.open_memmap(folder / name, mode="r+") for name in shapes]
-        if [(table.shape, table.dtype) for table in tables] == [
-            (shape, np.dtype(kind)) for shape, kind in shapes.values()
-        ]:
-            return tables
+        return [open_table(folder / name, kind, shape) for name, (shape, kind) in shapes.items()]
     except (OSError, ValueError):
-        pass  # missing, or cut off while being made
-    for name, (shape, kind) in shapes.items():
-        # Under another name first: a kill in between must not leave half a file under the right one.
-        making = folder / f".{name}.tmp"
-        np.lib.format.open_memmap(making, mode="w+", dtype=kind, shape=shape).flush()
-        making.replace(folder / name)
-    return [np.lib.format.open_memmap(folder / name, mode="r+") for name in shapes]
+        # Missing, or cut off.
+        return [make_table(folder / name, kind, shape) for name, (shape, kind) in shapes.items()]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from rethinkdc.errors import DamagedError, DataError, RequestError
-from rethinkdc.storage import commit_folder, verify_folder
+from rethinkdc.storage import copy_file, new_folder, verify_folder, write_file
 from rethinkdc.training.trace import Trace
 from rethinkdc.types import Images
 
@@ -26,19 +24,14 @@ def export_trace(trace: Trace, source: dict[str, Any], out: Path) -> None:
 
     Raises:
         RequestError: ``out`` exists.
+        StorageError: it cannot be written.
     """
     if out.exists():
         raise RequestError(f"{out} exists already. Choose another --out folder, or remove it first.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
-    try:
+    with new_folder(out) as making:
         for file in trace.files:
-            shutil.copyfile(file, making / file.name)
-        (making / SOURCE).write_text(json.dumps(source, indent=1))
-        making.chmod(0o755)  # a folder to be shared, unlike a temporary one
-        commit_folder(making, out)
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
+            copy_file(file, making / file.name)
+        write_file(making / SOURCE, json.dumps(source, indent=1).encode())
 
 
 def open_trace(folder: Path, data: Images) -> Trace:

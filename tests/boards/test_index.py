@@ -123,7 +123,7 @@ def test_where_the_index_cannot_be_written_boards_are_the_same(
         raise OSError(30, "Read-only file system")
 
     desk.seeds("pca", [0.6, 0.7])
-    monkeypatch.setattr(index, "write_sealed", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
     assert (count(desk.records), count(desk.records)) == (2, 2)
     assert len(desk.only().rows) == 1
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from rethinkdc.errors import DataError, RequestError
+from rethinkdc.errors import DataError, StorageError
 from rethinkdc.row_files.files import name_row_file, read_rows, read_scores, write_row_file
 from rethinkdc.testing import images
 
@@ -121,7 +121,7 @@ def test_a_file_of_other_data_or_none_is_an_error(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RequestError, match="Cannot write"):
+    with pytest.raises(StorageError, match="Cannot write"):
         write_row_file({"scores": SCORES}, {}, tmp_path / "file" / "mine")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from rethinkdc.boards.index import read_entries
-from rethinkdc.errors import RecordError, RequestError, RethinkError
+from rethinkdc.errors import RecordError, RequestError, RethinkError, StorageError
 from rethinkdc.measurement import Evaluation, Metric
 from rethinkdc.runs.definition import Definition
 from rethinkdc.runs.record import Record
@@ -308,7 +308,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RequestError, match="No space left"):
+    with pytest.raises(StorageError, match="No space left"):
         Records(tmp_path).add(record())
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
@@ -318,7 +318,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_work(tmp_path: Pa
     records = Records(tmp_path / "file")
     with pytest.raises(RequestError, match=r"cannot be written.*--records"):
         records.check_writable()
-    with pytest.raises(RequestError, match="Cannot write a record"):
+    with pytest.raises(StorageError, match="Cannot write the record"):
         records.add(record())
 
 
