@@ -22,6 +22,7 @@ from rethinkdc.cli.installation import check_installation
 from rethinkdc.cli.leaderboard import leaderboard
 from rethinkdc.cli.listing import list_plugins, list_protocols, list_studies
 from rethinkdc.cli.new_protocol import new_protocol
+from rethinkdc.cli.output import finish_output, silence_output
 from rethinkdc.cli.plot import plot
 from rethinkdc.cli.report import report
 from rethinkdc.cli.rows import rows
@@ -69,6 +70,8 @@ for _name, _command in COMMANDS.items():
 _state = {"debug": False}
 _INTERRUPTED = 130
 """What typer ends with on a keyboard interrupt, whichever signal it was."""
+_CLOSED = 141
+"""What a shell reports of a program that SIGPIPE ended: whoever read stdout has closed it."""
 
 
 def _version(wanted: bool) -> None:
@@ -95,33 +98,74 @@ def options(
 
 
 def main() -> None:
-    """Runs the command line: exit code 0 ok, 1 the run failed, 2 the request was wrong, 128 + n ended by signal n."""
+    """Runs the command line: exit code 0 ok, 1 the run failed, 2 the request was wrong, 128 + n ended by signal n.
+
+    Whoever closes stdout, as ``head`` does, ends it as signal SIGPIPE would.
+    """
     warnings.showwarning = _printer_of_warnings()
+    sys.exit(_finish(_carry_out()))
+
+
+def _carry_out() -> int:
+    """Carries out the command and says what went wrong; returns the exit code."""
     try:
         with interruption.listening():
             check_installation()
             app()
-    except RethinkError as error:
-        if _state["debug"]:
-            raise
-        say(f"Error{_of_rank()}: {error}", err=True, colour=typer.colors.RED)
-        sys.exit(error.exit_code)
-    except PermissionError as error:
-        if _state["debug"] or error.filename is None:
-            raise
-        # Of what a user names and nobody has refused before: others' folders are met in too many places.
-        path = show_path(os.fsdecode(error.filename))
-        say(
-            f"Error{_of_rank()}: {path}: {error.strerror}. Ask its owner, or name another place.",
-            err=True,
-            colour=typer.colors.RED,
-        )
-        sys.exit(1)
     except SystemExit as end:
-        if end.code != _INTERRUPTED:
+        if isinstance(end.__context__, BrokenPipeError):
+            silence_output()
+            return _CLOSED
+        if end.code == _INTERRUPTED:
+            say(interruption.told(), err=True)
+            return 128 + (interruption.heard() or signal.SIGINT)
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Exception as error:
+        # Where stdout takes nothing more, that is what is to be told.
+        if isinstance(error, OSError) and error.filename is None and (code := _finish(0)):
+            return code
+        told = error if isinstance(error, RethinkError) else _tell_refusal(error)
+        if told is None or _state["debug"]:
             raise
-        say(interruption.told(), err=True)
-        sys.exit(128 + (interruption.heard() or signal.SIGINT))
+        _say_error(str(told))
+        return told.exit_code
+    return 0
+
+
+def _finish(code: int) -> int:
+    """Hands on what was printed; returns the exit code, which tells if that could not be done."""
+    unsaid = finish_output()
+    if isinstance(unsaid, BrokenPipeError):
+        return code or _CLOSED
+    if unsaid:
+        _say_error(
+            f"Cannot print to stdout: {unsaid.strerror}. Send it to a place that has room; what was finished before is "
+            "kept, and the same command prints it again."
+        )
+        return code or 1
+    return code
+
+
+def _tell_refusal(error: Exception) -> RethinkError | None:
+    """What the operating system refused, where nobody nearer to it has said so; None where it refused nothing."""
+    from rethinkdc.storage import fault_of_machine
+
+    if fault := fault_of_machine(error):
+        return fault
+    if not isinstance(error, OSError):
+        return None
+    named = "A file" if error.filename is None else show_path(os.fsdecode(error.filename))
+    if isinstance(error, PermissionError):
+        # Others' folders are met in too many places to be refused in each.
+        return RethinkError(f"{named}: {error.strerror}. Ask its owner, or name another place.")
+    return RethinkError(
+        f"{named}: {error.strerror or error}. Look at what is there; what was finished "
+        "before is kept, and the same command goes on from there. --debug shows where this was met."
+    )
+
+
+def _say_error(text: str) -> None:
+    say(f"Error{_of_rank()}: {text}", err=True, colour=typer.colors.RED)
 
 
 def _of_rank() -> str:

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from rethinkdc.cli.saying import say
+from rethinkdc.errors import StorageError
 
 if TYPE_CHECKING:
     from rethinkdc.studies.standing import Standing
@@ -74,6 +75,10 @@ class Bars:
                 yield display
         except KeyboardInterrupt:
             told = f"{display.ended_runs} of {len(standings)} runs ended before the interruption, each on record."
+            say(told, err=True)
+            raise
+        except StorageError:
+            told = f"{display.ended_runs} of {len(standings)} runs ended before, each on record; no other is begun."
             say(told, err=True)
             raise
 

@@ -1,6 +1,7 @@
 """Lines that are said. Imports nothing heavy."""
 
 import sys
+from contextlib import nullcontext, suppress
 
 import typer
 
@@ -13,4 +14,6 @@ def say(text: object = "", *, err: bool = False, colour: str | None = None) -> N
     By way of ``sys.stdout`` and ``sys.stderr``, in whose place a display puts itself; ``typer.echo`` writes past it.
     """
     stream, seen = sys.stderr if err else sys.stdout, visible_lines(str(text))
-    print(typer.style(seen, fg=colour) if colour and stream.isatty() else seen, file=stream, flush=True)
+    # What stderr does not take nobody can be told of, and no work ends for it.
+    with suppress(OSError) if err else nullcontext():
+        print(typer.style(seen, fg=colour) if colour and stream.isatty() else seen, file=stream, flush=True)

@@ -23,8 +23,11 @@ from rethinkdc.errors import DamagedError, RequestError, RethinkError
 from rethinkdc.storage import (
     can_keep,
     commit_folder,
+    fault_of_machine,
     lock,
+    make_folder,
     show_path,
+    storing,
     temporary_folder,
     try_lock,
     verify_folder,
@@ -115,15 +118,17 @@ class Cache:
             alone = work != self._shared_work(kind, key)
             if alone and shared:
                 raise _unshared(self._shared_work(kind, key))
-            work.mkdir(parents=True, exist_ok=True)
+            make_folder(work)
             final = self._place(kind, key)
             made = _begin_making(final, alone=alone)
             try:
                 build(work, made)
                 commit_folder(made, final)
-            except RethinkError as error:
+            except Exception as error:
+                if fault := fault_of_machine(error):
+                    raise fault from error
                 # Refused, not interrupted: nobody will come back for this work.
-                if not error.keeps_work:
+                if isinstance(error, RethinkError) and not error.keeps_work:
                     shutil.rmtree(work, ignore_errors=True)
                 raise
             finally:
@@ -166,7 +171,7 @@ class Cache:
     def work(self, kind: str, key: str) -> Path:
         """The working folder of a piece of work that all ranks do: kept over kills, removed by whoever finishes it."""
         folder = self._shared_work(kind, key)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         return folder
 
     def is_left(self, kind: str, key: str) -> bool:
@@ -229,16 +234,17 @@ _LOCKS, _WORK = "locks", "work"
 
 def _begin_making(final: Path, *, alone: bool) -> Path:
     """A new folder beside ``final``."""
-    final.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(final.parent)
     prefix = f".making-{final.name}"
-    if not alone:
-        # A fixed name under the lock: what a killed process left here is cleared away, not piled up.
-        made = final.with_name(prefix)
-        shutil.rmtree(made, ignore_errors=True)
-        with suppress(FileExistsError):  # another user's, which stays
-            made.mkdir()
-            return made
-    return temporary_folder(final.parent, prefix)
+    with storing(final):
+        if not alone:
+            # A fixed name under the lock: what a killed process left here is cleared away, not piled up.
+            made = final.with_name(prefix)
+            shutil.rmtree(made, ignore_errors=True)
+            with suppress(FileExistsError):  # another user's, which stays
+                made.mkdir()
+                return made
+        return temporary_folder(final.parent, prefix)
 
 
 def _remove(folder: Path) -> None:

@@ -40,6 +40,7 @@ from rethinkdc.runs.resolving import Run, resolve_run
 from rethinkdc.runs.serving import check_request
 from rethinkdc.runs.sheets import check_sheets, keep_sheet
 from rethinkdc.runs.working import RunFolder, clear_recorded, hold_run
+from rethinkdc.storage import fault_of_machine
 from rethinkdc.types import Progress
 
 
@@ -121,6 +122,8 @@ class Runner:
 
         Raises:
             RequestError: the request is wrong, or records cannot be written; nothing was.
+            StorageError: a file cannot be written, as on a full disk. The run is not recorded: it goes on from what is
+                kept, once that is mended.
         """
         run = resolve(asked, self.registry, self.cache)
         self._check_keeping(run)
@@ -134,12 +137,12 @@ class Runner:
         except DivergedError:
             # On record already.
             return self.records.attempts(run.key)[-1], False
-        except UnsupportedError as error:
-            return self._broken(run, "unsupported", str(error)), False
-        except RethinkError as error:
-            return self._broken(run, "failed", str(error)), False
         except Exception as error:
-            return self._broken(run, "failed", f"{type(error).__name__}: {error}"), False
+            if fault := fault_of_machine(error):
+                # Nothing about the run: the next would meet it too, when it has cost as much.
+                raise fault from error
+            reason = str(error) if isinstance(error, RethinkError) else f"{type(error).__name__}: {error}"
+            return self._broken(run, "unsupported" if isinstance(error, UnsupportedError) else "failed", reason), False
 
     def record_end(self, run: Run, status: Status, reason: str) -> Record:
         """Records that a run ended without a result; one whose key is not known stays unwritten."""
@@ -252,7 +255,8 @@ class Runner:
                 splits.check_unchanged()
         except RethinkError as error:
             # Diverged or refused: the same work would end the same way, so nothing is kept for going on.
-            folder.clear()
+            if not error.keeps_work:
+                folder.clear()
             if isinstance(error, DivergedError):
                 failed = self._record(run, status="failed", reason=str(error), notes=context.books.notes)
                 failed = self.records.add(failed)

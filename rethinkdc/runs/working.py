@@ -34,7 +34,6 @@ class RunFolder:
         """The folder, with what an earlier try left that never came to its record; else empty."""
         if self.is_recorded():
             self.clear()
-        self.path.mkdir(parents=True, exist_ok=True)
         write_sealed(self.path / _BEGUN, json.dumps(self._place()).encode())
         return self.path
 

@@ -14,8 +14,9 @@ from rethinkdc.storage.reading import show_path
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What making room would mend."""
-_OF_MACHINE = FULL | {errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE}
-"""What any other file of the same disk, or of the same process, would meet as well."""
+_OPENED = frozenset({errno.EMFILE, errno.ENFILE})
+_OF_MACHINE = FULL | _OPENED | {errno.EROFS}
+"""What tells of the machine rather than of a file, and of writing rather than of reading, whoever met it."""
 _TOLD = re.compile(r"\(os error (\d+)\)")
 _MAKE_ROOM = "Make room there, or choose a folder on another disk"
 _NAME_TAKEN = "Something else has a name on this path: move it away, or choose another folder"
@@ -66,7 +67,8 @@ def storage_error(error: OSError, path: Path | str, what: str = "", *, needed: i
     named = f"{what} {show_path(path)}" if what else show_path(path)
     reason = [error.strerror or str(error), *_elsewhere(error, path), *_room(code, Path(path), needed)]
     advice = _ADVICE.get(code or 0, "Look at what is there and at the disk's health, or choose another folder")
-    told = StorageError(f"Cannot write {named}: {', '.join(reason)}. {advice}; {_KEPT}.")
+    verb = "open" if code in _OPENED else "write"
+    told = StorageError(f"Cannot {verb} {named}: {', '.join(reason)}. {advice}; {_KEPT}.")
     told.errno, told.strerror, told.filename, told.full = code, error.strerror or str(error), str(path), code in FULL
     return told
 
@@ -80,7 +82,7 @@ def fault_of_machine(error: BaseException) -> StorageError | None:
         system = system_error(seen)
         if system and system.errno in _OF_MACHINE:
             return storage_error(system, os.fsdecode(system.filename or "a file"))
-        seen = seen.__cause__ or seen.__context__
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
     return None
 
 

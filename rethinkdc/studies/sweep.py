@@ -34,7 +34,9 @@ def carry_out(standings: list[Standing], runner: Runner, report: Report, *, jobs
 
     Raises:
         RethinkError: worker processes cannot be started.
-        RequestError: a record cannot be written, or several ranks were started for it.
+        RequestError: records cannot be written, or several ranks were started for it.
+        StorageError: a file cannot be written, as on a full disk, which ends them all at once; runs that were going on
+            are not recorded, and go on from what is kept.
     """
     if ranks.world() > 1:
         raise RequestError("Ranks share a set's parts, not the runs of a study: start the sweep once, with --jobs N.")

@@ -86,7 +86,7 @@ KILLS = {
     "at the student's first step": ("rethinkdc.training.loop", "_Training._train", 25, "before"),
     "in the middle of the student": ("rethinkdc.training.loop", "_Training._train", 45, "after"),
     "after the student's last checkpoint": ("rethinkdc.evaluation.student_evaluator", "per_class_top1", 1, "before"),
-    "before the record is written": ("rethinkdc.runs.records", "open_temporary", 1, "before"),
+    "before the record is written": ("rethinkdc.runs.records", "write_new", 1, "before"),
     "while the record is written": ("rethinkdc.runs.records", "os.link", 1, "before"),
 }
 

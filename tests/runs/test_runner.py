@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import rethinkdc as rdc
-from rethinkdc.errors import RequestError, UnsupportedError
+from rethinkdc.errors import RequestError, StorageError, UnsupportedError
 from rethinkdc.runs.records import Records
 
 PROTOCOLS = Path(__file__).resolve().parents[2] / "protocols"
@@ -79,11 +79,11 @@ def test_a_trained_student_outlives_a_record_that_cannot_be_written(
     machine: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full_disk(*_: object) -> None:
-        raise RequestError("Cannot write a record: no space left.")
+        raise StorageError("Cannot write the record: no space left.")
 
     with monkeypatch.context() as patch:
         patch.setattr(Records, "add", full_disk)
-        with pytest.raises(RequestError, match="no space left"):
+        with pytest.raises(StorageError, match="no space left"):
             rdc.run("random", overrides=SHORT, **machine)
     kept = list((machine["cache_dir"] / "work").glob("runs-*/student/*"))
     assert kept

@@ -1,0 +1,27 @@
+"""What becomes of stdout: closed by whoever read it, or on a full disk. Imports nothing heavy."""
+
+import os
+import sys
+from contextlib import suppress
+
+
+def finish_output() -> OSError | None:
+    """Hands on what was printed and not yet written; returns what keeps stdout from taking it, or None.
+
+    A stdout that takes nothing more is silenced, so that the interpreter does not meet it again when it ends.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        silence_output()
+        return error
+    return None
+
+
+def silence_output() -> None:
+    """Sends what is still to be printed nowhere."""
+    # A stream in place of stdout may have no file.
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
