@@ -34,7 +34,7 @@ from rethinkdc.cli.sweep import sweep
 from rethinkdc.cli.trace import trace
 from rethinkdc.context import ranks
 from rethinkdc.errors import RequestError, RethinkError
-from rethinkdc.storage import show_path
+from rethinkdc.storage import fault_of_machine, show_path
 
 COMMANDS = {
     "run": run,
@@ -148,8 +148,6 @@ def _finish(code: int) -> int:
 
 def _tell_refusal(error: Exception) -> RethinkError | None:
     """What the operating system refused, where nobody nearer to it has said so; None where it refused nothing."""
-    from rethinkdc.storage import fault_of_machine
-
     if fault := fault_of_machine(error):
         return fault
     if not isinstance(error, OSError):
