@@ -21,6 +21,7 @@ from rethinkdc import interruption
 from rethinkdc.context import ranks
 from rethinkdc.errors import DamagedError, RequestError, RethinkError
 from rethinkdc.storage import (
+    LOST,
     can_keep,
     commit_folder,
     fault_of_machine,
@@ -67,7 +68,8 @@ class Cache:
     def home(self, name: str) -> Path:
         """Where this process writes what belongs into the folder ``name``: there, or below a temporary folder."""
         if name not in self._homes:
-            self._homes[name] = self.root / name if can_keep(self.root, name) else self._own_place(name)
+            lost = "a kill loses the work of this process" if name in (_LOCKS, _WORK) else LOST
+            self._homes[name] = self.root / name if can_keep(self.root, name, lost) else self._own_place(name)
         return self._homes[name]
 
     def find(self, kind: str, key: str) -> Path | None:

@@ -7,9 +7,9 @@ to disk and renamed. Folders carry a manifest of SHA-256 sums; single files ("se
 from rethinkdc.storage.digests import canonical_json, content_digest, digest, file_digest
 from rethinkdc.storage.faults import fault_of_machine, storage_error, storing
 from rethinkdc.storage.folders import MANIFEST, commit_folder, new_folder, verify_folder
-from rethinkdc.storage.locks import lock, try_lock
+from rethinkdc.storage.locks import WaitingWarning, lock, try_lock
 from rethinkdc.storage.parts import Part, keep_part, kept_part
-from rethinkdc.storage.permissions import can_keep, temporary_folder, writable_throughout
+from rethinkdc.storage.permissions import LOST, can_keep, temporary_folder, writable_throughout
 from rethinkdc.storage.reading import check_regular, read_regular, show_path
 from rethinkdc.storage.tensors import flush_table, load_tensors, make_table, map_table, open_table, write_tensors
 from rethinkdc.storage.writing import (
@@ -25,8 +25,10 @@ from rethinkdc.storage.writing import (
 )
 
 __all__ = [
+    "LOST",
     "MANIFEST",
     "Part",
+    "WaitingWarning",
     "can_keep",
     "canonical_json",
     "check_regular",

@@ -52,6 +52,10 @@ _MOST = 4096
 _TAKEN = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES}
 
 
+class WaitingWarning(UserWarning):
+    """Says that this process waits, and for whom: it is of use at once or not at all."""
+
+
 class Holder(NamedTuple):
     """Who holds a lock, as it says itself.
 
@@ -205,7 +209,8 @@ def _wait(path: Path) -> Held | None:
                 told = waited
                 _warn(
                     f"Waiting for the lock {show_path(path)}, for {waited:.0f} s so far. It is held by "
-                    f"{holder_of(path) or 'a process that left no word of itself'}."
+                    f"{holder_of(path) or 'a process that left no word of itself'}.",
+                    WaitingWarning,
                 )
             time.sleep(_POLL)
     except OSError as error:
@@ -305,5 +310,5 @@ def _runs(process: int) -> bool:
     return True
 
 
-def _warn(text: str) -> None:
-    warnings.warn(text, stacklevel=5)
+def _warn(text: str, category: type[UserWarning] = UserWarning) -> None:
+    warnings.warn(text, category, stacklevel=5)

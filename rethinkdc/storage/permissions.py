@@ -11,6 +11,8 @@ from rethinkdc.errors import StorageError
 from rethinkdc.storage.reading import show_path
 from rethinkdc.storage.writing import writable
 
+LOST = "what this process makes for it is not kept"
+
 
 def writable_throughout(folder: Path) -> bool:
     """Whether all that lies in ``folder`` can be read, written and removed, if it is there at all.
@@ -28,8 +30,8 @@ def writable_throughout(folder: Path) -> bool:
     return not unlisted
 
 
-def can_keep(cache_folder: Path, name: str) -> bool:
-    """Whether this process can write into the folder ``name`` of a cache; where it cannot, that is said once."""
+def can_keep(cache_folder: Path, name: str, lost: str = LOST) -> bool:
+    """Whether this process can write into the folder ``name`` of a cache; where not, that and what is lost is said."""
     try:
         if writable(cache_folder / name):
             return True
@@ -38,7 +40,7 @@ def can_keep(cache_folder: Path, name: str) -> bool:
         return True
     blamed = cache_folder / name if os.path.isdir(cache_folder / name) else cache_folder  # noqa: PTH112 - never raises
     warnings.warn(
-        f"The cache folder {show_path(blamed)} cannot be written: what this process makes for it is not kept. "
+        f"The cache folder {show_path(blamed)} cannot be written: {lost}. "
         "Choose another cache with --cache-dir or RETHINKDC_CACHE.",
         stacklevel=3,
     )

@@ -15,7 +15,7 @@ from rethinkdc.studies.estimating import estimate
 from rethinkdc.studies.experience import recall
 from rethinkdc.studies.standing import Ended, Standing, standings_of
 from rethinkdc.studies.watching import Stage, StageProgress, SweepView, watch
-from rethinkdc.studies.workers import Worker
+from rethinkdc.studies.workers import Waiting, Worker
 
 Report = Callable[[Standing, Ended], None]
 
@@ -84,8 +84,8 @@ def _in_processes(waiting: list[Standing], runner: Runner, report: Report, view:
             ready = wait([worker.connection for worker in workers])
             for worker in [worker for worker in workers if worker.connection in ready]:
                 standing, answer = worker.standing, worker.answer()
-                if isinstance(answer, Stage):
-                    if standing:
+                if isinstance(answer, Stage | Waiting):
+                    if standing and isinstance(answer, Stage):
                         view.advanced(standing, answer)
                     continue
                 if standing and answer:

@@ -6,11 +6,13 @@ import multiprocessing
 import signal
 import time
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any, NamedTuple, cast
 
 import torch
 
@@ -21,8 +23,15 @@ from rethinkdc.runs.calls import AnyRequest
 from rethinkdc.runs.kept_files import Beside
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.runner import Runner
+from rethinkdc.storage import WaitingWarning
 from rethinkdc.studies.standing import Ended, Standing
 from rethinkdc.studies.watching import Stage, StageProgress
+
+
+class Waiting(NamedTuple):
+    """That a process waits for another, as its warning says it."""
+
+    told: str
 
 
 @dataclass(frozen=True)
@@ -84,14 +93,14 @@ class Worker:
         self.standing, self.since = standing, time.perf_counter()
         self.connection.send(standing.run.asked)
 
-    def answer(self) -> Ended | Stage | None:
-        """How its run ended, or how far it has come; None when the process has just started.
+    def answer(self) -> Ended | Stage | Waiting | None:
+        """How its run ended, how far it has come, or for whom it waits, which is warned of; None when it has started.
 
         Raises:
             RethinkError: the process could not start, or the error that ended its run without a record.
         """
         try:
-            answer: Ended | Stage | RethinkError | None = self.connection.recv()
+            answer: Ended | Stage | Waiting | RethinkError | None = self.connection.recv()
         except (EOFError, OSError):
             # Also one that was ended in the middle of a word.
             standing, self.standing = self.standing, None
@@ -105,7 +114,9 @@ class Worker:
             reason = f"Its process was ended by signal {-code}" if code and code < 0 else f"Its process ended ({code})"
             record = self.runner.record_end(standing.run, "failed", f"{reason}; was there enough memory?")
             return Ended(record, time.perf_counter() - self.since)
-        if isinstance(answer, Stage):
+        if isinstance(answer, Waiting):
+            warnings.warn(answer.told, WaitingWarning, stacklevel=4)
+        if isinstance(answer, Stage | Waiting):
             return answer
         self.standing = None
         if isinstance(answer, RethinkError):
@@ -136,17 +147,32 @@ def _serve(connection: Connection, machine: _Machine) -> None:
         except EOFError:
             return
         started = time.perf_counter()
-        with warnings.catch_warnings(record=True) as caught:
+        with _caught_warnings(connection) as caught:
             try:
                 record, _ = runner.attempt(asked)
             except RethinkError as error:
                 connection.send(error)
                 continue
-        messages = tuple(str(item.message) for item in caught if issubclass(item.category, UserWarning))
-        connection.send(Ended(record, time.perf_counter() - started, messages))
+        connection.send(Ended(record, time.perf_counter() - started, tuple(caught)))
 
 
-def _tell(connection: Connection, stage: Stage) -> None:
+@contextmanager
+def _caught_warnings(connection: Connection) -> Iterator[list[str]]:
+    """The warnings of a run, which its end tells; for whom it waits is told at once."""
+    caught: list[str] = []
+
+    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        if issubclass(category, WaitingWarning):
+            _tell(connection, Waiting(str(message)))
+        elif issubclass(category, UserWarning):
+            caught.append(str(message))
+
+    with warnings.catch_warnings():
+        warnings.showwarning = cast(Any, show)
+        yield caught
+
+
+def _tell(connection: Connection, told: Stage | Waiting) -> None:
     # A parent that is gone must not make the run fail.
     with suppress(OSError):
-        connection.send(stage)
+        connection.send(told)

@@ -149,7 +149,7 @@ def test_a_wait_tells_for_whom(tmp_path: Path, impatient: None, monkeypatch: pyt
         while not note_of(path).exists():
             os.sched_yield()
 
-        def told(text: str) -> None:
+        def told(text: str, *_: object) -> None:
             said.append(text)
             other.kill()
 
@@ -173,7 +173,7 @@ def test_a_holder_without_a_sign_of_life_is_passed_by_and_never_robbed(
         monkeypatch.setattr(locks, "PATIENCE", 0.2)
         other.send_signal(signal.SIGSTOP)
         said: list[str] = []
-        monkeypatch.setattr(locks, "_warn", said.append)
+        monkeypatch.setattr(locks, "_warn", lambda text, *_: said.append(text))
         with lock(path) as held:
             assert not held
             assert is_held(path)

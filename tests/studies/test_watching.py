@@ -6,6 +6,7 @@ import json
 import os
 import struct
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing import Pipe
@@ -16,10 +17,11 @@ from typing import Any
 import pytest
 
 import rethinkdc as rdc
+from rethinkdc.storage import WaitingWarning
 from rethinkdc.studies.remaining import Pace, seconds_left
 from rethinkdc.studies.study import Study
 from rethinkdc.studies.watching import EVERY, Stage, StageProgress, Unwatched, watch
-from rethinkdc.studies.workers import Worker
+from rethinkdc.studies.workers import Waiting, Worker, _caught_warnings
 
 
 class Listening:
@@ -125,6 +127,20 @@ def test_a_worker_that_is_ended_in_the_middle_of_a_word_is_recorded() -> None:
         "Its process was ended by signal 9; was there enough memory?",
     )
     assert worker.standing is None
+
+
+def test_for_whom_a_worker_waits_is_told_at_once_and_all_else_at_the_end_of_its_run() -> None:
+    ours, theirs = Pipe()
+    worker: Any = object.__new__(Worker)
+    worker.connection, worker.standing = ours, SimpleNamespace(run="the run")
+    with _caught_warnings(theirs) as caught:
+        warnings.warn("a doubt", stacklevel=1)
+        warnings.warn("Waiting for ann", WaitingWarning, stacklevel=1)
+        assert ours.poll()
+    with pytest.warns(WaitingWarning, match="Waiting for ann"):
+        assert worker.answer() == Waiting("Waiting for ann")
+    assert worker.standing is not None
+    assert caught == ["a doubt"]
 
 
 @pytest.mark.parametrize(
