@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from pathlib import Path
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -19,7 +18,7 @@ from rethinkdc.models.model import Model, build_seeded
 from rethinkdc.protocol.protocol import Network
 from rethinkdc.protocol.proxy import as_epoch
 from rethinkdc.protocol.student import student_training
-from rethinkdc.storage import digest, read_sealed, write_sealed
+from rethinkdc.storage import digest
 from rethinkdc.training.loop import LoopSeeds, train_network
 from rethinkdc.training.memory import peak_memory
 from rethinkdc.training.predict import predict
@@ -133,7 +132,7 @@ class StudentEvaluator(Evaluator):
 
 
 class _Curve:
-    """Tests the student at the protocol's epochs; what it measured outlives a kill."""
+    """Tests the student at the protocol's epochs; what it measured is part of the student's checkpoint."""
 
     wants_features = False
     wants_epoch_checkpoints = False
@@ -143,10 +142,7 @@ class _Curve:
     ) -> None:
         self.evaluator, self.student, self.test = evaluator, student, test
         self.context, self.epochs = context, epochs
-        self.file: Path = context.folder / "curve.sealed"
-        # Damaged: the run ends and its folder is cleared, since what was measured cannot be measured again.
-        known = json.loads(read_sealed(self.file)) if self.file.exists() else {}
-        self.points: dict[int, dict[str, float]] = {int(epoch): point for epoch, point in known.items()}
+        self.points: dict[int, dict[str, float]] = {}
 
     def batch(self, epoch: int, rows: Tensor, logits: Tensor, targets: Tensor, features: Tensor | None) -> None:
         """Sees nothing in a batch."""
@@ -156,4 +152,12 @@ class _Curve:
         if epoch + 1 in self.epochs:
             student = Student(model, self.student, self.context)
             self.points[epoch + 1] = self.evaluator.measure(student, self.test)
-            write_sealed(self.file, json.dumps(self.points).encode())
+
+    def state(self) -> dict[str, Any]:
+        """What was measured so far."""
+        return {"points": dict(self.points)}
+
+    def restore(self, state: Mapping[str, Any] | None) -> bool:
+        """Goes on with what was measured."""
+        self.points = dict(state.get("points", {})) if state else {}
+        return state is None or "points" in state

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import save
@@ -16,7 +17,7 @@ from rethinkdc.data.store import CanvasStore, NativeStore, Store
 from rethinkdc.errors import RequestError
 from rethinkdc.models.model import Model, build_seeded
 from rethinkdc.protocol.protocol import FullTraining, Protocol
-from rethinkdc.storage import copy_file, load_tensors, write_atomic, write_tensors
+from rethinkdc.storage import copy_file, file_digest, load_tensors, write_atomic, write_tensors
 from rethinkdc.training.loop import LoopSeeds, train_network
 from rethinkdc.training.observer import Observer
 from rethinkdc.training.targets import HardTargets
@@ -164,13 +165,31 @@ class _WeightKeeper:
 
     def __init__(self, folder: Path, epochs: Sequence[int]) -> None:
         self.folder, self.epochs = folder, set(epochs)
+        self._digests: dict[str, str] = {}
 
     def batch(self, epoch: int, rows: Tensor, logits: Tensor, targets: Tensor, features: Tensor | None) -> None:
         """Sees nothing in a batch."""
 
     def epoch_ended(self, epoch: int, model: nn.Module) -> None:
         if epoch + 1 in self.epochs:
-            write_atomic(self.folder / weights_name(epoch + 1), save(_weights_of(model)))
+            name, payload = weights_name(epoch + 1), save(_weights_of(model))
+            write_atomic(self.folder / name, payload)
+            self._digests[name] = hashlib.sha256(payload).hexdigest()
+
+    def state(self) -> dict[str, Any]:
+        """The digests of the files so far."""
+        return {"digests": dict(self._digests)}
+
+    def restore(self, state: Mapping[str, Any] | None) -> bool:
+        """Whether the files are those of a checkpoint; the initial weights were just written again."""
+        if state is None or "digests" not in state:
+            return state is None
+        try:
+            whole = all(file_digest(self.folder / name) == told for name, told in state["digests"].items())
+        except OSError:
+            return False
+        self._digests.update(state["digests"])
+        return whole
 
 
 def _weights_of(network: nn.Module) -> dict[str, Tensor]:

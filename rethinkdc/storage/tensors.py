@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rethinkdc.errors import DamagedError
 from rethinkdc.storage.faults import storing, system_error
+from rethinkdc.storage.reading import check_regular
 from rethinkdc.storage.writing import write_spaced
 
 if TYPE_CHECKING:
@@ -71,11 +72,12 @@ def open_table(path: Path, kind: Any, shape: tuple[int, ...]) -> np.memmap[Any, 
     """Maps, for writing, what :func:`make_table` made.
 
     Raises:
-        OSError: it is not there.
+        OSError: it is not there, or no file.
         ValueError: it is another table, or cut off.
     """
     import numpy as np
 
+    present = check_regular(path)
     with path.open("rb") as file:
         if np.lib.format.read_magic(file) != (1, 0):
             raise ValueError(f"{path} is no table of version 1.0")
@@ -83,7 +85,7 @@ def open_table(path: Path, kind: Any, shape: tuple[int, ...]) -> np.memmap[Any, 
         offset = file.tell()
     size = offset + _bytes(kind, shape)
     # A map that is larger than its file would be made to fit it: what is missing would read as zeros.
-    if (found, dtype) != (shape, np.dtype(kind)) or path.stat().st_size != size:
+    if (found, dtype) != (shape, np.dtype(kind)) or present != size:
         raise ValueError(f"{path} is no table of {np.dtype(kind)} {list(shape)} with {size:,} bytes")
     return np.memmap(path, np.dtype(kind), "r+", offset, shape)
 

@@ -36,10 +36,10 @@ def load_checkpoint(folder: Path, definition: str) -> dict[str, Any] | None:
     A damaged checkpoint, or one of other work, is reported with a warning and counts as none.
     """
     path = folder / FILE
-    if not path.exists():
-        return None
     try:
         state: dict[str, Any] = torch.load(io.BytesIO(read_sealed(path)), map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        return None
     except DamagedError as error:
         warnings.warn(f"{error} The work starts again from its beginning.", stacklevel=2)
         return None

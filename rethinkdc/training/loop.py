@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -319,12 +320,15 @@ class _Training:
         if self.average is not None:
             state["average"] = self.average.state_dict()
         with self.clock.writing():
+            state["observers"] = {type(observer).__name__: observer.state() for observer in self.observers}
             save_checkpoint(folder, state)
         interruption.innermost().kept = tell_step(self.step)
 
     def _restore(self) -> None:
         state = load_checkpoint(self.folder, self._definition) if self.folder is not None else None
-        if state is None:
+        if state is None or not self._observers_go_on(state.get("observers", {})):
+            for observer in self.observers:
+                observer.restore(None)
             return
         self.step, self.spent, self.curve = state["step"], state["seconds"], state["curve"]
         self.losses.copy_(state["losses"])
@@ -333,3 +337,14 @@ class _Training:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
+
+    def _observers_go_on(self, states: Mapping[str, dict[str, Any]]) -> bool:
+        """Whether all that watch can go on from a checkpoint."""
+        if all(observer.restore(states.get(type(observer).__name__, {})) for observer in self.observers):
+            return True
+        warnings.warn(
+            f"What was observed of the training in {self.folder} is damaged, incomplete or of another version. The "
+            "work starts again from its beginning.",
+            stacklevel=2,
+        )
+        return False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
@@ -30,4 +31,19 @@ class Observer(Protocol):
 
     def epoch_ended(self, epoch: int, model: nn.Module) -> None:
         """Called after 0-based ``epoch``, before its checkpoint."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds of it, of what it saw so far: tensors, numbers, texts, lists and dicts of them.
+
+        What it keeps elsewhere is on disk when this returns, and the state tells whether it is still the same.
+        """
+        ...
+
+    def restore(self, state: Mapping[str, Any] | None) -> bool:
+        """Goes on from what :meth:`state` gave; None = the training begins; empty = the checkpoint knows nothing of it.
+
+        Returns:
+            False where what it keeps elsewhere is not what it was then: the training begins anew.
+        """
         ...

@@ -8,12 +8,14 @@ again and write the same numbers in the same places.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rethinkdc.errors import DamagedError, RequestError, nearest
@@ -70,6 +72,7 @@ class TraceRecorder:
         }
         folder.mkdir(parents=True, exist_ok=True)
         self._train, self._clean, self._before, self._targets, self._ended = _open(folder, shapes)
+        self._epochs, self._seen = [_Sums()], np.zeros(rows, np.bool_)
 
     def batch(self, epoch: int, rows: Tensor, logits: Tensor, targets: Tensor, features: Tensor | None) -> None:
         """Records one training batch of 0-based ``epoch``; its logits come from outside autocast."""
@@ -83,9 +86,12 @@ class TraceRecorder:
             before = torch.from_numpy(self._before[(epoch - 1) % 2, place])
             seen["change"] = change(now, before.to(now.device))
         # One transfer for all columns.
-        self._train[:, epoch, place] = torch.stack([seen[name] for name in COLUMNS]).cpu().numpy()
-        self._before[epoch % 2, place] = now.half().cpu().numpy()
-        self._targets[place] = targets.cpu().numpy()
+        written = _Written(
+            torch.stack([seen[name] for name in COLUMNS]).cpu().numpy(), now.half().cpu().numpy(), targets.cpu().numpy()
+        )
+        self._train[:, epoch, place], self._before[epoch % 2, place], self._targets[place] = written
+        self._epochs[-1].add(written)
+        self._seen[place] = True
 
     def epoch_ended(self, epoch: int, model: nn.Module) -> None:
         """Observes the un-augmented rows when 0-based ``epoch`` is a clean one, and flushes to disk."""
@@ -96,9 +102,30 @@ class TraceRecorder:
                 place = rows.numpy()
                 seen = observe(logits, torch.from_numpy(self._targets[place]), features)
                 self._clean[:, at, place] = torch.stack([seen[name] for name in CLEAN_COLUMNS]).numpy()
+            self._epochs[-1].clean = _sum_words(self._clean[:, at])
         self._ended[epoch] = True
+        self._epochs.append(_Sums())
+        self._seen.fill(False)
+
+    def state(self) -> dict[str, Any]:
+        """Flushes the tables to disk; the sums of what each epoch wrote, and the rows that the last one has seen."""
         for table in (self._train, self._clean, self._before, self._targets, self._ended):
             flush_table(table)
+        # As texts, since torch reads no whole numbers beyond 63 bits.
+        sums = [[str(value) for value in astuple(epoch)] for epoch in self._epochs]
+        return {"sums": sums, "seen": torch.from_numpy(self._seen.copy())}
+
+    def restore(self, state: Mapping[str, Any] | None) -> bool:
+        """Whether the tables hold what the checkpoint counts on; what was written after it is written again."""
+        if state is None:
+            self._epochs, self._ended[:] = [_Sums()], False
+            self._seen.fill(False)
+            return True
+        if "sums" not in state:
+            return False
+        self._epochs = [_Sums(*map(int, sums)) for sums in state["sums"]]
+        self._seen = state["seen"].numpy().copy()
+        return all(self._is_as_written(epoch) for epoch in range(len(self._epochs)))
 
     def finish(self, out: Path) -> None:
         """Puts the finished trace into ``out``, which :class:`Trace` reads; this folder stays as it is.
@@ -111,6 +138,11 @@ class TraceRecorder:
             raise DamagedError(
                 f"The trace in {self.folder} lacks the epochs {missing} although the training is over: "
                 "files were removed while it ran. Delete the folder and run again."
+            )
+        if not all(self._is_as_written(epoch) for epoch in range(self.epochs)):
+            raise DamagedError(
+                f"The trace in {self.folder} is not as it was written: another program changed its files, or the disk "
+                "fails. Delete the folder and run again."
             )
         out.mkdir(parents=True, exist_ok=True)
         for name in (_TRAIN, _CLEAN):
@@ -128,12 +160,61 @@ class TraceRecorder:
         }
         write_atomic(out / _ABOUT, json.dumps(about, indent=1).encode())
 
+    def _is_as_written(self, epoch: int) -> bool:
+        """Whether the tables hold what a 0-based epoch wrote, as far as it is needed from here on."""
+        if epoch == self.epochs:
+            # All are over.
+            return True
+        told, running = self._epochs[epoch], epoch == len(self._epochs) - 1
+        if not running and not self._ended[epoch]:
+            return False
+        rows = np.flatnonzero(self._seen) if running else slice(None)
+        if _sum_words(self._train[:, epoch, rows]) != told.train or _sum_words(self._targets[rows]) != told.targets:
+            return False
+        # Two epochs later others were written in their place.
+        if epoch >= len(self._epochs) - 2 and _sum_words(self._before[epoch % 2, rows]) != told.before:
+            return False
+        listed = epoch + 1 in self.clean_epochs and not running
+        return not listed or _sum_words(self._clean[:, self.clean_epochs.index(epoch + 1)]) == told.clean
+
     def _check_clean(self) -> None:
         outside = [epoch for epoch in self.clean_epochs if not 1 <= epoch <= self.epochs]
         if outside:
             raise RequestError(f"The clean epochs {outside} are not among the epochs 1 to {self.epochs} of this run.")
         if self.clean_epochs and self._observe_clean is None:
             raise RequestError(f"Clean epochs {list(self.clean_epochs)} were listed without a way to observe them.")
+
+
+class _Written(NamedTuple):
+    """What one batch writes: columns float32 [k, B], log-probabilities float16 [B, C], targets int64 [B]."""
+
+    train: NDArray[Any]
+    before: NDArray[Any]
+    targets: NDArray[Any]
+
+
+@dataclass
+class _Sums:
+    """Sums of the words that one epoch wrote into each table: in whatever order, and one flipped bit changes them."""
+
+    train: int = 0
+    before: int = 0
+    targets: int = 0
+    clean: int = 0
+
+    def add(self, written: _Written) -> None:
+        """Adds a batch, whose rows nothing of the epoch held before."""
+        for name, values in written._asdict().items():
+            setattr(self, name, (getattr(self, name) + _sum_words(values)) % _WORDS)
+
+
+_WORDS = 1 << 64
+
+
+def _sum_words(values: NDArray[Any]) -> int:
+    """The sum of the bits of numbers, each as a whole number, modulo 2 to the 64."""
+    words = np.ascontiguousarray(values).view(f"u{values.dtype.itemsize}")
+    return int(words.sum(dtype=np.uint64))
 
 
 class Trace:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -251,6 +251,12 @@ class Watching:
     def epoch_ended(self, epoch: int, model: nn.Module) -> None:
         assert len(self.seen) == 3 * (epoch + 1)
         self.ended.append(epoch)
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: Mapping[str, Any] | None) -> bool:
+        return True
 
 
 def test_observers_see_every_row_of_every_epoch_with_its_logits_and_features(tmp_path: Path) -> None:

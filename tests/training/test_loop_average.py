@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -85,6 +86,12 @@ class Recording:
     def epoch_ended(self, epoch: int, model: nn.Module) -> None:
         self.epochs.append(_state(model))
         self.averages.append(_parameters(model))
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: Mapping[str, Any] | None) -> bool:
+        return True
 
 
 def _averages(initial: Tensor, steps: Sequence[Tensor]) -> list[Tensor]:

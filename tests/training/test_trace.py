@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -95,9 +97,11 @@ def test_change_over_three_hand_worked_epochs(tmp_path: Path) -> None:
 def test_batches_played_again_after_a_kill_write_the_same_numbers(trace: Trace, tmp_path: Path) -> None:
     recorder = _recorder(tmp_path / "killed")
     _epoch(recorder, 0)
+    state = recorder.state()
     # The second epoch ends, the run dies before its checkpoint, and a new process plays it again.
     _epoch(recorder, 1)
     recorder = _recorder(tmp_path / "killed")
+    assert recorder.restore(state)
     _epoch(recorder, 1)
     _epoch(recorder, 2)
     recorder.finish(tmp_path / "resumed")
@@ -105,6 +109,44 @@ def test_batches_played_again_after_a_kill_write_the_same_numbers(trace: Trace, 
         assert torch.equal(
             Trace(tmp_path / "resumed").column(f"train.{name}", 1, 3), trace.column(f"train.{name}", 1, 3)
         )
+
+
+@pytest.mark.parametrize("table", ["train.npy", "clean.npy", "before.npy", "targets.npy", "ended.npy"])
+@pytest.mark.parametrize("damage", ["flipped", "gone", "a pipe"])
+def test_tables_that_are_not_as_they_were_at_a_checkpoint_are_not_gone_on_with(
+    table: str, damage: str, tmp_path: Path
+) -> None:
+    recorder = _recorder(tmp_path)
+    _epoch(recorder, 0)
+    _epoch(recorder, 1)
+    state, path = recorder.state(), tmp_path / table
+    del recorder
+    if damage == "flipped":
+        values = np.load(path, mmap_mode="r+")
+        values.view(np.uint8).reshape(values.shape[0], -1)[0, 0] ^= 1
+        values.flush()
+    else:
+        path.unlink()
+    if damage == "a pipe":
+        os.mkfifo(path)
+    again = _recorder(tmp_path)
+    # The log-probabilities of the first epoch are not needed any more.
+    assert again.restore(state) == (table == "before.npy" and damage == "flipped")
+    assert again.restore(None)
+    for epoch in range(EPOCHS):
+        _epoch(again, epoch)
+    again.finish(tmp_path / "out")
+
+
+def test_a_row_that_is_changed_while_a_proxy_trains_is_told(tmp_path: Path) -> None:
+    recorder = _recorder(tmp_path)
+    for epoch in range(EPOCHS):
+        _epoch(recorder, epoch)
+    values = np.load(tmp_path / "train.npy", mmap_mode="r+")
+    values[0, 0, 0] += 1
+    values.flush()
+    with pytest.raises(DamagedError, match="not as it was written"):
+        recorder.finish(tmp_path / "out")
 
 
 def test_the_accuracy_is_that_of_the_last_epoch(trace: Trace) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +52,12 @@ class Kill:
 
     def epoch_ended(self, epoch: int, model: nn.Module) -> None:
         self._happened("epoch")
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: Mapping[str, Any] | None) -> bool:
+        return True
 
     def _happened(self, event: str) -> None:
         self.left -= event == self.event
