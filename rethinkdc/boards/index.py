@@ -118,12 +118,19 @@ def _stamps(folder: Path) -> tuple[dict[str, Stamp], list[LeftOut]]:
         try:
             for file in _scan(Path(place.path)):
                 if file.name.endswith(".json") and file.name[0].isdigit():
-                    about = file.stat()
-                    stamp = Stamp(about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino)
-                    found[f"{place.name}/{file.name}"] = stamp
+                    found[f"{place.name}/{file.name}"] = _stamp(file)
         except OSError as error:
             left_out.append(LeftOut(place.name, f"cannot be read: {error.strerror}"))
     return found, left_out
+
+
+def _stamp(file: os.DirEntry[str]) -> Stamp:
+    try:
+        about = file.stat()
+    except OSError:
+        # A link to nowhere, for one: reading it says what is wrong.
+        about = file.stat(follow_symlinks=False)
+    return Stamp(about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino)
 
 
 def _scan(folder: Path) -> list[os.DirEntry[str]]:

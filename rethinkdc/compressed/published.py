@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,7 @@ from rethinkdc.layouts.parquet_columns import (
 )
 from rethinkdc.layouts.shards import check_shards
 from rethinkdc.layouts.walking import list_files
-from rethinkdc.storage import MANIFEST, verify_folder
+from rethinkdc.storage import MANIFEST, read_manifest, read_regular, verify_folder
 from rethinkdc.types import ViewRule
 
 _FURTHER = ("sources", "source_boxes", "weight", "soft_target")
@@ -54,9 +55,10 @@ def import_folder(folder: Path, cache_folder: Path | None = None, backing: Backi
             f"There is no compressed set at {folder}. "
             f"Make one with `rethinkdc compress --compressor NAME --out {folder}`."
         )
+    # First of all: a damaged file is told by its name, not by what a reader makes of it.
+    about, card = _read_card(folder)
     check_shards(list(list_files(folder)))
     split = _load_train(str(folder), cache_folder and cache_folder / "datasets", "")
-    about, card = _read_card(folder)
     # Paths of images are relative to the folder, or to the Parquet file, which lies here or in ``data``.
     bases = [folder, folder / "data"]
     return _set_of_columns(split, str(folder), cache_folder, about, card, bases, backing)
@@ -178,14 +180,25 @@ def _tell_unread(split: Any, where: str) -> list[str]:
 
 def _read_card(folder: Path) -> tuple[dict[str, Any], Card]:
     """The content of ``card.json`` and the card in it; both empty for sets made elsewhere."""
-    if not (folder / CARD).exists():
+    if not _is_own(folder):
         return {}, Card()
     try:
         if (folder / MANIFEST).exists():
             verify_folder(folder)
-        return _parse_card((folder / CARD).read_text())
-    except (DamagedError, ValueError) as error:
+        return _parse_card(read_regular(folder / CARD).decode())
+    except (DamagedError, OSError, ValueError) as error:
         raise DataError(f"The set at {folder} is damaged or not readable here: {error}") from error
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether a set was written here: it has a card, or had one when its manifest was written."""
+    if os.path.lexists(folder / CARD):
+        return True
+    try:
+        return CARD in read_manifest(folder)
+    except (DamagedError, OSError):
+        # None, or that of another program.
+        return False
 
 
 def _read_hub_card(repo: str, remedy: str) -> tuple[dict[str, Any], Card]:

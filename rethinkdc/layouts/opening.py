@@ -66,14 +66,20 @@ def load_saved(folder: Path) -> Mapping[str, Any]:
 
 @contextmanager
 def quiet_unless_watched() -> Iterator[None]:
-    """Turns the progress bars of ``datasets`` off where stderr is no terminal."""
-    import datasets
+    """Turns the progress bars of ``datasets`` off where stderr is no terminal.
 
-    quiet = not sys.stderr.isatty() and not datasets.are_progress_bars_disabled()
+    Its log is off as well: whatever it raises says the same, and is told in the words of whoever asked.
+    """
+    import datasets
+    from datasets.utils import logging
+
+    quiet, told = not sys.stderr.isatty() and not datasets.are_progress_bars_disabled(), logging.get_verbosity()
     if quiet:
         datasets.disable_progress_bars()
+    logging.set_verbosity(logging.CRITICAL)
     try:
         yield
     finally:
+        logging.set_verbosity(told)
         if quiet:
             datasets.enable_progress_bars()

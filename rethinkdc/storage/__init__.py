@@ -6,7 +6,7 @@ to disk and renamed. Folders carry a manifest of SHA-256 sums; single files ("se
 
 from rethinkdc.storage.digests import canonical_json, content_digest, digest, file_digest
 from rethinkdc.storage.faults import fault_of_machine, storage_error, storing
-from rethinkdc.storage.folders import MANIFEST, commit_folder, new_folder, verify_folder
+from rethinkdc.storage.folders import MANIFEST, commit_folder, new_folder, read_manifest, verify_folder
 from rethinkdc.storage.locks import WaitingWarning, lock, try_lock
 from rethinkdc.storage.parts import Part, keep_part, kept_part
 from rethinkdc.storage.permissions import LOST, can_keep, temporary_folder, writable_throughout
@@ -48,6 +48,7 @@ __all__ = [
     "map_table",
     "new_folder",
     "open_table",
+    "read_manifest",
     "read_regular",
     "read_sealed",
     "remember",

@@ -14,6 +14,7 @@ from rethinkdc.errors import DamagedError
 from rethinkdc.storage.digests import file_digest
 from rethinkdc.storage.faults import storing
 from rethinkdc.storage.permissions import temporary_folder
+from rethinkdc.storage.reading import is_no_file, read_regular, show_path
 from rethinkdc.storage.writing import clear_leftovers, make_folder, sync_folder
 
 MANIFEST = "manifest.json"
@@ -80,20 +81,32 @@ def verify_folder(folder: Path) -> None:
 
     Raises:
         DamagedError: the manifest is missing or unreadable, or a file is missing or changed.
-        PermissionError: this user may not read it.
+        OSError: one cannot be read, by this user or at this moment.
     """
-    try:
-        sums: dict[str, str] = json.loads((folder / MANIFEST).read_text())
-    except PermissionError:
-        raise
-    except (OSError, ValueError) as error:
-        raise DamagedError(f"{folder} has no readable {MANIFEST}: {error}.") from error
-    for name, expected in sums.items():
+    for name, expected in read_manifest(folder).items():
         path = folder / name
         if not path.is_file():
             raise DamagedError(f"{path} is missing from a stored artefact.")
         if file_digest(path) != expected:
             raise DamagedError(f"{path} is damaged: its checksum does not match the manifest.")
+
+
+def read_manifest(folder: Path) -> dict[str, str]:
+    """The sums of a committed folder, by the names of its files.
+
+    Raises:
+        DamagedError: the manifest is missing, or none.
+        OSError: it cannot be read, by this user or at this moment.
+    """
+    try:
+        sums = json.loads(read_regular(folder / MANIFEST))
+    except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, OSError) and not is_no_file(error):
+            raise
+        raise DamagedError(f"{show_path(folder)} has no readable {MANIFEST}: {error}.") from error
+    if not isinstance(sums, dict) or not all(isinstance(value, str) for value in sums.values()):
+        raise DamagedError(f"{show_path(folder)} has no readable {MANIFEST}: it is no table of names and checksums.")
+    return sums
 
 
 def _share(files: Iterable[Path], *, like: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rethinkdc.storage.digests import file_digest
+from rethinkdc.storage.reading import check_regular, read_regular
 from rethinkdc.storage.writing import write_atomic
 
 
@@ -55,15 +56,14 @@ def keep_part(
 
 def kept_part(path: Path) -> Part | None:
     """What a part took which :func:`keep_part` wrote; None when it is not there, or not whole."""
-    seal = path.with_suffix(".sealed")
-    if not (path.exists() and seal.exists()):
-        return None
     try:
-        checksum, seconds, *images = seal.read_text().split(" ")
-        made = Part(float(seconds), int(images[0]) if images else None)
-    except ValueError:
+        checksum, seconds, *images = read_regular(path.with_suffix(".sealed")).decode().split(" ")
+        check_regular(path)
+        whole = checksum == file_digest(path)
+        return Part(float(seconds), int(images[0]) if images else None) if whole else None
+    except (OSError, ValueError):
+        # Missing, cut off, or something else in its place.
         return None
-    return made if checksum == file_digest(path) else None
 
 
 def _seal(path: Path, seal: Path, part: Part) -> None:

@@ -41,6 +41,11 @@ def read_regular(path: Path, most: int | None = None) -> bytes:
     return path.read_bytes()
 
 
+def is_no_file(error: OSError) -> bool:
+    """Whether reading failed for what lies in the place of a file, or does not; else the file may be whole."""
+    return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ELOOP)
+
+
 def show_path(path: Path | str) -> str:
     """A path that can be printed, whatever bytes its name is made of."""
     try:

@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 from rethinkdc.errors import DamagedError, StorageError
 from rethinkdc.storage.faults import storing
-from rethinkdc.storage.reading import read_regular
+from rethinkdc.storage.reading import is_no_file, read_regular
 
 _DIGEST_BYTES = 32
 _TEMPORARY = re.compile(r"\..*\.[0-9a-f]{16}\.tmp")
@@ -167,9 +167,15 @@ def read_sealed(path: Path) -> bytes:
     """Reads what :func:`write_sealed` wrote.
 
     Raises:
-        DamagedError: the bytes do not match the checksum in front of them.
+        DamagedError: the bytes do not match the checksum in front of them, or it is no file.
+        OSError: nothing is there, or it cannot be read.
     """
-    content = read_regular(path)
+    try:
+        content = read_regular(path)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) or not is_no_file(error):
+            raise
+        raise DamagedError(f"{path} is damaged: {error.strerror}. Remove it and run again.") from None
     seal, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
     if hashlib.sha256(payload).digest() != seal:
         raise DamagedError(f"{path} is damaged: its checksum does not match. Delete the file and run again.")
