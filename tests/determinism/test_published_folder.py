@@ -52,7 +52,7 @@ def test_the_same_set_is_written_to_the_last_byte(runs: Any, tmp_path: Path) -> 
 def test_a_kill_while_the_folder_is_written_leaves_no_folder(runs: Any, tmp_path: Path) -> None:
     out = tmp_path / "set"
     given = ("compress", "-d", "digits", "--compressor", "random", "--out", str(out))
-    stop = {"module": "rethinkdc.compressed.publishing", "name": "commit_folder", "call": 1, "when": "before"}
+    stop = {"module": "rethinkdc.storage.folders", "name": "commit_folder", "call": 1, "when": "before"}
     assert runs.run(tmp_path, *given, stop=stop)["killed"]
     assert not out.exists()
     again = runs.run(tmp_path, *given)
