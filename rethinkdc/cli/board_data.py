@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from rethinkdc.boards import Board, Row
+from rethinkdc.cli.json_output import document
 from rethinkdc.runs.cost import order_stages
 from rethinkdc.seeds import write_seeds
 from rethinkdc.storage import canonical_json
@@ -20,7 +21,8 @@ from rethinkdc.texts import escape_cell
 
 def print_json(boards: Sequence[Board]) -> None:
     """Prints boards as JSON data."""
-    print(json.dumps(TypeAdapter(list[Board]).dump_python(list(boards), mode="json"), indent=1))
+    content = TypeAdapter(list[Board]).dump_python(list(boards), mode="json")
+    print(json.dumps(content, indent=1), file=document(), flush=True)
 
 
 def print_csv(boards: Sequence[Board]) -> None:

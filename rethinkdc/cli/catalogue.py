@@ -57,7 +57,7 @@ def print_plugins(registry: Registry, *, kind: str | None, family: str | None, a
         table.add_column(no_wrap=True)
         table.add_column()
         for row in (row for row in rows if row.kind == group):
-            table.add_row(f"[cyan]{row.name}[/cyan]", _described(row))
+            table.add_row(f"[cyan]{escape(row.name)}[/cyan]", _described(row))
         _console.print(table)
 
 
@@ -117,12 +117,13 @@ def print_one(registry: Registry, name: str, *, as_json: bool) -> None:
     Raises:
         RequestError: nothing has this name; names the nearest.
     """
+    named = registry.plugins.load_named(name)
     protocol = _find_protocol(registry, name)
     rows = [row for row in registry.listing() if name in (row.name, f"{row.provider.distribution}/{row.name}")]
     usable = [row for row in rows if row.status != "broken"]
     if not protocol and not usable:
-        if rows:
-            raise RequestError(f"The plugin {name!r} of {rows[0].provider} is broken: {rows[0].reason}")
+        if broken := next((plugin for plugin in named if plugin.error), None):
+            raise broken.broken(name)
         known = {row.name for row in registry.listing()} | set(registry.protocols.all())
         raise RequestError(
             f"Nothing is named {name!r}. {nearest(name, known)} See `rethinkdc list-plugins` and "
@@ -139,7 +140,9 @@ def print_one(registry: Registry, name: str, *, as_json: bool) -> None:
         if row.method:
             _print_method(row.method, str(row.provider))
         else:
-            _console.print(f"[bold]{row.name}[/bold] ({row.kind}), from {row.provider}\n{escape(row.summary)}")
+            _console.print(
+                f"[bold]{escape(row.name)}[/bold] ({row.kind}), from {escape(str(row.provider))}\n{escape(row.summary)}"
+            )
     if as_json:
         print_json(shown)
 
@@ -169,15 +172,15 @@ def _described(row: Listed) -> str:
         facts = [method.family, method.paper, ", ".join(method.fields())]
         lines.append(f"[dim]{escape('; '.join(fact for fact in [*facts, str(row.provider)] if fact))}[/dim]")
     else:
-        lines.append(f"[dim]{row.provider}[/dim]")
+        module = f", module {row.module}" if row.status == "broken" else ""
+        lines.append(f"[dim]{escape(f'{row.provider}{module}')}[/dim]")
     return "\n".join(lines)
 
 
 def _print_method(method: Any, provider: str) -> None:
     paper = f", {method.paper}" if method.paper else ""
-    _console.print(
-        f"[bold]{method.name}[/bold] ({method.kind}, {method.family or 'no family'}{paper}), from {provider}"
-    )
+    about = f"({method.kind}, {method.family or 'no family'}{paper}), from {provider}"
+    _console.print(f"[bold]{method.name}[/bold] {escape(about)}")
     _console.print(escape(method.summary()))
     if wants := getattr(method, "wants", None):
         _console.print(f"Proxy of its paper: {escape(wants.text)}.")
@@ -188,7 +191,7 @@ def _print_method(method: Any, provider: str) -> None:
     for key, info in method.fields().items():
         kind_text = _type_text(method.model_json_schema()["properties"][key])
         default = "(required)" if info.is_required() else print_value(info.default)
-        table.add_row(key, kind_text, escape(default), escape(info.description or ""))
+        table.add_row(key, escape(kind_text), escape(default), escape(info.description or ""))
     _console.print(table)
 
 

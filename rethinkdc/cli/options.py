@@ -2,12 +2,14 @@
 
 import inspect
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional, TypeVar
 
 import typer
 
+from rethinkdc.cli.json_output import stdout_kept_for_document
 from rethinkdc.context import ranks
 from rethinkdc.errors import RequestError
 from rethinkdc.runs.calls import Machine
@@ -72,9 +74,9 @@ def takes_options(command: type[C]) -> Callable[[Callable[[C], None]], Callable[
 
     def decorate(function: Callable[[C], None]) -> Callable[..., None]:
         def invoked(**words: Any) -> None:
-            function(
-                command(**{one.name: _read(one, words[one.name]) for one in listed if words[one.name] is not None})
-            )
+            made = command(**{one.name: _read(one, words[one.name]) for one in listed if words[one.name] is not None})
+            with stdout_kept_for_document() if getattr(made, "as_json", False) else nullcontext():
+                function(made)
 
         invoked.__name__, invoked.__doc__ = function.__name__, function.__doc__
         invoked.__annotations__ = {one.name: one.annotation for one in parameters}

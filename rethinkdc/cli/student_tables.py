@@ -17,6 +17,7 @@ from rethinkdc.cli.board_columns import NOTHING, write_number
 from rethinkdc.cli.board_data import as_cells, flatten_conditions
 from rethinkdc.cli.board_tables import BOLD, Form
 from rethinkdc.cli.board_texts import latex, markdown
+from rethinkdc.cli.json_output import document
 from rethinkdc.cli.text_table import TextTable, styled, window_width, wrap
 
 _NOTE = "Mean and standard deviation over what n counts, and n; each student's board has differences and ranks."
@@ -25,7 +26,7 @@ _NOTE = "Mean and standard deviation over what n counts, and n; each student's b
 def print_matrices(matrices: Sequence[StudentMatrix], form: Form) -> None:
     """Prints matrices of methods by students."""
     if form == "json":
-        print(json.dumps([_plain(matrix) for matrix in matrices], indent=1))
+        print(json.dumps([_plain(matrix) for matrix in matrices], indent=1), file=document(), flush=True)
     elif form == "csv":
         _print_csv(matrices)
     elif form == "rich":

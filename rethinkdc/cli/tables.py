@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from rethinkdc.cli.json_output import document
 from rethinkdc.cli.metric_text import name_metric, write_difference, write_value
 from rethinkdc.cli.saying import say
 from rethinkdc.cli.text_table import escape
@@ -26,7 +27,7 @@ _console = Console()
 
 def print_json(value: Any) -> None:
     """Prints JSON to stdout, and nothing else."""
-    print(json.dumps(value, indent=1))
+    print(json.dumps(value, indent=1), file=document(), flush=True)
 
 
 def print_record(record: Record, records: Records) -> None:

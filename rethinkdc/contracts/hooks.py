@@ -6,8 +6,9 @@ points are read from the metadata of the installed distributions, so that a comm
 names: give each method an entry point of its own name.
 
 The ``register_`` hooks are called once in every process (every rank under ``torchrun``) that imports the plugin, right
-after the import. What they raise, as what the import raises, makes the plugin broken: ``rethinkdc list-plugins`` shows
-it with the reason, a command that names it ends with exit code 2 and the same reason, and all others go on.
+after the import; before that in a process of their own, which is ended where they hang. What they raise, as what the
+import raises, makes the plugin broken, and so does whatever ends that process: ``rethinkdc list-plugins`` shows it with
+the reason, a command that names it ends with exit code 2 and the same reason, and all others go on.
 
 The run events are called for the plugins that ``--tracker NAME`` names (of ``run``, ``evaluate``, ``sweep`` and what
 sweeps), in the order in which they are named, in the process that makes the run, and in the first rank alone, which

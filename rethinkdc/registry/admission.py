@@ -41,6 +41,20 @@ def check_class(method: Any) -> None:
     bare = [key for key, info in method.model_fields.items() if not info.description]
     if bare:
         raise PluginError(f"{method.__name__}: the fields {', '.join(bare)} have no description.")
+    _check_described(method)
+
+
+def _check_described(method: type[Method]) -> None:
+    """Refuses what listings and ``show`` could not print."""
+    for key in ("family", "paper"):
+        if not isinstance(getattr(method, key), str):
+            raise PluginError(f"{method.__name__}.{key} must be a text, found {getattr(method, key)!r}.")
+    try:
+        described = method.summary(), method.model_json_schema(), method.fields()
+    except Exception as error:
+        raise PluginError(f"{method.__name__} cannot be described: {type(error).__name__}: {error}") from error
+    if not isinstance(described[0], str):
+        raise PluginError(f"{method.__name__}.summary() must give a text, found {described[0]!r}.")
 
 
 def _literals(annotation: Any) -> set[str]:

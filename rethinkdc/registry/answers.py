@@ -13,6 +13,7 @@ import pluggy
 from rethinkdc.contracts import hooks
 from rethinkdc.errors import PluginError
 from rethinkdc.method import Method
+from rethinkdc.protocol.reading import protocol_files
 from rethinkdc.registry.admission import check_class
 
 
@@ -51,9 +52,22 @@ def ask(point: EntryPoint) -> Answers:
     return Answers(
         summary=(inspect.getdoc(module) or "").split("\n", 1)[0],
         methods=methods,
-        protocols=[Path(path) for path in _answered(manager.hook.register_protocols)],
+        protocols=[_place(path) for path in _answered(manager.hook.register_protocols)],
         events={name: callers[name] for name in hooks.RUN_EVENTS if name in callers},
     )
+
+
+def _place(path: Any) -> Path:
+    """Where protocols lie.
+
+    Raises:
+        PluginError: it is no path.
+    """
+    if not isinstance(path, str | Path):
+        raise PluginError(f"register_protocols must return paths, found {path!r}.")
+    # Looked through while it is watched: nobody waits for a whole disk afterwards.
+    protocol_files(Path(path))
+    return Path(path)
 
 
 def _answered(hook: pluggy.HookCaller) -> list[Any]:

@@ -108,7 +108,7 @@ class Guard:
 
     def _place(self, offer: Offer) -> Path:
         name = digest([sys.prefix, offer.provider.distribution, offer.point.value])
-        return (self._folder or default_cache_folder()) / BOOK / f"{name}.sealed"
+        return (self._folder or default_cache_folder()).expanduser() / BOOK / f"{name}.sealed"
 
     def _recall(self, offer: Offer, stamp: str) -> Verdict | None:
         try:

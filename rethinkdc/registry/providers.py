@@ -11,6 +11,7 @@ from typing import Any
 
 from rethinkdc.contracts.hooks import GROUP
 from rethinkdc.storage import show_path
+from rethinkdc.texts import visible
 
 OWN = "rethinkdc"
 """The distribution of the framework itself."""
@@ -98,7 +99,7 @@ def _read(distribution: Distribution, word: str) -> str:
     except Exception:
         # Missing, or not even text.
         return ""
-    return found.strip() if isinstance(found, str) else ""
+    return visible(found.strip()) if isinstance(found, str) else ""
 
 
 def _folder(distribution: Distribution) -> Path | None:
@@ -109,7 +110,7 @@ def _folder(distribution: Distribution) -> Path | None:
 def _folder_name(distribution: Distribution) -> str:
     """``acme_far-1.0`` of ``acme_far-1.0.dist-info``."""
     folder = _folder(distribution)
-    return show_path(folder.stem) if folder else _read(distribution, "Name")
+    return visible(show_path(folder.stem)) if folder else _read(distribution, "Name")
 
 
 def _speaks_of_us(distribution: Distribution) -> bool:

@@ -30,10 +30,12 @@ def make_runner(machine: Machine, keeping: Keeping | None = None) -> Runner:
     Raises:
         RequestError: there is no such device, no such tracker, or a book that cannot be forgotten.
     """
-    device, keeping, registry = choose_device(machine.device), keeping or Keeping(), Registry()
+    device, keeping = choose_device(machine.device), keeping or Keeping()
+    folder = Path(machine.cache_dir) if machine.cache_dir else None
+    registry = Registry(cache_folder=folder)
     for reference in [keeping.tracker] if isinstance(keeping.tracker, str) else keeping.tracker:
         registry.trackers.add(reference)
-    cache = Cache(Path(machine.cache_dir) if machine.cache_dir else None)
+    cache = Cache(folder)
     if machine.rehash:
         for book in (FINGERPRINTS, SET_FINGERPRINTS):
             _forget(cache.root / book)

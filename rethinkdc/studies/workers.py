@@ -48,7 +48,7 @@ class _Machine:
     tells: bool
 
     def runner(self) -> Runner:
-        registry = Registry()
+        registry = Registry(cache_folder=self.cache)
         for reference in self.trackers:
             registry.trackers.add(reference)
         return Runner(

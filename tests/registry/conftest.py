@@ -37,7 +37,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def distribute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Distribute]:
-    """Makes a distribution of one module of each name = source, which is put before a good plugin's.
+    """Makes a distribution of one module of each name = source, which is put before a good plugin's unless it is whole.
 
     Gives a registry of the framework and of all that was made.
     """
@@ -46,14 +46,14 @@ def distribute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dist
     monkeypatch.syspath_prepend(str(site))
     made: list[str] = []
 
-    def distributed(**sources: str) -> Registry:
+    def distributed(*, whole: bool = False, **sources: str) -> Registry:
         for name, source in sources.items():
             made.append(f"acme_{name}")
             about = site / f"acme_{name}-1.5.dist-info"
             about.mkdir(exist_ok=True)
             (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: acme-{name}\nVersion: 1.5\n")
             (about / "entry_points.txt").write_text(f"[{GROUP}]\n{name} = acme_{name}\n")
-            (site / f"acme_{name}.py").write_text(source + GOOD.replace("NAME", name))
+            (site / f"acme_{name}.py").write_text(source if whole else source + GOOD.replace("NAME", name))
         importlib.invalidate_caches()
         return Registry()
 

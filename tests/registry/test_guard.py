@@ -185,6 +185,63 @@ def test_where_no_process_can_be_started_plugins_are_refused_with_what_to_do(
     assert statuses(Registry()) == {"good": "ok"}
 
 
+# -- what hooks answer -------------------------------------------------------------------------------------------------
+
+HOOKED = """
+from typing import ClassVar
+from pydantic import Field
+from rethinkdc.contracts import Compressor, hookimpl
+
+class Mine(Compressor):
+    DOC
+    name: ClassVar[str] = "mine"
+    MORE
+
+@hookimpl
+def register_methods():
+    ANSWER
+
+@hookimpl
+def register_protocols():
+    PLACES
+"""
+RUBBISH = {
+    "raising": ({"ANSWER": "raise ValueError('no such file')"}, "ValueError: no such file"),
+    "leaving": ({"ANSWER": "raise SystemExit(7)"}, "it calls sys.exit(7) when it is imported"),
+    "nothing": ({"ANSWER": "return 5"}, "register_methods must return a list, found 5"),
+    "numbers": ({"ANSWER": "return [5]"}, "5 is not a subclass of rethinkdc's Method"),
+    "places": ({"PLACES": "return [5]"}, "register_protocols must return paths, found 5"),
+    "schema": (
+        {"MORE": "@classmethod\n    def model_json_schema(cls): raise TypeError('no schema')"},
+        "Mine cannot be described: TypeError: no schema",
+    ),
+    "unknown": (
+        {"MORE": "at: type(lambda: 1) | None = Field(default=None, description='d')"},
+        "PydanticSchemaGenerationError",
+    ),
+    "doc": ({"DOC": "__doc__ = 5"}, "Mine cannot be described: AttributeError"),
+    "family": ({"MORE": "family = ['pruning']"}, "Mine.family must be a text, found ['pruning']"),
+    "paper": ({"MORE": "paper: ClassVar[list] = ['arXiv']"}, "Mine.paper must be a text, found ['arXiv']"),
+    "summary": (
+        {"MORE": "@classmethod\n    def summary(cls): return None"},
+        "Mine.summary() must give a text, found None",
+    ),
+}
+
+
+def test_hooks_that_answer_with_rubbish_make_their_plugin_broken(distribute: Distribute) -> None:
+    whole = {"DOC": "", "MORE": "", "ANSWER": "return [Mine]", "PLACES": "return []"}
+    sources = {}
+    for name, (parts, _) in RUBBISH.items():
+        source = HOOKED
+        for word, text in (whole | parts).items():
+            source = source.replace(word, text)
+        sources[name] = source
+    rows = third_parties(distribute(whole=True, **sources))
+    for name, (_, reason) in RUBBISH.items():
+        assert (rows[name].status, reason in rows[name].reason) == ("broken", True), rows[name].reason
+
+
 # -- what is imported in this process ----------------------------------------------------------------------------------
 
 CHANGING = """
