@@ -11,7 +11,7 @@ LIMIT = "RETHINKDC_PLUGIN_SECONDS"
 """Environment: seconds that the import of a third party's plugin may take; 0 = it is imported without a guard."""
 MOST_PRINTED = 16 << 20
 """Bytes that a plugin may print when it is imported."""
-MOST_MEMORY = 4 << 30
+MOST_MEMORY = 16 << 30
 """Bytes of memory that a plugin may ask for when it is imported, where the system can hold it to that."""
 
 _MOST_TEXT = 2_000
