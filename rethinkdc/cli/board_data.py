@@ -22,7 +22,7 @@ from rethinkdc.texts import escape_cell
 def print_json(boards: Sequence[Board]) -> None:
     """Prints boards as JSON data."""
     content = TypeAdapter(list[Board]).dump_python(list(boards), mode="json")
-    print(json.dumps(content, indent=1), file=document(), flush=True)
+    print(json.dumps(content, indent=1), file=document())
 
 
 def print_csv(boards: Sequence[Board]) -> None:

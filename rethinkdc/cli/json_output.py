@@ -12,8 +12,8 @@ _documents: list[TextIO] = []
 """Where documents go once stdout is kept for them; empty before."""
 
 
-def document() -> TextIO:
-    """The stream that a document is printed to."""
+def document() -> TextIO | None:
+    """The stream that a document is printed to; None where stdout was closed before the process began."""
     return _documents[-1] if _documents else sys.stdout
 
 
@@ -24,6 +24,10 @@ def stdout_kept_for_document() -> Iterator[None]:
     A process whose stdout it is keeps it so to its end: what plugins left behind, threads and handlers of the end,
     prints after the body.
     """
+    if sys.stdout is None:
+        # Closed from the beginning, so nobody wants the document.
+        _documents[:] = [open(os.devnull, "w")]  # noqa: PTH123, SIM115 - to the end of the process
+        sys.stdout = sys.stderr
     if _writes_to_descriptor():
         _documents[:] = [_take_descriptor()]
         sys.stdout = sys.stderr

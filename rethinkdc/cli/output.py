@@ -1,8 +1,9 @@
 """What becomes of stdout: closed by whoever read it, or on a full disk. Imports nothing heavy."""
 
 import os
-import sys
 from contextlib import suppress
+
+from rethinkdc.cli.json_output import document
 
 
 def finish_output() -> OSError | None:
@@ -10,8 +11,11 @@ def finish_output() -> OSError | None:
 
     A stdout that takes nothing more is silenced, so that the interpreter does not meet it again when it ends.
     """
+    stream = document()
+    if stream is None:
+        return None
     try:
-        sys.stdout.flush()
+        stream.flush()
     except OSError as error:
         silence_output()
         return error
@@ -22,6 +26,7 @@ def silence_output() -> None:
     """Sends what is still to be printed nowhere."""
     # A stream in place of stdout may have no file.
     with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        nowhere, stream = os.open(os.devnull, os.O_WRONLY), document()
+        if stream is not None:
+            os.dup2(nowhere, stream.fileno())
         os.close(nowhere)

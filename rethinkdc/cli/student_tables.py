@@ -26,7 +26,7 @@ _NOTE = "Mean and standard deviation over what n counts, and n; each student's b
 def print_matrices(matrices: Sequence[StudentMatrix], form: Form) -> None:
     """Prints matrices of methods by students."""
     if form == "json":
-        print(json.dumps([_plain(matrix) for matrix in matrices], indent=1), file=document(), flush=True)
+        print(json.dumps([_plain(matrix) for matrix in matrices], indent=1), file=document())
     elif form == "csv":
         _print_csv(matrices)
     elif form == "rich":

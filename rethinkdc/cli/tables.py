@@ -27,7 +27,7 @@ _console = Console()
 
 def print_json(value: Any) -> None:
     """Prints JSON to stdout, and nothing else."""
-    print(json.dumps(value, indent=1), file=document(), flush=True)
+    print(json.dumps(value, indent=1), file=document())
 
 
 def print_record(record: Record, records: Records) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rethinkdc.context.cache import default_cache_folder
+from rethinkdc.data.dataset import FINGERPRINTS
 from rethinkdc.errors import DamagedError, RequestError
 from rethinkdc.registry.guarded import Answer, Request
 from rethinkdc.registry.providers import Offer
@@ -25,7 +26,7 @@ from rethinkdc.registry.stamps import stamp_plugin, stamp_surroundings
 from rethinkdc.registry.verdict import LIMIT, Verdict
 from rethinkdc.storage import digest, read_sealed, write_sealed
 
-BOOK = "plugins"
+BOOK = f"{FINGERPRINTS}/plugins"
 """Folder of the cache that holds a file for each plugin."""
 _SECONDS = 20.0
 _PATIENCE = 10.0
