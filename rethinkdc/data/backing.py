@@ -19,7 +19,7 @@ from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.data.resize import empty_canvases
 from rethinkdc.errors import DamagedError, DataError, StorageError
-from rethinkdc.storage import digest, new_folder, verify_folder, writable, write_tensors
+from rethinkdc.storage import can_keep, digest, new_folder, verify_folder, write_tensors
 from rethinkdc.types import Images
 
 DECODED_LIMIT = 1 << 30
@@ -28,6 +28,8 @@ DECODED_LIMIT = 1 << 30
 DECODE_REVISION = 1
 """Raised whenever the same bytes decode to other pixels."""
 
+_KIND = "decoded"
+"""Folder of the cache that holds pixels."""
 _FILE = "images.safetensors"
 
 
@@ -83,7 +85,7 @@ def find_cached_pixels(fingerprint: str, cache_folder: Path | None) -> DecodedIm
     Damaged ones are removed with a warning.
     """
     folder = _find_folder(fingerprint, cache_folder) if cache_folder else None
-    if folder is None or not folder.exists():
+    if folder is None or not os.path.isdir(folder):  # noqa: PTH112 - does not raise where this user may not look
         return None
     try:
         verify_folder(folder)
@@ -114,7 +116,7 @@ def _keep(decoded: DecodedImages, cache_folder: Path | None) -> DecodedImages:
         return decoded
     final = _find_folder(decoded.fingerprint, cache_folder)
     try:
-        if not writable(final.parent):
+        if not can_keep(cache_folder, _KIND):
             return decoded
         with new_folder(final) as making:
             tensors = {"pixels": decoded.pixels.permute(0, 2, 3, 1), "targets": decoded.targets}
@@ -138,4 +140,4 @@ def _map(folder: Path, fingerprint: str) -> DecodedImages:
 def _find_folder(fingerprint: str, cache_folder: Path) -> Path:
     # Another release of Pillow may bring another JPEG decoder: its pixels are another artefact.
     key = {"images": fingerprint, "revision": DECODE_REVISION, "pillow": PIL.__version__}
-    return cache_folder / "decoded" / digest(key)
+    return cache_folder / _KIND / digest(key)

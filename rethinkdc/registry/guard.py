@@ -24,7 +24,7 @@ from rethinkdc.registry.guarded import Answer, Request
 from rethinkdc.registry.providers import Offer
 from rethinkdc.registry.stamps import stamp_plugin, stamp_surroundings
 from rethinkdc.registry.verdict import LIMIT, Verdict
-from rethinkdc.storage import digest, read_sealed, write_sealed
+from rethinkdc.storage import digest, read_sealed, remember
 
 BOOK = f"{FINGERPRINTS}/plugins"
 """Folder of the cache that holds a file for each plugin."""
@@ -120,12 +120,8 @@ class Guard:
         return kept.verdict if kept.stamp == stamp and not longer else None
 
     def _remember(self, offer: Offer, judged: Judged) -> None:
-        try:
-            kept = _Kept(stamp=judged.stamp, verdict=judged.verdict)
-            write_sealed(self._place(offer), kept.model_dump_json().encode())
-        except OSError:
-            # A cache that is only read, or a full disk: it is judged again.
-            return
+        kept = _Kept(stamp=judged.stamp, verdict=judged.verdict)
+        remember(self._place(offer), kept.model_dump_json().encode())
 
 
 def limit() -> float:

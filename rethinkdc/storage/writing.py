@@ -13,6 +13,7 @@ import re
 import secrets
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -21,7 +22,7 @@ from typing import BinaryIO
 
 from rethinkdc.errors import DamagedError, StorageError
 from rethinkdc.storage.faults import storing
-from rethinkdc.storage.reading import is_no_file, read_regular
+from rethinkdc.storage.reading import is_no_file, read_regular, show_path
 
 _DIGEST_BYTES = 32
 _TEMPORARY = re.compile(r"\..*\.[0-9a-f]{16}\.tmp")
@@ -158,9 +159,13 @@ def write_sealed(path: Path, payload: bytes, what: str = "") -> None:
 
 
 def remember(path: Path, payload: bytes) -> None:
-    """As :func:`write_sealed`, of what only spares time: where it cannot be written, the time is spent again."""
-    with suppress(StorageError):
+    """As :func:`write_sealed`, of what only spares time: where it cannot be written, that is said, and no error."""
+    try:
         write_sealed(path, payload)
+    except StorageError as error:
+        # The same words for all of a folder, so that they are said once.
+        told = f"Nothing new is remembered in {show_path(path.parent)} ({error.strerror}): it is worked out again."
+        warnings.warn(told, stacklevel=2)
 
 
 def read_sealed(path: Path) -> bytes:
