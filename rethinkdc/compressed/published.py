@@ -22,7 +22,7 @@ from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.data.image_files import open_image
 from rethinkdc.errors import DamagedError, DataError
 from rethinkdc.layouts.labelled import Labelled
-from rethinkdc.layouts.opening import quiet_unless_watched, tell_cause
+from rethinkdc.layouts.opening import quiet_unless_watched, tell_cause, with_arrow
 from rethinkdc.layouts.parquet_columns import (
     IMAGE_COLUMNS,
     LABEL_COLUMNS,
@@ -125,7 +125,7 @@ def _load_train(name: str, arrow_folder: Path | None, remedy: str) -> Any:
 
     try:
         with quiet_unless_watched():
-            loaded = datasets.load_dataset(name, cache_dir=str(arrow_folder) if arrow_folder else None)
+            loaded = with_arrow(lambda arrow: datasets.load_dataset(name, cache_dir=arrow), arrow_folder)
     except Exception as error:  # the libraries below raise their own, unrelated types
         raise DataError(f"Cannot read a compressed set from {name}: {tell_cause(error)} {remedy}".rstrip()) from error
     if "train" not in loaded:

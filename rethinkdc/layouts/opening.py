@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import sys
-from collections.abc import Iterator, Mapping
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rethinkdc.errors import DataError
+from rethinkdc.storage import can_keep, show_path
+
+T = TypeVar("T")
+_REFUSED = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL),
+}
+"""What a file meets that is another user's, or a lock where there are none."""
 
 SAVED = "dataset_dict.json"
 """What ``DatasetDict.save_to_disk`` writes beside the folders of its splits."""
@@ -29,14 +41,54 @@ def load_dataset(
     """
     import datasets
 
-    arrow = arrow_folder and str(arrow_folder)
+    def load(arrow: str | None) -> tuple[Mapping[str, Any], Mapping[str, list[str]]]:
+        files = datasets.load_dataset_builder(name, cache_dir=arrow).config.data_files or {}
+        loaded: Mapping[str, Any] = datasets.load_dataset(name, cache_dir=arrow)
+        return loaded, {str(split): [str(file) for file in paths] for split, paths in files.items()}
+
     try:
         with quiet_unless_watched():
-            files = datasets.load_dataset_builder(name, cache_dir=arrow).config.data_files or {}
-            loaded: Mapping[str, Any] = datasets.load_dataset(name, cache_dir=arrow)
-            return loaded, {str(split): [str(file) for file in paths] for split, paths in files.items()}
+            return with_arrow(load, arrow_folder)
     except Exception as error:  # the libraries below raise their own, unrelated types
         raise DataError(f"Cannot load the dataset {name}: {tell_cause(error)} {remedy}") from error
+
+
+def with_arrow(load: Callable[[str | None], T], folder: Path | None) -> T:
+    """Loads by way of Arrow files in a folder of the cache; in one of this process where that is refused.
+
+    Args:
+        load: is given the folder.
+        folder: of the cache; None = Hugging Face's own.
+    """
+    if folder is None:
+        return load(None)
+    if can_keep(folder.parent, folder.name):
+        try:
+            return load(str(folder))
+        except Exception as error:  # the libraries below raise their own, unrelated types
+            if not _is_refusal(error):
+                raise
+            warnings.warn(
+                f"What others keep in {show_path(folder)} cannot be gone on with ({tell_cause(error)}). The Arrow "
+                "files of the dataset are made again, for this process.",
+                stacklevel=2,
+            )
+    return load(_own_folder().name)
+
+
+def _is_refusal(error: BaseException | None) -> bool:
+    """Whether an error is one of permissions or locks, or hides one."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _REFUSED:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+@cache
+def _own_folder() -> tempfile.TemporaryDirectory[str]:
+    """Removed when the process ends: until then its files are mapped."""
+    return tempfile.TemporaryDirectory(prefix="rethinkdc-")
 
 
 def tell_cause(error: BaseException) -> str:
