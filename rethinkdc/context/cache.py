@@ -190,15 +190,20 @@ class Cache:
 
     def _taken_part(self, kind: str, key: str, build: Callable[[Path, Path], None]) -> Path:
         """What a rank other than the first does: its share, outside the lock; then it waits for the artefact."""
-        with tempfile.TemporaryDirectory(prefix="rethinkdc-rank-") as unused:
-            try:
-                build(self.work(kind, key), Path(unused))
-            except ranks.PartsDoneError:
-                pass
-            except OSError:
-                # The working folder goes when the artefact is there.
-                if self.find(kind, key) is None:
-                    raise
+        work = self.work(kind, key)
+        # In there, so that nothing stays of a rank that is killed.
+        unused = work / f".rank-{ranks.rank()}"
+        try:
+            unused.mkdir(exist_ok=True)
+            build(work, unused)
+        except ranks.PartsDoneError:
+            pass
+        except OSError:
+            # The working folder goes when the artefact is there.
+            if self.find(kind, key) is None:
+                raise
+        finally:
+            shutil.rmtree(unused, ignore_errors=True)
         return ranks.wait_for(lambda: self.find(kind, key), self.root, lambda: [0], f"an artefact of {kind}")
 
     def _place(self, kind: str, key: str) -> Path:
