@@ -8,7 +8,8 @@ stack trace needs ``--debug``.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rethinkdc.texts import shorten, visible_lines
@@ -109,6 +110,26 @@ class DivergedImagesError(DivergedError):
 
     def __init__(self, message: str, *, iteration: int) -> None:
         super().__init__(message, epoch=0, step=iteration)
+
+
+class ExitError(RethinkError):
+    """What was called would have ended the process, as if all was well."""
+
+
+@contextmanager
+def refusing_exit() -> Iterator[None]:
+    """Inside, methods, datasets and trackers cannot end the process by ``sys.exit``: that is a failure like any other.
+
+    Raises:
+        ExitError: one tried to.
+    """
+    try:
+        yield
+    except SystemExit as end:
+        raise ExitError(
+            f"A plugin that was called ended the process with sys.exit({'' if end.code is None else repr(end.code)}) "
+            "instead of raising an error. The option --debug, before the command, shows where."
+        ) from end
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

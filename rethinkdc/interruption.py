@@ -94,7 +94,7 @@ def finished(kind: str) -> None:
 
 def asked() -> bool:
     """Whether a signal asked this process to end, which :func:`heed` does."""
-    return _process.asked is not None
+    return _process.listens and _process.asked is not None
 
 
 def heed() -> None:
@@ -103,7 +103,8 @@ def heed() -> None:
     Raises:
         Interrupted: it was.
     """
-    if _process.asked is not None and not _process.raised:
+    if asked() and not _process.raised:
+        assert _process.asked is not None
         _interrupt(_process.asked)
 
 
@@ -115,6 +116,11 @@ def heard() -> int | None:
 def told() -> str:
     """What an interruption that was heard, or is just happening, ended and what is kept of it: sentences."""
     return _process.told or _tell()
+
+
+def add(text: str) -> None:
+    """Adds a line to what is told of an interruption that is just happening."""
+    _process.told = f"{told()}\n{text}"
 
 
 @contextmanager

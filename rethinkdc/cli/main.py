@@ -33,7 +33,7 @@ from rethinkdc.cli.show import show
 from rethinkdc.cli.sweep import sweep
 from rethinkdc.cli.trace import trace
 from rethinkdc.context import ranks
-from rethinkdc.errors import RequestError, RethinkError
+from rethinkdc.errors import RequestError, RethinkError, refusing_exit
 from rethinkdc.storage import fault_of_machine, show_path
 
 COMMANDS = {
@@ -65,7 +65,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _name, _command in COMMANDS.items():
-    app.command(_name)(_command)
+    app.command(_name)(refusing_exit()(_command))
 
 _state = {"debug": False}
 _INTERRUPTED = 130
@@ -117,9 +117,11 @@ def _carry_out() -> int:
             silence_output()
             return _CLOSED
         if end.code == _INTERRUPTED:
-            say(interruption.told(), err=True)
-            return 128 + (interruption.heard() or signal.SIGINT)
+            return _say_interrupted()
         return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:
+        # Outside a command, where typer does not see it.
+        return _say_interrupted()
     except Exception as error:
         # Where stdout takes nothing more, that is what is to be told.
         if isinstance(error, OSError) and error.filename is None and (code := _finish(0)):
@@ -130,6 +132,11 @@ def _carry_out() -> int:
         _say_error(str(told))
         return told.exit_code
     return 0
+
+
+def _say_interrupted() -> int:
+    say(interruption.told(), err=True)
+    return 128 + (interruption.heard() or signal.SIGINT)
 
 
 def _finish(code: int) -> int:

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
-from rethinkdc.cli.sweep_tables import name_run
 from rethinkdc.studies.remaining import Pace, seconds_left
-from rethinkdc.studies.standing import Ended, Standing
+from rethinkdc.studies.standing import Ended, Standing, name_run
 from rethinkdc.studies.watching import Stage
 from rethinkdc.texts import visible
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from rethinkdc.cli.metric_text import name_metric, write_value
-from rethinkdc.runs.record import Names, Record
+from rethinkdc.runs.record import Record
 from rethinkdc.runs.records import Records, default_records_folder
-from rethinkdc.seeds import Seeds, write_seeds
-from rethinkdc.studies.sweep import Ended, Standing
+from rethinkdc.studies.standing import Ended, Standing, name_run
 
 
 def counted(standings: list[Standing], remaining: list[Standing]) -> str:
@@ -26,11 +25,6 @@ def ending(ended: Ended) -> str:
     said = [record.reason] if record.reason else [f"doubtful: {doubt}" for doubt in record.told.doubts]
     reason = f": {' '.join(said)}" if said else ""
     return f"{record.status}{result} {which} ({ended.seconds:.0f} s){reason}"
-
-
-def name_run(names: Names, seeds: Seeds) -> str:
-    """Which run it is, to a reader who knows the study."""
-    return f"{names.methods}, ipc {names.ipc}, seed {write_seeds(seeds)}"
 
 
 def summary(records: list[Record], kept: Records) -> str:

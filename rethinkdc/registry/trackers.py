@@ -110,10 +110,10 @@ class Trackers:
             try:
                 # A copy for each: a run must be the same whoever listens.
                 follower.events[event](**copy.deepcopy(told))
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self._warn(follower.plugin, event, error)
 
-    def _warn(self, plugin: Plugin, event: str, error: Exception) -> None:
+    def _warn(self, plugin: Plugin, event: str, error: BaseException) -> None:
         """Warns of a failure, which must not lose a run, the first time: epochs are many."""
         if (plugin.full_name, event) in self._failed:
             return

@@ -19,7 +19,7 @@ from rethinkdc.context.work import Work
 from rethinkdc.contracts.context import Silent
 from rethinkdc.contracts.declared import check_evaluation
 from rethinkdc.data.splits import Splits
-from rethinkdc.errors import DivergedError, RethinkError, UnsupportedError
+from rethinkdc.errors import DivergedError, RethinkError, UnsupportedError, refusing_exit
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.calls import AnyRequest, FinishedRequest
 from rethinkdc.runs.counting import count_cost
@@ -74,6 +74,7 @@ class Runner:
         """What the bits of its results depend on, as its records name it."""
         return name_machine(self.device.type, self.threads)
 
+    @refusing_exit()
     def run(
         self, request: Request, *, force: bool = False, seen: Callable[[CompressedSet, Run], None] | None = None
     ) -> tuple[Record, bool]:
@@ -109,6 +110,7 @@ class Runner:
             seen(self._made(run), run)
         return record, existed
 
+    @refusing_exit()
     def take_part(self, request: Request, *, force: bool = False) -> None:
         """What a rank beside the first does of a run: its share of the set, unless the run is on record already."""
         # Also where it is forced: what the first rank refuses must end here too.
@@ -125,19 +127,23 @@ class Runner:
             StorageError: a file cannot be written, as on a full disk. The run is not recorded: it goes on from what is
                 kept, once that is mended.
         """
-        run = resolve(asked, self.registry, self.cache)
+        with refusing_exit():
+            run = resolve(asked, self.registry, self.cache)
         self._check_keeping(run)
         try:
-            if isinstance(asked, Request):
-                return self._recorded(run, False, lambda context, splits: self._compressed(run, context, splits))
-            compressed = open_and_remember(asked.finished, self.cache.root)
-            # What was fetched has a key only now.
-            run = resolve(asked, self.registry, self.cache, identity=identity_of(compressed))
-            return self._evaluated(run, compressed, False)
+            with refusing_exit():
+                if isinstance(asked, Request):
+                    return self._recorded(run, False, lambda context, splits: self._compressed(run, context, splits))
+                compressed = open_and_remember(asked.finished, self.cache.root)
+                # What was fetched has a key only now.
+                run = resolve(asked, self.registry, self.cache, identity=identity_of(compressed))
+                return self._evaluated(run, compressed, False)
         except DivergedError:
             # On record already.
             return self.records.attempts(run.key)[-1], False
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             if fault := fault_of_machine(error):
                 # Nothing about the run: the next would meet it too, when it has cost as much.
                 raise fault from error
@@ -149,6 +155,7 @@ class Runner:
         record = self._record(run, status=status, reason=reason)
         return record if run.awaits_set else self.records.add(record)
 
+    @refusing_exit()
     def evaluate(
         self, asked: FinishedRequest, compressed: CompressedSet, *, force: bool = False
     ) -> tuple[Record, bool]:
@@ -158,6 +165,7 @@ class Runner:
             return self._of_first_rank(run, len(self.records.attempts(run.key)), force), True
         return self._evaluated(run, compressed, force)
 
+    @refusing_exit()
     def compress(self, request: Request) -> tuple[CompressedSet, Run]:
         """Makes a compressed set without evaluating it."""
         run = resolve_run(request, self.registry, self.cache, trains=False)
@@ -166,7 +174,7 @@ class Runner:
     @contextmanager
     def surroundings(self, ground: Ground, splits: Splits) -> Iterator[RunContext]:
         """Surroundings of work that is no run: it has no folder of its own, only those of its artefacts."""
-        with deterministic(self.device, self.threads):
+        with refusing_exit(), deterministic(self.device, self.threads):
             yield self.context(ground, splits, None)
 
     def context(self, ground: Ground, splits: Splits, folder: Path | None) -> RunContext:

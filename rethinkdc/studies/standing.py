@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from rethinkdc.runs.record import Record
+from rethinkdc.runs.record import Names, Record
 from rethinkdc.runs.records import Records, first_ok_of
 from rethinkdc.runs.resolving import Run
+from rethinkdc.seeds import Seeds, write_seeds
 
 State = Literal["ok", "failed", "unsupported", "new", "to fetch"]
 
@@ -59,3 +60,8 @@ def standings_of(runs: list[Run], records: Records, machine: str = "") -> list[S
         attempts = [] if run.awaits_set else records.attempts(run.key)
         standings.append(Standing(run, first_ok_of(attempts, machine) or (attempts[-1] if attempts else None)))
     return standings
+
+
+def name_run(names: Names, seeds: Seeds) -> str:
+    """Which run it is, to a reader who knows the study."""
+    return f"{names.methods}, ipc {names.ipc}, seed {write_seeds(seeds)}"

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import wait
 
+from rethinkdc import interruption
 from rethinkdc.context import ranks
 from rethinkdc.errors import RequestError
 from rethinkdc.runs.runner import Runner
 from rethinkdc.studies.estimating import estimate
 from rethinkdc.studies.experience import recall
-from rethinkdc.studies.standing import Ended, Standing, standings_of
+from rethinkdc.studies.standing import Ended, Standing, name_run, standings_of
 from rethinkdc.studies.watching import Stage, StageProgress, SweepView, watch
-from rethinkdc.studies.workers import Waiting, Worker
+from rethinkdc.studies.workers import StartError, Waiting, Worker, stop_all
 
+_STARTS = 3
+"""Workers that may end in a row before they have started, until that costs a run."""
 Report = Callable[[Standing, Ended], None]
 
 
@@ -78,33 +81,95 @@ def _in_this_process(standings: list[Standing], runner: Runner, report: Report, 
 
 
 def _in_processes(waiting: list[Standing], runner: Runner, report: Report, view: SweepView, jobs: int) -> None:
-    workers = [Worker(runner, tells=view.wants_stages) for _ in range(jobs)]
+    crew = _Crew(waiting, runner, report, view)
     try:
-        while workers:
-            ready = wait([worker.connection for worker in workers])
-            for worker in [worker for worker in workers if worker.connection in ready]:
-                standing, answer = worker.standing, worker.answer()
-                if isinstance(answer, Stage | Waiting):
-                    if standing and isinstance(answer, Stage):
-                        view.advanced(standing, answer)
-                    continue
-                if standing and answer:
-                    view.ended(standing, answer)
-                    report(standing, answer)
-                if waiting and not worker.process.is_alive():
-                    workers[workers.index(worker)] = Worker(runner, tells=view.wants_stages)
-                    worker.stop()
-                elif waiting:
-                    chosen = next_standing(waiting, [other.standing for other in workers if other.standing])
-                    waiting.remove(chosen)
-                    worker.begin(chosen)
-                    view.began(chosen)
-                else:
-                    workers.remove(worker)
-                    worker.stop()
+        crew.hire(jobs)
+        while crew.workers:
+            ready = wait([worker.connection for worker in crew.workers])
+            for worker in [worker for worker in crew.workers if worker.connection in ready]:
+                crew.hear(worker)
+    except KeyboardInterrupt:
+        for standing, told in crew.stop():
+            interruption.add(f"{name_run(standing.run.names, standing.run.seeds)}: {told}")
+        raise
     finally:
-        for worker in workers:
-            worker.stop()
+        crew.stop()
+
+
+@dataclass
+class _Crew:
+    """The worker processes of a sweep, and the runs that wait for one.
+
+    Attributes:
+        lost: how many ended in a row before they had started.
+    """
+
+    waiting: list[Standing]
+    runner: Runner
+    report: Report
+    view: SweepView
+    workers: list[Worker] = field(default_factory=list)
+    worked: bool = False
+    lost: int = 0
+
+    def hire(self, count: int = 1) -> None:
+        """Starts workers."""
+        for _ in range(count):
+            self.workers.append(Worker(self.runner, tells=self.view.wants_stages))
+
+    def hear(self, worker: Worker) -> None:
+        """Takes what a worker says, and gives it its next run; another comes in the place of one that has ended."""
+        standing = worker.standing
+        try:
+            answer = worker.answer()
+        except StartError as error:
+            self.workers.remove(worker)
+            worker.kill()
+            self._make_up_for(error)
+            return
+        if isinstance(answer, Stage | Waiting):
+            if standing and isinstance(answer, Stage):
+                self.view.advanced(standing, answer)
+            return
+        if standing and answer:
+            self.view.ended(standing, answer)
+            self.report(standing, answer)
+        if worker.started:
+            self.worked, self.lost = True, 0
+        if self.waiting and worker.process.is_alive():
+            chosen = next_standing(self.waiting, [other.standing for other in self.workers if other.standing])
+            self.waiting.remove(chosen)
+            worker.begin(chosen)
+            self.view.began(chosen)
+            return
+        self.workers.remove(worker)
+        worker.dismiss()
+        if self.waiting:
+            self.hire()
+
+    def _make_up_for(self, error: StartError) -> None:
+        """Another worker in place of one that did not start; where none does any more, that costs a run.
+
+        Raises:
+            StartError: no worker has ever started, and none will.
+        """
+        self.lost += 1
+        if not self.worked and (not error.by_signal or self.lost >= _STARTS):
+            raise error
+        if self.lost >= _STARTS and self.waiting:
+            standing, self.lost = self.waiting.pop(0), 0
+            reason = f"No process could be started for it in {_STARTS} tries: the last one {error.how}"
+            ended = Ended(self.runner.record_end(standing.run, "failed", f"{reason}; was there enough memory?"), 0.0)
+            self.view.began(standing)
+            self.view.ended(standing, ended)
+            self.report(standing, ended)
+        if self.waiting:
+            self.hire()
+
+    def stop(self) -> list[tuple[Standing, str]]:
+        """Ends all workers, and tells what is kept of the runs that were going on."""
+        told, self.workers = stop_all(self.workers), []
+        return told
 
 
 __all__ = ["Ended", "Report", "Standing", "carry_out", "next_standing", "standings_of"]

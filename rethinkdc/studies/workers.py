@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple, cast
 
 import torch
 
+from rethinkdc import interruption
 from rethinkdc.context.cache import Cache
 from rethinkdc.errors import RethinkError
 from rethinkdc.registry.registry import Registry
@@ -26,6 +30,11 @@ from rethinkdc.runs.runner import Runner
 from rethinkdc.storage import WaitingWarning
 from rethinkdc.studies.standing import Ended, Standing
 from rethinkdc.studies.watching import Stage, StageProgress
+
+STOPS = 5.0
+"""Seconds that a process has to keep its work and end; :data:`rethinkdc.interruption.GRACE` lies within them."""
+_LOOK = 0.5
+"""Seconds between two looks whether the parent lives."""
 
 
 class Waiting(NamedTuple):
@@ -85,39 +94,38 @@ class Worker:
         )
         spawned = multiprocessing.get_context("spawn")
         self.connection, theirs = spawned.Pipe()
+        self.started = False
         self.process = spawned.Process(target=_serve, args=(theirs, machine))
         self.process.start()
         theirs.close()
 
     def begin(self, standing: Standing) -> None:
+        """Sends it a run."""
         self.standing, self.since = standing, time.perf_counter()
-        self.connection.send(standing.run.asked)
+        # One that ended meanwhile says so when it is asked for its answer.
+        with suppress(OSError):
+            self.connection.send(standing.run.asked)
 
     def answer(self) -> Ended | Stage | Waiting | None:
         """How its run ended, how far it has come, or for whom it waits, which is warned of; None when it has started.
 
         Raises:
-            RethinkError: the process could not start, or the error that ended its run without a record.
+            StartError: the process ended before it had started.
+            RethinkError: the error that ended its run without a record.
         """
         try:
-            answer: Ended | Stage | Waiting | RethinkError | None = self.connection.recv()
+            answer: Ended | Stage | Waiting | Stopped | RethinkError | None = self.connection.recv()
         except (EOFError, OSError):
             # Also one that was ended in the middle of a word.
-            standing, self.standing = self.standing, None
-            self.process.join()
-            code = self.process.exitcode
-            if standing is None:
-                raise RethinkError(
-                    f"A worker process could not be started (exit code {code}). Run without --jobs; in a script, "
-                    'call the sweep below `if __name__ == "__main__":`.'
-                ) from None
-            reason = f"Its process was ended by signal {-code}" if code and code < 0 else f"Its process ended ({code})"
-            record = self.runner.record_end(standing.run, "failed", f"{reason}; was there enough memory?")
-            return Ended(record, time.perf_counter() - self.since)
+            return self._broke()
         if isinstance(answer, Waiting):
             warnings.warn(answer.told, WaitingWarning, stacklevel=4)
         if isinstance(answer, Stage | Waiting):
             return answer
+        if isinstance(answer, Stopped):
+            # Somebody asked this process alone to end.
+            return self._broke()
+        self.started = True
         self.standing = None
         if isinstance(answer, RethinkError):
             raise answer
@@ -126,16 +134,99 @@ class Worker:
                 warnings.warn(message, stacklevel=4)
         return answer
 
-    def stop(self) -> None:
-        self.process.terminate()
+    def _broke(self) -> Ended:
+        """What its end means: its run failed, and is recorded so."""
+        standing, self.standing = self.standing, None
+        self.process.join()
+        how = _name_end(self.process.exitcode)
+        if standing is None:
+            raise StartError(how, by_signal=(self.process.exitcode or 0) < 0)
+        record = self.runner.record_end(standing.run, "failed", f"Its process {how}; was there enough memory?")
+        return Ended(record, time.perf_counter() - self.since)
+
+    def dismiss(self) -> None:
+        """Lets it end, since there is no run for it: it hears that nobody will send one."""
+        self.connection.close()
+        self.process.join(STOPS)
+        self.kill()
+
+    def kill(self) -> None:
+        """Ends it now, if it has not ended."""
+        if self.process.is_alive():
+            self.process.kill()
         self.process.join()
         self.connection.close()
+
+
+class StartError(RethinkError):
+    """A worker process ended before it had started.
+
+    Attributes:
+        how: it ended.
+        by_signal: whether somebody ended it.
+    """
+
+    def __init__(self, how: str, *, by_signal: bool) -> None:
+        super().__init__(
+            f"A worker process could not be started: it {how}. Run without --jobs; in a script, call the sweep below "
+            '`if __name__ == "__main__":`.'
+        )
+        self.how, self.by_signal = how, by_signal
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """What a worker process that was asked to end says last: what is kept of its run."""
+
+    told: str
+
+
+def stop_all(workers: Sequence[Worker]) -> list[tuple[Standing, str]]:
+    """Asks all to end, and gives them time to keep their work; those that take longer are killed.
+
+    Returns:
+        The runs that were going on, and what is kept of each, as far as their processes said it.
+    """
+    until, told = time.monotonic() + STOPS, list[tuple[Standing, str]]()
+    for worker in workers:
+        worker.process.terminate()
+    listening = {worker.connection: worker for worker in workers}
+    while listening and (ready := wait(list(listening), timeout=max(0.0, until - time.monotonic()))):
+        for connection in ready:
+            assert isinstance(connection, Connection)
+            worker = listening[connection]
+            try:
+                answer = connection.recv()
+            except (EOFError, OSError):
+                del listening[connection]
+                continue
+            if isinstance(answer, Stopped) and worker.standing:
+                told.append((worker.standing, answer.told))
+    for worker in workers:
+        worker.process.join(max(0.0, until - time.monotonic()))
+        worker.kill()
+    return told
+
+
+def _name_end(code: int | None) -> str:
+    return f"was ended by signal {-code}" if code and code < 0 else f"ended ({code})"
 
 
 def _serve(connection: Connection, machine: _Machine) -> None:
     """A worker process: receives requests and answers how each ended, until its parent ends it or is gone."""
     # A keyboard interrupt reaches every process of the terminal; the parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_follow_parent, daemon=True).start()
+    with interruption.listening():
+        try:
+            _answer(connection, machine)
+        except KeyboardInterrupt:
+            with suppress(OSError):
+                connection.send(Stopped(interruption.told()))
+            sys.exit(128 + (interruption.heard() or signal.SIGINT))
+
+
+def _answer(connection: Connection, machine: _Machine) -> None:
     runner = machine.runner()
     if machine.tells:
         runner = replace(runner, progress=StageProgress(partial(_tell, connection)))
@@ -170,6 +261,17 @@ def _caught_warnings(connection: Connection) -> Iterator[list[str]]:
     with warnings.catch_warnings():
         warnings.showwarning = cast(Any, show)
         yield caught
+
+
+def _follow_parent() -> None:
+    """Ends this process as a signal does when its parent is gone, and then at once, whatever it is doing."""
+    process = multiprocessing.parent_process()
+    parent = process.pid if process else None
+    while os.getppid() == parent:
+        time.sleep(_LOOK)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(STOPS)
+    os._exit(128 + signal.SIGTERM)
 
 
 def _tell(connection: Connection, told: Stage | Waiting) -> None:

@@ -206,7 +206,8 @@ def test_an_interrupt_ends_the_sweep(
     write("fickle:how=interrupt", "random")
     done = cli("sweep", "study.toml")
     assert done.code == 130
-    assert "the same command goes on from there" in done.err
+    assert "0 of 2 runs ended before the interruption, each on record." in done.err
+    assert "Interrupted in fickle." in done.err
     assert files(tmp_path) == []
 
 

@@ -1,4 +1,4 @@
-"""Kills commands at random moments, lets later ones finish, and compares what comes out with undisturbed runs.
+"""Kills and interrupts commands at random moments, lets later ones finish, and compares with undisturbed runs.
 
 ``python tests/faults/kills.py --rounds 1000 --ledger kills.jsonl`` begins a series, or goes on with it: each round
 follows from the seed and its number alone, and the ledger says which are done. This process imports everything,
@@ -44,6 +44,10 @@ from rethinkdc.runs import machine  # noqa: F401 - so that no child has to
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 300.0
 """Seconds after which a command that should have finished hangs."""
+STOPS = 7.0
+"""Seconds within which a command that is asked to end does."""
+SENT = (*[signal.SIGKILL] * 4, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""What a strike is drawn from."""
 LATEST = 0.9
 """Share of the undisturbed length up to which commands are killed: later most have ended."""
 UNEQUAL = ("about.json", "manifest.json")
@@ -107,15 +111,15 @@ class Child:
         since = time.monotonic()
         while not self.over():
             if time.monotonic() - since > PATIENCE:
-                self.kill()
+                self.send(signal.SIGKILL)
             time.sleep(0.005)
         assert self.code is not None
         return self.code
 
-    def kill(self) -> None:
-        """Kills its group, whatever the group is doing."""
+    def send(self, sent: signal.Signals) -> None:
+        """Sends a signal to its group, whatever the group is doing."""
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process, signal.SIGKILL)
+            os.killpg(self.process, sent)
 
     @property
     def said(self) -> str:
@@ -295,11 +299,12 @@ def play(scene: Scene, place: Place, whole: Undisturbed, draws: random.Random) -
     """One round: kills, then commands that finish.
 
     What is killed: everything; or one of two processes that do the same work, and the other one goes on: of ranks with
-    another in its place, of a sweep one of the workers.
+    another in its place; of a sweep a worker, whose run fails, or the parent, whose workers must end. Some are asked to
+    end, as by ``kill`` or a terminal.
     """
     kills: list[dict[str, Any]] = []
     for _ in range(draws.choice((1, 1, 1, 2, 3))):
-        one = draws.random() < 0.3
+        one, sent = draws.random() < 0.3, draws.choice(SENT)
         if kills and place.kept().get("records", 0) >= whole.records:
             break  # nothing is left to disturb
         children = _started(scene, place)
@@ -307,12 +312,16 @@ def play(scene: Scene, place: Place, whole: Undisturbed, draws: random.Random) -
             children.append(place.start(scene))
         moment = draws.uniform(0, LATEST * whole.seconds)
         _sleep_until(time.monotonic() + moment, children)
-        struck, code = _strike(scene, place, children, one, draws)
-        kills.append({"moment": round(moment, 3), "one": one, "hit": struck, "kept": place.kept(), "code": code})
+        begun = time.monotonic()
+        struck = _strike(scene, place, children, one, sent, draws)
+        took = time.monotonic() - begun
+        about = {"moment": round(moment, 3), "one": one, "signal": sent.name, **struck, "took": round(took, 2)}
+        kills.append({**about, "kept": place.kept()})
     finishing = scene if draws.random() < 0.7 or scene.way != "ranks" else scene._replace(way="run")
     codes = [child.finish() for child in _started(finishing, place)]
     differing = differences(outcome(place.folder), whole.result)
-    return {"kills": kills, "codes": codes, "differences": differing, "traces": place.traces()}
+    wrong = [kill for kill in kills if kill["wrong"]]
+    return {"kills": kills, "codes": codes, "differences": differing, "traces": place.traces(), "wrong": wrong}
 
 
 def _sleep_until(moment: float, children: Sequence[Child]) -> None:
@@ -321,25 +330,54 @@ def _sleep_until(moment: float, children: Sequence[Child]) -> None:
 
 
 def _strike(
-    scene: Scene, place: Place, children: list[Child], one: bool, draws: random.Random
-) -> tuple[bool, list[int]]:
-    """Kills; says whether anything still ran, and the codes of what went on."""
-    victim = draws.randrange(len(children))
+    scene: Scene, place: Place, children: list[Child], one: bool, sent: signal.Signals, draws: random.Random
+) -> dict[str, Any]:
+    """Sends a signal; says whether anything still ran, how it ended, the codes of what went on, and what is wrong."""
+    victims = [children[draws.randrange(len(children))]] if one else children
+    hit = not all(child.over() for child in victims)
+    said = ""
     if one and scene.way == "sweep":
-        # A worker, whose run is recorded as failed; the sweep goes on.
-        workers = [process for process, group in _living() if group == children[0].process != process]
-        chosen = workers[draws.randrange(len(workers))] if workers else None
-        if chosen is not None:
-            os.kill(chosen, signal.SIGKILL)
-        return chosen is not None, [children[0].finish()]
-    hit = not children[victim].over() if one else not all(child.over() for child in children)
-    for child in [children[victim]] if one else children:
-        child.kill()
-        child.finish()
-    others = [child for child in children if one and child is not children[victim]]
+        hit, said = _strike_sweep(children[0], sent, draws)
+    else:
+        for child in victims:
+            child.send(sent)
+    begun = time.monotonic()
+    ended = [child.finish() for child in victims]
+    slow = sent is not signal.SIGKILL and time.monotonic() - begun > STOPS and said != "worker"
+    others = [child for child in children if child not in victims]
     if one and scene.way == "ranks" and hit:
-        others.append(_start_rank(scene, place, victim))
-    return hit, [child.finish() for child in others]
+        others.append(_start_rank(scene, place, children.index(victims[0])))
+    # A worker that is killed costs its run.
+    expected = {0, -sent, 128 + sent} | ({1} if said == "worker" else set())
+    wrong = [f"code {code}" for code in ended if code not in expected] + ["slow"] * slow
+    if sent is not signal.SIGKILL:
+        silent = [child for child in victims if child.code == 128 + sent and "Interrupted" not in child.said]
+        wrong += ["said nothing"] * len(silent)
+    went_on = [child.finish() for child in others]
+    wrong += [f"code {code} of what went on" for code in went_on if code]
+    return {"hit": hit, "struck": said, "ended": ended, "code": went_on, "wrong": wrong}
+
+
+def _strike_sweep(sweep: Child, sent: signal.Signals, draws: random.Random) -> tuple[bool, str]:
+    """Sends a signal to the parent of a sweep alone, or kills one of its workers; says which."""
+    workers = [process for process, group in _living() if group == sweep.process != process]
+    if not workers or draws.random() < 0.5:
+        hit = not sweep.over()
+        if hit:
+            os.kill(sweep.process, sent)
+        sweep.finish()
+        _wait_for_group(sweep.process)
+        return hit, "parent"
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(workers[draws.randrange(len(workers))], signal.SIGKILL)
+    return True, "worker"
+
+
+def _wait_for_group(group: int) -> None:
+    """Gives the orphans of a parent the time that they have to keep their work; who stays longer is a trace."""
+    until = time.monotonic() + STOPS + 2
+    while time.monotonic() < until and any(found == group for _, found in _living()):
+        time.sleep(0.05)
 
 
 # -- the series ----------------------------------------------------------------------------------------------------
@@ -415,7 +453,7 @@ def series(seed: int, rounds: Sequence[int], names: Sequence[str], folder: Path,
         place = Place(folder / f"round-{number}", folder / "data", every=draws.choice((0.0, 0.0, 0.05, None)))
         begun = time.monotonic()
         played = play(SCENES[name], place, wholes[name], draws)
-        good = not (any(played["codes"]) or played["differences"] or played["traces"])
+        good = not any(any(played[name]) for name in ("codes", "differences", "traces", "wrong"))
         entry = {
             "seed": seed,
             "round": number,
@@ -443,6 +481,9 @@ def summary(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
             count["equal" if not entry["differences"] else "unequal"] += 1
             count["traces"] += bool(entry["traces"])
             count["failed"] += any(entry["codes"])
+            count["wrong"] += bool(entry.get("wrong"))
+            for kill in entry["kills"]:
+                count[kill.get("signal", "SIGKILL")] += 1
     return {name: dict(count) for name, count in sorted(counts.items())}
 
 
