@@ -134,7 +134,8 @@ class _Crew:
         if standing and answer:
             self.view.ended(standing, answer)
             self.report(standing, answer)
-        if worker.started:
+        if standing is None:
+            # It has started.
             self.worked, self.lost = True, 0
         if self.waiting and worker.process.is_alive():
             chosen = next_standing(self.waiting, [other.standing for other in self.workers if other.standing])

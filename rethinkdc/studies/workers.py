@@ -94,7 +94,6 @@ class Worker:
         )
         spawned = multiprocessing.get_context("spawn")
         self.connection, theirs = spawned.Pipe()
-        self.started = False
         self.process = spawned.Process(target=_serve, args=(theirs, machine))
         self.process.start()
         theirs.close()
@@ -125,7 +124,6 @@ class Worker:
         if isinstance(answer, Stopped):
             # Somebody asked this process alone to end.
             return self._broke()
-        self.started = True
         self.standing = None
         if isinstance(answer, RethinkError):
             raise answer
