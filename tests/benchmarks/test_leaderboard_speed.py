@@ -196,12 +196,14 @@ def test_boards_take_time_in_proportion_to_their_records(
 def test_a_report_of_ten_thousand_records(
     benchmark: Any, many: Path, tmp_path: Path, taken: Callable[..., Taken]
 ) -> None:
-    """Under 20 seconds, 300 MB of memory and 15 MB of page, with the index that a leaderboard left."""
+    """Under 20 seconds, 150 MB of memory beside what importing torch takes, and 15 MB of page, with an index."""
     taken(many)
+    write(tmp_path / "one", 1)
+    least = taken(tmp_path / "one", "--out", str(tmp_path / "one.html"), command="report").peak
     out = tmp_path / "report.html"
     found = taken(many, "--out", str(out), command="report")
-    benchmark.extra_info.update(**found._asdict(), bytes=out.stat().st_size)
+    benchmark.extra_info.update(**found._asdict(), least_peak=least, bytes=out.stat().st_size)
     benchmark.pedantic(lambda: taken(many, "--out", str(out), command="report"), rounds=1)
     assert found.cpu < 20
-    assert found.peak < 300e6
+    assert found.peak - least < 150e6
     assert out.stat().st_size < 15e6
