@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         score,
         sweep,
         trace,
+        verify,
     )
     from rethinkdc.compressed.preview import contact_sheet
     from rethinkdc.contracts.hooks import hookimpl
@@ -56,6 +57,7 @@ _HOMES = {
     "score": "api",
     "sweep": "api",
     "trace": "api",
+    "verify": "api",
 }
 
 __all__ = [
@@ -79,6 +81,7 @@ __all__ = [
     "score",
     "sweep",
     "trace",
+    "verify",
 ]
 
 

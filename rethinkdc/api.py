@@ -33,6 +33,7 @@ from rethinkdc.runs.calls import (
     RunCall,
     ScoreCall,
     TraceCall,
+    VerifyCall,
 )
 from rethinkdc.runs.evaluating import evaluate_set
 from rethinkdc.runs.exports import pick_rows, preview_to, score_rows, write_set, write_trace
@@ -45,6 +46,7 @@ from rethinkdc.studies.calls import SweepCall
 from rethinkdc.studies.opening import open_study
 from rethinkdc.studies.planning import runs_of
 from rethinkdc.studies.sweep import Ended, Standing, carry_out, standings_of
+from rethinkdc.verification import Verification, verify_records
 
 
 @takes(RunCall)
@@ -271,6 +273,20 @@ def plot(call: PlotCall) -> Path:
     return write_plot(call)
 
 
+@takes(VerifyCall)
+def verify(call: VerifyCall) -> Verification:
+    """Computes again what records say: keys, seals, metrics from the predictions beside them, checksums.
+
+    With ``replay`` each run is trained again and compared with its record, which stays as it is.
+
+    Example: ``verify("records").holds``
+
+    Raises:
+        RequestError: there is no such record or folder.
+    """
+    return verify_records(call)
+
+
 __all__ = [
     "compare",
     "compress",
@@ -286,4 +302,5 @@ __all__ = [
     "score",
     "sweep",
     "trace",
+    "verify",
 ]

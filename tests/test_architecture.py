@@ -51,6 +51,7 @@ ROOMS = (
     "studies",
     "inspection",
     "sharing",
+    "verification",
     "boards",
     "evidence",
     "reports",

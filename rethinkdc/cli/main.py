@@ -32,6 +32,7 @@ from rethinkdc.cli.score import score
 from rethinkdc.cli.show import show
 from rethinkdc.cli.sweep import sweep
 from rethinkdc.cli.trace import trace
+from rethinkdc.cli.verify import verify
 from rethinkdc.context import ranks
 from rethinkdc.errors import RequestError, RethinkError, refusing_exit
 from rethinkdc.storage import fault_of_machine, show_path
@@ -56,6 +57,7 @@ COMMANDS = {
     "leaderboard": leaderboard,
     "report": report,
     "plot": plot,
+    "verify": verify,
 }
 
 app = typer.Typer(

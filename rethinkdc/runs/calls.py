@@ -51,24 +51,29 @@ Picture: TypeAlias = Annotated[
 NewFolder: TypeAlias = Annotated[str | Path, Option("Folder to write; it must not exist.", short="-o", typed=Path)]
 
 
+CacheFolder: TypeAlias = Annotated[
+    str | Path | None, Option("Folder of the cache; default: RETHINKDC_CACHE or the platform's.", typed=Path)
+]
+Workers: TypeAlias = Annotated[
+    int | None, Option("Threads that render views ahead; results do not depend on it.", minimum=0)
+]
+Reporting: TypeAlias = Annotated[
+    "Progress | None", Option("Where long work reports to; default: nowhere.", python_only=True)
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Machine(Options):
     """What computes, and where it keeps what it shares."""
 
-    cache_dir: Annotated[
-        str | Path | None, Option("Folder of the cache; default: RETHINKDC_CACHE or the platform's.", typed=Path)
-    ] = None
+    cache_dir: CacheFolder = None
     device: Annotated[str | None, Option("cpu, cuda or cuda:N.")] = None
-    workers: Annotated[
-        int | None, Option("Threads that render views ahead; results do not depend on it.", minimum=0)
-    ] = None
+    workers: Workers = None
     rehash: Annotated[
         bool, Option("Read the files of datasets and sets again, whatever their sizes and times say of a change.")
     ] = False
     threads: Annotated[int, Option("Threads that compute on a CPU; the bits of a result depend on it.", minimum=1)] = 1
-    progress: Annotated[
-        "Progress | None", Option("Where long work reports to; default: nowhere.", python_only=True)
-    ] = None
+    progress: Reporting = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -332,3 +337,34 @@ class PlotCall(DrawnCall):
         str | Path | None,
         Option("Picture to write, such as bytes.png or bytes.pdf; default: NAME.png.", short="-o", typed=Path),
     ] = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class VerifyCall(Options):
+    """What ``verify`` takes."""
+
+    place: Annotated[
+        str | Path | None,
+        Option(
+            "A record's file, the beginning of its key, its folder, or any tree of records; default: the records.",
+            argument="RECORD|FOLDER",
+            typed=str,
+        ),
+    ] = None
+    records: RecordsFolder = field(default=None, kw_only=True)
+    replay: Annotated[
+        bool,
+        Option("Also train each run again, on the kind of device and with the threads of its record; keeps nothing."),
+    ] = field(default=False, kw_only=True)
+    from_scratch: Annotated[
+        bool, Option("With --replay: in an empty cache, so that proxies, teachers, sets and labels are made again too.")
+    ] = field(default=False, kw_only=True)
+    dataset: Annotated[
+        str | None, Option("With --replay: name or folder of the data, where the record's name is none.", short="-d")
+    ] = field(default=None, kw_only=True)
+    protocol: Annotated[
+        str | None, Option("With --replay: file of the protocol, where the record's id is not known here.", short="-p")
+    ] = field(default=None, kw_only=True)
+    cache_dir: CacheFolder = field(default=None, kw_only=True)
+    workers: Workers = field(default=None, kw_only=True)
+    progress: Reporting = field(default=None, kw_only=True)

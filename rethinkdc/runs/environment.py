@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,6 +25,7 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
         "device_name": torch.cuda.get_device_name(device)
         if device.type == "cuda"
         else platform.processor() or platform.machine(),
+        "cpu": _cpu(),
         "threads": torch.get_num_threads(),
         "cpus": os.cpu_count(),
         "python": platform.python_version(),
@@ -30,6 +33,16 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
         "versions": {name: known for name in _PACKAGES if (known := _version(name))},
         "git": _git(),
     }
+
+
+@cache
+def _cpu() -> str:
+    """The processor, and the instructions that torch uses of it, on which the bits of a result depend."""
+    name = platform.processor() or platform.machine()
+    with suppress(OSError):
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        name = found[1] if found else name
+    return f"{name} ({torch.backends.cpu.get_cpu_capability()})"
 
 
 @cache

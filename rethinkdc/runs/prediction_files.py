@@ -25,8 +25,8 @@ _WIDEST = 8
 _HEADER = 4096
 """Bytes that precede the numbers of an array, at most."""
 _TOP = re.compile(r"top(\d+)")
-_ROUNDING = 1e-5
-"""What a metric of kept predictions may differ by: a loss is kept in float32."""
+_COUNTED, _ROUNDED = 1e-9, 1e-6
+"""What a metric of kept predictions may differ by: a top-k is a count of images; a loss, relative, kept in float32."""
 
 
 def read_arrays(kept: KeptPredictions, folder: Path) -> dict[str, NDArray[np.generic]]:
@@ -64,10 +64,22 @@ def per_image(arrays: Mapping[str, NDArray[np.generic]], metric: str) -> NDArray
     return None
 
 
+def agrees(metric: str, told: float, recorded: float) -> bool:
+    """Whether what predictions tell of a metric is what the record says, but for the rounding of what is kept."""
+    allowed = _COUNTED if _TOP.fullmatch(metric) else _ROUNDED * abs(recorded) + _COUNTED
+    return abs(told - recorded) <= allowed
+
+
+def is_measured_here(record: Record) -> bool:
+    """Whether the framework's own evaluator measured it: what others call top1 may be something else."""
+    evaluator = record.definition.evaluator
+    return (evaluator.distribution, evaluator.name) == (None, "standard")
+
+
 def disagreement(metric: str, values: NDArray[np.float64], recorded: float) -> str:
     """Says that predictions give another value than the record; empty where they agree."""
     told = float(values.mean()) if len(values) else 0.0
-    if abs(told - recorded) <= _ROUNDING * max(1.0, abs(recorded)):
+    if agrees(metric, told, recorded):
         return ""
     return f"they give {metric} {told:.6g}, and the record says {recorded:.6g}"
 
@@ -81,15 +93,14 @@ def fault_of_predictions(record: Record, folder: Path) -> str:
         record: of the run.
         folder: where it lies.
     """
-    kept, evaluator = record.predictions, record.definition.evaluator
+    kept = record.predictions
     if kept is None or not os.access(folder / Path(kept.file).name, os.R_OK):
         return ""
     try:
         arrays = read_arrays(kept, folder)
     except DamagedError:
         return f"has damaged predictions, {kept.file}"
-    if (evaluator.distribution, evaluator.name) != (None, "standard"):
-        # What others call top1 may be something else.
+    if not is_measured_here(record):
         return ""
     for metric, recorded in record.results.items():
         values = per_image(arrays, metric)

@@ -40,7 +40,10 @@ def fault_of(content: Mapping[str, Any]) -> str:
     # Never what else the content says of its age: it has a seal, or nothing that came with the seal.
     written = content.get("schema_version")
     if written not in _UNSEALED:
-        return "" if content.get("seal") == seal_of(content) else "its seal is that of other content"
+        seal, sealed = content.get("seal"), seal_of(content)
+        # Both are told by their beginning; a seal may be any text.
+        told = f"its seal is {str(seal or 'missing')[:12]}, and that of its content {sealed[:12]}"
+        return "" if seal == sealed else told
     later = [name for name in _LATER if name in content]
     return f"it says schema {written}, which had no {' and no '.join(later)}" if later else ""
 

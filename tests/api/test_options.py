@@ -36,6 +36,7 @@ CALLS: dict[str, type[Options]] = {
     "leaderboard": calls.LeaderboardCall,
     "report": calls.ReportCall,
     "plot": calls.PlotCall,
+    "verify": calls.VerifyCall,
 }
 # What only the command line has: where it writes what Python returns, what it prints, and how many runs it makes.
 COMMAND_ONLY = {
@@ -53,6 +54,7 @@ COMMAND_ONLY = {
     "leaderboard": {"form", "wide", "students", "as_json"},
     "report": {"as_json"},
     "plot": {"listed", "as_json"},
+    "verify": {"as_json"},
 }
 AXES = {
     "compressor": "compressors",
