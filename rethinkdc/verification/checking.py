@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +16,7 @@ from rethinkdc.runs.kept_files import read_kept
 from rethinkdc.runs.prediction_files import agrees, is_measured_here, per_image, unpack_arrays
 from rethinkdc.runs.record import KeptFile, Record
 from rethinkdc.runs.records import Records
-from rethinkdc.storage import file_digest
+from rethinkdc.storage import read_regular, show_path
 from rethinkdc.verification.results import Checked, Fault, Status
 
 Arrays = Mapping[str, NDArray[np.generic]]
@@ -37,6 +39,12 @@ class _Looked:
     recomputed: dict[str, float] | None = None
 
 
+def closed_folder(place: Path, root: Path, why: str) -> Checked:
+    """A folder of which nothing can be said, since it cannot be read."""
+    fault = Fault("folder", f"cannot be read: {why}", "Ask its owner for permission to read it.")
+    return Checked(show_path(place.relative_to(root)), "", "faulty", (fault,))
+
+
 def check_record(path: Path, root: Path) -> tuple[Checked, Record | None]:
     """Checks a record, and computes again what the files beside it allow.
 
@@ -47,7 +55,7 @@ def check_record(path: Path, root: Path) -> tuple[Checked, Record | None]:
     Returns:
         What was found, and the record; None where the file is none.
     """
-    name = path.relative_to(root).as_posix()
+    name = show_path(path.relative_to(root))
     try:
         record = Records(path.parent.parent).read_in_place(path)
     except RecordError as error:
@@ -163,14 +171,14 @@ def _read(record: Record, kept: KeptFile | None, folder: Path, what: str, looked
     if kept is None:
         return None
     path = folder / Path(kept.file).name
-    if not path.exists():
-        looked.missing.append(f"its {what}, {path.name}, is not here")
+    if not os.access(path, os.R_OK):
+        looked.missing.append(f"its {what}, {path.name}: not here, or closed to this user")
         return None
     try:
         return read_kept(kept, folder, what)
     except DamagedError as error:
         try:
-            found = file_digest(path)[:_DIGITS]
+            found = hashlib.sha256(read_regular(path)).hexdigest()[:_DIGITS]
         except OSError:
             looked.faults.append(Fault(what, f"its {what} cannot be read: {error}", _again(record)))
             return None

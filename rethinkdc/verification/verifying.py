@@ -12,7 +12,7 @@ from rethinkdc.errors import RequestError
 from rethinkdc.runs.calls import VerifyCall
 from rethinkdc.runs.records import Records
 from rethinkdc.storage import show_path
-from rethinkdc.verification.checking import check_record
+from rethinkdc.verification.checking import check_record, closed_folder
 from rethinkdc.verification.finding import find_files, find_gaps
 from rethinkdc.verification.results import Checked, Verification
 
@@ -34,8 +34,10 @@ def verify_records(call: VerifyCall, tell: Telling = lambda _: None) -> Verifica
     """
     if call.from_scratch and not call.replay:
         raise RequestError("--from-scratch says how runs are trained again: give --replay too.")
-    root, files = find_files(call.place, Records(Path(call.records) if call.records else None))
-    checked = []
+    root, files, closed = find_files(call.place, Records(Path(call.records) if call.records else None))
+    checked = [closed_folder(place, root, why) for place, why in closed]
+    for one in checked:
+        tell(one)
     with ExitStack() as stack:
         replayer = stack.enter_context(_replayer(call)) if call.replay else None
         for file in files:
@@ -43,7 +45,7 @@ def verify_records(call: VerifyCall, tell: Telling = lambda _: None) -> Verifica
             checked.append(found)
             tell(found)
     # One record that is named says nothing of the others.
-    gaps = find_gaps(files) if len(files) > 1 or root != files[0].parent else []
+    gaps = find_gaps(files) if call.place is None or Path(call.place).is_dir() else []
     return Verification(show_path(root), tuple(checked), tuple(gaps))
 
 

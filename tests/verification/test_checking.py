@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -223,6 +224,36 @@ def test_an_attempt_that_is_not_there_is_told(records: Path, change: Change) -> 
     assert found.holds
     assert len(found.gaps) == 1
     assert f"{first.parent.name}: attempt 1 is not here" in found.gaps[0]
+
+
+def test_a_copy_under_another_name_in_a_runs_folder_is_faulty(records: Path) -> None:
+    first, _ = files_of(records)
+    shutil.copy(first, first.with_name("0001 (copy).json"))
+    assert "under another number" in fault_of(records).said
+
+
+@pytest.mark.parametrize("harm", ["pipe", "folder"])
+def test_something_else_in_the_place_of_predictions_is_faulty(records: Path, harm: str) -> None:
+    (kept,) = files_of(records)[0].parent.glob("*.npz")
+    kept.unlink()
+    os.mkfifo(kept) if harm == "pipe" else kept.mkdir()
+    fault = fault_of(records)
+    assert (fault.what, "cannot be read" in fault.said) == ("predictions", True)
+
+
+def test_a_folder_that_cannot_be_read_is_not_passed_over(records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    walk = os.walk
+
+    def closed(top: Path, *, onerror: Callable[[OSError], None]) -> Any:
+        onerror(PermissionError(13, "Permission denied", str(top / "closed")))
+        return walk(top)
+
+    monkeypatch.setattr(os, "walk", closed)
+    found = rdc.verify(records)
+    assert found.summary == "3 records: 2 verified, 1 faulty"
+    assert found.checked[0].lines() == [
+        "closed: cannot be read: Permission denied. Ask its owner for permission to read it."
+    ]
 
 
 def test_records_are_verified_without_torch(records: Path) -> None:

@@ -141,7 +141,7 @@ def test_a_run_without_a_result_is_not_replayed(
 
 
 def test_the_record_of_a_finished_set_says_what_evaluates_it(ran: Path, tmp_path: Path) -> None:
-    place = {"records": tmp_path / "own", "cache_dir": ran / "cache"}
+    place: dict[str, Any] = {"records": tmp_path / "own", "cache_dir": ran / "cache"}
     rdc.compress("random", tmp_path / "set", dataset="digits", ipc=1, cache_dir=ran / "cache")
     record = rdc.evaluate(tmp_path / "set", dataset="digits", **place)
     found = rdc.verify(record.key, replay=True, **place)
