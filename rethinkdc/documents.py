@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:  # pragma: no cover - the same reader under its older name
     import tomli as tomllib
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 DEEPEST = 64
 """Lists and tables within each other; whoever walks through them may do so by recursion."""
@@ -65,6 +68,13 @@ def parse_toml(text: str) -> dict[str, Any]:
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     return content
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first thing that is wrong with a document, and where: ``card.ipc: Input should be a valid integer``."""
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}: {first['msg']}" if where else str(first["msg"])
 
 
 _TOO_DEEP = f"more than {DEEPEST} lists and tables lie within each other"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 from torch import Tensor
 
 from rethinkdc.choices import Track as Track
@@ -50,6 +50,10 @@ class Images(Protocol):
         ...
 
 
+Area = Annotated[float, Field(gt=0, le=1)]
+"""Share of an image."""
+
+
 class ViewRule(BaseModel):
     """How a compressed set wants to be viewed.
 
@@ -61,7 +65,7 @@ class ViewRule(BaseModel):
 
     scope: Literal["canvas", "cell"] = "canvas"
     choice: Literal["uniform", "cycle"] = "uniform"
-    scale: tuple[float, float] | None = None
+    scale: tuple[Area, Area] | None = None
 
 
 class Trainable(Images, Protocol):

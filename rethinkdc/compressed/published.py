@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,14 @@ from torch import Tensor
 
 from rethinkdc.choices import Backing
 from rethinkdc.compressed.canvases import grid_boxes
-from rethinkdc.compressed.card import CARD, Card
+from rethinkdc.compressed.card import CARD, About, parse_about
 from rethinkdc.compressed.set import SYNTHETIC, CompressedSet
 from rethinkdc.data.backing import choose_backing
 from rethinkdc.data.decode import decode, raise_limit
 from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.data.image_files import open_image
 from rethinkdc.errors import DamagedError, DataError
+from rethinkdc.files.parquet_files import check_parquet
 from rethinkdc.layouts.labelled import Labelled
 from rethinkdc.layouts.opening import quiet_unless_watched, tell_cause, with_arrow
 from rethinkdc.layouts.parquet_columns import (
@@ -33,10 +33,11 @@ from rethinkdc.layouts.parquet_columns import (
 from rethinkdc.layouts.shards import check_shards
 from rethinkdc.layouts.walking import list_files
 from rethinkdc.storage import MANIFEST, read_manifest, read_regular, verify_folder
-from rethinkdc.types import ViewRule
 
 _FURTHER = ("sources", "source_boxes", "weight", "soft_target")
 """What a set may hold for each image beside its class."""
+_MOST_BYTES = 64 << 20
+"""Of a card."""
 _OWN = {"sources"}
 """By these columns a set that was written here is known: each has them."""
 
@@ -56,12 +57,16 @@ def import_folder(folder: Path, cache_folder: Path | None = None, backing: Backi
             f"Make one with `rethinkdc compress --compressor NAME --out {folder}`."
         )
     # First of all: a damaged file is told by its name, not by what a reader makes of it.
-    about, card = _read_card(folder)
-    check_shards(list(list_files(folder)))
+    about = _read_card(folder)
+    files = list(list_files(folder))
+    check_shards(files)
+    for file in files:
+        if file.suffix == ".parquet":
+            check_parquet(file)
     split = _load_train(str(folder), cache_folder and cache_folder / "datasets", "")
     # Paths of images are relative to the folder, or to the Parquet file, which lies here or in ``data``.
     bases = [folder, folder / "data"]
-    return _set_of_columns(split, str(folder), cache_folder, about, card, bases, backing)
+    return _set_of_columns(split, str(folder), cache_folder, about, bases, backing)
 
 
 def import_hub(repo: str, cache_folder: Path | None = None, backing: Backing = "auto") -> CompressedSet:
@@ -77,8 +82,8 @@ def import_hub(repo: str, cache_folder: Path | None = None, backing: Backing = "
         f"`hf download {repo} --repo-type dataset --local-dir FOLDER`, then evaluate FOLDER."
     )
     split = _load_train(repo, None, remedy)
-    about, card = _read_hub_card(repo, remedy) if _OWN & set(split.column_names) else ({}, Card())
-    return _set_of_columns(split, repo, cache_folder, about, card, backing=backing)
+    about = _read_hub_card(repo, remedy) if _OWN & set(split.column_names) else About()
+    return _set_of_columns(split, repo, cache_folder, about, backing=backing)
 
 
 def set_of_images(
@@ -137,23 +142,27 @@ def _set_of_columns(
     split: Any,
     where: str,
     cache_folder: Path | None,
-    about: Mapping[str, Any],
-    card: Card,
+    about: About,
     bases: Sequence[Path] = (),
     backing: Backing = "auto",
 ) -> CompressedSet:
-    files = read_split(split, where, bases=bases)
+    files, card = read_split(split, where, bases=bases), about.card
     if others := contradicting_columns(split, files.targets, where):
         raise DataError(
             f"The columns {find_column_name(split, LABEL_COLUMNS, where)} and {' and '.join(others)} of {where} "
             "contradict each other: leave out what is not meant."
         )
-    if names := about.get("class_names"):
-        files = replace(files, class_names=tuple(names), numbered=about.get("numbered", False))
+    if names := about.class_names:
+        if len(set(names)) < len(names) or int(files.targets.max()) >= len(names):
+            raise DataError(
+                f"The {CARD} of {where} names {len(names)} classes ({len(set(names))} different), and its images are "
+                f"of {int(files.targets.max()) + 1}: one of the two is damaged."
+            )
+        files = replace(files, class_names=names, numbered=about.numbered)
     if told := _tell_unread(split, where):
         card = card.model_copy(update={"notes": {**card.notes, "read": [*card.notes.get("read", ()), *told]}})
     columns = {name: _read_column(split, name) for name in _FURTHER}
-    boxes, count = about.get("cell_boxes"), len(files.blobs)
+    boxes, count = about.cell_boxes, len(files.blobs)
     cells = len(boxes) if boxes else 1
     sources, shown = columns["sources"], columns["source_boxes"]
     return set_of_images(
@@ -165,8 +174,8 @@ def _set_of_columns(
         backing=backing,
         weights=columns["weight"],
         soft_targets=columns["soft_target"],
-        student_lr=about.get("student_lr"),
-        view_rule=ViewRule.model_validate(about.get("view_rule", {})),
+        student_lr=about.student_lr,
+        view_rule=about.view_rule,
         card=card,
     )
 
@@ -178,14 +187,14 @@ def _tell_unread(split: Any, where: str) -> list[str]:
     return [f"left unread: {', '.join(left)}"] if left else []
 
 
-def _read_card(folder: Path) -> tuple[dict[str, Any], Card]:
-    """The content of ``card.json`` and the card in it; both empty for sets made elsewhere."""
+def _read_card(folder: Path) -> About:
+    """What ``card.json`` says; nothing for sets made elsewhere."""
     if not _is_own(folder):
-        return {}, Card()
+        return About()
     try:
         if (folder / MANIFEST).exists():
             verify_folder(folder)
-        return _parse_card(read_regular(folder / CARD).decode())
+        return parse_about(read_regular(folder / CARD, _MOST_BYTES))
     except (DamagedError, OSError, ValueError) as error:
         raise DataError(f"The set at {folder} is damaged or not readable here: {error}") from error
 
@@ -201,23 +210,17 @@ def _is_own(folder: Path) -> bool:
         return False
 
 
-def _read_hub_card(repo: str, remedy: str) -> tuple[dict[str, Any], Card]:
+def _read_hub_card(repo: str, remedy: str) -> About:
     """The same of a set on the hub, whose columns say that it was written here."""
     import huggingface_hub
 
     try:
-        return _parse_card(Path(huggingface_hub.hf_hub_download(repo, CARD, repo_type="dataset")).read_text())
+        return parse_about(read_regular(Path(huggingface_hub.hf_hub_download(repo, CARD, repo_type="dataset"))))
     except Exception as error:  # the library below raises its own, unrelated types, and those of the network
         cause = tell_cause(error).rstrip(".")
         raise DataError(
             f"The set {repo} was written by rethinkdc, but its {CARD} cannot be read: {cause}. {remedy}"
         ) from error
-
-
-def _parse_card(text: str) -> tuple[dict[str, Any], Card]:
-    about: dict[str, Any] = json.loads(text)
-    ViewRule.model_validate(about.get("view_rule", {}))
-    return about, Card.model_validate(about.get("card", {}))
 
 
 def _check_squares(images: EncodedImages) -> int:

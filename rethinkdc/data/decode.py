@@ -11,12 +11,12 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from rethinkdc.data.image_files import explain_undecodable, open_image, read_size
+from rethinkdc.data.image_files import PIXELS_VARIABLE as PIXELS_VARIABLE
+from rethinkdc.data.image_files import explain_undecodable, most_pixels, open_image, read_size
 from rethinkdc.errors import DataError, RequestError
+from rethinkdc.files.first_bytes import count_bytes
 
-PIXELS_VARIABLE = "RETHINKDC_MAX_PIXELS"
-"""The environment's word for the most pixels of one image."""
-
+_DIGITS = 18
 _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 # Formats whose 32-bit integer mode is known to carry 16-bit samples.
 _SIXTEEN_BIT_FORMATS = ("PNG", "PPM")
@@ -48,11 +48,13 @@ def decode(source: bytes | Path, *, where: str) -> Tensor:
     except MemoryError:
         raise
     except Image.DecompressionBombError as error:
-        width, height = read_size(source) or (0, 0)
+        found = read_size(source)
+        size = len(source) if isinstance(source, bytes) else count_bytes(source) or 0
+        told = f"{found[0]} x {found[1]} px are {found[0] * found[1]:,} pixels" if found else str(error)
         raise DataError(
-            f"The image at {where} is too large: {width} x {height} px are {width * height:,} pixels, and the limit is "
-            f"{2 * (Image.MAX_IMAGE_PIXELS or 0):,}. Make it smaller; or, if you trust the file, set "
-            f"{PIXELS_VARIABLE}={width * height} in the environment."
+            f"The image at {where} is too large: {told}, and the limit is {most_pixels(size):,} for a file of {size:,} "
+            f"bytes. Make it smaller; or, if you trust the file, set {PIXELS_VARIABLE}="
+            f"{found[0] * found[1] if found else 'PIXELS'} in the environment."
         ) from error
     except Exception as error:  # PIL's parsers raise almost anything on damaged bytes
         raise DataError(
@@ -70,7 +72,7 @@ def raise_limit() -> None:
     given = os.environ.get(PIXELS_VARIABLE)
     if given is None:
         return
-    if not given.isdecimal() or not int(given):
+    if not given.isdecimal() or len(given) > _DIGITS or not int(given):
         raise RequestError(f"{PIXELS_VARIABLE} must be a positive number of pixels, found {given!r}.")
     # Pillow warns above its limit, and refuses above twice as much.
     Image.MAX_IMAGE_PIXELS = -(-int(given) // 2)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -32,6 +35,15 @@ _FORMATS = (
 )
 """Formats of pictures. Of others that Pillow knows some start programs (EPS), some are films, some need a library."""
 
+PIXELS_VARIABLE = "RETHINKDC_MAX_PIXELS"
+"""The environment's word for the most pixels of one image."""
+_ALWAYS = 1 << 23
+"""Pixels that any file may have; larger images have a byte for so many pixels as stands below, also of one colour."""
+_PER_BYTE = 200
+
+_SILENT = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
+"""Pillow warns of tags that cameras damaged, without the name of the file; what cannot be decoded is an error."""
+
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 _BLANK = ord(" ")
 
@@ -56,11 +68,33 @@ def open_image(source: bytes | Path) -> Iterator[Image.Image]:
 
     Raises:
         OSError: the file is missing, no regular one, or no image of :func:`image_formats`; Pillow raises others too.
+        PIL.Image.DecompressionBombError: it claims more pixels than are read.
     """
-    if isinstance(source, Path):
-        check_regular(source)
-    with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=image_formats()) as image:
+    size = len(source) if isinstance(source, bytes) else check_regular(source)
+    if _SILENT not in warnings.filters:
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+    held = io.BytesIO(source) if isinstance(source, bytes) else _Clipped(source, size)
+    with held, Image.open(held, formats=image_formats()) as image:
+        if image.width * image.height > most_pixels(size):
+            raise Image.DecompressionBombError(f"{image.width} x {image.height} px in {size:,} bytes")
         yield image
+
+
+class _Clipped(io.BufferedReader):
+    """A file of which no more is asked for than it has: a header may claim any number of bytes."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        super().__init__(io.FileIO(path))
+        self._size = size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(size if size is None or size < 0 else min(size, max(0, self._size - self.tell())))
+
+
+def most_pixels(size: int) -> int:
+    """Pixels that an image file of so many bytes may have; what the environment says holds for all."""
+    most = 2 * (Image.MAX_IMAGE_PIXELS or 1 << 62)
+    return most if PIXELS_VARIABLE in os.environ else min(most, max(_ALWAYS, _PER_BYTE * size))
 
 
 def explain_undecodable(source: bytes | Path) -> str:
@@ -86,6 +120,9 @@ def read_size(source: bytes | Path) -> tuple[int, int] | None:
     for name in image_formats():
         reader, accepts = Image.OPEN[name]
         if accepts is not None and accepts(start) is True:
-            with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-                return reader(file, "").size
+            try:
+                with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+                    return reader(file, "").size
+            except Exception:  # Pillow's parsers raise almost anything
+                return None
     return None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rethinkdc.errors import DataError
 from rethinkdc.files.unpacking import check_unpacked
-from rethinkdc.storage import check_regular
+from rethinkdc.storage import check_regular, show_path
 
 _FEW, _MANY = 256, 1 << 16
 """Rows that are read at a time: where each may be a long text or list, and of numbers."""
@@ -26,11 +27,8 @@ def read_parquet(path: Path) -> Any:
 
     size = check_regular(path)
     with pq.ParquetFile(path) as file:
-        about, schema = file.metadata, file.schema_arrow
-        check_unpacked(about.num_rows * len(schema) * _WIDEST, size)
-        # Each alone: what a damaged file claims may be less than nothing.
-        for group in (about.row_group(index) for index in range(about.num_row_groups)):
-            check_unpacked(sum(abs(group.column(at).total_uncompressed_size) for at in range(group.num_columns)), size)
+        _check_claims(file, size)
+        schema = file.schema_arrow
         plain = all(pa.types.is_primitive(kind) for kind in schema.types)
         batches, held = [], 0
         for batch in file.iter_batches(batch_size=_MANY if plain else _FEW):
@@ -38,3 +36,30 @@ def read_parquet(path: Path) -> Any:
             check_unpacked(held, size)
             batches.append(batch)
         return pa.Table.from_batches(batches, schema)
+
+
+def check_parquet(path: Path) -> None:
+    """Looks at what a file says of itself, before others read it.
+
+    Raises:
+        DataError: it is no Parquet, or would unpack to far more than it has; names the file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        size = check_regular(path)
+        with pq.ParquetFile(path) as file:
+            _check_claims(file, size)
+            _ = file.schema_arrow
+    except (DataError, OSError, ValueError, pa.ArrowException) as error:
+        told = (str(error).splitlines() or ["it is damaged"])[0].rstrip(".")
+        raise DataError(f"Cannot read {show_path(path)} as Parquet: {told}. Restore it or remove it.") from error
+
+
+def _check_claims(file: Any, size: int) -> None:
+    about = file.metadata
+    check_unpacked(about.num_rows * about.num_columns * _WIDEST, size)
+    # Each alone: what a damaged file claims may be less than nothing.
+    for group in (about.row_group(index) for index in range(about.num_row_groups)):
+        check_unpacked(sum(abs(group.column(at).total_uncompressed_size) for at in range(group.num_columns)), size)

@@ -14,6 +14,7 @@ from rethinkdc.data.backing import Backing
 from rethinkdc.data.fingerprint import KnownSplits
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import DataError
+from rethinkdc.files.parquet_files import check_parquet
 from rethinkdc.layouts.batches import find_batches, read_batches
 from rethinkdc.layouts.held_out import hold_out
 from rethinkdc.layouts.image_tree import TRAIN_NAMES
@@ -72,6 +73,8 @@ def load_path(
     check_shards(parquet)
     if not parquet:
         refuse_layout(path, folder)
+    for file in parquet:
+        check_parquet(file)
     remedy = "Check the folder's Parquet files."
     loaded, files = load_dataset(str(folder), cache_folder and cache_folder / "datasets", remedy)
     return from_datasets(

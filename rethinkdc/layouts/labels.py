@@ -13,6 +13,8 @@ from rethinkdc.errors import DataError
 _NO_LABEL = -1
 _MOST = 1_000_000
 """Classes that bare numbers may have: beyond it they are ids, and a name for each would fill the memory."""
+_EXACT = 2.0**53
+"""Up to it, floats are whole numbers without a gap."""
 _EXPECTED = "expected whole numbers or texts"
 
 
@@ -78,6 +80,8 @@ def plain_labels(column: Any, label: str) -> Any:
         fractions = numbers.filter(pc.not_equal(numbers, pc.round(numbers)))
         if len(fractions):
             raise DataError(f"{len(fractions)} labels of {label} are no whole numbers, as {fractions[0]}; {_EXPECTED}.")
+        if len(numbers) > numbers.null_count and not pc.max(pc.abs(numbers)).as_py() < _EXACT:
+            raise DataError(f"The labels of {label} reach {pc.max(pc.abs(numbers)).as_py():g}; {_EXPECTED}.")
         return numbers.cast(pa.int64())
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
         raise DataError(

@@ -7,7 +7,6 @@ and a column of classes: one of the usual names, or the only other.
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,13 +15,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rethinkdc.data.blobs import PathBlobs
+from rethinkdc.documents import parse_json_lines
 from rethinkdc.errors import DataError
+from rethinkdc.files.parquet_files import read_parquet
 from rethinkdc.layouts.image_tree import list_images, name_ending
 from rethinkdc.layouts.labelled import Labelled
 from rethinkdc.layouts.labels import check_from_zero, is_unlabelled, plain_labels, read_targets
 from rethinkdc.layouts.parquet_columns import LABEL_COLUMNS
 from rethinkdc.layouts.walking import Walk, list_subfolders
-from rethinkdc.storage import show_path
+from rethinkdc.storage import read_regular, show_path
 
 _FILES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _NAME = "file_name"
@@ -139,8 +140,8 @@ def _column(values: Sequence[Any], label: str) -> Any:
 
     try:
         return pa.chunked_array([pa.array(values)])
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise DataError(f"The labels of {label} are of several types: {str(error).splitlines()[0]}.") from error
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+        raise DataError(f"The labels of {label} are of no type or of several: {str(error).splitlines()[0]}.") from error
 
 
 def _read_within(file: Path, folder: Path) -> dict[str, list[Any]]:
@@ -162,13 +163,11 @@ def _read(file: Path) -> dict[str, list[Any]]:
 def _parse(file: Path, *_: int) -> dict[str, list[Any]]:
     try:
         if file.suffix == ".parquet":
-            import pyarrow.parquet as pq
-
-            table: dict[str, list[Any]] = pq.read_table(file).to_pydict()
+            table: dict[str, list[Any]] = read_parquet(file).to_pydict()
             return table
-        text = file.read_text(encoding="utf-8-sig")
+        text = read_regular(file).decode("utf-8-sig")
         if file.suffix == ".jsonl":
-            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+            rows = parse_json_lines(text)
             return {name: [row.get(name) for row in rows] for name in (rows[0] if rows else {})}
         lines = list(csv.reader(line for line in text.splitlines() if line.strip()))
         return {name: _plain([row[at] for row in lines[1:]]) for at, name in enumerate(lines[0] if lines else [])}

@@ -110,7 +110,8 @@ def load_saved(folder: Path) -> Mapping[str, Any]:
     import datasets
 
     try:
-        loaded: Mapping[str, Any] = datasets.load_from_disk(str(folder))
+        with quiet_unless_watched():
+            loaded: Mapping[str, Any] = datasets.load_from_disk(str(folder))
     except Exception as error:  # the libraries below raise their own, unrelated types
         raise DataError(f"Cannot load the dataset {folder}: {tell_cause(error)} Save it again.") from error
     return loaded

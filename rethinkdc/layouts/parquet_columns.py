@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rethinkdc.data.blobs import ArrowBlobs
+from rethinkdc.documents import parse_json
 from rethinkdc.errors import DataError
 from rethinkdc.layouts.labelled import Labelled
 from rethinkdc.layouts.labels import holds_texts, is_unlabelled, plain_labels, read_targets
@@ -38,6 +39,10 @@ def read_split(
     image = find_column_name(dataset, IMAGE_COLUMNS, label)
     target = find_column_name(dataset, LABEL_COLUMNS, label)
     stated = class_names or getattr(dataset.features[target], "names", None)
+    if stated is not None and not all(isinstance(name, str) for name in stated):
+        raise DataError(
+            f"The features of {label} name classes by what is no text: {list(stated)}. Write names as texts."
+        )
     column = dataset.data.column(target)
     targets, names = read_targets(column, stated, label)
     return Labelled(
@@ -116,7 +121,7 @@ def _read_names(file: Path, label: str) -> tuple[str, ...] | None:
         return None
     metadata = pq.read_schema(file).metadata or {}
     try:
-        features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+        features = parse_json(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
         column = next((name for name in LABEL_COLUMNS if name in features), None)
         feature = features[column] if column else {}
     except (ValueError, AttributeError, TypeError) as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rethinkdc.errors import DataError
+from rethinkdc.files.matlab_files import read_structs
 from rethinkdc.layouts.labelled import plain_name
 from rethinkdc.storage import show_path
 
@@ -98,11 +99,20 @@ def _read_numbered(rows: Sequence[Sequence[str]], known: Mapping[str, str]) -> d
 
 
 def _read_kit(path: Path, known: Mapping[str, str]) -> dict[int, str]:
-    from scipy.io import loadmat
-
-    try:
-        synsets = loadmat(str(path), squeeze_me=True, variable_names=["synsets"])["synsets"]
-        pairs = zip(synsets["ILSVRC2012_ID"].tolist(), synsets["WNID"].tolist(), strict=True)
-        return {int(number): known[plain_name(str(name))] for number, name in pairs if plain_name(str(name)) in known}
-    except Exception as error:  # its reader raises its own, unrelated types
-        raise DataError(f"Cannot read the classes in {show_path(path)}: {type(error).__name__}: {error}") from error
+    classes: dict[int, str] = {}
+    for number, name in read_structs(path, "synsets", ("ILSVRC2012_ID", "WNID")):
+        if (
+            not isinstance(name, str)
+            or not isinstance(number, tuple)
+            or len(number) != 1
+            or number[0] != number[0] // 1
+        ):
+            raise DataError(f"{show_path(path)} numbers a class {number!r}, which it calls {name!r}. Restore the file.")
+        if (
+            plain_name(name) in known
+            and classes.setdefault(int(number[0]), known[plain_name(name)]) != known[plain_name(name)]
+        ):
+            raise DataError(f"{show_path(path)} gives the number {int(number[0])} to two classes. Restore the file.")
+    if not classes:
+        raise DataError(f"{show_path(path)} numbers none of the training images' classes. Restore the file.")
+    return classes

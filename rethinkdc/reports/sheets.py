@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rethinkdc.boards import Board
-from rethinkdc.data.image_files import open_image
-from rethinkdc.errors import RethinkError
+from rethinkdc.data.image_files import read_size
+from rethinkdc.errors import DamagedError, RethinkError
 from rethinkdc.reports.conditions import describe_budget, facets_of
 from rethinkdc.reports.figures import Facets
 from rethinkdc.reports.material import Material
@@ -87,15 +87,17 @@ def collect_sheets(material: Material, room: int = ROOM) -> Sheets:
 def _read(record: Record, material: Material) -> bytes | None:
     """The picture; None where it is gone or changed, of which a warning tells."""
     try:
-        return read_sheet(record, material.records.folder)
+        content = read_sheet(record, material.records.folder)
+        if read_size(content) is None:
+            raise DamagedError(f"what lies beside the record of {record.key} as one is no picture.")
     except RethinkError as error:
         warnings.warn(f"A contact sheet is left out: {error}", stacklevel=2)
         return None
+    return content
 
 
 def _make(record: Record, boards: Sequence[Board], content: bytes) -> Sheet:
-    with open_image(content) as picture:
-        width, height = picture.size
+    width, height = read_size(content) or (0, 0)
     seed = record.definition.seeds.set
     return Sheet(
         method=visible(record.names.compressor),

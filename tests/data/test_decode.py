@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import subprocess
+import warnings
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -156,7 +159,7 @@ def test_an_image_of_too_many_pixels_is_named_with_its_size_the_limit_and_how_to
     path.write_bytes(content)
     for source in (content, path):
         with pytest.raises(
-            DataError, match=r"at row 3 is too large: 7 x 8 px are 56 pixels, and the limit is 20\. .*=56"
+            DataError, match=r"at row 3 is too large: 7 x 8 px are 56 pixels, and the limit is 20 for .*=56"
         ):
             decode(source, where="row 3")
     monkeypatch.setenv(PIXELS_VARIABLE, "56")
@@ -164,7 +167,7 @@ def test_an_image_of_too_many_pixels_is_named_with_its_size_the_limit_and_how_to
     assert decode(content, where="row 3").shape == (3, 8, 7)
 
 
-@pytest.mark.parametrize("given", ["many", "0", "-3", "1e9"])
+@pytest.mark.parametrize("given", ["many", "0", "-3", "1e9", "9" * 19])
 def test_a_limit_that_is_no_number_is_refused(given: str, small_limit: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PIXELS_VARIABLE, given)
     with pytest.raises(RequestError, match=f"{PIXELS_VARIABLE} must be a positive number of pixels, found '{given}'"):
@@ -217,3 +220,54 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     with pytest.raises(DataError, match="It is no regular file"):
         decode(pipe, where="here")
+
+
+def _claiming(width: int, height: int) -> bytes:
+    """A PNG of one row of zeros that says that it has more."""
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(b"\0" * 99))]
+    written = [
+        len(one).to_bytes(4, "big") + kind + one + zlib.crc32(kind + one).to_bytes(4, "big") for kind, one in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(written)
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(10_000, 9_000), (13_000, 13_000), (2**31 - 1, 2**31 - 1), (40_000, 1_000)]
+)
+@pytest.mark.filterwarnings("error")
+def test_a_small_file_that_claims_a_large_image_is_refused_by_its_header(
+    width: int, height: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raise_limit.cache_clear()
+    (tmp_path / "bomb.png").write_bytes(_claiming(width, height))
+    for source in (tmp_path / "bomb.png", _claiming(width, height)):
+        with pytest.raises(DataError, match=rf"{width} x {height} px are .*RETHINKDC_MAX"):
+            decode(source, where="bomb.png")
+
+
+def test_a_large_image_of_one_colour_is_read() -> None:
+    held = io.BytesIO()
+    Image.new("RGB", (3500, 3000), "white").save(held, "JPEG")
+    assert decode(held.getvalue(), where="it").shape == (3, 3000, 3500)
+
+
+def test_damaged_tags_beside_the_pixels_are_no_matter(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    held = io.BytesIO()
+    Image.fromarray(noise(8, 7, 3)).save(held, "JPEG", exif=exif)
+    content = held.getvalue().replace(b"\x01\x0f", b"\x01\x12").replace(b"a camera", b"\xff" * 8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", append=True)
+        assert decode(content, where="it").shape == (3, 8, 7)
+
+
+def test_a_box_that_claims_more_than_the_file_has_asks_for_no_memory(tmp_path: Path) -> None:
+    held = io.BytesIO()
+    Image.fromarray(noise(8, 7, 3)).save(held, "JPEG2000")
+    place = held.getvalue().index(b"jp2h") - 4
+    content = held.getvalue()[:place] + b"\0\0\0\1jp2h" + (2**62).to_bytes(8, "big") + held.getvalue()[place + 8 :]
+    (tmp_path / "a.jp2").write_bytes(content)
+    for source in (content, tmp_path / "a.jp2"):
+        with pytest.raises(DataError, match="Cannot decode"):
+            decode(source, where="a.jp2")

@@ -57,6 +57,7 @@ class Parser:
         prepare: puts what lies beside the input into the folder, once.
         named: whether the error names the file.
         tells: whether a warning in our own words is due in some cases.
+        costly: whether a case takes so long that fewer are run by default.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Parser:
     prepare: Callable[[Path], None] = lambda folder: None
     named: bool = True
     tells: bool = False
+    costly: bool = False
 
 
 @dataclass
@@ -147,7 +149,8 @@ def _run_case(parser: Parser, path: Path, folder: Path, figures: Figures) -> str
     before, begun = _reset_peak(), time.process_time()
     try:
         with _watched(folder) as seen, warnings.catch_warnings(record=True) as warned:
-            warnings.simplefilter("always")
+            # Behind the filters that the package itself sets.
+            warnings.simplefilter("always", append=True)
             fault = _read(parser, path, figures)
     except HungError:
         fault = "it takes too long"
@@ -190,7 +193,7 @@ def _badly_told(error: RethinkError, path: Path | None) -> str:
     text = str(error)
     if unclean := _unclean(text):
         return f"{unclean} at {_place(error)}"
-    if path is not None and path.name not in text and path.parent.name not in text:
+    if path is not None and not any(each.name in text for each in (path, path.parent, path.parent.parent)):
         return f"the error does not name the file: {text[:200]!r} at {_place(error)}"
     each: BaseException | None = error
     while each is not None:
@@ -229,7 +232,9 @@ def _audit(event: str, values: tuple[Any, ...]) -> None:
         _watch["seen"].append(event)
     elif (event == "open" and _writes(values)) or event in _CHANGING:
         place = values[0]
-        if isinstance(place, str | bytes | os.PathLike) and not os.fsdecode(place).startswith((folder, "/dev/")):
+        # Names below a folder that is open already are told by its number.
+        within = event != "open" and isinstance(values[-1], int) and values[-1] >= 0
+        if isinstance(place, str | bytes) and not within and not os.fsdecode(place).startswith((folder, "/dev/")):
             _watch["seen"].append(f"{event} {os.fsdecode(place)}")
 
 

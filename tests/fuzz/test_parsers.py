@@ -11,19 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz import numbers, texts
+from tests.fuzz import folders, numbers, pictures, texts
 from tests.fuzz.harness import HEAD, Parser, run_series
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what a case takes is asked of Linux")
 
-PARSERS = {parser.name: parser for parser in (*texts.PARSERS, *numbers.PARSERS)}
+_ALL = (*texts.PARSERS, *numbers.PARSERS, *pictures.PARSERS, *folders.PARSERS)
+PARSERS = {parser.name: parser for parser in _ALL}
 FEW, MANY = (int(os.environ.get("RETHINKDC_FUZZ_CASES", count)) for count in (200, 10_000))
 every_parser = pytest.mark.parametrize("parser", PARSERS.values(), ids=PARSERS.keys())
 
 
 @every_parser
 def test_what_is_wrong_is_refused_in_a_sentence(parser: Parser, tmp_path: Path) -> None:
-    run_series(parser, FEW, tmp_path)
+    run_series(parser, FEW // 10 if parser.costly else FEW, tmp_path)
 
 
 @pytest.mark.slow
@@ -35,4 +36,4 @@ def test_however_it_is_wrong(parser: Parser, tmp_path: Path, capsys: pytest.Capt
 
 
 def test_no_two_parsers_have_one_name() -> None:
-    assert len(PARSERS) == len([*texts.PARSERS, *numbers.PARSERS])
+    assert len(PARSERS) == len(_ALL)

@@ -269,10 +269,10 @@ def test_folders_below_folders_are_an_error_naming_the_known_layouts(tmp_path: P
         load_path(tmp_path / "tree")
 
 
-def test_a_damaged_parquet_file_is_an_error_naming_the_folder(tmp_path: Path) -> None:
+def test_a_damaged_parquet_file_is_an_error_naming_it(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "train.parquet").write_bytes(b"PAR1 no parquet")
-    with pytest.raises(DataError, match=r"Cannot load the dataset .*set"):
+    with pytest.raises(DataError, match=r"Cannot read .*train\.parquet as Parquet"):
         load_path(tmp_path / "set")
 
 

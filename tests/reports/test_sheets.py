@@ -78,3 +78,12 @@ def test_a_picture_is_in_the_page_as_data_with_a_text_beside_it(records: Records
     text = rdc.report(records.folder, out=tmp_path / "report.html").path.read_text(encoding="utf-8")
     assert f"data:image/webp;base64,{base64.b64encode(picture(200)).decode()}" in text
     assert "Contact sheet of pca, digits, ipc 10, seed 0: a row for each class" in text
+
+
+def test_what_is_kept_as_a_picture_and_is_none_is_left_out(make: Callable[..., Record], tmp_path: Path) -> None:
+    folder = Records(tmp_path / "records")
+    record = make("random", labeler="hard", track="hard", seed=0)
+    kept = keep_file(folder, record.key, b"RIFF0000WEBPVP8 no picture", ".webp", "a sheet")
+    folder.add(record.model_copy(update={"sheet": kept}))
+    with pytest.warns(UserWarning, match="A contact sheet is left out: .* is no picture"):
+        assert not collect_sheets(material(folder)).shown
