@@ -18,6 +18,8 @@ _OPENED = frozenset({errno.EMFILE, errno.ENFILE})
 _OF_MACHINE = FULL | _OPENED | {errno.EROFS}
 """What tells of the machine rather than of a file, and of writing rather than of reading, whoever met it."""
 _TOLD = re.compile(r"\(os error (\d+)\)")
+_MAKING = re.compile(r"(?<![^/])\.(?:making-([^/]+?)|([^/]+?)\.[0-9a-f]{16}\.tmp)(?![^/])")
+"""A name in a path that a folder or file has only while it is made."""
 _MAKE_ROOM = "Make room there, or choose a folder on another disk"
 _NAME_TAKEN = "Something else has a name on this path: move it away, or choose another folder"
 _OPEN_FILES = "Raise the limit of open files (ulimit -n), or use fewer --workers and --jobs"
@@ -64,7 +66,7 @@ def storing(path: Path, what: str = "", *, needed: int | None = None) -> Iterato
 def storage_error(error: OSError, path: Path | str, what: str = "", *, needed: int | None = None) -> StorageError:
     """The error of writing ``path``, in words; arguments as :func:`storing` has them."""
     code = error.errno
-    named = f"{what} {show_path(path)}" if what else show_path(path)
+    named = f"{what} {_name(path)}" if what else _name(path)
     reason = [error.strerror or str(error), *_elsewhere(error, path), *_room(code, Path(path), needed)]
     advice = _ADVICE.get(code or 0, "Look at what is there and at the disk's health, or choose another folder")
     verb = "open" if code in _OPENED else "write"
@@ -92,6 +94,11 @@ def system_error(error: BaseException) -> OSError | None:
         return error
     told = _TOLD.search(str(error))
     return OSError(int(told[1]), os.strerror(int(told[1]))) if told else None
+
+
+def _name(path: Path | str) -> str:
+    """The path as it will be called when it is whole."""
+    return _MAKING.sub(lambda found: found[1] or found[2], show_path(path))
 
 
 def _elsewhere(error: OSError, path: Path | str) -> list[str]:
