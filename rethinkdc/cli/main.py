@@ -22,7 +22,7 @@ from rethinkdc.cli.installation import check_installation
 from rethinkdc.cli.leaderboard import leaderboard
 from rethinkdc.cli.listing import list_plugins, list_protocols, list_studies
 from rethinkdc.cli.new_protocol import new_protocol
-from rethinkdc.cli.output import finish_output, silence_output
+from rethinkdc.cli.output import finish_output, is_of_output, silence_output
 from rethinkdc.cli.plot import plot
 from rethinkdc.cli.report import report
 from rethinkdc.cli.rows import rows
@@ -74,6 +74,10 @@ _INTERRUPTED = 130
 """What typer ends with on a keyboard interrupt, whichever signal it was."""
 _CLOSED = 141
 """What a shell reports of a program that SIGPIPE ended: whoever read stdout has closed it."""
+_UNPRINTED = (
+    "Cannot print to stdout: {}. Send it to a place that has room; what was finished before is kept, and the same "
+    "command prints it again."
+)
 
 
 def _version(wanted: bool) -> None:
@@ -125,9 +129,6 @@ def _carry_out() -> int:
         # Outside a command, where typer does not see it.
         return _say_interrupted()
     except Exception as error:
-        # Where stdout takes nothing more, that is what is to be told.
-        if isinstance(error, OSError) and error.filename is None and (code := _finish(0)):
-            return code
         told = error if isinstance(error, RethinkError) else _tell_refusal(error)
         if told is None or _state["debug"]:
             raise
@@ -146,17 +147,15 @@ def _finish(code: int) -> int:
     unsaid = finish_output()
     if isinstance(unsaid, BrokenPipeError):
         return code or _CLOSED
-    if unsaid:
-        _say_error(
-            f"Cannot print to stdout: {unsaid.strerror}. Send it to a place that has room; what was finished before is "
-            "kept, and the same command prints it again."
-        )
-        return code or 1
-    return code
+    if unsaid and not code:
+        _say_error(_UNPRINTED.format(unsaid.strerror))
+    return code or int(unsaid is not None)
 
 
 def _tell_refusal(error: Exception) -> RethinkError | None:
     """What the operating system refused, where nobody nearer to it has said so; None where it refused nothing."""
+    if isinstance(error, OSError) and is_of_output(error):
+        return RethinkError(_UNPRINTED.format(error.strerror))
     if fault := fault_of_machine(error):
         return fault
     if not isinstance(error, OSError):

@@ -1,9 +1,20 @@
 """What becomes of stdout: closed by whoever read it, or on a full disk. Imports nothing heavy."""
 
 import os
+import traceback
 from contextlib import suppress
 
 from rethinkdc.cli.json_output import document
+
+_PRINTING = ("rethinkdc.cli", "rich", "typer", "click")
+"""Packages that print, and write no files."""
+
+
+def is_of_output(error: OSError) -> bool:
+    """Whether stdout raised it: files have names, and what prints was at it."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    module: str = frames[-1].f_globals.get("__name__", "") if frames else ""
+    return error.filename is None and any(module == name or module.startswith(f"{name}.") for name in _PRINTING)
 
 
 def finish_output() -> OSError | None:
