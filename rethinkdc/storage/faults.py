@@ -67,11 +67,13 @@ def storage_error(error: OSError, path: Path | str, what: str = "", *, needed: i
     """The error of writing ``path``, in words; arguments as :func:`storing` has them."""
     code = error.errno
     named = f"{what} {_name(path)}" if what else _name(path)
-    reason = [error.strerror or str(error), *_elsewhere(error, path), *_room(code, Path(path), needed)]
+    # As the system calls it: some libraries tell more, and the number twice.
+    refused = os.strerror(code) if code else str(error)
+    reason = [refused, *_elsewhere(error, path), *_room(code, Path(path), needed)]
     advice = _ADVICE.get(code or 0, "Look at what is there and at the disk's health, or choose another folder")
     verb = "open" if code in _OPENED else "write"
     told = StorageError(f"Cannot {verb} {named}: {', '.join(reason)}. {advice}; {_KEPT}.")
-    told.errno, told.strerror, told.filename, told.full = code, error.strerror or str(error), str(path), code in FULL
+    told.errno, told.strerror, told.filename, told.full = code, refused, str(path), code in FULL
     return told
 
 
@@ -103,7 +105,8 @@ def _name(path: Path | str) -> str:
 
 def _elsewhere(error: OSError, path: Path | str) -> list[str]:
     """The place that refused, where it is another one than the file or what it is called while it is written."""
-    if not isinstance(error.filename, str | bytes):
+    # An error of two files, such as that of a copy, names first the one that is whole.
+    if not isinstance(error.filename, str | bytes) or error.filename2 is not None:
         return []
     at = Path(os.fsdecode(error.filename))
     return [] if at == Path(path) or at.suffix == ".tmp" else [f"at {show_path(at)}"]

@@ -257,6 +257,18 @@ def test_a_full_disk_is_known_behind_what_others_make_of_it() -> None:
         assert fault_of_machine(chained(other)) is None
 
 
+def test_a_copy_that_has_no_room_names_no_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "source").write_bytes(b"abc")
+
+    def full(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(source), None, str(target))
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(StorageError, match=r"copy: No space left on device, 3 bytes needed") as raised:
+        copy_file(tmp_path / "source", tmp_path / "copy")
+    assert "source" not in str(raised.value).partition(": ")[2]
+
+
 def test_a_folder_is_filled_by_copies(tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(b"abc")
     with new_folder(tmp_path / "out") as making:
