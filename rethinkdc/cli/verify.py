@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from rethinkdc.cli.json_output import document
 from rethinkdc.cli.options import Printed, takes_options
 from rethinkdc.cli.saying import say
 from rethinkdc.runs.calls import VerifyCall
@@ -38,7 +39,7 @@ def verify(command: VerifyCommand) -> None:
         command = replace(command, progress=Bars())
     verification = verify_records(command, tell)
     if command.as_json:
-        print(json.dumps(as_data(verification), indent=1))
+        print(json.dumps(as_data(verification), indent=1), file=document())
     else:
         for gap in verification.gaps:
             say(f"{gap}.")

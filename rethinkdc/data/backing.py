@@ -14,9 +14,11 @@ from pathlib import Path
 import PIL
 
 from rethinkdc.choices import Backing as Backing
-from rethinkdc.data.chunks import in_chunks
+from rethinkdc.data.chunks import CHUNK, in_chunks
+from rethinkdc.data.decode import decode
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.encoded import EncodedImages
+from rethinkdc.data.fingerprint import ContentHash, read_bytes
 from rethinkdc.data.resize import empty_canvases
 from rethinkdc.errors import DamagedError, DataError, StorageError
 from rethinkdc.storage import can_keep, digest, new_folder, verify_folder, write_tensors
@@ -57,7 +59,8 @@ def choose_backing(
         backing: ``auto``, or one of the two whatever the limit.
 
     Raises:
-        DataError: an image that had to be decoded cannot be; or ``decoded`` is asked for and sizes differ.
+        DataError: an image that had to be decoded cannot be, or is not the one of the fingerprint any more; or
+            ``decoded`` is asked for and sizes differ.
     """
     if backing == "encoded" or not len(encoded):
         return encoded
@@ -97,16 +100,28 @@ def find_cached_pixels(fingerprint: str, cache_folder: Path | None) -> DecodedIm
 
 
 def _decode_all(encoded: EncodedImages, size: tuple[int, int]) -> DecodedImages:
-    pixels = empty_canvases(len(encoded), size)
+    """Decodes the very bytes that the fingerprint is of: a file that changed since must not pass for the one before."""
+    pixels, content = empty_canvases(len(encoded), size), ContentHash(encoded.targets, encoded.class_names)
+    workers = os.cpu_count() or 1
+    held = workers * CHUNK
+    for begin in range(0, len(encoded), held):
+        sources = [read_bytes(encoded.blobs, row) for row in range(begin, min(begin + held, len(encoded)))]
+        for source in sources:
+            content.add(source)
 
-    def fill(first: int, last: int) -> None:
-        for row in range(first, last):
-            image = encoded.decoded(row)
-            if tuple(image.shape[1:]) != size:
-                raise _SizesDifferError(row, (image.shape[1], image.shape[2]))
-            pixels[row].copy_(image)
+        def fill(first: int, last: int, begin: int = begin, sources: list[bytes] = sources) -> None:
+            for place in range(first, last):
+                image = decode(sources[place], where=encoded.blobs.where(begin + place))
+                if tuple(image.shape[1:]) != size:
+                    raise _SizesDifferError(begin + place, (image.shape[1], image.shape[2]))
+                pixels[begin + place].copy_(image)
 
-    in_chunks(len(encoded), fill, workers=os.cpu_count() or 1)
+        in_chunks(len(sources), fill, workers=workers)
+    if content.hexdigest() != encoded.fingerprint:
+        raise DataError(
+            f"The images from {encoded.blobs.where(0)} on changed while they were read: nothing that was made of them "
+            "is kept. Run again when the files are complete."
+        )
     return DecodedImages(pixels, encoded.targets, encoded.class_names, encoded.fingerprint)
 
 

@@ -18,7 +18,7 @@ from rethinkdc.data.blobs import Blobs
 from rethinkdc.data.splits import Schema, splits_fingerprint
 from rethinkdc.errors import DamagedError, DataError
 from rethinkdc.notes import Facts
-from rethinkdc.storage import canonical_json, read_sealed, remember
+from rethinkdc.storage import canonical_json, read_regular, read_sealed, remember
 
 _BLOCK = 1 << 14
 
@@ -29,20 +29,44 @@ def content_fingerprint(blobs: Blobs, targets: Tensor, class_names: Sequence[str
     Raises:
         DataError: a file cannot be read; names it.
     """
-    total = _begin("encoded", targets, class_names)
+    total = ContentHash(targets, class_names)
     for row in range(len(blobs)):
-        source = blobs.read(row)
-        if isinstance(source, Path):
-            try:
-                source = source.read_bytes()
-            except OSError as error:
-                raise DataError(
-                    f"Cannot read the image at {blobs.where(row)}: {error}. Restore the file, or delete the dataset's "
-                    "cached copy so that it is made again."
-                ) from error
-        total.update(len(source).to_bytes(8, "little"))
-        total.update(source)
+        total.add(read_bytes(blobs, row))
     return total.hexdigest()
+
+
+class ContentHash:
+    """What :func:`content_fingerprint` gives, taken file by file in row order."""
+
+    def __init__(self, targets: Tensor, class_names: Sequence[str]) -> None:
+        self._total = _begin("encoded", targets, class_names)
+
+    def add(self, content: bytes) -> None:
+        """Adds the next encoded file."""
+        self._total.update(len(content).to_bytes(8, "little"))
+        self._total.update(content)
+
+    def hexdigest(self) -> str:
+        """The hash of all that was added."""
+        return self._total.hexdigest()
+
+
+def read_bytes(blobs: Blobs, row: int) -> bytes:
+    """One encoded file.
+
+    Raises:
+        DataError: it cannot be read; names it.
+    """
+    source = blobs.read(row)
+    if isinstance(source, bytes):
+        return source
+    try:
+        return read_regular(source)
+    except OSError as error:
+        raise DataError(
+            f"Cannot read the image at {blobs.where(row)}: {error}. Restore the file, or delete the dataset's "
+            "cached copy so that it is made again."
+        ) from error
 
 
 def pixels_fingerprint(pixels: Tensor, targets: Tensor, class_names: Sequence[str]) -> str:

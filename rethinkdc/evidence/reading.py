@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
@@ -15,6 +16,7 @@ from rethinkdc.evidence.explanation import Explanation, explain_corners
 from rethinkdc.evidence.outcome import Counted, Outcome
 from rethinkdc.evidence.writing import ANSWER_FILE
 from rethinkdc.protocol.faults import list_faults
+from rethinkdc.runs.schemas import seal_of
 from rethinkdc.storage import read_regular
 
 _MOST_BYTES = 64 << 20
@@ -24,7 +26,7 @@ _MOST_BYTES = 64 << 20
 def read_explanations(place: Path) -> list[Explanation]:
     """The answers of ``explain`` in a folder of questions, or in that of one; what ``compare`` answered is passed over.
 
-    Shares and intervals are worked out again from the results of the corners.
+    Shares and intervals are worked out again from the results of the corners. One without a seal is warned of.
 
     Raises:
         RequestError: there is no such folder or answer, or one cannot be read.
@@ -70,13 +72,28 @@ class _Written(BaseModel):
 def _read(file: Path) -> Explanation | None:
     try:
         content = parse_json(read_regular(file, _MOST_BYTES))
-        return _explanation(_Written.model_validate(content)) if content["question"] == "explain" else None
+        if content["question"] != "explain":
+            return None
+        _check_seal(file, content)
+        return _explanation(_Written.model_validate(content))
     except (OSError, ValueError, KeyError, TypeError) as error:
         told = list_faults(error, content, _Written)[0] if isinstance(error, ValidationError) else str(error)
         raise RequestError(
             f"{file} is no answer that explain wrote ({type(error).__name__}: {told}). Ask again: what is on record is "
             "not run twice."
         ) from None
+
+
+def _check_seal(file: Path, content: dict[str, Any]) -> None:
+    """Refuses what was changed since it was written; of an answer that never had a seal a warning tells."""
+    if "seal" not in content:
+        warnings.warn(
+            f"{file} has no seal: it was written before answers had one, or was changed since. Ask again to be "
+            "sure: what is on record is not run twice.",
+            stacklevel=4,
+        )
+    elif content["seal"] != (sealed := seal_of(content)):
+        raise ValueError(f"its seal is {str(content['seal'])[:12]}, and that of its content {sealed[:12]}")
 
 
 def _explanation(written: _Written) -> Explanation:

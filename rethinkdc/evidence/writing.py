@@ -12,16 +12,22 @@ from rethinkdc.evidence.comparison import Comparison
 from rethinkdc.evidence.explanation import Explanation
 from rethinkdc.evidence.outcome import Outcome
 from rethinkdc.evidence.wording import tell_comparison, tell_explanation
+from rethinkdc.runs.schemas import seal_of
 from rethinkdc.storage import write_atomic
 
 ANSWER_FILE = "answer.json"
 
 
 def write_answer(answer: Explanation | Comparison, folder: Path) -> Path:
-    """Writes the answer into the folder of its question; the same records give the same bytes."""
+    """Writes the answer, sealed, into the folder of its question; the same records give the same bytes."""
     file = folder / ANSWER_FILE
-    write_atomic(file, (json.dumps(describe_answer(answer), indent=1) + "\n").encode())
+    write_atomic(file, (json.dumps(_seal(describe_answer(answer)), indent=1) + "\n").encode())
     return file
+
+
+def _seal(content: dict[str, Any]) -> dict[str, Any]:
+    # Of its spelling in a file, whose keys are texts and whose tuples are lists.
+    return {**content, "seal": seal_of(json.loads(json.dumps(content)))}
 
 
 def describe_answer(answer: Explanation | Comparison) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from rethinkdc.evidence.outcome import Outcome
 from rethinkdc.evidence.reading import read_explanations
 from rethinkdc.evidence.writing import ANSWER_FILE, write_answer
 from rethinkdc.measurement import Metric
+from rethinkdc.runs.schemas import seal_of
 
 CONDITIONS = Conditions(
     dataset="digits",
@@ -60,13 +61,29 @@ def test_what_is_no_answer_is_refused(tmp_path: Path, text: str) -> None:
         read_explanations(tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore:.*has no seal")
 def test_an_answer_that_lacks_a_corner_is_refused(tmp_path: Path) -> None:
     file = write_answer(explanation(), tmp_path)
     content = json.loads(file.read_text())
     content["corners"].pop()
+    del content["seal"]
     file.write_text(json.dumps(content))
     with pytest.raises(RequestError, match="is no answer that explain wrote"):
         read_explanations(tmp_path)
+
+
+def test_an_answer_that_was_changed_is_refused_and_one_without_a_seal_is_warned_of(tmp_path: Path) -> None:
+    file = write_answer(explanation(), tmp_path)
+    content = json.loads(file.read_text())
+    content["corners"][0]["values"]["0"] = 0.99
+    file.write_text(json.dumps(content))
+    with pytest.raises(RequestError, match=f"its seal is {content['seal'][:12]}, and that of its content "):
+        read_explanations(tmp_path)
+    del content["seal"]
+    file.write_text(json.dumps(content))
+    with pytest.warns(UserWarning, match=r"answer\.json has no seal"):
+        (found,) = read_explanations(tmp_path)
+    assert any(0.99 in outcome.values.values() for outcome in found.corners.values())
 
 
 def test_a_folder_without_answers_says_who_writes_them(tmp_path: Path) -> None:
@@ -94,7 +111,7 @@ def test_a_value_that_no_answer_has_is_named(
     for key in place[:-1]:
         inner = inner[key]
     inner[place[-1]] = value
-    file.write_text(json.dumps(content))
+    file.write_text(json.dumps({**content, "seal": seal_of(content)}))
     with pytest.raises(RequestError, match=rf"answer\.json is no answer that explain wrote .*{told}"):
         read_explanations(tmp_path)
 

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from rethinkdc import api
 from rethinkdc.context.cache import Cache
+from rethinkdc.data import EncodedImages
 from rethinkdc.errors import DataError
+from rethinkdc.layouts.file_datasets import FolderDataset
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.request import Request
@@ -69,6 +72,36 @@ def test_an_artefact_of_data_that_changed_meanwhile_is_not_kept(
     with pytest.raises(DataError, match="changed while they were read"):
         runner.compress(request(tree))
     assert not [path for path in (runner.cache.root / "sets").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["new data", "data in the book"])
+def test_pixels_of_a_file_that_changes_while_it_is_decoded_are_not_kept(
+    tree: Path, runner: Runner, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    image = tree / "test" / "c1" / "3.png"
+    dataset = FolderDataset(path=str(tree))
+    if known:
+        dataset.identify(runner.cache.root)
+    first = EncodedImages.decoded
+
+    def looked_at(self: EncodedImages, row: int) -> Any:
+        # Asked of the first row, after the hash was taken and before the others are decoded.
+        if f"{tree}/test/" in self.blobs.where(row):
+            draw(image, 999)
+        return first(self, row)
+
+    monkeypatch.setattr(EncodedImages, "decoded", looked_at)
+    with pytest.raises(DataError, match="changed while they were read"):
+        dataset.load(runner.cache.root)
+    kept = list((runner.cache.root / "decoded").rglob("*.safetensors"))
+    # The training images, which did not change.
+    assert len(kept) == 1
+    monkeypatch.undo()
+    changed = dataset.load(runner.cache.root)
+    assert changed.test.fingerprint == FolderDataset(path=str(tree)).load(None, "encoded").test.fingerprint
+    wanted = np.asarray(Image.open(image))
+    shown = [one.permute(1, 2, 0).numpy() for one in changed.test.native(torch.arange(18))]
+    assert sum(bool((one == wanted).all()) for one in shown) == 1
 
 
 def test_pixels_in_memory_are_those_of_the_fingerprint_whatever_becomes_of_the_files(
