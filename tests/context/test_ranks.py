@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -454,3 +455,26 @@ def test_the_seconds_of_other_ranks_count_and_waiting_does_not(tmp_path: Path, m
     first.work.finished = lambda: False
     first.parts(2, lambda index: {})
     assert 39 < first.books.earlier <= 41
+
+
+def test_a_cache_without_locks_is_refused_to_ranks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    as_rank(monkeypatch, "0", "2")
+    monkeypatch.setattr("fcntl.flock", fail)
+    with pytest.raises(RequestError, match=r"has none \(No locks available\).*--cache-dir"):
+        ranks.join(tmp_path)
+
+
+def test_a_rank_whose_lock_stays_held_after_its_host_died_is_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network file system may never free it: whoever gives no sign of life is not there."""
+    as_rank(monkeypatch, "0", "2")
+    monkeypatch.setenv(ranks.PATIENCE, "0")
+    monkeypatch.setattr("rethinkdc.context.ranks.is_held", lambda _: True)
+    monkeypatch.setattr("rethinkdc.storage.locks.PATIENCE", 0.1)
+    monkeypatch.setattr("rethinkdc.storage.locks._LOOK", 0.0)
+    with pytest.raises(RankError, match="Rank 1 of 2 has not been there"):
+        ranks.wait_for(lambda: None, tmp_path, lambda: [1], "it")
