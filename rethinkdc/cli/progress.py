@@ -5,11 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from rethinkdc.cli.saying import say
 from rethinkdc.errors import StorageError
@@ -23,11 +32,15 @@ _PER_SECOND = 2
 
 
 class Bars:
-    """One bar per task on stderr, or the state of a sweep; nothing where stderr is no terminal that can redraw."""
+    """One bar per task on stderr, or the state of a sweep; nothing where stderr is no terminal that can redraw.
+
+    The outer of two bars moves with the inner one, so that it says how long all parts take, from the first part on.
+    """
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
         self._bars: Progress | None = None
+        self._open: list[_Task] = []
 
     @contextmanager
     def task(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -87,8 +100,32 @@ class Bars:
         return self._console.is_terminal and not self._console.is_dumb_terminal
 
     def _shown(self, bars: Progress, description: str, total: int) -> Iterator[Callable[[int], None]]:
-        task = bars.add_task(description, total=total)
+        task = _Task(bars.add_task(description, total=total), total)
+        self._open.append(task)
+
+        def advance(done: int) -> None:
+            task.done += done
+            self._draw(bars)
+
         try:
-            yield lambda done: bars.advance(task, done)
+            yield advance
         finally:
-            bars.remove_task(task)
+            self._open.remove(task)
+            bars.remove_task(task.number)
+
+    def _draw(self, bars: Progress) -> None:
+        """Moves each bar, the outer ones by the share of their unit that the bars within have come to."""
+        within = 0.0
+        for task in reversed(self._open):
+            shown = min(task.done + within, float(task.total))
+            bars.update(task.number, completed=shown)
+            within = min(shown / task.total, 1.0) if task.total else 0.0
+
+
+@dataclass
+class _Task:
+    """A bar: its number, all its units, and those that are done."""
+
+    number: TaskID
+    total: int
+    done: int = 0

@@ -159,6 +159,10 @@ class Place:
     def _run(self, argv: Sequence[str], out: Path, environment: dict[str, str]) -> None:
         code: Any = 70
         try:
+            # Where this series runs in the background, its shell had it ignore some.
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             os.environ.update(environment)
             tempfile.tempdir = None
             os.chdir(self.data)

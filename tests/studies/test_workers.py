@@ -107,27 +107,56 @@ def test_a_run_that_is_sent_to_a_process_that_has_just_ended_is_recorded_as_fail
 
 # -- real processes ------------------------------------------------------------------------------------------------
 
-STUDY = """
-dataset = "digits"
-compressors = ["dm:iterations=100000,batch=16"]
-seeds = [0, 1]
+ENDLESS = """
+import time
+from typing import ClassVar
+
+from rethinkdc.contracts import CompressedSet, Compressor, hookimpl
+
+
+class Endless(Compressor):
+    '''Parts that are never done, whose state is kept after each step.'''
+
+    name: ClassVar[str] = "endless"
+
+    def compress(self, data, budget, context):
+        def make(index):
+            kept, step = context.resumable("steps", every=0.0), 0
+            while True:
+                time.sleep(0.01)
+                step += 1
+                kept.keep(lambda: {"step": step}, done=step)
+
+        return CompressedSet.of_canvases(context.parts(budget.classes, make), data.class_names)
+
+
+@hookimpl
+def register_methods():
+    return [Endless]
 """
 
 
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A sweep in two worker processes, both of which are making images."""
-    (tmp_path / "study.toml").write_text(STUDY)
+    about = tmp_path / "site" / "endless-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: endless\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[rethinkdc]\nendless = endless_plugin\n")
+    (tmp_path / "site" / "endless_plugin.py").write_text(ENDLESS)
+    (tmp_path / "study.toml").write_text('dataset = "digits"\ncompressors = ["endless"]\nseeds = [0, 1]\n')
     words = ["sweep", "study.toml", "--jobs", "2", "--device", "cpu", "--cache-dir", "cache", "--records", "records"]
+    path = os.pathsep.join(filter(None, (str(tmp_path / "site"), os.environ.get("PYTHONPATH"))))
     process = subprocess.Popen(
         [sys.executable, "-m", "rethinkdc", *words],
         cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    while len(list((tmp_path / "cache").glob("work/sets-*/parts"))) < 2 or len(group_of(process.pid)) < 3:
+    while len(list((tmp_path / "cache").rglob("checkpoint.pt"))) < 2:
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
     yield process
@@ -161,10 +190,8 @@ def test_a_sweep_that_is_asked_to_end_ends_its_workers_with_their_work_kept(
     assert "leaked" not in said
     assert "0 of 2 runs ended before the interruption, each on record." in said
     for seed in (0, 1):
-        assert (
-            f"dm:batch=16,iterations=100000 + hard, ipc 1, seed {seed}: Interrupted in part 1 of 10 of dm. Kept: "
-            in said
-        )
+        where = f"endless + hard, ipc 1, seed {seed}: Interrupted in part 1 of 10 of endless."
+        assert f"{where} Kept: the checkpoint of step " in said
     assert len(list((tmp_path / "cache" / "work").rglob("checkpoint.pt"))) == 2
 
 
