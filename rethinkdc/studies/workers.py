@@ -145,8 +145,11 @@ class Worker:
     def dismiss(self) -> None:
         """Lets it end, since there is no run for it: it hears that nobody will send one."""
         self.connection.close()
-        self.process.join(STOPS)
-        self.kill()
+        try:
+            self.process.join(STOPS)
+        finally:
+            # Also when an interruption comes while it is waited for: nobody else knows of it any more.
+            self.kill()
 
     def kill(self) -> None:
         """Ends it now, if it has not ended."""

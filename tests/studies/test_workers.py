@@ -94,6 +94,21 @@ def test_where_no_worker_can_start_at_all_the_sweep_says_so_at_once(carry_out: C
         carry_out("abcd", -9, -9, -9, -9)
 
 
+def test_a_worker_that_is_let_go_does_not_outlive_an_interruption() -> None:
+    ended: list[str] = []
+
+    def join(seconds: float | None = None) -> None:
+        if seconds is not None:
+            raise KeyboardInterrupt
+
+    worker = Worker.__new__(Worker)
+    worker.connection, _theirs = Pipe()
+    worker.process = SimpleNamespace(join=join, is_alive=lambda: True, kill=lambda: ended.append("killed"))  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        worker.dismiss()
+    assert ended == ["killed"]
+
+
 def test_a_run_that_is_sent_to_a_process_that_has_just_ended_is_recorded_as_failed() -> None:
     ours, theirs = Pipe()
     worker: Any = object.__new__(Worker)
