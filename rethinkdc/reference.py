@@ -18,9 +18,9 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from rethinkdc.errors import RequestError
 
@@ -40,13 +40,28 @@ DEEPEST = 32
 """Brackets within brackets: no method takes a list of lists of lists."""
 
 
+def _finite(value: Any) -> Any:
+    """No reference spells another number, and JSON has none."""
+    held = [value]
+    while held:
+        one = held.pop()
+        held += one.values() if isinstance(one, dict) else one if isinstance(one, list | tuple) else ()
+        if isinstance(one, float) and not math.isfinite(one):
+            raise ValueError(f"expected a finite number, found {one}")
+    return value
+
+
+Parameter = Annotated[Any, AfterValidator(_finite)]
+"""Raw value of a method's parameter: any but numbers that are not finite."""
+
+
 class Reference(BaseModel):
     """The name of a method with raw parameter values: validated and made canonical by the registry."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    values: dict[str, Any] = {}
+    values: dict[str, Parameter] = {}
 
     @model_validator(mode="before")
     @classmethod

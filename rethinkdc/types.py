@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 from torch import Tensor
 
 from rethinkdc.choices import Track as Track
@@ -54,6 +54,16 @@ Area = Annotated[float, Field(gt=0, le=1)]
 """Share of an image."""
 
 
+def _ordered(value: tuple[float, float]) -> tuple[float, float]:
+    if value[0] > value[1]:
+        raise ValueError(f"a range is (smallest, largest); found {value}")
+    return value
+
+
+Areas = Annotated[tuple[Area, Area], AfterValidator(_ordered)]
+"""Smallest and largest share of an image."""
+
+
 class ViewRule(BaseModel):
     """How a compressed set wants to be viewed.
 
@@ -65,7 +75,7 @@ class ViewRule(BaseModel):
 
     scope: Literal["canvas", "cell"] = "canvas"
     choice: Literal["uniform", "cycle"] = "uniform"
-    scale: tuple[Area, Area] | None = None
+    scale: Areas | None = None
 
 
 class Trainable(Images, Protocol):

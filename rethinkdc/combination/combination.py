@@ -11,7 +11,7 @@ from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts.kinds import Compressor
 from rethinkdc.errors import UnsupportedError
 from rethinkdc.reference import Reference
-from rethinkdc.types import Budget, Fit, Images, Interpolation, ViewRule
+from rethinkdc.types import Areas, Budget, Fit, Images, Interpolation, ViewRule
 
 if TYPE_CHECKING:
     from rethinkdc.contracts.context import Context
@@ -28,7 +28,7 @@ class Combination(Compressor):
     interpolation: Interpolation = Field(default="bilinear", description="Antialiased filter of the resize.")
     constrained: bool = Field(default=True, description="Views lie inside one cell; false: anywhere on the canvas.")
     choice: Literal["uniform", "cycle"] = Field(default="uniform", description="How a view chooses its cell.")
-    scale: tuple[float, float] | None = Field(
+    scale: Areas | None = Field(
         default=None, description="Area range of the random crop inside a cell; none = the protocol's."
     )
 

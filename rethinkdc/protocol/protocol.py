@@ -14,7 +14,7 @@ from rethinkdc.errors import RequestError, nearest
 from rethinkdc.method import OfKind
 from rethinkdc.protocol.faults import list_faults
 from rethinkdc.protocol.toml_files import Place
-from rethinkdc.reference import Reference
+from rethinkdc.reference import Parameter, Reference
 from rethinkdc.storage import digest
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.recipe import Recipe
@@ -66,7 +66,7 @@ class Proxy(FullTraining):
     """
 
     clean: tuple[Epoch, ...] = (1.0,)
-    scores: dict[str, dict[str, Any]] = {}
+    scores: dict[str, dict[str, Parameter]] = {}
 
 
 class Teachers(_Frozen):

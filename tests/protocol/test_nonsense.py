@@ -37,6 +37,8 @@ WRONG: list[tuple[str, Any]] = [
     *(("default_dataset", value) for value in ("", 3)),
     *(("default_ipc", value) for value in (0, True, 10**12)),
     *(("summary", value) for value in (3, None, ["x"])),
+    *(("student.model.values.width", value) for value in (float("inf"), [1, [float("nan")]])),
+    ("proxy.scores.el2n.epochs", [1, float("inf")]),
     ("track", "tough"),
 ]
 

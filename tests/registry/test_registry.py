@@ -191,6 +191,8 @@ def test_models_of_timm_and_torchvision_print_as_they_are_named(registry: Regist
         ("compressor", "pca:gird=3", "pca has no parameter 'gird'. Did you mean 'grid'"),
         ("compressor", "pca:grid=0", "pca: grid = 0 is not valid"),
         ("compressor", "pca:grid=two", "grid = 'two' is not valid"),
+        ("compressor", "pca:scale=[0.5,2]", "pca: scale.1 = 2 is not valid: Input should be less than or equal to 1."),
+        ("compressor", "pca:scale=[0.9,0.1]", "scale = [0.9, 0.1] is not valid: a range is (smallest, largest);"),
         ("compressor", "pca:score=el2", "Unknown score 'el2'. Did you mean 'el2n'"),
         ("compressor", "pca:score=[el2n:repeats=0]", "el2n: repeats = 0 is not valid"),
         ("compressor", "el2n:direction=simple", "direction = 'simple' is not valid"),
