@@ -22,7 +22,7 @@ from rethinkdc.cli.installation import check_installation
 from rethinkdc.cli.leaderboard import leaderboard
 from rethinkdc.cli.listing import list_plugins, list_protocols, list_studies
 from rethinkdc.cli.new_protocol import new_protocol
-from rethinkdc.cli.output import finish_output, is_of_output, silence_output
+from rethinkdc.cli.output import finish_output, is_of_output, silence_output, spell_strange_letters
 from rethinkdc.cli.plot import plot
 from rethinkdc.cli.report import report
 from rethinkdc.cli.rows import rows
@@ -108,6 +108,7 @@ def main() -> None:
 
     Whoever closes stdout, as ``head`` does, ends it as signal SIGPIPE would.
     """
+    spell_strange_letters()
     warnings.showwarning = _printer_of_warnings()
     sys.exit(_finish(_carry_out()))
 
@@ -156,6 +157,12 @@ def _tell_refusal(error: Exception) -> RethinkError | None:
     """What the operating system refused, where nobody nearer to it has said so; None where it refused nothing."""
     if isinstance(error, OSError) and is_of_output(error):
         return RethinkError(_UNPRINTED.format(error.strerror))
+    if isinstance(error, MemoryError) or any(words in str(error) for words in _SHORT_OF_MEMORY):
+        return RethinkError(
+            "Memory does not suffice: the operating system gave no more. Close other programs, give fewer --workers or "
+            "--jobs, or keep images as files with --backing encoded; what was finished before is kept, and the same "
+            "command goes on from there."
+        )
     if fault := fault_of_machine(error):
         return fault
     if not isinstance(error, OSError):
@@ -168,6 +175,10 @@ def _tell_refusal(error: Exception) -> RethinkError | None:
         f"{named}: {error.strerror or error}. Look at what is there; what was finished "
         "before is kept, and the same command goes on from there. --debug shows where this was met."
     )
+
+
+_SHORT_OF_MEMORY = ("can't allocate memory", "out of memory")
+"""What torch says of a CPU and of a GPU."""
 
 
 def _say_error(text: str) -> None:

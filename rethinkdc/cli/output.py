@@ -1,6 +1,8 @@
-"""What becomes of stdout: closed by whoever read it, or on a full disk. Imports nothing heavy."""
+"""What becomes of stdout: closed by whoever read it, on a full disk, or of few letters. Imports nothing heavy."""
 
+import io
 import os
+import sys
 import traceback
 from contextlib import suppress
 
@@ -15,6 +17,13 @@ def is_of_output(error: OSError) -> bool:
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     module: str = frames[-1].f_globals.get("__name__", "") if frames else ""
     return error.filename is None and any(module == name or module.startswith(f"{name}.") for name in _PRINTING)
+
+
+def spell_strange_letters() -> None:
+    """Lets stdout and stderr print a code in place of letters that their encoding has not, as under the locale C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def finish_output() -> OSError | None:

@@ -55,7 +55,8 @@ class Cache:
     """
 
     def __init__(self, root: Path | None = None) -> None:
-        self.root = (root or default_cache_folder()).expanduser().resolve()
+        # Not Path.resolve, which takes a link that leads to itself for a mistake in the program.
+        self.root = Path(os.path.realpath((root or default_cache_folder()).expanduser()))
         self._own: tempfile.TemporaryDirectory[str] | None = None
         self._homes: dict[str, Path] = {}
         self._verified: set[Path] = set()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.commands import BOARD, COMPRESS, EVALUATE, RANDOM, RUN, Command, Commands, Place, Shim
+from tests.faults.commands import BOARD, COMPRESS, EVALUATE, RANDOM, RUN, Command, Commands, Place, Shim, nothing
 from tests.faults.matrix import State, kill
 from tests.faults.small import write_dataset, write_protocol
 
@@ -56,6 +56,8 @@ class Surroundings:
 
     def answer(self, command: Command) -> Any:
         """What a command answers that nothing disturbs."""
+        if command.read is nothing:
+            return None
         if command.argv not in self._answers:
             self.begin({EVALUATE: State.EXPORTED, BOARD: State.RECORDED}.get(command, State.CACHED))
             self._answers[command.argv] = command.read(self._succeed(command))

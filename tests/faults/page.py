@@ -34,14 +34,14 @@ def write_page() -> str:
     # Here, since a script finds them only once it has said where they lie.
     from tests.faults.damages import DAMAGES
     from tests.faults.matrix import Promise
-    from tests.faults.rows import ROWS
+    from tests.faults.rows import ROWS, SITES
 
     def of_kind(fault: Fault) -> str:
         return fault.kind
 
     promises = "\n".join(f"- *{promise.word}*: {promise.value}." for promise in Promise)
     parts = [HEAD.format(promises=promises, damages=", ".join(DAMAGES))]
-    for kind, rows in groupby(sorted(ROWS, key=of_kind), of_kind):
+    for kind, rows in groupby(sorted((*ROWS, *SITES), key=of_kind), of_kind):
         parts.append("\n".join([f"## {kind}", "", *_table(list(rows)), ""]))
     return "\n".join(parts)
 
