@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from rethinkdc.errors import DataError
 from rethinkdc.files.arrays import FORMATS, describe, read_arrays
+from rethinkdc.files.parquet_files import check_parquet
 from rethinkdc.files.tables import Table, read_text
 
 NUMBERS = np.array([7, 0, 12, 3])
@@ -199,3 +201,16 @@ def test_what_cannot_be_read_names_format_reason_and_what_is_known(
 def test_content_is_described_by_types_and_shapes() -> None:
     assert describe({"a": torch.zeros(2, 3), "b": [1], "c": "x"}) == "a (float32 [2, 3]), b (a list of 1), c (str)"
     assert describe(Table(("n",), (torch.zeros(4),))) == "a table of 4 lines and 1 columns"
+
+
+def test_a_parquet_file_whose_footer_contradicts_itself_is_refused_and_ends_no_process(tmp_path: Path) -> None:
+    _write_parquet(tmp_path / "a.parquet")
+    written = (tmp_path / "a.parquet").read_bytes()
+    # The column may be empty by the counts of its levels, and by the schema no longer.
+    changed = re.sub(rb"\x25\x02(\x18.)", b"\x25\x00\\1", written, count=1, flags=re.DOTALL)
+    assert changed != written
+    (tmp_path / "a.parquet").write_bytes(changed)
+    with pytest.raises(DataError, match=r"a\.parquet"):
+        read_arrays(tmp_path / "a.parquet")
+    # Looks at less, and passes it on to whoever reads it.
+    check_parquet(tmp_path / "a.parquet")

@@ -9,8 +9,11 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from random import Random
 from typing import Any
+
+from rethinkdc.runs.schemas import seal_of
 
 Mutate = Callable[[bytes, Random], bytes]
 
@@ -231,6 +234,16 @@ def _spell(text: str) -> bytes:
 def mutate_json(seed: bytes, draw: Random) -> bytes:
     """A change of what a JSON text says."""
     return to_json(mutate_tree(json.loads(seed), draw), draw)
+
+
+def mutate_sealed(seed: bytes, draw: Random) -> bytes:
+    """As :func:`mutate_json` of a record or an answer, with its seal right again."""
+    changed = mutate_tree(json.loads(seed), draw)
+    if isinstance(changed, dict):
+        # Of some values none can be taken.
+        with suppress(ValueError, RecursionError):
+            changed = {**changed, "seal": seal_of(changed)}
+    return to_json(changed, draw)
 
 
 def to_toml(tree: dict[str, Any]) -> bytes:

@@ -29,7 +29,7 @@ from rethinkdc.registry.registry import Registry
 from rethinkdc.studies.reading import load_study
 from rethinkdc.studies.reported import load_reported
 from tests.fuzz.harness import Parser
-from tests.fuzz.mutation import mutate_both, mutate_bytes, mutate_json, mutate_toml
+from tests.fuzz.mutation import mutate_both, mutate_bytes, mutate_json, mutate_sealed, mutate_toml
 
 SHIPPED = Path(__file__).parents[2] / "protocols"
 _REFERENCES = (
@@ -200,7 +200,15 @@ PARSERS = (
     Parser("protocol", "some.toml", lambda: _toml_of("digits-hard.toml"), load_protocol, _toml, _same_protocol),
     Parser("study", "some.toml", lambda: [_STUDY.encode()], load_study, _toml),
     Parser("reported", "some.toml", lambda: [_REPORTED.encode()], load_reported, _toml),
-    Parser("answer", ANSWER_FILE, _answers, _read_answers, mutate_both(mutate_json, mutate_bytes), _same_answer),
+    Parser(
+        "answer",
+        ANSWER_FILE,
+        _answers,
+        _read_answers,
+        mutate_both(mutate_sealed, mutate_both(mutate_json, mutate_bytes)),
+        _same_answer,
+        tells=True,
+    ),
     Parser(
         "environment: pixels",
         "value",
