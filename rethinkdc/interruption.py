@@ -19,6 +19,7 @@ GRACE = 4.0
 """Seconds that a loop is given to reach the place where it keeps its state."""
 _ECHO = 0.5
 """Seconds within which a signal that comes again is the same one: a terminal and a launcher may both send it."""
+_SOON = 0.02
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """What asks a process to end."""
 
@@ -108,6 +109,17 @@ def heed() -> None:
         _interrupt(_process.asked)
 
 
+def persist() -> None:
+    """Ends the work that failed, if an interruption made it fail: compiled libraries raise errors of their own then.
+
+    Raises:
+        Interrupted: it did.
+    """
+    if _process.listens and _process.raised:
+        assert _process.asked is not None
+        raise Interrupted(_process.asked)
+
+
 def heard() -> int | None:
     """The signal that interrupted this process; None = none did."""
     return _process.asked if _process.raised else None
@@ -138,9 +150,19 @@ def listening() -> Iterator[None]:
     heeded = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
     for number in heeded:
         signal.signal(number, _hear)
+    report = sys.unraisablehook
+
+    def notice(lost: sys.UnraisableHookArgs) -> None:
+        if isinstance(lost.exc_value, Interrupted):
+            _ask_again(lost.exc_value.number)
+        else:
+            report(lost)
+
+    sys.unraisablehook = notice
     try:
         yield
     finally:
+        sys.unraisablehook = report
         _process.listens = False
         for number in heeded:
             signal.signal(number, before[number])
@@ -158,6 +180,13 @@ def _hear(number: int, _: FrameType | None) -> None:
         _interrupt(_process.asked)
     elif (number == signal.SIGINT or _process.raised) and now - _process.since >= _ECHO:
         _end(number)
+
+
+def _ask_again(number: int) -> None:
+    """Sends a signal once more that was heard where nothing can be raised: while Python cleared something away."""
+    _process.asked, _process.raised, _process.told = None, False, ""
+    # When that is over.
+    threading.Timer(_SOON, os.kill, (os.getpid(), number)).start()
 
 
 def _insist(process: _Process, number: int) -> None:

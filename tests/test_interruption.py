@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -48,6 +49,42 @@ def test_where_no_loop_goes_on_a_signal_is_heeded_at_once(number: int) -> None:
     assert ended.value.number == interruption.heard() == number
     assert interruption.told() == "Interrupted."
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_one_that_is_heard_while_something_is_cleared_away_is_not_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    class Cleared:
+        def __del__(self) -> None:
+            ask(signal.SIGHUP)
+            time.sleep(0)
+
+    reached = list[str]()
+
+    def work() -> None:
+        made = Cleared()
+        del made
+        reached.append("the line after it")
+        time.sleep(60)
+
+    with pytest.raises(Interrupted), listening():
+        work()
+    assert reached
+    assert interruption.heard() == signal.SIGHUP
+    assert capsys.readouterr().err == ""
+
+
+def test_one_that_a_library_turned_into_an_error_is_no_failed_run() -> None:
+    def work() -> None:
+        try:
+            ask()
+        except Interrupted:
+            raise ValueError("could not determine the shape") from None
+
+    with listening():
+        with pytest.raises(ValueError, match="shape"):
+            work()
+        with pytest.raises(Interrupted):
+            interruption.persist()
+    interruption.persist()
 
 
 def test_a_loop_is_ended_where_it_has_kept_its_state() -> None:

@@ -130,6 +130,8 @@ def _carry_out() -> int:
         # Outside a command, where typer does not see it.
         return _say_interrupted()
     except Exception as error:
+        if interruption.heard():
+            return _say_interrupted()
         told = error if isinstance(error, RethinkError) else _tell_refusal(error)
         if told is None or _state["debug"]:
             raise

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from rethinkdc import interruption
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.context import ranks
 from rethinkdc.context.cache import Cache
@@ -144,6 +145,7 @@ class Runner:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
+            interruption.persist()
             if fault := fault_of_machine(error):
                 # Nothing about the run: the next would meet it too, when it has cost as much.
                 raise fault from error
