@@ -8,6 +8,8 @@ heavy.
 from __future__ import annotations
 
 import json
+import math
+import re
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -34,7 +36,9 @@ def parse_json(text: str | bytes) -> Any:
     """
     try:
         plain = text if isinstance(text, str) else text.decode(json.detect_encoding(text))
-        value = json.loads(plain, object_pairs_hook=_once)
+        # Asked for each number only where one may be that large: it takes time.
+        parse_float = _finite if _BEYOND.search(plain) else None
+        value = json.loads(plain, object_pairs_hook=_once, parse_float=parse_float)
         _check_depth(value)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
@@ -77,7 +81,15 @@ def first_fault(error: ValidationError) -> str:
     return f"{where}: {first['msg']}" if where else str(first["msg"])
 
 
+_BEYOND = re.compile(r"[eE]\+?\d{3}|\d{300}")
 _TOO_DEEP = f"more than {DEEPEST} lists and tables lie within each other"
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"the number {text[:40]} is larger than any that is computed with")
+    return number
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

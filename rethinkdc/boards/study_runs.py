@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,11 +43,20 @@ def open_study_runs(name: str | Path) -> StudyRuns:
     return StudyRuns(str(name), frozenset(run.key for run in runs), tuple(reported))
 
 
-def _reported(study: Study) -> Iterator[str]:
-    for included in study.include:
-        yield from _reported(included.study)
-    if study.reported is not None:
-        yield study.reported
+def _reported(study: Study) -> list[str]:
+    """The files of a study's published values, after those of the studies that it includes."""
+    files, seen = [], set()
+
+    def visit(one: Study) -> None:
+        for included in one.include:
+            if included.name not in seen:
+                seen.add(included.name)
+                visit(included.study)
+        if one.reported is not None:
+            files.append(one.reported)
+
+    visit(study)
+    return files
 
 
 def _spell(value: Reported, registry: Registry, known_set: str | None) -> Reported:

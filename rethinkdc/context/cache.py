@@ -24,6 +24,7 @@ from rethinkdc.storage import (
     LOST,
     can_keep,
     commit_folder,
+    expand_home,
     fault_of_machine,
     lock,
     make_folder,
@@ -41,7 +42,7 @@ ENVIRONMENT = "RETHINKDC_CACHE"
 def default_cache_folder() -> Path:
     """``RETHINKDC_CACHE``, or the platform's folder for caches."""
     if chosen := os.environ.get(ENVIRONMENT):
-        return Path(chosen).expanduser()
+        return expand_home(Path(chosen))
     from platformdirs import user_cache_path
 
     return user_cache_path("rethinkdc")
@@ -56,7 +57,7 @@ class Cache:
 
     def __init__(self, root: Path | None = None) -> None:
         # Not Path.resolve, which takes a link that leads to itself for a mistake in the program.
-        self.root = Path(os.path.realpath((root or default_cache_folder()).expanduser()))
+        self.root = Path(os.path.realpath(expand_home(root or default_cache_folder())))
         self._own: tempfile.TemporaryDirectory[str] | None = None
         self._homes: dict[str, Path] = {}
         self._verified: set[Path] = set()

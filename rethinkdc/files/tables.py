@@ -99,7 +99,10 @@ def parse_column(cells: Sequence[str], *, commas: bool = False) -> Column:
         numbers = [float("nan") if cell.lower() in _NO_NUMBER else float(cell) for cell in stripped]
     except ValueError:
         return tuple(stripped)
-    return torch.tensor(numbers, dtype=torch.float64)
+    column = torch.tensor(numbers, dtype=torch.float64)
+    # Infinity is a word; digits that no float holds are a mistake, or the name of something, such as 83e45678.
+    beyond = any(any(map(str.isdigit, stripped[place])) for place in column.isinf().nonzero().flatten().tolist())
+    return tuple(stripped) if beyond else column
 
 
 def is_ambiguous(cell: str) -> bool:

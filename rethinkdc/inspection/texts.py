@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from rethinkdc.documents import parse_json
 from rethinkdc.errors import RequestError, RethinkError
 from rethinkdc.inspection.commands import spell
 from rethinkdc.inspection.findings import TextFinding, TraceFinding
@@ -12,7 +13,8 @@ from rethinkdc.inspection.surroundings import Surroundings
 from rethinkdc.protocol.reading import STUDY_KEYS, load_protocol
 from rethinkdc.protocol.toml_files import read_toml
 from rethinkdc.reference import Reference
-from rethinkdc.runs.records import Records
+from rethinkdc.runs.records import MOST_BYTES, Records
+from rethinkdc.storage import read_regular
 from rethinkdc.studies.planning import runs_of
 from rethinkdc.studies.reading import load_study
 from rethinkdc.training.trace_folder import SOURCE, open_trace
@@ -73,8 +75,8 @@ def is_study(path: Path) -> bool:
 def is_record(path: Path) -> bool:
     """Whether a JSON file is written as records are."""
     try:
-        content = json.loads(path.read_bytes())
-    except ValueError:
+        content = parse_json(read_regular(path, MOST_BYTES))
+    except (OSError, ValueError):
         return False
     return isinstance(content, dict) and {"schema_version", "key", "status"} <= content.keys()
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from rethinkdc.errors import RequestError
+from rethinkdc.errors import DamagedError, RequestError
 from rethinkdc.labels.coding import Coding
 from rethinkdc.labels.ensemble import Ensemble
 from rethinkdc.labels.schedule import LabelSchedule
@@ -122,7 +122,11 @@ class LabelReader:
         shard, rows = self.shards.place(batch)
         if shard not in self._mapped:
             self._mapped[shard] = load_tensors(self.folder / self.shards.files[shard])
-        return self.shards.coding.decode({name: tensor[rows] for name, tensor in self._mapped[shard].items()})
+        try:
+            return self.shards.coding.decode({name: tensor[rows] for name, tensor in self._mapped[shard].items()})
+        except (KeyError, IndexError, RuntimeError) as error:
+            path = self.folder / self.shards.files[shard]
+            raise DamagedError(f"{path} is damaged: it holds other labels. Delete its folder and run again.") from error
 
 
 def _coded(

@@ -63,6 +63,11 @@ def read_scores(path: Path, data: Images, column: str | None = None, foreign: Fo
             f"{path}: {told.scores.title} has {int(scores.isnan().sum()):,} rows without a number (NaN), the first in "
             f"entry {first + 1}. Give every row a score."
         )
+    if bool((beyond := scores.isinf() & ~stored.isinf()).any()):
+        raise DataError(
+            f"{path}: {told.scores.title} has {int(beyond.sum()):,} numbers that float32 does not hold, such as "
+            f"{float(stored[beyond][0]):g}. Rank by their logarithms, or scale them."
+        )
     taken = [*told.taken(order), *noted, *(f"{fact}: not used" for fact in beside)]
     reading = Reading(path.name, tuple(taken), _say_order(proved, proofs), tuple(doubts(scores, stored)))
     return ReadScores(scores, reading)

@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 from numpy.lib import format as npy
@@ -22,6 +23,11 @@ _TYPES = {"predicted": "ui", "probability": "f", "rank": "ui", "log_probability"
 """Kinds of numbers, by the names of :class:`~rethinkdc.measurement.Predictions`."""
 _WIDEST = 8
 """Bytes of a number."""
+_FAULTS = (
+    *(ValueError, KeyError, EOFError, NotImplementedError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, SyntaxError, TokenError),
+)
+"""What the readers of archives and of the headers of arrays raise."""
 _HEADER = 4096
 """Bytes that precede the numbers of an array, at most."""
 _TOP = re.compile(r"top(\d+)")
@@ -51,7 +57,7 @@ def unpack_arrays(payload: bytes, kept: KeptPredictions) -> dict[str, NDArray[np
     try:
         with zipfile.ZipFile(io.BytesIO(payload)) as archive:
             return {name: _read_array(archive, name, kept.images) for name in _TYPES}
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+    except _FAULTS as error:
         raise DamagedError(f"The file {kept.file} holds no predictions: {error}.") from None
 
 

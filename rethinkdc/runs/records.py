@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import warnings
@@ -12,10 +11,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from rethinkdc.documents import parse_json
 from rethinkdc.errors import RecordError, RequestError
 from rethinkdc.runs.record import Record, Status
 from rethinkdc.runs.schemas import SCHEMA_VERSION, fault_of
-from rethinkdc.storage import read_regular, show_path, writable, write_new
+from rethinkdc.storage import expand_home, read_regular, show_path, writable, write_new
 
 ENVIRONMENT = "RETHINKDC_RECORDS"
 
@@ -40,7 +40,7 @@ class Records:
     """The records under one folder: ``<key>/<attempt>.json``."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = (folder or default_records_folder()).expanduser()
+        self.folder = expand_home(folder or default_records_folder())
 
     def check_writable(self, key: str = "") -> None:
         """Refuses to begin work whose result could not be kept.
@@ -137,7 +137,7 @@ class Records:
             RecordError: the file is no record of a schema that this version reads, or not as it was written.
         """
         try:
-            content = json.loads(read_regular(path, MOST_BYTES))
+            content = parse_json(read_regular(path, MOST_BYTES))
             record = Record.model_validate(content)
             fault = fault_of(content) or record.fault()
         except ValidationError as error:
@@ -148,7 +148,7 @@ class Records:
             raise _forbidden(path, error) from None
         except OSError as error:
             raise _unreadable(path, str(error.strerror)) from None
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise _unreadable(path, f"no JSON: {error}") from None
         if fault:
             raise RecordError.at(path, f"is not as a run wrote it: {fault}")

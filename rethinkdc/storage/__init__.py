@@ -10,7 +10,7 @@ from rethinkdc.storage.folders import MANIFEST, commit_folder, new_folder, read_
 from rethinkdc.storage.locks import WaitingWarning, lock, try_lock
 from rethinkdc.storage.parts import Part, keep_part, kept_part
 from rethinkdc.storage.permissions import LOST, can_keep, temporary_folder, writable_throughout
-from rethinkdc.storage.reading import check_regular, read_regular, show_path
+from rethinkdc.storage.reading import check_regular, expand_home, read_regular, show_path
 from rethinkdc.storage.tensors import flush_table, load_tensors, make_table, map_table, open_table, write_tensors
 from rethinkdc.storage.writing import (
     copy_file,
@@ -36,6 +36,7 @@ __all__ = [
     "content_digest",
     "copy_file",
     "digest",
+    "expand_home",
     "fault_of_machine",
     "file_digest",
     "flush_table",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -85,8 +86,14 @@ def verify_folder(folder: Path) -> None:
     """
     for name, expected in read_manifest(folder).items():
         path = folder / name
-        if not path.is_file():
-            raise DamagedError(f"{path} is missing from a stored artefact.")
+        try:
+            there = path.is_file()
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            there = False
+        if not there:
+            raise DamagedError(f"{show_path(path)} is missing from a stored artefact.")
         if file_digest(path) != expected:
             raise DamagedError(f"{path} is damaged: its checksum does not match the manifest.")
 

@@ -7,6 +7,8 @@ import os
 import stat
 from pathlib import Path
 
+from rethinkdc.errors import RequestError
+
 
 def check_regular(path: Path) -> int:
     """The bytes of a regular file; a pipe would keep its reader waiting for ever, and a device may have no end.
@@ -44,6 +46,20 @@ def read_regular(path: Path, most: int | None = None) -> bytes:
 def is_no_file(error: OSError) -> bool:
     """Whether reading failed for what lies in the place of a file, or does not; else the file may be whole."""
     return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ELOOP)
+
+
+def expand_home(path: Path) -> Path:
+    """The path with a leading ``~`` or ``~user`` in full.
+
+    Raises:
+        RequestError: nobody has this name.
+    """
+    try:
+        return path.expanduser()
+    except (RuntimeError, ValueError):
+        raise RequestError(
+            f"{show_path(path)} is in the home of nobody who is known here. Give the whole path."
+        ) from None
 
 
 def show_path(path: Path | str) -> str:

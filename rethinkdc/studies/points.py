@@ -59,11 +59,18 @@ def expand(study: Study, name: str, registry: Registry) -> Expansion:
         name: what errors call it.
         registry: knows which references mean one method.
     """
+    return _expand(study, name, registry, {})
+
+
+def _expand(study: Study, name: str, registry: Registry, known: dict[str, Expansion]) -> Expansion:
+    """As :func:`expand`; of a study that several include, the points are the same ones and stand once."""
     points, faults = [], []
     for included in study.include:
-        inner = expand(included.study, included.name, registry)
-        points += inner.points
-        faults += inner.faults
+        if included.name not in known:
+            known[included.name] = _expand(included.study, included.name, registry, known)
+        points += known[included.name].points
+        faults += known[included.name].faults
+    points, faults = list({id(point): point for point in points}.values()), list(dict.fromkeys(faults))
     for number, block in enumerate(study.blocks(), start=1):
         where = f"{name}, block {number} of [[runs]]" if study.runs else name
         try:

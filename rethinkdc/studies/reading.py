@@ -23,18 +23,24 @@ def load_study(name: str | Path) -> Study:
         RequestError: there is none, or it has unknown or wrong values, one line for each; or studies include each
             other.
     """
-    return _load(str(name), ())
+    return _load(str(name), (), {})
 
 
-def _load(name: str, through: tuple[Path, ...]) -> Study:
-    """Reads a study; ``through`` are the files that include it, one in the other."""
+def _load(name: str, through: tuple[Path, ...], known: dict[str, Study]) -> Study:
+    """Reads a study; ``through`` are the files that include it, one in the other, ``known`` those read before."""
+    if name not in known:
+        known[name] = _read_study(name, through, known)
+    return known[name]
+
+
+def _read_study(name: str, through: tuple[Path, ...], known: dict[str, Study]) -> Study:
     path = find_shipped(name, shipped_studies(), "study")
     file = read_toml(path, "study", "Give the path of a .toml file, or the name of a shipped study.")
-    content, known = file.content, [field.name for field in fields(Study)]
+    content, names = file.content, [field.name for field in fields(Study)]
     if "student" in content and not any(key in content for key in STUDY_KEYS):
         raise RequestError(f"{path} is a protocol, no study. Use it with --protocol {path}.")
-    check_purpose(content, known, f"{path} is no study", 'A study has a line such as compressors = ["random", "pca"].')
-    included, faults = _included(file, (*through, path.resolve()))
+    check_purpose(content, names, f"{path} is no study", 'A study has a line such as compressors = ["random", "pca"].')
+    included, faults = _included(file, (*through, path.resolve()), known)
     try:
         values = {**content, "include": included} if "include" in content else content
         study = TypeAdapter(Study).validate_python(values, context={"folder": path.parent})
@@ -48,7 +54,9 @@ def _load(name: str, through: tuple[Path, ...]) -> Study:
     return study
 
 
-def _included(file: TomlFile, through: tuple[Path, ...]) -> tuple[list[dict[str, Any]], list[str]]:
+def _included(
+    file: TomlFile, through: tuple[Path, ...], known: dict[str, Study]
+) -> tuple[list[dict[str, Any]], list[str]]:
     """The studies that a file includes, and what is wrong with them."""
     named = file.content.get("include", [])
     if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
@@ -59,7 +67,7 @@ def _included(file: TomlFile, through: tuple[Path, ...]) -> tuple[list[dict[str,
         try:
             place = str((file.path.parent / Path(name).expanduser()).resolve()) if name.endswith(".toml") else name
             _check_chain(place, through)
-            included.append({"name": place, "study": _load(place, through)})
+            included.append({"name": place, "study": _load(place, through, known)})
         except RequestError as error:  # noqa: PERF203 - each may be wrong in its own way
             faults.append(f"{file.path}, line {file.line(('include', index))}: include[{index}] = {name!r}: {error}")
     return included, faults

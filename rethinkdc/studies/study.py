@@ -185,16 +185,21 @@ class Study(Block, Tuned, Judging, Tiling, Basis):
         """The study with other values, which then hold for all its runs; None changes nothing."""
         given = {"dataset": dataset, "protocol": protocol, "backing": backing, "seeds": seeds}
         changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-        if not changes:
-            return self
+        return self._replaced(changes, {}) if changes else self
+
+    def _replaced(self, changes: Mapping[str, Any], known: dict[str, Included]) -> "Study":
+        """As :meth:`replaced`; a study that several include, which are ``known`` by name, is one afterwards too."""
         cleared: dict[str, Any] = {key: None for key in ("protocol", "seeds") if key in changes}
-        if protocol is not None:
+        if "protocol" in changes:
             cleared["protocols"] = None
+        for each in self.include:
+            if each.name not in known:
+                known[each.name] = replace(each, study=each.study._replaced(changes, known))
         return replace(
             self,
             **{**cleared, **changes},
             runs=tuple(replace(block, **cleared) for block in self.runs),
-            include=tuple(replace(each, study=each.study.replaced(**given)) for each in self.include),  # type: ignore[arg-type]
+            include=tuple(known[each.name] for each in self.include),
         )
 
     def blocks(self) -> list[Axes]:

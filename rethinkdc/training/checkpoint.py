@@ -37,7 +37,7 @@ def load_checkpoint(folder: Path, definition: str) -> dict[str, Any] | None:
     """
     path = folder / FILE
     try:
-        state: dict[str, Any] = torch.load(io.BytesIO(read_sealed(path)), map_location="cpu", weights_only=True)
+        state = _parse(read_sealed(path), path)
     except FileNotFoundError:
         return None
     except DamagedError as error:
@@ -46,6 +46,16 @@ def load_checkpoint(folder: Path, definition: str) -> dict[str, Any] | None:
     if state["definition"] != definition:
         warnings.warn(f"{path} belongs to other work. This work starts from its beginning.", stacklevel=2)
         return None
+    return state
+
+
+def _parse(payload: bytes, path: Path) -> dict[str, Any]:
+    try:
+        state = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    except Exception as error:  # torch's readers raise their own, unrelated types
+        raise DamagedError(f"{path} is damaged: it holds no state ({type(error).__name__}).") from error
+    if not isinstance(state, dict) or not {"definition", "state", "seconds"} <= state.keys():
+        raise DamagedError(f"{path} is damaged: it holds no state of a work.")
     return state
 
 

@@ -214,3 +214,20 @@ def test_a_parquet_file_whose_footer_contradicts_itself_is_refused_and_ends_no_p
         read_arrays(tmp_path / "a.parquet")
     # Looks at less, and passes it on to whoever reads it.
     check_parquet(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.json", "[1, 1e400, 2]"), ("a.jsonl", '{"n": 1}\n{"n": -1e400}'), ("a.txt", "[1, 1e400]")]
+)
+def test_a_number_that_no_float_holds_is_named(name: str, content: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError, match="1e400"):
+        read_arrays(tmp_path / name)
+
+
+def test_what_looks_like_a_number_that_no_float_holds_is_a_text() -> None:
+    table = read_text("id,n\n83e45678,1\n12e45670,inf\n")
+    assert isinstance(table, Table)
+    assert table.columns[0] == ("83e45678", "12e45670")
+    assert isinstance(table.columns[1], Tensor)
+    assert table.columns[1].tolist() == [1.0, float("inf")]

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz import folders, numbers, pictures, texts
+from tests.fuzz import folders, kept, numbers, pictures, texts
 from tests.fuzz.harness import HEAD, Parser, run_series
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what a case takes is asked of Linux")
 
-_ALL = (*texts.PARSERS, *numbers.PARSERS, *pictures.PARSERS, *folders.PARSERS)
+_ALL = (*texts.PARSERS, *numbers.PARSERS, *pictures.PARSERS, *folders.PARSERS, *kept.PARSERS)
 PARSERS = {parser.name: parser for parser in _ALL}
 FEW, MANY = (int(os.environ.get("RETHINKDC_FUZZ_CASES", count)) for count in (200, 10_000))
 every_parser = pytest.mark.parametrize("parser", PARSERS.values(), ids=PARSERS.keys())

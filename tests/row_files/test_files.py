@@ -57,6 +57,13 @@ def test_a_table_of_text_is_read_in_the_rows_order(tmp_path: Path, content: str)
     assert torch.equal(read_scores(text(tmp_path, content), DATA).scores, SCORES)
 
 
+def test_a_score_that_no_float32_holds_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has 1 numbers that float32 does not hold, such as 1e\+300"):
+        read_scores(text(tmp_path, "score\n0.5\n1e300\n2\ninf\n"), DATA)
+    with pytest.raises(DataError, match="1e400"):
+        read_scores(text(tmp_path, "score\n0.5\n1e400\n2\n3\n"), DATA)
+
+
 def test_a_column_may_be_named(tmp_path: Path) -> None:
     path = text(tmp_path, "a,b\n1,0.5\n1,-1\n1,2\n1,3.25\n")
     read = read_scores(path, DATA, "b")

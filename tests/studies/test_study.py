@@ -17,6 +17,7 @@ from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.resolving import Run
 from rethinkdc.seeds import Seeds
 from rethinkdc.studies.planning import runs_of
+from rethinkdc.studies.points import expand
 from rethinkdc.studies.reading import load_study
 from rethinkdc.studies.sets import StudySet
 from rethinkdc.studies.study import Block, Exclusion, Included, Study
@@ -307,6 +308,18 @@ def test_a_study_may_only_include_others(tmp_path: Path) -> None:
     assert [run.key for run in planned(tmp_path, 'include = ["digits-small"]')] == [
         run.key for run in runs_of(load_study("digits-small"), "", Registry(), Cache(tmp_path / "cache"))
     ]
+
+
+def test_a_study_that_many_include_is_read_and_expanded_once(tmp_path: Path) -> None:
+    """Each doubles the ways to the innermost: by each way, this would take years."""
+    write(tmp_path, 'compressors = ["noise", "random"]\nipc = [1]', "0.toml")
+    for depth in range(1, 40):
+        write(tmp_path, f'include = ["{depth - 1}.toml", "{depth - 1}.toml"]', f"{depth}.toml")
+    study = load_study(tmp_path / "39.toml").replaced(dataset="digits")
+    assert [point.compressor for point in expand(study, "it", Registry()).points] == ["noise", "random"]
+    write(tmp_path, 'include = ["0.toml"]\nexclude = [{ compressor = "noise" }]', "less.toml")
+    study = load_study(write(tmp_path, 'include = ["less.toml", "39.toml"]'))
+    assert {point.compressor for point in expand(study, "it", Registry()).points} == {"noise", "random"}
 
 
 def test_a_circle_of_studies_is_refused_with_its_chain(tmp_path: Path) -> None:
