@@ -266,10 +266,6 @@ def _read_saved(path: Path) -> Any:
     return {name: len(part) for name, part in load_saved(folder).items()}
 
 
-def _saved_seed(name: str) -> Callable[[], list[bytes]]:
-    return lambda: [_saved()[name]]
-
-
 def _places() -> list[bytes]:
     return [b"here", b"~/records", b"/tmp/a/b"]
 
@@ -345,14 +341,14 @@ PARSERS = (
         _JSON,
         prepare=_manifest,
     ),
-    *(
-        Parser(f"saved {name}", f"saved/{name}", _saved_seed(name), _read_saved, change, prepare=_write_saved)
-        for name, change in (
-            ("dataset_dict.json", _JSON),
-            ("train/state.json", _JSON),
-            ("train/dataset_info.json", _JSON),
-            ("train/data-00000-of-00001.arrow", mutate_bytes),
-        )
+    Parser(
+        "saved dataset_dict.json",
+        "saved/dataset_dict.json",
+        lambda: [_saved()["dataset_dict.json"]],
+        _read_saved,
+        _JSON,
+        prepare=_write_saved,
+        costly=True,
     ),
     Parser(
         "environment: records",
