@@ -30,7 +30,7 @@ import rethinkdc.training.loop  # noqa: E402
 from rethinkdc.cli.main import main  # noqa: E402
 from tests.faults import shims  # noqa: E402
 
-HANG = 60
+HANG = 300
 """Seconds after which a child that does not end counts as hanging: killed by SIGALRM."""
 
 
