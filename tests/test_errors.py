@@ -13,6 +13,7 @@ from rethinkdc.errors import (
     DataError,
     DivergedError,
     DivergedImagesError,
+    ExitError,
     IncompleteError,
     PluginError,
     RecordError,
@@ -34,6 +35,7 @@ ERRORS = [
             DataError,
             DamagedError,
             IncompleteError,
+            ExitError,
             RankError,
             StorageError,
         )

@@ -27,9 +27,10 @@ def ask(number: int = signal.SIGTERM) -> None:
 
 @pytest.fixture(autouse=True)
 def _signals() -> Iterator[None]:
-    """Whatever a test does, the handlers are as they were."""
+    """Handlers are Python's own, also where whoever started the tests ignores some; then they are as they were."""
     before = {number: signal.getsignal(number) for number in interruption.SIGNALS}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in interruption.SIGNALS:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

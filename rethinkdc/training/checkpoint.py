@@ -54,7 +54,7 @@ def _parse(payload: bytes, path: Path) -> dict[str, Any]:
         state = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     except Exception as error:  # torch's readers raise their own, unrelated types
         raise DamagedError(f"{path} is damaged: it holds no state ({type(error).__name__}).") from error
-    if not isinstance(state, dict) or not {"definition", "state", "seconds"} <= state.keys():
+    if not isinstance(state, dict) or "definition" not in state:
         raise DamagedError(f"{path} is damaged: it holds no state of a work.")
     return state
 
