@@ -37,8 +37,14 @@ def check_unpacked(claimed: int, size: int) -> None:
 
 
 def check_archive(members: Iterable[zipfile.ZipInfo], size: int) -> None:
-    """As :func:`check_unpacked`, of a zip archive of ``size`` bytes and these members."""
-    check_unpacked(sum(member.file_size for member in members), size)
+    """As :func:`check_unpacked`, of a zip archive of ``size`` bytes and these members, which lie within it."""
+    held = list(members)
+    for member in held:
+        if member.compress_size > size:
+            raise DataError(
+                f"it has {size:,} bytes and says that {member.filename!r} in it takes {member.compress_size:,}"
+            )
+    check_unpacked(sum(member.file_size for member in held), size)
 
 
 def check_content(content: Any, size: int) -> None:

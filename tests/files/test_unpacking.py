@@ -217,3 +217,19 @@ def test_a_pickle_gets_no_more_memory_than_it_has_bytes(content: bytes, tmp_path
     (tmp_path / "batch").write_bytes(content)
     with pytest.raises(DataError, match="batch"):
         read_plain_pickle(tmp_path / "batch")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".pt"])
+def test_a_member_that_claims_more_than_its_archive_has_is_refused(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"it{suffix}"
+    if suffix == ".npz":
+        np.savez(path, rows=np.arange(3))
+    else:
+        torch.save(torch.arange(3), path)
+    content = bytearray(path.read_bytes())
+    # How much the first member takes, in the directory at the archive's end.
+    place = content.index(b"PK\x01\x02") + 20
+    content[place : place + 4] = struct.pack("<I", 1 << 31)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="in it takes 2,147,483,648"):
+        read_arrays(path)
