@@ -61,7 +61,7 @@ def test_it_goes_through_every_command_and_less_is_better(
 ) -> None:
     install_evaluator()
     shown = cli("show", "farthest")
-    assert (shown.code, "How late in the training set" in shown.out) == (0, True)
+    assert (shown.code, "How late in the training set" in shown.out) == (0, True), shown.err
 
     short = [word for value in SHORT for word in ("--set", value)]
     lists = f"dataset = 'digits'\ncompressors = {json.dumps(list(METHODS))}\nseeds = [0, 1, 2, 3, 4]\n"

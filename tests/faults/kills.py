@@ -52,8 +52,8 @@ LATEST = 0.9
 """Share of the undisturbed length up to which commands are killed: later most have ended."""
 UNEQUAL = ("about.json", "manifest.json")
 """Files of an artefact that hold seconds and memory, or digests of such a file."""
-TRACES = ("*.tmp", ".making-*", ".damaged-*", "*.incomplete", "rethinkdc-*", "checkpoint.pt", "part-*.sealed")
-"""What no ended command may leave behind, anywhere below its place."""
+TRACES = (".making-*", ".damaged-*", "*.incomplete", "rethinkdc-*", "checkpoint.pt", "part-*.sealed")
+"""What no ended command may leave behind below its place; what a killed one was writing goes an hour later."""
 
 
 class Scene(NamedTuple):
