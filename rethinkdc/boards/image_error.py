@@ -13,7 +13,7 @@ from rethinkdc.boards.entry import Entry
 from rethinkdc.boards.ranking import Draft
 from rethinkdc.boards.results import counted_axis
 from rethinkdc.errors import RethinkError
-from rethinkdc.runs.prediction_files import disagreement, per_image, read_arrays
+from rethinkdc.runs.prediction_files import disagreement, per_image, read_arrays, recompute
 from rethinkdc.runs.records import Records
 from rethinkdc.seeds import write_seeds
 from rethinkdc.statistics import resample_images
@@ -45,7 +45,7 @@ class PredictionFiles:
         values = per_image(arrays, metric)
         if values is None:
             return f"they do not tell {metric} of each image"
-        return disagreement(metric, values, run.results[metric]) or values
+        return disagreement(metric, recompute(arrays, [metric])[metric], run.results[metric]) or values
 
 
 def measure_image_error(draft: Draft, metric: str, predictions: PredictionFiles) -> Draft:

@@ -50,15 +50,6 @@ def _predictions_of(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Te
     return predicted, probability, rank, shares.gather(1, targets[:, None])[:, 0].float()
 
 
-def metrics_of(predictions: Predictions) -> dict[str, float]:
-    """Top-1, top-5 and loss, as :func:`classification_metrics` gives them, of predictions that were kept."""
-    return {
-        "top1": float((predictions.rank == 0).double().mean()),
-        "top5": float((predictions.rank < _BEST).double().mean()),
-        "loss": float(-predictions.log_probability.double().mean()),
-    }
-
-
 def _best(logits: Tensor) -> Tensor:
     return logits.topk(min(_BEST, logits.shape[1]), dim=1).indices
 

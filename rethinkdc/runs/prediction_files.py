@@ -7,7 +7,7 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tokenize import TokenError
 
@@ -82,9 +82,16 @@ def is_measured_here(record: Record) -> bool:
     return (evaluator.distribution, evaluator.name) == (None, "standard")
 
 
-def disagreement(metric: str, values: NDArray[np.float64], recorded: float) -> str:
+def recompute(arrays: Mapping[str, NDArray[np.generic]], metrics: Iterable[str]) -> dict[str, float]:
+    """The metrics that predictions tell, by name: means over the test images, 0 of none."""
+    found = {metric: per_image(arrays, metric) for metric in metrics}
+    return {
+        metric: float(values.mean()) if len(values) else 0.0 for metric, values in found.items() if values is not None
+    }
+
+
+def disagreement(metric: str, told: float, recorded: float) -> str:
     """Says that predictions give another value than the record; empty where they agree."""
-    told = float(values.mean()) if len(values) else 0.0
     if agrees(metric, told, recorded):
         return ""
     return f"they give {metric} {told:.6g}, and the record says {recorded:.6g}"
@@ -108,9 +115,8 @@ def fault_of_predictions(record: Record, folder: Path) -> str:
         return f"has damaged predictions, {kept.file}"
     if not is_measured_here(record):
         return ""
-    for metric, recorded in record.results.items():
-        values = per_image(arrays, metric)
-        if values is not None and (said := disagreement(metric, values, recorded)):
+    for metric, told in recompute(arrays, record.results).items():
+        if said := disagreement(metric, told, record.results[metric]):
             return f"has predictions that disagree: {said}"
     return ""
 

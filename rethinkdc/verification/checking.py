@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rethinkdc.errors import DamagedError, RecordError
 from rethinkdc.runs.kept_files import read_kept
-from rethinkdc.runs.prediction_files import agrees, is_measured_here, per_image, unpack_arrays
+from rethinkdc.runs.prediction_files import agrees, is_measured_here, recompute, unpack_arrays
 from rethinkdc.runs.record import KeptFile, Record
 from rethinkdc.runs.records import Records
 from rethinkdc.storage import read_regular, show_path
@@ -111,17 +111,11 @@ def _check_predictions(record: Record, folder: Path, looked: _Looked) -> None:
         )
         return
     looked.faults += _faults_of_arrays(record, arrays)
-    for metric, recorded in record.results.items():
-        values = per_image(arrays, metric)
-        if values is None:
-            continue
-        told = looked.recomputed[metric] = float(values.mean()) if len(values) else 0.0
-        if not agrees(metric, told, recorded):
-            looked.faults.append(
-                Fault(
-                    metric, f"its predictions give another {metric}", _again(record), f"{recorded:.9g}", f"{told:.9g}"
-                )
-            )
+    looked.recomputed |= recompute(arrays, record.results)
+    for metric, told in looked.recomputed.items():
+        if not agrees(metric, told, recorded := record.results[metric]):
+            said = f"its predictions give another {metric}"
+            looked.faults.append(Fault(metric, said, _again(record), f"{recorded:.9g}", f"{told:.9g}"))
     if kept.images:
         looked.recomputed["ece"] = _calibration_error(arrays)
 
