@@ -20,6 +20,7 @@ GRACE = 4.0
 _ECHO = 0.5
 """Seconds within which a signal that comes again is the same one: a terminal and a launcher may both send it."""
 _SOON = 0.02
+"""Seconds in which Python has cleared away what it was at."""
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """What asks a process to end."""
 
@@ -175,7 +176,7 @@ def _hear(number: int, _: FrameType | None) -> None:
         if not any(work.heeds for work in _process.going[-1:]):
             _interrupt(number)
         # Signals are heard between two lines of Python: a loop that goes on is heard of again.
-        threading.Thread(target=_insist, args=(_process, number), daemon=True).start()
+        _send_later(number, GRACE)
     elif now - _process.since >= GRACE and not _process.raised:
         _interrupt(_process.asked)
     elif (number == signal.SIGINT or _process.raised) and now - _process.since >= _ECHO:
@@ -185,14 +186,20 @@ def _hear(number: int, _: FrameType | None) -> None:
 def _ask_again(number: int) -> None:
     """Sends a signal once more that was heard where nothing can be raised: while Python cleared something away."""
     _process.asked, _process.raised, _process.told = None, False, ""
-    # When that is over.
-    threading.Timer(_SOON, os.kill, (os.getpid(), number)).start()
+    _send_later(number, _SOON)
 
 
-def _insist(process: _Process, number: int) -> None:
-    time.sleep(GRACE)
-    if process.listens and not process.raised:
-        os.kill(os.getpid(), number)
+def _send_later(number: int, seconds: float) -> None:
+    """Sends this process a signal, unless what it interrupts is over by then."""
+    process = _process
+
+    def send() -> None:
+        if process.listens and not process.raised:
+            os.kill(os.getpid(), number)
+
+    timer = threading.Timer(seconds, send)
+    timer.daemon = True
+    timer.start()
 
 
 def _interrupt(number: int) -> None:

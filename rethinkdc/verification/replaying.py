@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from rethinkdc import interruption
 from rethinkdc.errors import DivergedError, RethinkError
 from rethinkdc.runs.calls import Machine, VerifyCall
 from rethinkdc.runs.definition import Definition
@@ -63,10 +64,9 @@ class Replayer:
             again, _ = runner.run(request, force=True)
         except DivergedError as error:
             return Replay("different", reason=f"it diverges here: {error}")
-        except RethinkError as error:
-            return _not(str(error))
         except Exception as error:
-            return _not(f"{type(error).__name__}: {error}")
+            interruption.persist()
+            return _not(str(error) if isinstance(error, RethinkError) else f"{type(error).__name__}: {error}")
         return _compare(record, place, again, runner.records.folder / again.key)
 
     def _runner(self, record: Record) -> Runner:
