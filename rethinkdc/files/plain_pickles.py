@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import io
 import pickle
+import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +85,24 @@ _KNOWN: dict[tuple[str, str], Callable[..., Any]] = {
 
 
 class _PlainUnpickler(pickle._Unpickler):
-    """The one that is written in Python: its twin in C asks for as much memory as a number in the file says."""
+    """The one that is written in Python: its twin in C asks for as much memory as a number in the file says.
+
+    For an array of bytes so does this one, until it is told to read what there is.
+    """
+
+    read: Callable[[int], bytes]
+    append: Callable[[object], None]
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(pickle._Unpickler.dispatch)
+
+    def load_bytearray8(self) -> None:
+        """Reads no more bytes than there are."""
+        (size,) = struct.unpack("<Q", self.read(8))
+        content = self.read(size)
+        if len(content) < size:
+            raise EOFError(f"{len(content):,} of {size:,} bytes")
+        self.append(bytearray(content))
+
+    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
 
     def find_class(self, module: str, name: str) -> Any:
         try:

@@ -6,6 +6,7 @@ import io
 import pickle
 import struct
 import tarfile
+import tracemalloc
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -209,14 +210,24 @@ def test_a_name_that_torch_would_search_for_hours_is_refused(legacy: bool, tmp_p
         b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x0f.",
         b"\x80\x02X\xff\xff\xff\xffabc.",
         b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x0f.",
+        b"\x80\x05\x96\x00\x00\x00\x40\x00\x00\x00\x00abc.",
         pickle.dumps({10**5000: 1}, 2),
         pickle.dumps({(1, 2): 1}, 2),
     ],
 )
 def test_a_pickle_gets_no_more_memory_than_it_has_bytes(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "batch").write_bytes(content)
+    tracemalloc.start()
     with pytest.raises(DataError, match="batch"):
         read_plain_pickle(tmp_path / "batch")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1 << 24
+
+
+def test_an_array_of_bytes_in_a_pickle_is_read(tmp_path: Path) -> None:
+    (tmp_path / "batch").write_bytes(pickle.dumps({"data": bytearray(b"abc")}, 5))
+    assert read_plain_pickle(tmp_path / "batch") == {"data": bytearray(b"abc")}
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".pt"])
