@@ -19,7 +19,8 @@ from typing import TypeVar
 
 from rethinkdc.errors import RequestError, RethinkError
 from rethinkdc.storage import locks
-from rethinkdc.storage.locks import Held, Signs, acquire, is_held
+from rethinkdc.storage.holders import Signs
+from rethinkdc.storage.locks import Held, acquire, is_held
 
 PATIENCE = "RETHINKDC_RANK_PATIENCE"
 """Environment: seconds that a rank may be missing, not started or ended, until the others give up."""

@@ -11,17 +11,15 @@ from rethinkdc.storage.locks import WaitingWarning, lock, try_lock
 from rethinkdc.storage.parts import Part, keep_part, kept_part
 from rethinkdc.storage.permissions import LOST, can_keep, temporary_folder, writable_throughout
 from rethinkdc.storage.reading import check_regular, expand_home, read_regular, show_path
+from rethinkdc.storage.sealed import read_sealed, remember, write_sealed
 from rethinkdc.storage.tensors import flush_table, load_tensors, make_table, map_table, open_table, write_tensors
 from rethinkdc.storage.writing import (
     copy_file,
     make_folder,
-    read_sealed,
-    remember,
     writable,
     write_atomic,
     write_file,
     write_new,
-    write_sealed,
 )
 
 __all__ = [

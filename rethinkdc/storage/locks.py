@@ -16,23 +16,17 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
-import socket
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
-from getpass import getuser
 from pathlib import Path
 from threading import Event, Thread
-from typing import NamedTuple
 
 from rethinkdc.storage.faults import FULL, storage_error
+from rethinkdc.storage.holders import Signs, holder_of, note_of, write_note
 from rethinkdc.storage.reading import show_path
-from rethinkdc.storage.writing import open_temporary
-from rethinkdc.texts import visible
 
 PATIENCE = 120.0
 """Seconds without a sign of life after which a holder is no longer waited for."""
@@ -45,34 +39,11 @@ _SPEAKS = 2.0
 _AGAIN = 300.0
 """Seconds until it is told again."""
 _POLL = 0.05
-_LOOK = 1.0
-"""Seconds between two looks at a note."""
-_MOST = 4096
-"""Bytes of a note that are read."""
 _TAKEN = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES}
 
 
 class WaitingWarning(UserWarning):
     """Says that this process waits, and for whom: it is of use at once or not at all."""
-
-
-class Holder(NamedTuple):
-    """Who holds a lock, as it says itself.
-
-    Attributes:
-        user: name, or number where it has none.
-        host: name of the machine.
-        process: number.
-        since: time in UTC, to the second.
-    """
-
-    user: str
-    host: str
-    process: int
-    since: str
-
-    def __str__(self) -> str:
-        return f"{self.user} on {self.host}, process {self.process}, since {self.since}"
 
 
 class Held:
@@ -92,31 +63,13 @@ class Held:
 
     def _give_signs(self) -> None:
         if not self._ended.wait(_SETTLES):
-            _write_note(self._note)
+            write_note(self._note)
         while not self._ended.wait(_BEAT):
             with suppress(OSError):
                 os.utime(self._note)
         # Also what a holder that was killed left.
         with suppress(OSError):
             self._note.unlink()
-
-
-class Signs:
-    """The signs of life of whoever holds a lock, as they are seen from here."""
-
-    def __init__(self, path: Path) -> None:
-        self._note = note_of(path)
-        self._seen: object = None
-        self._since = self._looked = time.monotonic()
-
-    def silence(self) -> float:
-        """Seconds since the first look, or since something was last seen to change."""
-        now = time.monotonic()
-        if now - self._looked >= _LOOK:
-            self._looked, seen = now, _stamp(self._note)
-            if seen != self._seen:
-                self._seen, self._since = seen, now
-        return now - self._since
 
 
 @contextmanager
@@ -175,22 +128,6 @@ def is_held(path: Path) -> bool:
     if descriptor is not None:
         _close(descriptor)
     return descriptor is None
-
-
-def note_of(path: Path) -> Path:
-    """Where the holder of a lock says who it is."""
-    return path.with_suffix(".holder")
-
-
-def holder_of(path: Path) -> Holder | None:
-    """Who says that it holds a lock; None where nobody does, or one that cannot be it."""
-    try:
-        with note_of(path).open("rb") as file:
-            told = Holder(**json.loads(file.read(_MOST)))
-        holder = Holder(visible(str(told.user)), visible(str(told.host)), int(told.process), visible(str(told.since)))
-    except (OSError, ValueError, TypeError, RecursionError):
-        return None
-    return None if holder.host == socket.gethostname() and not _runs(holder.process) else holder
 
 
 def _wait(path: Path) -> Held | None:
@@ -266,48 +203,6 @@ def _close(descriptor: int) -> None:
     with suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_UN)
     os.close(descriptor)
-
-
-def _write_note(note: Path) -> None:
-    """Says who holds a lock, if it can. Not flushed to disk: nothing depends on it after a crash."""
-    since = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    holder = Holder(_user(), socket.gethostname(), os.getpid(), since)
-    with suppress(OSError):
-        descriptor, temporary = open_temporary(note.parent, note.name)
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(json.dumps(holder._asdict()))
-            temporary.replace(note)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-
-
-def _stamp(note: Path) -> object:
-    """Changes with each sign of life. Opened, since a network file system looks again only then."""
-    try:
-        with note.open("rb") as file:
-            about = os.fstat(file.fileno())
-    except OSError:
-        return None
-    return about.st_ino, about.st_mtime_ns, about.st_ctime_ns
-
-
-def _user() -> str:
-    try:
-        return getuser()
-    except (KeyError, OSError, ImportError):  # a number without a name, as in containers
-        return f"user {os.getuid()}"
-
-
-def _runs(process: int) -> bool:
-    """Whether a process of this machine runs."""
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        pass
-    return True
 
 
 def _warn(text: str, category: type[UserWarning] = UserWarning) -> None:

@@ -1,4 +1,4 @@
-"""Atomic writing of files; those that are "sealed" begin with the checksum of what follows.
+"""Atomic writing of files.
 
 What a write that fails has on disk is removed at once. What a killed one left is removed an hour later, by the first
 write of another process into the same folder.
@@ -7,24 +7,20 @@ write of another process into the same folder.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import secrets
 import shutil
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from rethinkdc.errors import DamagedError, StorageError
+from rethinkdc.errors import StorageError
 from rethinkdc.storage.faults import storing
-from rethinkdc.storage.reading import is_no_file, read_regular, show_path
 
-_DIGEST_BYTES = 32
 _TEMPORARY = re.compile(r"\..*\.[0-9a-f]{16}\.tmp")
 _LEFT_BEHIND = 3600.0
 """Seconds after which nobody is still at a file or folder with a temporary name."""
@@ -151,40 +147,6 @@ def clear_leftovers(folder: Path) -> None:
             inside = path.rglob("*") if path.is_dir() else ()
             if now - max(one.lstat().st_mtime for one in (path, *inside)) > _LEFT_BEHIND:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def write_sealed(path: Path, payload: bytes, what: str = "") -> None:
-    """Writes ``payload`` behind its own SHA-256, atomically."""
-    write_atomic(path, hashlib.sha256(payload).digest() + payload, what)
-
-
-def remember(path: Path, payload: bytes) -> None:
-    """As :func:`write_sealed`, of what only spares time: where it cannot be written, that is said, and no error."""
-    try:
-        write_sealed(path, payload)
-    except StorageError as error:
-        # The same words for all of a folder, so that they are said once.
-        told = f"Nothing new is remembered in {show_path(path.parent)} ({error.strerror}): it is worked out again."
-        warnings.warn(told, stacklevel=2)
-
-
-def read_sealed(path: Path) -> bytes:
-    """Reads what :func:`write_sealed` wrote.
-
-    Raises:
-        DamagedError: the bytes do not match the checksum in front of them, or it is no file.
-        OSError: nothing is there, or it cannot be read.
-    """
-    try:
-        content = read_regular(path)
-    except OSError as error:
-        if isinstance(error, FileNotFoundError) or not is_no_file(error):
-            raise
-        raise DamagedError(f"{path} is damaged: {error.strerror}. Remove it and run again.") from None
-    seal, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
-    if hashlib.sha256(payload).digest() != seal:
-        raise DamagedError(f"{path} is damaged: its checksum does not match. Delete the file and run again.")
-    return payload
 
 
 def writable(folder: Path) -> bool:

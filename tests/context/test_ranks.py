@@ -475,6 +475,6 @@ def test_a_rank_whose_lock_stays_held_after_its_host_died_is_missed(
     monkeypatch.setenv(ranks.PATIENCE, "0")
     monkeypatch.setattr("rethinkdc.context.ranks.is_held", lambda _: True)
     monkeypatch.setattr("rethinkdc.storage.locks.PATIENCE", 0.1)
-    monkeypatch.setattr("rethinkdc.storage.locks._LOOK", 0.0)
+    monkeypatch.setattr("rethinkdc.storage.holders._LOOK", 0.0)
     with pytest.raises(RankError, match="Rank 1 of 2 has not been there"):
         ranks.wait_for(lambda: None, tmp_path, lambda: [1], "it")

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from rethinkdc.storage import locks
-from rethinkdc.storage.locks import Holder, Signs, acquire, holder_of, is_held, lock, note_of, try_lock
+from rethinkdc.storage import holders, locks
+from rethinkdc.storage.holders import Holder, Signs, holder_of, note_of
+from rethinkdc.storage.locks import acquire, is_held, lock, try_lock
 
 NO_LOCKS = [errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOLCK, errno.EIO]
 HOLDS = """
@@ -50,7 +51,7 @@ def another(path: Path) -> Iterator[subprocess.Popen[str]]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits are told at once, and holders are looked at often."""
     monkeypatch.setattr(locks, "_SPEAKS", 0.0)
-    monkeypatch.setattr(locks, "_LOOK", 0.0)
+    monkeypatch.setattr(holders, "_LOOK", 0.0)
 
 
 def test_a_lock_keeps_another_process_out_until_it_is_freed(tmp_path: Path) -> None:
@@ -207,7 +208,7 @@ def test_a_holder_gives_signs_of_life_and_leaves_no_note(tmp_path: Path, monkeyp
     with lock(path):
         seen: set[object] = set()
         while len(seen) < 4:
-            seen.add(locks._stamp(note_of(path)))
+            seen.add(holders._stamp(note_of(path)))
         holder = holder_of(path)
     assert holder is not None
     assert (holder.host, holder.process) == (socket.gethostname(), os.getpid())
