@@ -14,9 +14,10 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 import datasets  # noqa: F401 - so that no child has to
 import torch._dynamo  # noqa: F401 - the optimisers import it when they are first used
@@ -24,6 +25,7 @@ import torch._dynamo  # noqa: F401 - the optimisers import it when they are firs
 import rethinkdc.api
 import rethinkdc.cli.tables  # noqa: F401 - so that no child has to
 from rethinkdc.cli.main import main
+from tests.faults.shims import kill
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
@@ -54,7 +56,7 @@ def _run(request: dict[str, Any], out: Path) -> None:
             # So that the labels of a run as short as this one take two shards.
             importlib.import_module("rethinkdc.labels.shards").SHARD_BYTES = 4000  # type: ignore[attr-defined]
             if request["stop"]:
-                _plan_kill(**request["stop"])
+                kill(**request["stop"])
             sys.argv = ["rethinkdc", *request["argv"]]
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(errors):
                 main()
@@ -64,28 +66,6 @@ def _run(request: dict[str, Any], out: Path) -> None:
             errors.write(traceback.format_exc())
             code = 70
     os._exit(code)
-
-
-def _plan_kill(module: str, name: str, call: int, when: str) -> None:
-    """Replaces ``module.name`` by one that kills the process before or after its ``call``-th call."""
-    place: Any = importlib.import_module(module)
-    *parents, last = name.split(".")
-    for parent in parents:
-        place = getattr(place, parent)
-    original: Callable[..., Any] = getattr(place, last)
-    left = call
-
-    def replaced(*given: Any, **named: Any) -> Any:
-        nonlocal left
-        left -= 1
-        if left == 0 and when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = original(*given, **named)
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-
-    setattr(place, last, replaced)
 
 
 def serve(lines: io.TextIOBase) -> None:
