@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.data.stratified import stratified_rows
 from rethinkdc.layouts.hub import load_path
+from tests.small import write_parquet, write_short_protocol
 
 VARIABLE = "RETHINKDC_TEST_CIFAR10"
 TRAIN, TEST, PROXY_EPOCHS, STEPS, IPC = 2000, 500, 2, 30, 5
@@ -27,7 +27,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def small_cifar(tmp_path_factory: pytest.TempPathFactory, parquet_writer: Callable[..., None]) -> Path:
+def small_cifar(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Stratified rows with their own bytes, sorted by class as many copies are."""
     folder = tmp_path_factory.mktemp("small-cifar")
     splits = load_path(Path(os.environ[VARIABLE]), cache_folder=tmp_path_factory.mktemp("arrow"), backing="encoded")
@@ -38,15 +38,15 @@ def small_cifar(tmp_path_factory: pytest.TempPathFactory, parquet_writer: Callab
         found = [images.blobs.read(row) for row in rows.tolist()]
         encoded = [item.read_bytes() if isinstance(item, Path) else item for item in found]
         labels = images.targets[rows].tolist()
-        parquet_writer(folder / "data" / f"{split}-0.parquet", encoded, labels, list(images.class_names))
+        write_parquet(folder / "data" / f"{split}-0.parquet", encoded, labels, list(images.class_names))
     return folder
 
 
 @pytest.fixture(scope="module")
-def protocol(tmp_path_factory: pytest.TempPathFactory, short_protocol_writer: Callable[..., Path]) -> Path:
+def protocol(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``cifar10-small-hard``, shortened."""
     path = tmp_path_factory.mktemp("protocol") / "cifar10-short.toml"
-    return short_protocol_writer(path, "cifar10-small-hard", TRAIN, TEST, PROXY_EPOCHS, STEPS)
+    return write_short_protocol(path, "cifar10-small-hard", TRAIN, TEST, PROXY_EPOCHS, STEPS)
 
 
 @pytest.fixture(scope="module")

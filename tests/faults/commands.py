@@ -20,6 +20,7 @@ CUT_OFF = 141
 
 Shim = tuple[str, dict[str, Any]]
 """A function of ``shims.py`` that is called in the child, and its values."""
+_SHORTENED: Shim = ("shorten", {"checkpoint_every": 0.0, "shard_bytes": 1000})
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class Commands:
             "out": str(printed.with_suffix(".out")),
             "err": str(printed.with_suffix(".err")),
             "cwd": str(place.folder),
-            "shims": shims,
+            "shims": [_SHORTENED, *shims],
             "ends": ends,
         }
         self.process.stdin.write(json.dumps(request) + "\n")

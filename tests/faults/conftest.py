@@ -13,7 +13,7 @@ import pytest
 
 from tests.faults.commands import BOARD, COMPRESS, EVALUATE, RANDOM, RUN, Command, Commands, Place, Shim, nothing
 from tests.faults.matrix import State, kill
-from tests.faults.small import write_dataset, write_protocol
+from tests.small import write_digits, write_short_protocol
 
 KILLS = {
     State.IN_PROXY: kill("rethinkdc.training.loop", "save_checkpoint", 2, "before"),
@@ -95,8 +95,8 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundi
         pytest.skip("needs os.fork")
     folder = tmp_path_factory.mktemp("faults")
     (folder / "given").mkdir()
-    write_dataset(folder / "given" / "data")
-    write_protocol(folder / "given" / "brief.toml")
+    write_digits(folder / "given" / "data", 100, 40)
+    write_short_protocol(folder / "given" / "brief.toml", "digits-soft", 100, 40, 2, 6, curve=(2, 4))
     commands = Commands.start()
     yield Surroundings(folder, commands)
     commands.close()

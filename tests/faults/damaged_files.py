@@ -186,7 +186,7 @@ UNTOLD = Outcome(Promise.UNHARMED, "Records are handed on without them.")
 UNREAD = Outcome(Promise.UNHARMED, "Boards do not read it.")
 
 RECORDS = (
-    File("a record, met by its run", "records/*/0001.json", NAMED, State.RECORDED, otherwise={"deleted": LACKING},
+    File("a record, met by its run", "records/*/0001.json", NAMED, State.FINISHED, otherwise={"deleted": LACKING},
          version=partial(change_json, {"schema_version": 99})),
     File("a record, met by a board", "records/*/0001.json", LISTED, State.RECORDED, BOARD,
          otherwise={"deleted": UNRANKED}, version=partial(change_json, {"schema_version": 99})),

@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import hashlib
 import importlib
-import importlib.util
 import json
 import multiprocessing
 import os
@@ -37,11 +36,15 @@ import rethinkdc.api
 import rethinkdc.cli.tables
 import rethinkdc.studies.sweep  # noqa: F401 - so that no child has to
 from rethinkdc.cli.main import main as rethinkdc_main
-from rethinkdc.plugins.datasets.digits import Digits
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs import machine  # noqa: F401 - so that no child has to
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT))
+
+from tests.faults.shims import shorten  # noqa: E402
+from tests.small import write_digits, write_short_protocol  # noqa: E402
+
 PATIENCE = 300.0
 """Seconds after which a command that should have finished hangs."""
 STOPS = 7.0
@@ -221,16 +224,14 @@ def _living() -> Iterator[tuple[int, int]]:
 
 def _hasten(every: float | None) -> None:
     """Makes runs as short as these save their state, and forks workers, which then have nothing to import."""
+    # So that labels as few as these take two shards.
+    shorten(every, 4000)
     if every is not None:
-        loop = importlib.import_module("rethinkdc.training.loop")
-        loop.train_network.__kwdefaults__["checkpoint_every"] = every
         resumable: Any = importlib.import_module("rethinkdc.training.checkpoint").Resumable
         original_init = resumable.__init__
         resumable.__init__ = lambda self, folder, definition, _, *rest: original_init(
             self, folder, definition, every, *rest
         )
-    # So that labels as few as these take two shards.
-    importlib.import_module("rethinkdc.labels.shards").SHARD_BYTES = 4000  # type: ignore[attr-defined]
     original = multiprocessing.get_context
     multiprocessing.get_context = lambda _=None: original("fork")  # type: ignore[assignment]
 
@@ -389,24 +390,9 @@ def _wait_for_group(group: int) -> None:
 
 def prepare(folder: Path) -> None:
     """Writes the data, the short protocols and the studies."""
-    from rethinkdc.data.stratified import stratified_rows
-
-    path = ROOT / "tests" / "determinism" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("writers", path)
-    assert spec is not None
-    assert spec.loader is not None
-    writers = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(writers)
-    splits = Digits().load()
-    for split, images, count in (("train", splits.train, 200), ("test", splits.test, 100)):
-        rows = stratified_rows(images.targets, count, 0)
-        encoded = [writers._png(image) for image in images.native(rows)]
-        labels: list[int] = images.targets[rows].tolist()
-        writers.write_parquet(
-            folder / "digits" / "data" / f"{split}-0.parquet", encoded, labels, list(images.class_names)
-        )
+    write_digits(folder / "digits" / "data", 200, 100)
     for track, study in STUDIES.items():
-        writers.write_short_protocol(folder / f"{track}-protocol.toml", f"digits-{track}", 200, 100, 3, 24)
+        write_short_protocol(folder / f"{track}-protocol.toml", f"digits-{track}", 200, 100, 3, 24)
         (folder / f"{track}.toml").write_text(study)
 
 

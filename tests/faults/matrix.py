@@ -34,6 +34,7 @@ class State(Enum):
 
     EMPTY = "nothing was done"
     CACHED = "all artefacts are in the cache, and nothing is on record"
+    FINISHED = "the run is on record"
     RECORDED = "two runs are on record"
     INDEXED = "two runs are on record, and a board was made of them"
     EXPORTED = "a set was written with `compress --out`"

@@ -1,4 +1,4 @@
-"""Commands in forked children that a fault awaits: ``python served.py``, one JSON request a line, one answer a line.
+"""Commands in forked children, which a fault may await: ``python served.py``, one JSON request a line, as one answer.
 
 The parent imports everything once and computes nothing, so that a child costs no start-up. A child begins with the
 faults that its request names (functions of ``shims.py``) and runs the command line.
@@ -19,14 +19,13 @@ from typing import Any, NoReturn
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT))
 
-import datasets  # noqa: E402, F401 - so that no child has to
-import torch._dynamo  # noqa: E402, F401 - the optimisers import it when they are first used
+# So that no child has to; the optimisers import torch._dynamo when they are first used.
+import datasets  # noqa: E402, F401
+import torch._dynamo  # noqa: E402, F401
 
 import rethinkdc.api  # noqa: E402
 import rethinkdc.cli.board_tables  # noqa: E402
-import rethinkdc.cli.tables  # noqa: E402 - so that no child has to
-import rethinkdc.labels.shards  # noqa: E402
-import rethinkdc.training.loop  # noqa: E402
+import rethinkdc.cli.tables  # noqa: E402, F401
 from rethinkdc.cli.main import main  # noqa: E402
 from tests.faults import shims  # noqa: E402
 
@@ -59,9 +58,6 @@ def _run(request: dict[str, Any], out: Path, err: Path) -> NoReturn:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    # Otherwise a run as short as this one would only save its end, and have one shard of labels.
-    rethinkdc.training.loop.train_network.__kwdefaults__["checkpoint_every"] = 0.0  # type: ignore[index]
-    rethinkdc.labels.shards.SHARD_BYTES = 1000
     os.chdir(request["cwd"])
     for name, values in request["shims"]:
         getattr(shims, name)(**values)

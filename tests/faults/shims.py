@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import rethinkdc.labels.shards
+import rethinkdc.training.loop
 from tests.faults.writing import Quota, Sites, watch
 
 
@@ -39,6 +41,18 @@ def kill(module: str, name: str, call: int, when: str) -> None:
         return result
 
     setattr(place, last, replaced)
+
+
+def shorten(checkpoint_every: float | None, shard_bytes: int) -> None:
+    """A run as short as those of tests would only save its end, and have one shard of labels.
+
+    Args:
+        checkpoint_every: seconds between two checkpoints of a training; None = as ever.
+        shard_bytes: of stored labels.
+    """
+    if checkpoint_every is not None:
+        rethinkdc.training.loop.train_network.__kwdefaults__["checkpoint_every"] = checkpoint_every  # type: ignore[index]
+    rethinkdc.labels.shards.SHARD_BYTES = shard_bytes
 
 
 def settle_at_once() -> None:
