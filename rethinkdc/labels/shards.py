@@ -33,7 +33,7 @@ class Shards:
     """
 
     def __init__(self, schedule: LabelSchedule, coding: Coding, classes: int) -> None:
-        self.schedule, self.coding = schedule, coding
+        self.schedule, self.coding, self.classes = schedule, coding, classes
         each = schedule.length.batch * coding.bytes_per_view(classes)
         self.batches = max(1, SHARD_BYTES // each)
 
@@ -122,11 +122,18 @@ class LabelReader:
         shard, rows = self.shards.place(batch)
         if shard not in self._mapped:
             self._mapped[shard] = load_tensors(self.folder / self.shards.files[shard])
+        path = self.folder / self.shards.files[shard]
         try:
-            return self.shards.coding.decode({name: tensor[rows] for name, tensor in self._mapped[shard].items()})
+            logits = self.shards.coding.decode({name: tensor[rows] for name, tensor in self._mapped[shard].items()})
         except (KeyError, IndexError, RuntimeError) as error:
-            path = self.folder / self.shards.files[shard]
-            raise DamagedError(f"{path} is damaged: it holds other labels. Delete its folder and run again.") from error
+            raise _other_labels(path) from error
+        if logits.shape != (rows.stop - rows.start, self.shards.classes):
+            raise _other_labels(path)
+        return logits
+
+
+def _other_labels(path: Path) -> DamagedError:
+    return DamagedError(f"{path} is damaged: it holds other labels. Delete its folder and run again.")
 
 
 def _coded(

@@ -22,6 +22,7 @@ from rethinkdc.layouts.known import LAYOUTS, refuse_layout
 from rethinkdc.layouts.labelled import TEST_NAMES, assemble_splits, tell_unlabelled
 from rethinkdc.layouts.labels import check_from_zero
 from rethinkdc.layouts.opening import SAVED, load_dataset, load_saved
+from rethinkdc.layouts.pages import check_pages
 from rethinkdc.layouts.parquet_columns import has_no_labels, read_split, read_stated_names
 from rethinkdc.layouts.shards import check_shards, tell_joined
 from rethinkdc.layouts.tree_layouts import read_tree
@@ -75,6 +76,7 @@ def load_path(
         refuse_layout(path, folder)
     for file in parquet:
         check_parquet(file)
+    check_pages(folder)
     remedy = "Check the folder's Parquet files."
     loaded, files = load_dataset(str(folder), cache_folder and cache_folder / "datasets", remedy)
     return from_datasets(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
@@ -129,7 +130,10 @@ def _read_array(archive: zipfile.ZipFile, name: str, images: int) -> NDArray[np.
     with archive.open(about) as file:
         if npy.read_magic(file) != (1, 0):
             raise ValueError(f"{name} is no array of version 1.0")
-        shape, _, kind = npy.read_array_header_1_0(file)
+        with warnings.catch_warnings():
+            # Of headers that Python 2 wrote.
+            warnings.simplefilter("ignore")
+            shape, _, kind = npy.read_array_header_1_0(file)
         if shape != (images,) or kind.kind not in _TYPES[name]:
             raise ValueError(f"{name} is {kind} {list(shape)}, not a number for each of {images:,} images")
         return np.frombuffer(file.read(), dtype=kind, count=images)

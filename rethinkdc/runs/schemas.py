@@ -39,6 +39,8 @@ def fault_of(content: Mapping[str, Any]) -> str:
     """
     # Never what else the content says of its age: it has a seal, or nothing that came with the seal.
     written = content.get("schema_version")
+    if written is None:
+        return "it says no schema"
     if written not in _UNSEALED:
         seal, sealed = content.get("seal"), seal_of(content)
         # Both are told by their beginning; a seal may be any text.

@@ -9,7 +9,7 @@ import shutil
 import stat
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from rethinkdc.errors import DamagedError
 from rethinkdc.storage.digests import file_digest
@@ -113,6 +113,9 @@ def read_manifest(folder: Path) -> dict[str, str]:
         raise DamagedError(f"{show_path(folder)} has no readable {MANIFEST}: {error}.") from error
     if not isinstance(sums, dict) or not all(isinstance(value, str) for value in sums.values()):
         raise DamagedError(f"{show_path(folder)} has no readable {MANIFEST}: it is no table of names and checksums.")
+    for name in sums:
+        if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+            raise DamagedError(f"{show_path(folder)} has a {MANIFEST} that names {show_path(name)}, a file elsewhere.")
     return sums
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,19 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     write_sealed(folder / FILE, buffer.getvalue())
 
 
-def load_checkpoint(folder: Path, definition: str) -> dict[str, Any] | None:
+def load_checkpoint(folder: Path, definition: str, needed: Collection[str]) -> dict[str, Any] | None:
     """The state saved in ``folder`` under the same ``definition``; None when there is none.
 
     A damaged checkpoint, or one of other work, is reported with a warning and counts as none.
+
+    Args:
+        folder: where it lies.
+        definition: of the work.
+        needed: names without which the state is none.
     """
     path = folder / FILE
     try:
-        state = _parse(read_sealed(path), path)
+        state = _parse(read_sealed(path), path, {"definition", *needed})
     except FileNotFoundError:
         return None
     except DamagedError as error:
@@ -49,12 +54,12 @@ def load_checkpoint(folder: Path, definition: str) -> dict[str, Any] | None:
     return state
 
 
-def _parse(payload: bytes, path: Path) -> dict[str, Any]:
+def _parse(payload: bytes, path: Path, needed: Collection[str]) -> dict[str, Any]:
     try:
         state = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     except Exception as error:  # torch's readers raise their own, unrelated types
         raise DamagedError(f"{path} is damaged: it holds no state ({type(error).__name__}).") from error
-    if not isinstance(state, dict) or "definition" not in state:
+    if not isinstance(state, dict) or not state.keys() >= set(needed):
         raise DamagedError(f"{path} is damaged: it holds no state of a work.")
     return state
 
@@ -123,7 +128,7 @@ class Resumable:
 
     def restore(self) -> dict[str, Any] | None:
         """The state that was kept last: tensors on the CPU, numbers, texts, lists and dicts; None = a new beginning."""
-        kept = load_checkpoint(self.folder, self.definition)
+        kept = load_checkpoint(self.folder, self.definition, ("seconds", "state"))
         if kept is None:
             return None
         self._earlier = float(kept["seconds"])

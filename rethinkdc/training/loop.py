@@ -33,6 +33,8 @@ from rethinkdc.views import Normaliser, Views
 
 # Raised whenever the same training would end with other weights: it belongs in the digest of all that is trained.
 LOOP_REVISION = 1
+_STATE = ("step", "seconds", "curve", "losses", "model", "optimizer")
+"""What a checkpoint holds in any case."""
 
 
 @dataclass(frozen=True)
@@ -325,7 +327,7 @@ class _Training:
         interruption.innermost().kept = tell_step(self.step)
 
     def _restore(self) -> None:
-        state = load_checkpoint(self.folder, self._definition) if self.folder is not None else None
+        state = load_checkpoint(self.folder, self._definition, _STATE) if self.folder is not None else None
         if state is None or not self._observers_go_on(state.get("observers", {})):
             for observer in self.observers:
                 observer.restore(None)

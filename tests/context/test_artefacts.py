@@ -148,7 +148,7 @@ def test_what_a_version_that_did_not_count_left_makes_the_number_unknown(tmp_pat
     if kept.endswith("sealed"):
         found.write_text(" ".join(found.read_text().split()[:2]))
     else:
-        state = load_checkpoint(found.parent, resumed(tmp_path))
+        state = load_checkpoint(found.parent, resumed(tmp_path), ())
         assert state is not None
         save_checkpoint(found.parent, {name: value for name, value in state.items() if name != "images"})
     again = context(tmp_path)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from rethinkdc.errors import RequestError
+from rethinkdc.errors import DamagedError, RequestError
 from rethinkdc.labels import Dense, LabelReader, LabelSchedule, Shards, shards, write_labels
 from rethinkdc.training.length import Length
 from rethinkdc.types import ViewBatch, ViewKey
@@ -164,3 +165,12 @@ def test_a_batch_lies_in_one_shard_wherever_the_cut_is(monkeypatch: pytest.Monke
         (1, slice(4, 6)),
     ]
     assert found.schedule.key(5) == ViewKey(2, 1, 2)
+
+
+def test_logits_of_other_classes_are_none_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = made(monkeypatch)
+    reader = written(found, tmp_path)
+    shard = tmp_path / "out" / found.files[0]
+    save_file({name: tensor.repeat(1, 2) for name, tensor in load_file(shard).items()}, shard)
+    with pytest.raises(DamagedError, match="it holds other labels"):
+        reader.logits(0)

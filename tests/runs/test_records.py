@@ -20,7 +20,7 @@ from rethinkdc.measurement import Evaluation, Metric
 from rethinkdc.runs.definition import Definition
 from rethinkdc.runs.record import Record
 from rethinkdc.runs.records import Records, default_records_folder, now
-from rethinkdc.runs.schemas import SCHEMA_VERSION
+from rethinkdc.runs.schemas import SCHEMA_VERSION, seal_of
 
 PROCESSES, EACH = 2, 12
 METHOD: dict[str, Any] = {"revision": 1, "parameters": {}}
@@ -183,6 +183,15 @@ def test_a_record_that_was_changed_is_refused_and_named(tmp_path: Path, old: str
     # Another spelling of the same content is the same record.
     path.write_text(json.dumps(json.loads(text)))
     assert [found.reason for found in records.attempts(KEY)] == ["weak"]
+
+
+def test_a_record_without_a_schema_is_refused(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    path = records.path(KEY, records.add(record()).attempt)
+    content = {name: value for name, value in json.loads(path.read_text()).items() if name != "schema_version"}
+    path.write_text(json.dumps({**content, "seal": seal_of(content)}))
+    with pytest.raises(RethinkError, match=r"0001\.json is not as a run wrote it: it says no schema"):
+        records.attempts(KEY)
 
 
 @pytest.mark.parametrize("schema", [1, 2, 3])

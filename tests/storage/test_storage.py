@@ -143,8 +143,10 @@ def test_a_folder_is_not_committed_over_something_that_is_no_artefact(tmp_path: 
         (lambda folder: (folder / "deep" / "two").unlink(), "two is missing"),
         (lambda folder: (folder / MANIFEST).unlink(), "no readable manifest"),
         (lambda folder: (folder / MANIFEST).write_text("{"), "no readable manifest"),
+        (lambda folder: (folder / MANIFEST).write_text('{"/etc/x": "0"}'), "final has .* /etc/x, a file elsewhere"),
+        (lambda folder: (folder / MANIFEST).write_text('{"a/../../b": "0"}'), "a file elsewhere"),
     ],
-    ids=["changed", "missing", "no-manifest", "cut-manifest"],
+    ids=["changed", "missing", "no-manifest", "cut-manifest", "elsewhere", "above"],
 )
 def test_damage_to_a_folder_is_named(tmp_path: Path, damage: object, message: str) -> None:
     commit_folder(a_folder(tmp_path / "making"), tmp_path / "final")

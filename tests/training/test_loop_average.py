@@ -154,7 +154,7 @@ def test_a_finished_run_comes_back_with_its_average(tmp_path: Path) -> None:
 def test_without_averaging_a_checkpoint_holds_no_average(tmp_path: Path) -> None:
     _fit(_network(), PLAIN, folder=tmp_path)
     with pytest.warns(UserWarning, match="other work"):
-        assert load_checkpoint(tmp_path, "") is None
+        assert load_checkpoint(tmp_path, "", ()) is None
     with pytest.warns(UserWarning, match="other work"):
         _fit(_network(), AVERAGED, folder=tmp_path)
     assert (tmp_path / FILE).exists()

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from rethinkdc.training import Trace, TrainingLog
-from rethinkdc.training.checkpoint import FILE
+from rethinkdc.training.checkpoint import FILE, load_checkpoint, save_checkpoint
 
 SCRIPT = Path(__file__).with_name("traced_run.py")
 
@@ -113,3 +113,9 @@ def test_observing_a_run_does_not_change_it(
     monkeypatch.setattr(traced, "train_network", lambda *given, **named: original(*given, **{**named, "observers": ()}))
     *alone, _ = traced.train(None, tmp_path / "unused")
     _same_training(tuple(observed), tuple(alone))
+
+
+def test_a_state_that_lacks_something_counts_as_none(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, {"definition": "a", "step": 1})
+    with pytest.warns(UserWarning, match="it holds no state of a work"):
+        assert load_checkpoint(tmp_path, "a", ("step", "model")) is None
