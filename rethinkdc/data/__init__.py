@@ -9,6 +9,7 @@ from rethinkdc.data.chunks import CHUNK
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.decode import decode
 from rethinkdc.data.decoded import DecodedImages
+from rethinkdc.data.device_store import DeviceStore, place_store
 from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.data.fingerprint import FingerprintBook, stat_signature
 from rethinkdc.data.resize import kept_boxes, resize
@@ -27,6 +28,7 @@ __all__ = [
     "CanvasStore",
     "Dataset",
     "DecodedImages",
+    "DeviceStore",
     "EncodedImages",
     "FingerprintBook",
     "NativeStore",
@@ -37,6 +39,7 @@ __all__ = [
     "choose_backing",
     "decode",
     "kept_boxes",
+    "place_store",
     "resize",
     "schema_of",
     "stat_signature",

@@ -83,7 +83,14 @@ class StudentEvaluator(Evaluator):
         protocol, seeds = context.protocol, context.seeds
         student = context.student or protocol.student
         size, classes = protocol.store.size, len(compressed.class_names)
-        training = student_training(compressed, supervision.mix, protocol, ipc=context.ipc, workers=context.workers)
+        training = student_training(
+            compressed,
+            supervision.mix,
+            protocol,
+            ipc=context.ipc,
+            device=context.device,
+            workers=context.workers,
+        )
         length = training.length
         model = context.method(Model, student.model)
         network = build_seeded(model, classes, size, seeds.of("student", "init"))

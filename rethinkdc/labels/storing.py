@@ -35,7 +35,9 @@ class StoredLabeler(OfViews, ABC):
 
     def prepare(self, compressed: CompressedSet, context: Context) -> Supervision:
         mix, objective = mix_op(self.mix), self.objective(context)
-        training = student_training(compressed, mix, context.protocol, ipc=context.ipc, workers=context.workers)
+        training = student_training(
+            compressed, mix, context.protocol, ipc=context.ipc, device=context.device, workers=context.workers
+        )
         seeds, classes = context.seeds, len(compressed.class_names)
         schedule = LabelSchedule(
             training.length,

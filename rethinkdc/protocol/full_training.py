@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from rethinkdc.data.decoded import DecodedImages
+from rethinkdc.data.device_store import place_store
 from rethinkdc.data.store import CanvasStore, NativeStore, Store
 from rethinkdc.errors import RequestError
 from rethinkdc.models.model import Model, build_seeded
@@ -87,7 +88,7 @@ def train_full(
     keeper.epoch_ended(-1, network)
     log = train_network(
         network,
-        _store(data, protocol, training),
+        place_store(_store(data, protocol, training), place.device, workers=place.workers),
         data.targets,
         recipe.make_views(recipe.mix, data.targets, size=size, rule=ViewRule(), cell_boxes=None),
         HardTargets(),
@@ -197,7 +198,7 @@ def _weights_of(network: nn.Module) -> dict[str, Tensor]:
 
 
 def _store(data: Images, protocol: Protocol, training: FullTraining) -> Store:
-    """Stored canvases or native images. An encoded set is decoded on demand, never copied whole."""
+    """Stored canvases or native images. An encoded set is decoded on demand, never copied whole in memory."""
     if training.source == "native":
         return NativeStore(data)
     store = protocol.store

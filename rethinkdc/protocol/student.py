@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import torch
+
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.data.store import CanvasStore
+from rethinkdc.data.device_store import place_store
+from rethinkdc.data.store import CanvasStore, Store
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.training.length import Length
 from rethinkdc.training.recipe import Recipe
 from rethinkdc.types import Drawn, ViewBatch
 from rethinkdc.views import Views
+
+_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class StudentTraining:
         length: length and batch size.
         views: renders a batch from its key.
         protocol: whose store is followed.
+        device: that trains, and on which views may be cut.
         workers: threads that make the canvases.
     """
 
@@ -33,13 +39,15 @@ class StudentTraining:
     length: Length
     views: Views
     protocol: Protocol
+    device: torch.device
     workers: int
 
     @cached_property
-    def store(self) -> CanvasStore:
+    def store(self) -> Store:
         """The pixels, made when they are first asked for."""
         store = self.protocol.store
-        return CanvasStore(self.compressed, store.size, store.fit, store.interpolation, workers=self.workers)
+        canvases = CanvasStore(self.compressed, store.size, store.fit, store.interpolation, workers=self.workers)
+        return place_store(canvases, self.device, workers=self.workers)
 
     def render(self, drawn: Drawn) -> ViewBatch:
         """One batch of views, mixed, not normalised."""
@@ -47,7 +55,13 @@ class StudentTraining:
 
 
 def student_training(
-    compressed: CompressedSet, mix: Any, protocol: Protocol, *, ipc: int | None, workers: int = 0
+    compressed: CompressedSet,
+    mix: Any,
+    protocol: Protocol,
+    *,
+    ipc: int | None,
+    device: torch.device = _CPU,
+    workers: int = 0,
 ) -> StudentTraining:
     """The training of the run's student on ``compressed``.
 
@@ -56,6 +70,7 @@ def student_training(
         mix: the supervision's: an op, None, or ``"protocol"``.
         protocol: the run's.
         ipc: the run's images per class; None for the full set.
+        device: that trains, and on which views may be cut.
         workers: threads that make the canvases.
     """
     like = protocol.full_at_ipc if ipc is None else None
@@ -76,5 +91,6 @@ def student_training(
             cell_boxes=compressed.cell_boxes,
         ),
         protocol=protocol,
+        device=device,
         workers=workers,
     )

@@ -178,7 +178,12 @@ def _take_first_rows(data: Images, ipc: int) -> CompressedSet:
 def _render_views(result: CompressedSet, supervision: Supervision, surroundings: RunContext) -> ViewBatch:
     """Renders one batch as the training loop would for these labels."""
     training = student_training(
-        result, supervision.mix, surroundings.protocol, ipc=surroundings.ipc, workers=surroundings.workers
+        result,
+        supervision.mix,
+        surroundings.protocol,
+        ipc=surroundings.ipc,
+        device=surroundings.device,
+        workers=surroundings.workers,
     )
     own = Drawn(ViewKey(seed=0, epoch=0, batch=0), torch.arange(_VIEWS) % len(result))
     return training.render(supervision.drawn(0) or own)

@@ -15,12 +15,14 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from rethinkdc import interruption
+from rethinkdc.data.device_store import DeviceStore
 from rethinkdc.data.store import Store
 from rethinkdc.errors import DivergedError, RequestError
 from rethinkdc.models import Penultimate
 from rethinkdc.seeds import derive_seed
 from rethinkdc.storage import digest
 from rethinkdc.training.ahead import in_order
+from rethinkdc.training.aside import Aside
 from rethinkdc.training.checkpoint import EVERY, Clock, load_checkpoint, save_checkpoint, tell_step
 from rethinkdc.training.length import Length, Step
 from rethinkdc.training.memory import keep_freed_memory
@@ -104,7 +106,8 @@ def train_network(
         seeds: all the randomness of the run; the global generators are left as they were.
         device: where to train.
         weights: float32 [N] with mean 1, loss weight of each image; None = all 1.
-        workers: threads that render views ahead; the result does not depend on it.
+        workers: threads that render views ahead, unless all images are on the device; the result does not depend
+            on it.
         folder: where checkpoints go, so that a killed run resumes; None = none are kept.
         checkpoint_every: seconds between two checkpoints; more where one takes long to write.
         observers: see every batch.
@@ -185,6 +188,7 @@ class _Training:
             # The first update copies: the average begins with the initial weights.
             self.average.update_parameters(self.model)
         self.features: Penultimate | None = None
+        self.aside = Aside(self.device) if self.supervision.cost.teacher_at_training else None
         self.step, self.curve = 0, list[float]()
         # On the device: reading a loss back after each step would make a GPU wait.
         self.losses = torch.zeros(self.length.batches, dtype=torch.float64, device=self.device)
@@ -203,7 +207,7 @@ class _Training:
             stack.enter_context(reproducible(self.device))
             if any(observer.wants_features for observer in self.observers):
                 self.features = stack.enter_context(Penultimate(self.model))
-            rendered = stack.enter_context(closing(in_order(self._render, self._steps(), self.workers)))
+            rendered = stack.enter_context(closing(in_order(self._render, self._steps(), self._threads)))
             for step, batch in rendered:
                 self._train(step, batch)
                 self.step += 1
@@ -231,12 +235,15 @@ class _Training:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         # Before the model's noise is seeded, because a teacher may be asked here.
-        labels = self.supervision.targets(batch)
+        with self.aside.work() if self.aside else nullcontext():
+            labels = self.supervision.targets(batch)
         pixels = self.normalise(batch.pixels)
         seed_noise(derive_seed(self.seeds.noise, "noise", self.step), self.device)
         with self._autocast():
             logits = self.model(pixels)
         logits = logits if self.dtype == torch.float64 else logits.float()
+        if self.aside:
+            self.aside.join()
         losses = self.supervision.loss(logits, labels)
         loss = (losses if self.weights is None else losses * self.weights[batch.rows]).mean()
         self.losses[step.batch] = loss.detach()
@@ -289,6 +296,11 @@ class _Training:
             epoch=epoch,
             step=step,
         )
+
+    @property
+    def _threads(self) -> int:
+        """Threads that render ahead: none where all images are on the device, which is given its work in advance."""
+        return 0 if isinstance(self.store, DeviceStore) and self.store.pixels is not None else self.workers
 
     def _autocast(self) -> torch.autocast:
         enabled = self.device.type == "cuda" and self.dtype == torch.float32

@@ -37,7 +37,7 @@ class CutMix(BetaMixOp):
         top, left, height, width = placed.tolist()
         box = pixels.permute(0, 2, 3, 1)[:, top : top + height, left : left + width]
         # index_select copies the patches before any of them is overwritten.
-        box.copy_(box.index_select(0, partner))
+        box.copy_(box.index_select(0, partner.to(pixels.device, non_blocking=True)))
         return pixels
 
     def area(self, placed: Tensor, size: int, count: int) -> Tensor:

@@ -90,7 +90,10 @@ class Dsa(DifferentiableOp):
 
     def render(self, pixels: Tensor, placed: Tensor) -> Tensor:
         # In float64: how threads divide the sums of the contrast then never decides how a pixel is rounded.
-        std, mean = (torch.tensor(values, dtype=torch.float64)[:, None, None] for values in (self.std, self.mean))
+        std, mean = (
+            torch.tensor(values, dtype=torch.float64)[:, None, None].to(pixels.device, non_blocking=True)
+            for values in (self.std, self.mean)
+        )
         warped = self.warp(pixels.double().div_(255).sub_(mean).div_(std), placed)
         rounded = warped.mul_(std).add_(mean).mul_(255).round_().clamp_(0, 255).to(torch.uint8)
         return rounded.contiguous(memory_format=torch.channels_last)
@@ -100,13 +103,14 @@ class Dsa(DifferentiableOp):
             return images
         strategy, values = STRATEGIES[int(placed[0, 0])], placed[:, 1:]
         if strategy == "color":
-            return coloured(images, values.to(images))
+            return coloured(images, values.to(images.device, images.dtype, non_blocking=True))
         if strategy == "crop":
             return translate(images, values[:, :2].long())
         if strategy == "cutout":
             return cut_out(images, values[:, :2].long())
         if strategy == "flip":
-            return torch.where(values[:, 0].bool().to(images.device)[:, None, None, None], images.flip(3), images)
+            chosen = values[:, 0].bool().to(images.device, non_blocking=True)
+            return torch.where(chosen[:, None, None, None], images.flip(3), images)
         return sample_affine(images, values[:, :2].diag_embed() if strategy == "scale" else turns(values[:, 0]))
 
 
@@ -136,7 +140,8 @@ def cut_out(images: Tensor, corners: Tensor) -> Tensor:
     rows, columns = (torch.arange(extent) for extent in sizes.tolist())
     down = (rows >= corners[:, :1]) & (rows < last[:, :1])
     across = (columns >= corners[:, 1:]) & (columns < last[:, 1:])
-    return images.masked_fill((down[:, None, :, None] & across[:, None, None, :]).to(images.device), 0)
+    inside = down[:, None, :, None] & across[:, None, None, :]
+    return images.masked_fill(inside.to(images.device, non_blocking=True), 0)
 
 
 def turns(degrees: Tensor) -> Tensor:

@@ -22,15 +22,17 @@ def look_up(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """
     height, width = images.shape[2:]
     outside = _outside(rows, height)[:, None, :, None] | _outside(columns, width)[:, None, None, :]
-    rows = rows.clamp(0, height - 1).to(images.device)
-    columns = columns.clamp(0, width - 1).to(images.device)
+    rows = rows.clamp(0, height - 1).to(images.device, non_blocking=True)
+    columns = columns.clamp(0, width - 1).to(images.device, non_blocking=True)
     if len(rows) == 1 and len(columns) == 1:
         taken = images.index_select(2, rows[0]).index_select(3, columns[0])
     else:
         chosen = (rows[:, :, None] * width + columns[:, None, :]).flatten(1)
         chosen = chosen[:, None].expand(len(images), images.shape[1], -1)
         taken = images.flatten(2).gather(2, chosen).unflatten(2, (rows.shape[1], columns.shape[1]))
-    return taken.masked_fill(outside.to(images.device), 0) if bool(outside.any()) else taken
+    if not bool(outside.any()):
+        return taken
+    return taken.masked_fill(outside.to(images.device, non_blocking=True), 0)
 
 
 def translate(images: Tensor, offsets: Tensor) -> Tensor:

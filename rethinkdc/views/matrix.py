@@ -59,7 +59,7 @@ def matrix_crops(
     # Of one image: its matrices with what they are made from, in float64; itself; one pass done, twice; and both.
     numbers = 8 * (height + width) * size + 3 * (height * width + 2 * height * size + 2 * size * size)
     part = max(1, chunk_bytes // (numbers * dtype.itemsize))
-    boxes = boxes.to(images.device)
+    boxes = boxes.to(images.device, non_blocking=True)
     views = []
     for position, some in enumerate(images.split(part)):
         if position == 0 or len(boxes) > 1:

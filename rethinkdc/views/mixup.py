@@ -31,9 +31,10 @@ class MixUp(BetaMixOp):
 
     def render(self, pixels: Tensor, placed: Tensor, partner: Tensor) -> Tensor:
         kept, views = float(placed), pixels.permute(0, 2, 3, 1)
-        mixed = torch.empty(views.shape, dtype=torch.float32)
-        # In parts that stay in cache: at 224 px half the time of passes over the whole batch.
-        part = max(1, _PART_BYTES // (4 * views[0].numel()))
+        mixed = torch.empty(views.shape, dtype=torch.float32, device=pixels.device)
+        partner = partner.to(pixels.device, non_blocking=True)
+        # In parts that stay in a CPU's cache: at 224 px half the time of passes over the whole batch.
+        part = max(1, _PART_BYTES // (4 * views[0].numel())) if pixels.device.type == "cpu" else len(views)
         for own, partners, written in zip(views.split(part), partner.split(part), mixed.split(part), strict=True):
             other = views.index_select(0, partners).float().div_(255.0).mul_(1.0 - kept)
             # Not lerp: it fuses steps in a way that depends on how threads divide a part, and so would the last bit.

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from rethinkdc.data.device_store import DeviceStore
+from rethinkdc.data.resize import channels_last
 from rethinkdc.errors import RequestError, UnsupportedError
 from rethinkdc.types import Interpolation, ViewBatch, ViewKey, ViewRule
 from rethinkdc.views.base import CropOp, MixOp, PixelOp, ViewOp
 from rethinkdc.views.crop import RandomResizedCrop
+from rethinkdc.views.matrix import matrix_crops
 from rethinkdc.views.order import draw, split, stream_names
 from rethinkdc.views.render import render_crops
 from rethinkdc.views.uniforms import uniforms
@@ -69,6 +72,7 @@ class Views:
         """Renders the views of ``rows`` (int64 [B], of ``store``) that ``key`` names; ``targets`` int64 [B] goes along.
 
         The result's pixels are a tensor of their own: [B, 3, size, size], channels-last, uint8 or what the mix gives.
+        They are where the store hands its images out; of a :class:`~rethinkdc.data.DeviceStore` they are cut there.
 
         Raises:
             RequestError: an op comes before the crop and the images are not of one size.
@@ -116,6 +120,8 @@ class Views:
         return torch.tensor([self.size, self.size]).expand(count, 2)
 
     def _cut(self, store: Store, rows: Tensor, key: ViewKey) -> Tensor:
+        if isinstance(store, DeviceStore):
+            return self._cut_on_device(store.gather(rows), rows, key)
         stored = store.pixels
         if self.crop is None and self._cells is None and stored is not None and stored.shape[2:] == (self.size,) * 2:
             # Through the permuted view whole images are copied, and the result stays channels-last.
@@ -125,6 +131,15 @@ class Views:
             sources = _applied(self.before, self._streams[: len(self.before)], _stacked(sources), key).unbind()
         sizes = torch.tensor([source.shape[1:] for source in sources], dtype=torch.int64).reshape(-1, 2)
         return render_crops(sources, self.boxes(sizes, rows, key), self.size, self.interpolation)
+
+    def _cut_on_device(self, images: Tensor, rows: Tensor, key: ViewKey) -> Tensor:
+        """Cuts uint8 [B, 3, h, w] by the matrix renderer where they are; all that is drawn is drawn on the CPU."""
+        if self.before and len(rows):
+            images = _applied(self.before, self._streams[: len(self.before)], images, key)
+        if self.crop is None and self._cells is None and images.shape[2:] == (self.size,) * 2:
+            return images
+        boxes = self.boxes(torch.tensor(images.shape[2:]).expand(len(rows), 2), rows, key)
+        return channels_last(matrix_crops(images, boxes, self.size, self.interpolation))
 
     def _cell_choice(self, cells: int, rows: Tensor, key: ViewKey) -> Tensor:
         """Int64 [B]: the cell that each view lies in."""

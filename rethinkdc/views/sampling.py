@@ -59,7 +59,7 @@ class _Sampling(torch.autograd.Function):
 
 def _sampled(images: Tensor, matrices: Tensor) -> Tensor:
     """Each pixel of the result is the weighted sum of the four pixels around the point that it comes from."""
-    y, x = _moved(matrices.to(images.device), *_lattice(images), images.shape)
+    y, x = _moved(matrices.to(images.device, non_blocking=True), *_lattice(images), images.shape)
     top, left = y.floor(), x.floor()
     result = torch.zeros_like(images)
     for row in (top, top + 1):
@@ -77,7 +77,7 @@ def _spread(grads: Tensor, matrices: Tensor) -> Tensor:
     inverse = torch.linalg.inv(matrices)
     reach = inverse.abs().sum(dim=2)
     down, right = (2 * reach.amax(dim=0)).tolist()
-    matrices, inverse, reach = (tensor.to(grads.device) for tensor in (matrices, inverse, reach))
+    matrices, inverse, reach = (tensor.to(grads.device, non_blocking=True) for tensor in (matrices, inverse, reach))
     own_y, own_x = _lattice(grads)
     y, x = _moved(inverse, own_y, own_x, grads.shape)
     first_y, first_x = (y - reach[:, :1, None]).ceil(), (x - reach[:, 1:, None]).ceil()

@@ -37,9 +37,14 @@ class ShufflePatches(PixelOp):
 
     def render(self, pixels: Tensor, placed: Tensor) -> Tensor:
         count, _, height, width = pixels.shape
-        columns, rows = _lines(placed[:, 0], width), _lines(placed[:, 1], height)
+        columns, rows = (
+            _lines(placed[:, axis], extent).to(pixels.device, non_blocking=True)
+            for axis, extent in enumerate((width, height))
+        )
         # One number per pixel: lines of the batch, three bytes each.
-        chosen = (torch.arange(count)[:, None] * height + rows)[:, :, None] * width + columns[:, None, :]
+        chosen = (torch.arange(count, device=pixels.device)[:, None] * height + rows)[:, :, None] * width + columns[
+            :, None, :
+        ]
         shuffled = pixels.permute(0, 2, 3, 1).reshape(-1, 3).index_select(0, chosen.view(-1))
         return shuffled.view(count, height, width, 3).permute(0, 3, 1, 2)
 
