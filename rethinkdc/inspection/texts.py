@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from rethinkdc.documents import parse_json
@@ -17,7 +16,7 @@ from rethinkdc.runs.records import MOST_BYTES, Records
 from rethinkdc.storage import read_regular
 from rethinkdc.studies.planning import runs_of
 from rethinkdc.studies.reading import load_study
-from rethinkdc.training.trace_folder import SOURCE, open_trace
+from rethinkdc.training.trace_folder import open_trace, read_source
 
 
 def find_protocol(around: Surroundings) -> TextFinding:
@@ -119,7 +118,7 @@ def find_records(around: Surroundings) -> TextFinding:
 def find_trace(around: Surroundings) -> TraceFinding:
     """Opens a trace as ``el2n:trace=FOLDER`` does."""
     trace = open_trace(around.path, around.splits.train)
-    source = json.loads((around.path / SOURCE).read_text())
+    source = read_source(around.path)
     return TraceFinding(
         taken=tuple(f"{key}: {source[key]}" for key in ("protocol", "dataset", "fingerprint") if source.get(key)),
         command=spell(

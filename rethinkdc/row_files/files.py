@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rethinkdc.documents import parse_json
 from rethinkdc.errors import DataError
 from rethinkdc.files.arrays import read_arrays
 from rethinkdc.row_files.columns import columns_of, naming
@@ -19,7 +20,7 @@ from rethinkdc.row_files.order import Foreign
 from rethinkdc.row_files.pandas_header import drop_header, fit_length
 from rethinkdc.row_files.reading import UNPROVED, Reading, ReadRows, ReadScores, check_labels, check_numbers
 from rethinkdc.row_files.score_meaning import doubts, tell_scores
-from rethinkdc.storage import write_atomic
+from rethinkdc.storage import read_regular, show_path, write_atomic
 from rethinkdc.types import Images
 
 
@@ -147,9 +148,9 @@ def _check_source(path: Path, data: Images) -> bool:
     if path.suffix != ".safetensors" or not about.exists():
         return False
     try:
-        fingerprint = json.loads(about.read_text()).get("fingerprint")
-    except (ValueError, AttributeError) as error:
-        raise DataError(f"{about} is no JSON object: {error}. Mend it, or move it away.") from error
+        fingerprint = parse_json(read_regular(about)).get("fingerprint")
+    except (OSError, ValueError, AttributeError) as error:
+        raise DataError(f"{show_path(about)} is no JSON object: {error}. Mend it, or move it away.") from error
     if fingerprint not in (None, data.fingerprint):
         raise DataError(
             f"{path} belongs to other data (fingerprint {str(fingerprint)[:12]}) than this training set "

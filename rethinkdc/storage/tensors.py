@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 from rethinkdc.errors import DamagedError
 from rethinkdc.storage.faults import storing, system_error
-from rethinkdc.storage.reading import check_regular
+from rethinkdc.storage.reading import check_regular, show_path
 from rethinkdc.storage.writing import write_spaced
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
+
+_HEADER = 4096
+"""Bytes that precede the numbers of a table, at most."""
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
@@ -107,11 +112,24 @@ def map_table(path: Path) -> np.ndarray[Any, Any]:
         DamagedError: it is missing, none, or cut off.
     """
     import numpy as np
+    from numpy.lib import format as npy
 
     try:
-        table: np.ndarray[Any, Any] = np.load(path, mmap_mode="c", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise DamagedError(f"{path} is damaged: {error}. Delete its folder and run again.") from error
+        check_regular(path)
+        with path.open("rb") as file:
+            # No more of it, whatever it says of its own length.
+            begin = io.BytesIO(file.read(_HEADER))
+        if npy.read_magic(begin) != (1, 0):
+            raise ValueError("it is no table of this framework")
+        with warnings.catch_warnings():
+            # Of headers that Python 2 wrote.
+            warnings.simplefilter("ignore")
+            shape, by_columns, kind = npy.read_array_header_1_0(begin)
+        if by_columns or kind.hasobject:
+            raise ValueError("it is no table of this framework")
+        table: np.ndarray[Any, Any] = np.memmap(path, dtype=kind, shape=shape, mode="c", offset=begin.tell())
+    except (OSError, ValueError, TypeError, OverflowError, SyntaxError, TokenError) as error:
+        raise DamagedError(f"{show_path(path)} is damaged: {error}. Delete its folder and run again.") from error
     return table
 
 

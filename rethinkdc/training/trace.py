@@ -16,10 +16,22 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from torch import Tensor, nn
 
+from rethinkdc.documents import first_fault, parse_json
 from rethinkdc.errors import DamagedError, RequestError, nearest
-from rethinkdc.storage import copy_file, flush_table, make_table, map_table, open_table, write_atomic
+from rethinkdc.storage import (
+    copy_file,
+    flush_table,
+    make_table,
+    map_table,
+    open_table,
+    read_regular,
+    show_path,
+    write_atomic,
+)
+from rethinkdc.texts import visible
 from rethinkdc.training.columns import CLEAN_COLUMNS, COLUMNS, change, log_probabilities, observe
 from rethinkdc.training.predict import Prediction
 
@@ -148,17 +160,17 @@ class TraceRecorder:
         for name in (_TRAIN, _CLEAN):
             # A copy, not a link: whatever writes to this folder again must not reach the finished trace.
             copy_file(self.folder / name, out / name)
-        about = {
-            "schema": SCHEMA,
-            "epochs": self.epochs,
-            "rows": self.rows,
-            "classes": self.classes,
-            "clean_epochs": list(self.clean_epochs),
-            "columns": list(COLUMNS),
-            "clean_columns": list(CLEAN_COLUMNS),
-            "accuracy": float(self._train[COLUMNS.index("correct"), -1].mean(dtype=np.float64)),
-        }
-        write_atomic(out / _ABOUT, json.dumps(about, indent=1).encode())
+        about = _About(
+            schema=SCHEMA,
+            epochs=self.epochs,
+            rows=self.rows,
+            classes=self.classes,
+            clean_epochs=self.clean_epochs,
+            columns=COLUMNS,
+            clean_columns=CLEAN_COLUMNS,
+            accuracy=float(self._train[COLUMNS.index("correct"), -1].mean(dtype=np.float64)),
+        )
+        write_atomic(out / _ABOUT, json.dumps(about.model_dump(mode="json", by_alias=True), indent=1).encode())
 
     def _is_as_written(self, epoch: int) -> bool:
         """Whether the tables hold what a 0-based epoch wrote, as far as it is needed from here on."""
@@ -183,6 +195,21 @@ class TraceRecorder:
             raise RequestError(f"The clean epochs {outside} are not among the epochs 1 to {self.epochs} of this run.")
         if self.clean_epochs and self._observe_clean is None:
             raise RequestError(f"Clean epochs {list(self.clean_epochs)} were listed without a way to observe them.")
+
+
+class _About(BaseModel):
+    """What lies beside the tables of a trace, and says what they are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    written_as: int = Field(alias="schema", ge=SCHEMA, le=SCHEMA)
+    epochs: PositiveInt
+    rows: PositiveInt
+    classes: int = Field(ge=2)
+    clean_epochs: tuple[PositiveInt, ...]
+    columns: tuple[str, ...]
+    clean_columns: tuple[str, ...]
+    accuracy: float = Field(ge=0, le=1)
 
 
 class _Written(NamedTuple):
@@ -224,25 +251,17 @@ class Trace:
     """Names of the files that make a trace."""
 
     def __init__(self, folder: Path) -> None:
-        try:
-            about = json.loads((folder / _ABOUT).read_text())
-        except (OSError, ValueError) as error:
-            raise DamagedError(
-                f"{folder} holds no readable {_ABOUT}: {error}. Delete the folder and run again."
-            ) from error
-        if about["schema"] != SCHEMA:
-            raise DamagedError(
-                f"{folder} holds a trace of schema {about['schema']}, known is {SCHEMA}. Delete it and run again."
-            )
+        about = _read_about(folder)
         self.folder = folder
-        self.epochs: int = about["epochs"]
-        self.rows: int = about["rows"]
-        self.classes: int = about["classes"]
-        self.accuracy: float = about["accuracy"]
-        self.clean_epochs: tuple[int, ...] = tuple(about["clean_epochs"])
+        self.epochs, self.rows, self.classes, self.accuracy = about.epochs, about.rows, about.classes, about.accuracy
+        self.clean_epochs = about.clean_epochs
         self._columns = {
-            **{f"train.{name}": index for index, name in enumerate(about["columns"])},
-            **{f"clean.{name}": index for index, name in enumerate(about["clean_columns"])},
+            **{f"train.{name}": index for index, name in enumerate(about.columns)},
+            **{f"clean.{name}": index for index, name in enumerate(about.clean_columns)},
+        }
+        self._shapes = {
+            _TRAIN: (len(about.columns), self.epochs, self.rows),
+            _CLEAN: (len(about.clean_columns), len(self.clean_epochs), self.rows),
         }
 
     @property
@@ -285,7 +304,32 @@ class Trace:
         return self.clean_epochs.index(first)
 
     def _map(self, file: str, column: int, begin: int, end: int) -> Tensor:
-        return torch.from_numpy(map_table(self.folder / file)[column, begin:end])
+        path = self.folder / file
+        table = map_table(path)
+        if table.dtype != np.float32 or table.shape != self._shapes[file]:
+            raise DamagedError(
+                f"{show_path(path)} is {table.dtype} {list(table.shape)}, and {_ABOUT} beside it says float32 "
+                f"{list(self._shapes[file])}. Delete the folder and run again."
+            )
+        return torch.from_numpy(table[column, begin:end])
+
+
+def _read_about(folder: Path) -> _About:
+    """What the folder of a trace says of it."""
+    try:
+        content = parse_json(read_regular(folder / _ABOUT))
+        schema = content.get("schema") if isinstance(content, dict) else None
+        if schema is not None and schema != SCHEMA:
+            raise DamagedError(
+                f"{show_path(folder)} holds a trace of schema {visible(str(schema))}, known is {SCHEMA}. Delete it and "
+                "run again."
+            )
+        return _About.model_validate(content)
+    except (OSError, ValueError) as error:
+        why = first_fault(error) if isinstance(error, ValidationError) else str(error)
+        raise DamagedError(
+            f"{show_path(folder)} holds no readable {_ABOUT}: {why}. Delete the folder and run again."
+        ) from error
 
 
 def _open(folder: Path, shapes: dict[str, tuple[tuple[int, ...], Any]]) -> list[np.memmap[Any, Any]]:

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from rethinkdc.documents import parse_json
 from rethinkdc.errors import DamagedError, DataError, RequestError
-from rethinkdc.storage import copy_file, new_folder, verify_folder, write_file
+from rethinkdc.storage import copy_file, new_folder, read_regular, show_path, verify_folder, write_file
+from rethinkdc.texts import visible
 from rethinkdc.training.trace import Trace
 from rethinkdc.types import Images
 
@@ -46,12 +48,27 @@ def open_trace(folder: Path, data: Images) -> Trace:
     try:
         verify_folder(folder)
         trace = Trace(folder)
-        source = json.loads((folder / SOURCE).read_text())
+        source = read_source(folder)
     except (DamagedError, OSError, ValueError) as error:
-        raise DataError(f"The trace {folder} cannot be used: {error} Write it again with `rethinkdc trace`.") from error
-    if trace.rows != len(data) or source.get("fingerprint") not in (None, data.fingerprint):
         raise DataError(
-            f"The trace {folder} is of {trace.rows:,} rows of the data {str(source.get('fingerprint'))[:12]}; the "
+            f"The trace {show_path(folder)} cannot be used: {error} Write it again with `rethinkdc trace`."
+        ) from error
+    told = source.get("fingerprint")
+    if trace.rows != len(data) or told not in (None, data.fingerprint):
+        raise DataError(
+            f"The trace {show_path(folder)} is of {trace.rows:,} rows of the data {visible(str(told)[:12])}; the "
             f"training set has {len(data):,} rows and the fingerprint {data.fingerprint[:12]}."
         )
     return trace
+
+
+def read_source(folder: Path) -> dict[str, Any]:
+    """What an exported trace was made of.
+
+    Raises:
+        OSError, ValueError: its file is missing, or no table.
+    """
+    source = parse_json(read_regular(folder / SOURCE))
+    if not isinstance(source, dict):
+        raise ValueError(f"{SOURCE} holds no table.")
+    return source

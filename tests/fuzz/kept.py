@@ -29,9 +29,11 @@ from rethinkdc.runs.prediction_files import unpack_arrays
 from rethinkdc.runs.record import KeptPredictions, Record
 from rethinkdc.runs.records import Records
 from rethinkdc.seeds import AXES
-from rethinkdc.storage import digest, kept_part, read_manifest, read_sealed, verify_folder
+from rethinkdc.storage import digest, file_digest, kept_part, read_manifest, read_sealed, verify_folder
 from rethinkdc.training.checkpoint import FILE, load_checkpoint
 from rethinkdc.training.length import Length
+from rethinkdc.training.trace import Trace, TraceRecorder
+from rethinkdc.training.trace_folder import export_trace, open_trace
 from tests.fuzz.harness import Parser
 from tests.fuzz.mutation import Mutate, mutate_both, mutate_bytes, mutate_json, mutate_safetensors, mutate_sealed
 from tests.fuzz.numbers import mutate_npz, mutate_torch, npz, torch_file
@@ -237,6 +239,55 @@ def _read_folder(path: Path) -> Any:
     return found
 
 
+_EPOCHS, _ROWS = 2, 3
+
+
+@cache
+def _trace() -> dict[str, bytes]:
+    """The files of an exported trace."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        recorder = TraceRecorder(Path(folder) / "work", rows=_ROWS, epochs=_EPOCHS, classes=2)
+        targets = torch.tensor([0, 1, 1])
+        for epoch in range(_EPOCHS):
+            recorder.batch(epoch, torch.arange(_ROWS), torch.eye(3)[:, :2], targets, torch.ones(_ROWS, 2))
+            recorder.epoch_ended(epoch, torch.nn.Identity())
+        recorder.finish(Path(folder) / "out")
+        export_trace(Trace(Path(folder) / "out"), {"fingerprint": "f"}, Path(folder) / "trace")
+        return {file.name: file.read_bytes() for file in sorted((Path(folder) / "trace").iterdir())}
+
+
+def _write_trace(folder: Path) -> None:
+    (folder / "trace").mkdir()
+    for name, content in _trace().items():
+        (folder / "trace" / name).write_bytes(content)
+
+
+def _open_trace(path: Path) -> Trace:
+    """With a manifest that says what lies there now, as whoever meant it would write."""
+    folder = path.parent
+    names = [name for name in _trace() if name != "manifest.json"]
+    (folder / "manifest.json").write_text(json.dumps({name: file_digest(folder / name) for name in names}))
+    # Of a training set, a trace asks only these.
+    found = open_trace(folder, _Rows())  # type: ignore[arg-type]
+    found.column("train.error", 1, found.epochs)
+    return found
+
+
+class _Rows:
+    fingerprint = "f"
+
+    def __len__(self) -> int:
+        return _ROWS
+
+
+def _is_trace(path: Path, value: Trace) -> None:
+    read = value.column("train.p", 1, value.epochs)
+    assert read.dtype == torch.float32
+    assert read.shape == (value.epochs, _ROWS)
+
+
 @cache
 def _saved() -> dict[str, bytes]:
     """The files that ``save_to_disk`` writes."""
@@ -340,6 +391,18 @@ PARSERS = (
         _read_folder,
         _JSON,
         prepare=_manifest,
+    ),
+    *(
+        Parser(
+            f"trace: {name}",
+            f"trace/{name}",
+            lambda name=name: [_trace()[name]],
+            _open_trace,
+            mutate,
+            _is_trace,
+            _write_trace,
+        )
+        for name, mutate in (("trace.json", _JSON), ("source.json", _JSON), ("train.npy", mutate_bytes))
     ),
     Parser(
         "saved dataset_dict.json",

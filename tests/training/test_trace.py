@@ -238,3 +238,21 @@ def test_a_trace_of_another_schema_is_not_read(trace: Trace) -> None:
     (trace.folder / "trace.json").write_text(json.dumps({**about, "schema": 99}))
     with pytest.raises(DamagedError, match="schema 99"):
         Trace(trace.folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"epochs": 0}, {"accuracy": 1.5}, {"columns": "p"}, {"more": 1}, {"rows": None}],
+    ids=["no-epochs", "accuracy", "columns", "more", "rows"],
+)
+def test_what_no_recorder_writes_is_no_trace(trace: Trace, change: dict[str, object]) -> None:
+    about = json.loads((trace.folder / "trace.json").read_text())
+    (trace.folder / "trace.json").write_text(json.dumps({**about, **change}))
+    with pytest.raises(DamagedError, match=rf"no readable trace\.json: {next(iter(change))}"):
+        Trace(trace.folder)
+
+
+def test_a_table_of_another_shape_is_told_when_it_is_read(trace: Trace) -> None:
+    np.save(trace.folder / "train.npy", np.zeros((1, 2, 3), np.float32))
+    with pytest.raises(DamagedError, match=r"train\.npy is float32 \[1, 2, 3\], and trace\.json beside it says"):
+        trace.column("train.p", 1, 1)
