@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -258,6 +258,10 @@ def _trace() -> dict[str, bytes]:
         return {file.name: file.read_bytes() for file in sorted((Path(folder) / "trace").iterdir())}
 
 
+def _file_of_trace(name: str) -> list[bytes]:
+    return [_trace()[name]]
+
+
 def _write_trace(folder: Path) -> None:
     (folder / "trace").mkdir()
     for name, content in _trace().items():
@@ -396,7 +400,7 @@ PARSERS = (
         Parser(
             f"trace: {name}",
             f"trace/{name}",
-            lambda name=name: [_trace()[name]],
+            partial(_file_of_trace, name),
             _open_trace,
             mutate,
             _is_trace,
