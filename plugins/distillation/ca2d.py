@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from rethinkdc.contracts import Budget, Context, Direction, Images, Method, OfKind, Reference, hookimpl
+from rethinkdc.data import rows_by_class
 from rethinkdc.distillation import Stitching
 from rethinkdc.pruning import pick
 
@@ -28,8 +29,8 @@ class CA2D(Stitching):
     def pools(self, data: Images, budget: Budget, context: Context) -> Sequence[Tensor]:
         scores, draws = context.score(self.score), context.generator("set", "pool")
         pools, ties = [], 0
-        for index in range(budget.classes):
-            rows = ((data.targets == index) & ~torch.isnan(scores)).nonzero().flatten()
+        scored = (~torch.isnan(scores)).nonzero().flatten()
+        for rows in rows_by_class(data.targets, budget.classes, scored):
             count = min(self.pool, len(rows))
             picked = pick(scores[rows], torch.zeros_like(rows), count, 1, self.direction, True, draws)
             pools.append(rows[picked.rows])

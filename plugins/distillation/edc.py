@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from rethinkdc.contracts import Method, Reference, UnsupportedError, hookimpl
+from rethinkdc.data import rows_by_class
 from rethinkdc.distillation import (
     BATCHNORM,
     Batch,
@@ -90,9 +91,11 @@ class EDC(StatisticalMatching):
             Reference(name="rded", values={"teacher": named} if named else {}), synthesis.data, synthesis.budget
         )
 
+        own = rows_by_class(begun.targets, synthesis.budget.classes)
+
         def stitched(batch: Batch, _: int) -> Tensor:
             pairs = zip(batch.labels.tolist(), batch.copies.tolist(), strict=True)
-            rows = [int((begun.targets == label).nonzero()[copy]) for label, copy in pairs]
+            rows = [int(own[label][copy]) for label, copy in pairs]
             return synthesis.teachers[0].normalised(
                 begun.canvases(begun.targets.new_tensor(rows), synthesis.budget.size)
             )

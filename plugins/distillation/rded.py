@@ -12,6 +12,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from rethinkdc.contracts import Budget, Context, Images, Method, hookimpl
+from rethinkdc.data import rows_by_class
 from rethinkdc.distillation import Stitching
 from rethinkdc.pruning import random_ranks
 
@@ -24,8 +25,7 @@ class RDED(Stitching):
 
     def pools(self, data: Images, budget: Budget, context: Context) -> Sequence[Tensor]:
         order = random_ranks(len(data), context.generator("set", "pool"))
-        by_class = data.targets[order]
-        return [order[by_class == index][: self.pool] for index in range(budget.classes)]
+        return [rows[: self.pool] for rows in rows_by_class(data.targets, budget.classes, order)]
 
 
 @hookimpl

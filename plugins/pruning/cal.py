@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from rethinkdc.contracts import Context, Images, Method, PaperProxy, hookimpl
+from rethinkdc.data import rows_by_class
 from rethinkdc.pruning import PooledScore, contrast, nearest_neighbours
 
 
@@ -36,9 +37,10 @@ class CAL(PooledScore):
         asked = torch.zeros(len(data), dtype=torch.bool)
         asked[rows] = True
         contrasts = torch.empty(len(data), dtype=torch.float64)
-        for index in torch.unique(data.targets[rows]).tolist():
-            members = (data.targets == index).nonzero().flatten()
+        for members in rows_by_class(data.targets, len(data.class_names)):
             queries = asked[members].nonzero().flatten()
+            if not len(queries):
+                continue
             near = nearest_neighbours(predictions.features[members], self.k, queries)
             logs = torch.log_softmax(predictions.logits[members].to(torch.float64), 1)
             contrasts[members[queries]] = contrast(logs, queries, near, symmetric=self.symmetric)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from rethinkdc.contracts import Budget, Context, Images, Method, hookimpl
-from rethinkdc.pruning import Choice, Choose, Selector, by_rank, farthest_first
+from rethinkdc.pruning import Choice, Choose, Selector, by_rank, farthest_first, log_probabilities
 
 _SMALLEST = 1e-8
 """Probabilities count as no smaller: those of 0 would be infinitely far from all others."""
@@ -28,8 +27,7 @@ class ContextualDiversity(Selector):
         logits = context.predictions().logits
 
         def choose(rows: Tensor, count: int) -> Choice:
-            probabilities = torch.softmax(logits[rows].to(torch.float64), 1)
-            return Choice(farthest_first(probabilities.clamp_(min=_SMALLEST).log_(), count))
+            return Choice(farthest_first(log_probabilities(logits, rows, _SMALLEST), count))
 
         return by_rank(ranks, choose)
 

@@ -5,6 +5,7 @@ Importing this package imports neither ``datasets`` nor ``sklearn`` nor ``pyarro
 
 from rethinkdc.data.backing import DECODE_REVISION, DECODED_LIMIT, Backing, choose_backing
 from rethinkdc.data.blobs import Blobs
+from rethinkdc.data.by_class import rows_by_class
 from rethinkdc.data.chunks import CHUNK
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.decode import decode
@@ -41,6 +42,7 @@ __all__ = [
     "kept_boxes",
     "place_store",
     "resize",
+    "rows_by_class",
     "schema_of",
     "stat_signature",
     "stratified_folds",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from rethinkdc.data.by_class import rows_by_class
 from rethinkdc.errors import UnsupportedError
 from rethinkdc.protocol.protocol import StoreSpec
 from rethinkdc.types import Images
@@ -29,7 +30,7 @@ class RealImages:
     ) -> None:
         self.data, self.store, self.device = data, store, device
         self._normalise = Normaliser(mean, std, torch.float32, device)
-        self._rows: dict[int, Tensor] = {}
+        self._rows = rows_by_class(data.targets, len(data.class_names))
 
     def batch(self, label: int, count: int, draws: torch.Generator) -> Tensor:
         """At most ``count`` different images of a class, in random order: normalised float32 [B, 3, S, S]."""
@@ -51,8 +52,6 @@ class RealImages:
 
     def _chosen(self, label: int, count: int, draws: torch.Generator) -> Tensor:
         """At most ``count`` different rows of a class, in random order: int64."""
-        if label not in self._rows:
-            self._rows[label] = (self.data.targets == label).nonzero().flatten()
         known = self._rows[label]
         return known[torch.randperm(len(known), generator=draws)[:count]]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.kinds import Compressor, Setting
+from rethinkdc.data.by_class import rows_by_class
 from rethinkdc.distillation.descent import Optimisation, Turn, recover
 from rethinkdc.distillation.optimisation import normalised_range
 from rethinkdc.distillation.parts import assemble_set, make_part
@@ -60,6 +62,12 @@ class Synthesis:
     budget: Budget
     teachers: Sequence[Teacher]
     values: Mapping[str, Any]
+
+    @cached_property
+    def shuffled(self) -> list[Tensor]:
+        """The rows of each class in a random order, the same for every method that begins with real images."""
+        order = random_ranks(len(self.data), self.context.generator("set", "initial-images"))
+        return rows_by_class(self.data.targets, self.budget.classes, order)
 
 
 class Beginning(NamedTuple):
@@ -191,22 +199,21 @@ def noise(synthesis: Synthesis, batch: Batch, index: int) -> Tensor:
 def real_images(synthesis: Synthesis, batch: Batch) -> Tensor:
     """Random training images of the batch's classes as they are stored, in the first teacher's normalisation."""
     store = synthesis.context.protocol.store
-    rows = initial_rows(synthesis.data, batch, synthesis.context.generator("set", "initial-images"))
+    rows = initial_rows(synthesis.shuffled, batch)
     return synthesis.teachers[0].normalised(synthesis.data.canvases(rows, store.size, store.fit, store.interpolation))
 
 
-def initial_rows(data: Images, batch: Batch, draws: torch.Generator) -> Tensor:
+def initial_rows(shuffled: Sequence[Tensor], batch: Batch) -> Tensor:
     """A random row of its own class for each canvas: int64 [B].
 
     Copy i of a class has the i-th row of a random order of the class's rows, which begins again at its end.
+
+    Args:
+        shuffled: the rows of each class in that order, int64 each.
+        batch: the canvases.
     """
-    order = random_ranks(len(data), draws)
-    by_class = data.targets[order]
-    rows = []
-    for label, number in zip(batch.labels.tolist(), batch.copies.tolist(), strict=True):
-        own = order[by_class == label]
-        rows.append(own[number % len(own)])
-    return torch.stack(rows)
+    pairs = zip(batch.labels.tolist(), batch.copies.tolist(), strict=True)
+    return torch.stack([shuffled[label][number % len(shuffled[label])] for label, number in pairs])
 
 
 def require_size(method: str, teacher: Teacher, size: int, usual: str) -> None:

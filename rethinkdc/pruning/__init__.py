@@ -12,7 +12,7 @@ from rethinkdc.pruning.curves import (
     weighted_changes,
     windowed_mean,
 )
-from rethinkdc.pruning.divergence import contrast, farthest_first
+from rethinkdc.pruning.divergence import contrast, farthest_first, log_probabilities
 from rethinkdc.pruning.dynamics import Dynamics, Observed, Planned, Snapshot, Span, Windowed
 from rethinkdc.pruning.facility_location import assigned, cosine_similarity, distance_similarity, locate_facilities
 from rethinkdc.pruning.farthest import farthest_points
@@ -74,6 +74,7 @@ __all__ = [
     "k_means_medoids",
     "largest_probability",
     "locate_facilities",
+    "log_probabilities",
     "match_gradients",
     "median_distances",
     "middle",

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from rethinkdc.data.by_class import rows_by_class
 from rethinkdc.errors import UnsupportedError
 from rethinkdc.types import Budget
 
@@ -46,7 +47,7 @@ def choose_rows(targets: Tensor, budget: Budget, *, balanced: bool, choose: Choo
     counts: tuple[int, ...] = (budget.total,)
     groups = [torch.arange(len(targets))]
     if balanced:
-        groups, counts = [(targets == index).nonzero().flatten() for index in range(budget.classes)], budget.per_class
+        groups, counts = rows_by_class(targets, budget.classes), budget.per_class
     choices = []
     for rows, count in zip(groups, counts, strict=True):
         if count > len(rows):

@@ -10,18 +10,36 @@ from rethinkdc.pruning.ties import first_largest
 
 _CHUNK_NUMBERS = 1 << 20
 """Probabilities that are worked on at a time: 8 MiB."""
+_HELD_NUMBERS = 1 << 25
+"""Probabilities that are held beside their logarithms, where there are no more: 256 MiB."""
 
 
-def divergence(logs: Tensor, others: Tensor, *, symmetric: bool) -> Tensor:
+def log_probabilities(logits: Tensor, rows: Tensor, smallest: float) -> Tensor:
+    """Logarithms of what a network says of some rows: float64 [n, C], and little beside them.
+
+    Args:
+        logits: float [N, C], may be memory-mapped.
+        rows: int64 [n].
+        smallest: probabilities count as no smaller.
+    """
+    logs = torch.empty((len(rows), logits.shape[1]), dtype=torch.float64)
+    for part in torch.arange(len(rows)).split(max(1, _CHUNK_NUMBERS // logits.shape[1])):
+        probabilities = torch.softmax(logits[rows[part]].to(torch.float64), 1)
+        logs[part] = probabilities.clamp_(min=smallest).log_()
+    return logs
+
+
+def divergence(logs: Tensor, others: Tensor, *, symmetric: bool, own: Tensor | None = None) -> Tensor:
     """KL(others || logs), or the mean of both directions, of each row: float64 [n].
 
     Args:
         logs: float64 [n, C], log-probabilities.
         others: float64 [n, C], or [C] for all.
         symmetric: half the sum of (p - q)(log p - log q): no term is negative, and nothing cancels.
+        own: the probabilities of ``logs``, float64 [n, C], where they are at hand.
     """
     if symmetric:
-        return (others.exp() - logs.exp()).mul_(others - logs).sum(1) / 2
+        return (others.exp() - (logs.exp() if own is None else own)).mul_(others - logs).sum(1) / 2
     return (others - logs).mul_(others.exp()).sum(1)
 
 
@@ -38,11 +56,14 @@ def farthest_first(logs: Tensor, count: int) -> Tensor:
     picks = torch.zeros(count, dtype=torch.int64)
     apart = torch.full((len(logs),), torch.inf, dtype=torch.float64)
     chunks = torch.arange(len(logs)).split(max(1, _CHUNK_NUMBERS // logs.shape[1]))
+    # What most of the time would go into, at every pick.
+    held = logs.exp() if logs.numel() <= _HELD_NUMBERS else None
     for index in range(1, count):
         latest = int(picks[index - 1])
         for chunk in chunks:
             part = slice(int(chunk[0]), int(chunk[-1]) + 1)
-            near = divergence(logs[part], logs[latest], symmetric=True)
+            own = None if held is None else held[part]
+            near = divergence(logs[part], logs[latest], symmetric=True, own=own)
             apart[part] = torch.minimum(apart[part], near)
         # Rows of equal predictions are 0 apart: a pick must not be picked again for them.
         apart[latest] = -torch.inf

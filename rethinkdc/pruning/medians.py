@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from rethinkdc.data.by_class import rows_by_class
 from rethinkdc.pruning.ties import ascending
 
 
@@ -16,8 +17,9 @@ def median_distances(features: Tensor, targets: Tensor) -> Tensor:
         targets: int64 [N].
     """
     distances = torch.empty(len(targets), dtype=torch.float64)
-    for index in torch.unique(targets).tolist():
-        rows = (targets == index).nonzero().flatten()
+    for rows in rows_by_class(targets, len(torch.bincount(targets))):
+        if not len(rows):
+            continue
         points = features[rows].to(torch.float64)
         distances[rows] = (points - _median(points)).square().sum(1).sqrt()
     return distances

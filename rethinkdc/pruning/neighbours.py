@@ -29,8 +29,8 @@ def nearest_neighbours(points: Tensor, count: int, queries: Tensor | None = None
         queries: int64 [m], positions of the points that are asked for; None = all.
     """
     # About their mean, so that large common coordinates take no bits from the distances.
-    points = points.to(torch.float64)
-    points = points - points.mean(0)
+    points = points.to(torch.float64, copy=True)
+    points -= points.mean(0)
     norms = points.square().sum(1)
     queries = torch.arange(len(points)) if queries is None else queries
     count = min(count, len(points) - 1)
@@ -57,5 +57,11 @@ def _nearest(points: Tensor, norms: Tensor, count: int, queries: Tensor) -> Tens
 
 def _distances(points: Tensor, queries: Tensor, positions: Tensor) -> Tensor:
     """From the differences, so that copies are exactly 0 apart."""
-    columns = [(points[queries] - points[column]).square().sum(1).sqrt() for column in positions.T]
-    return torch.stack(columns, 1) if columns else points.new_empty(positions.shape)
+    distances = points.new_empty(positions.shape)
+    step = max(1, _CHUNK_NUMBERS // points.shape[1])
+    for index, column in enumerate(positions.T):
+        for start in range(0, len(queries), step):
+            part = slice(start, start + step)
+            apart = (points[queries[part]] - points[column[part]]).square().sum(1)
+            distances[part, index] = apart.sqrt()
+    return distances

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from rethinkdc.contracts.kinds import Score
+from rethinkdc.data.by_class import rows_by_class
 from rethinkdc.types import Images
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class PooledScore(Score):
         quotas, left = sizes * pool // total, sizes * pool % total
         quotas[torch.argsort(left, stable=True, descending=True)[: pool - int(quotas.sum())]] += 1
         shuffled = torch.randperm(total, generator=context.generator("set", "pool"))
-        classes = [shuffled[data.targets[shuffled] == index] for index in range(len(sizes))]
+        classes = rows_by_class(data.targets, len(sizes), shuffled)
         drawn = [rows[:quota] for rows, quota in zip(classes, quotas.tolist(), strict=True)]
         return torch.cat(drawn).sort().values
 

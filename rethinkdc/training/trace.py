@@ -180,11 +180,11 @@ class TraceRecorder:
         told, running = self._epochs[epoch], epoch == len(self._epochs) - 1
         if not running and not self._ended[epoch]:
             return False
-        rows = np.flatnonzero(self._seen) if running else slice(None)
-        if _sum_words(self._train[:, epoch, rows]) != told.train or _sum_words(self._targets[rows]) != told.targets:
+        seen = self._seen if running else None
+        if _sum_rows(self._train[:, epoch].T, seen) != told.train or _sum_rows(self._targets, seen) != told.targets:
             return False
         # Two epochs later others were written in their place.
-        if epoch >= len(self._epochs) - 2 and _sum_words(self._before[epoch % 2, rows]) != told.before:
+        if epoch >= len(self._epochs) - 2 and _sum_rows(self._before[epoch % 2], seen) != told.before:
             return False
         listed = epoch + 1 in self.clean_epochs and not running
         return not listed or _sum_words(self._clean[:, self.clean_epochs.index(epoch + 1)]) == told.clean
@@ -236,12 +236,23 @@ class _Sums:
 
 
 _WORDS = 1 << 64
+_CHUNK = 1 << 14
+"""Rows of a table whose words are added up at a time: 32 MiB at 1,000 classes."""
 
 
 def _sum_words(values: NDArray[Any]) -> int:
     """The sum of the bits of numbers, each as a whole number, modulo 2 to the 64."""
     words = np.ascontiguousarray(values).view(f"u{values.dtype.itemsize}")
     return int(words.sum(dtype=np.uint64))
+
+
+def _sum_rows(table: NDArray[Any], seen: NDArray[np.bool_] | None) -> int:
+    """The same of a table's rows, or of those that were seen, a bounded number at a time: N x C may fill memory."""
+    total = 0
+    for start in range(0, len(table), _CHUNK):
+        part = table[start : start + _CHUNK]
+        total += _sum_words(part if seen is None else part[seen[start : start + _CHUNK]])
+    return total % _WORDS
 
 
 class Trace:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -256,3 +257,19 @@ def test_a_table_of_another_shape_is_told_when_it_is_read(trace: Trace) -> None:
     np.save(trace.folder / "train.npy", np.zeros((1, 2, 3), np.float32))
     with pytest.raises(DamagedError, match=r"train\.npy is float32 \[1, 2, 3\], and trace\.json beside it says"):
         trace.column("train.p", 1, 1)
+
+
+def test_a_run_that_goes_on_holds_no_copy_of_the_last_epoch(tmp_path: Path) -> None:
+    """At ImageNet's size the log-probabilities of one epoch are 2.6 GB."""
+    rows, classes = 100_000, 20
+    recorder = TraceRecorder(tmp_path, rows=rows, epochs=2, classes=classes)
+    logits = torch.randn(1000, classes, generator=generator(0))
+    for part in torch.arange(rows).split(1000)[:-1]:
+        recorder.batch(0, part, logits, part % classes, FEATURES[:1].expand(1000, -1))
+    state = recorder.state()
+    tracemalloc.start()
+    held = recorder.restore(state)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert held
+    assert peak < rows * classes * 2 / 2
