@@ -18,6 +18,9 @@ from rethinkdc.evidence.explaining import answer_explanation, ask_explanation
 from rethinkdc.evidence.explanation import Explanation
 from rethinkdc.evidence.question import make_runs
 from rethinkdc.inspection import Inspection, inspect_file
+from rethinkdc.layouts.prepared import Prepared
+from rethinkdc.preparation.calls import PrepareCall
+from rethinkdc.preparation.prepare import prepare_dataset
 from rethinkdc.reports import ReportFile, write_plot, write_report
 from rethinkdc.reports.answers import write_answered
 from rethinkdc.runs.calling import takes
@@ -103,6 +106,22 @@ def compress(call: CompressCall) -> CompressedSet:
         RequestError: the request is wrong, or the folder exists.
     """
     return write_set(call)
+
+
+@takes(PrepareCall)
+def prepare(call: PrepareCall) -> tuple[Prepared, Path]:
+    """Reads a dataset's layout once, and writes shards of which any row is read at once.
+
+    Example: ``prepare("imagenet-1k", short_side=256, out="imagenet-256px")``
+
+    Returns:
+        What the folder holds, and the folder, which is a dataset from then on.
+
+    Raises:
+        RequestError: an option is wrong, the dataset cannot be read or changed, or the folder holds something else.
+        StorageError: there is no room; the same call goes on from there.
+    """
+    return prepare_dataset(call)
 
 
 @takes(ExportCall)
@@ -296,6 +315,7 @@ __all__ = [
     "inspect",
     "leaderboard",
     "plot",
+    "prepare",
     "report",
     "rows",
     "run",

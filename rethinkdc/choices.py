@@ -3,6 +3,10 @@
 from typing import Literal
 
 Backing = Literal["auto", "decoded", "encoded"]
+Codec = Literal["jpeg", "png"]
+"""What images are written as that are made smaller."""
+DecoderName = Literal["pillow", "torchcodec"]
+"""What decodes ordinary images."""
 LabelForm = Literal["logits", "probabilities"]
 Track = Literal["hard", "static", "stored", "online"]
 FileKind = Literal["dataset", "set", "rows", "scores", "trace", "weights", "protocol", "study", "record", "records"]

@@ -49,6 +49,7 @@ ROOMS = (
     "registry",
     "runs",
     "studies",
+    "preparation",
     "inspection",
     "sharing",
     "verification",

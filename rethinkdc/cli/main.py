@@ -24,6 +24,7 @@ from rethinkdc.cli.listing import list_plugins, list_protocols, list_studies
 from rethinkdc.cli.new_protocol import new_protocol
 from rethinkdc.cli.output import finish_output, is_of_output, silence_output, spell_strange_letters
 from rethinkdc.cli.plot import plot
+from rethinkdc.cli.prepare import prepare
 from rethinkdc.cli.report import report
 from rethinkdc.cli.rows import rows
 from rethinkdc.cli.run import run
@@ -49,6 +50,7 @@ COMMANDS = {
     "show": show,
     "inspect": inspect,
     "new-protocol": new_protocol,
+    "prepare": prepare,
     "rows": rows,
     "trace": trace,
     "sweep": sweep,

@@ -111,13 +111,13 @@ def _decode_all(encoded: EncodedImages, size: tuple[int, int]) -> DecodedImages:
 
         def fill(first: int, last: int, begin: int = begin, sources: list[bytes] = sources) -> None:
             for place in range(first, last):
-                image = decode(sources[place], where=encoded.blobs.where(begin + place))
+                image = decode(sources[place], where=encoded.blobs.where(begin + place), decoder=encoded.decoder)
                 if tuple(image.shape[1:]) != size:
                     raise _SizesDifferError(begin + place, (image.shape[1], image.shape[2]))
                 pixels[begin + place].copy_(image)
 
         in_chunks(len(sources), fill, workers=workers)
-    if content.hexdigest() != encoded.fingerprint:
+    if encoded.decoder.sign(content.hexdigest()) != encoded.fingerprint:
         raise DataError(
             f"The images from {encoded.blobs.where(0)} on changed while they were read: nothing that was made of them "
             "is kept. Run again when the files are complete."

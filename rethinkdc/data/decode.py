@@ -11,10 +11,12 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from rethinkdc.data.decoders import PILLOW, Decoder, decode_ordinary, is_ordinary
 from rethinkdc.data.image_files import PIXELS_VARIABLE as PIXELS_VARIABLE
 from rethinkdc.data.image_files import explain_undecodable, most_pixels, open_image, read_size
 from rethinkdc.errors import DataError, RequestError
 from rethinkdc.files.first_bytes import count_bytes
+from rethinkdc.storage import read_regular
 
 _DIGITS = 18
 _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
@@ -22,7 +24,7 @@ _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 _SIXTEEN_BIT_FORMATS = ("PNG", "PPM")
 
 
-def decode(source: bytes | Path, *, where: str) -> Tensor:
+def decode(source: bytes | Path, *, where: str, decoder: Decoder = PILLOW, at_least: int | None = None) -> Tensor:
     """Decodes one image file.
 
     The pixels are those a person sees: EXIF rotation is applied, transparency is composited over white (a plain
@@ -32,6 +34,10 @@ def decode(source: bytes | Path, *, where: str) -> Tensor:
     Args:
         source: the encoded bytes, or the path of a file that holds them.
         where: names the image in the error, for example ``"row 7 of the train split of FOLDER"``.
+        decoder: of ordinary images; all others are Pillow's.
+        at_least: JPEG images are decoded at a half, a quarter or an eighth of their size, by fewer coefficients of
+            the cosine transform, where both sides keep as many pixels; None = in full. Other pixels than those of a
+            resize.
 
     Returns:
         uint8 [3, h, w], red first, in channels-last memory.
@@ -42,7 +48,15 @@ def decode(source: bytes | Path, *, where: str) -> Tensor:
     """
     raise_limit()
     try:
+        if decoder.name != "pillow" and isinstance(source, Path):
+            source = read_regular(source)
         with open_image(source) as image:
+            if at_least is not None:
+                image.draft(None, (at_least, at_least))
+            elif isinstance(source, bytes) and decoder.name != "pillow" and is_ordinary(image, source):
+                pixels = decode_ordinary(source, image.format or "")
+                if pixels is not None:
+                    return pixels
             image.load()
             rgb = _convert_to_rgb(image)
     except MemoryError:

@@ -10,6 +10,7 @@ from torch import Tensor
 from rethinkdc.data.blobs import Blobs
 from rethinkdc.data.chunks import CHUNK, in_chunks
 from rethinkdc.data.decode import decode
+from rethinkdc.data.decoders import PILLOW, Decoder
 from rethinkdc.data.fingerprint import content_fingerprint
 from rethinkdc.data.resize import empty_canvases, resize
 from rethinkdc.data.targets import check_targets
@@ -25,11 +26,17 @@ class EncodedImages:
         blobs: the encoded files.
         targets: int64 [N].
         class_names: names of the classes, in the order of their indices.
-        fingerprint: content hash (hex).
+        fingerprint: content hash (hex), signed by the decoder.
+        decoder: of ordinary images.
     """
 
     def __init__(
-        self, blobs: Blobs, targets: Tensor, class_names: Sequence[str], fingerprint: str | None = None
+        self,
+        blobs: Blobs,
+        targets: Tensor,
+        class_names: Sequence[str],
+        fingerprint: str | None = None,
+        decoder: Decoder = PILLOW,
     ) -> None:
         """Decodes nothing yet.
 
@@ -37,7 +44,8 @@ class EncodedImages:
             blobs: N encoded files.
             targets: int64 [N] in 0..len(class_names) - 1.
             class_names: names of the classes.
-            fingerprint: content hash; None = taken now, which reads every file once.
+            fingerprint: content hash, signed by the decoder; None = taken now, which reads every file once.
+            decoder: of ordinary images.
 
         Raises:
             DataError: targets of a wrong dtype, shape or range.
@@ -46,7 +54,8 @@ class EncodedImages:
         self.blobs = blobs
         self.targets = targets
         self.class_names = tuple(class_names)
-        self.fingerprint = fingerprint or content_fingerprint(blobs, targets, self.class_names)
+        self.decoder = decoder
+        self.fingerprint = fingerprint or decoder.sign(content_fingerprint(blobs, targets, self.class_names))
 
     def __len__(self) -> int:
         return len(self.blobs)
@@ -76,7 +85,7 @@ class EncodedImages:
         if not -len(self) <= row < len(self):
             raise IndexError(f"Row {row} of {len(self)} images.")
         row %= len(self)
-        return decode(self.blobs.read(row), where=self.blobs.where(row))
+        return decode(self.blobs.read(row), where=self.blobs.where(row), decoder=self.decoder)
 
 
 def all_rows(count: int) -> Tensor:

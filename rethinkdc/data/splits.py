@@ -31,7 +31,7 @@ def always_the_same() -> None:
 
 @dataclass(frozen=True)
 class Splits:
-    """The two parts of a dataset: same classes, same order; and what was assumed when they were read.
+    """The two parts of a dataset: same classes, same order; what its source calls them, and what was assumed of it.
 
     ``check_unchanged`` raises a ``DataError`` where files that are read as they are needed changed since the parts were
     loaded: what was made of them is then not what the fingerprint says.
@@ -41,6 +41,7 @@ class Splits:
     test: Images
     facts: Facts = field(default_factory=Facts)
     check_unchanged: Callable[[], None] = always_the_same
+    names: tuple[str, str] = ("train", "test")
 
     @property
     def fingerprint(self) -> str:

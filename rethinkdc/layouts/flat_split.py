@@ -95,4 +95,5 @@ def _sort_by_class(
         label=f"the split {show_path(folder)}",
         passed_over=Counter(passed_over) - used,
         notes=(labels.note,) if labels.note else (),
+        split=folder.name,
     )

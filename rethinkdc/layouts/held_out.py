@@ -58,8 +58,8 @@ def hold_out(train: Labelled) -> tuple[Labelled, Labelled]:
         f"of {len(train.targets):,} in all."
     )
     return (
-        replace(_rows_of(train, kept.nonzero().flatten()), notes=(*train.notes, note)),
-        replace(_rows_of(train, held), passed_over={}, notes=()),
+        replace(_rows_of(train, kept.nonzero().flatten()), notes=(*train.notes, note), split=""),
+        replace(_rows_of(train, held), passed_over={}, notes=(), split=""),
     )
 
 

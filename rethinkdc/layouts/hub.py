@@ -24,6 +24,7 @@ from rethinkdc.layouts.labels import check_from_zero
 from rethinkdc.layouts.opening import SAVED, load_dataset, load_saved
 from rethinkdc.layouts.pages import check_pages
 from rethinkdc.layouts.parquet_columns import has_no_labels, read_split, read_stated_names
+from rethinkdc.layouts.prepared_splits import read_prepared
 from rethinkdc.layouts.shards import check_shards, tell_joined
 from rethinkdc.layouts.tree_layouts import read_tree
 from rethinkdc.layouts.walking import list_files
@@ -38,7 +39,7 @@ def load_path(
     backing: Backing = "auto",
     known: KnownSplits | None = None,
 ) -> Splits:
-    """Reads an image tree, batches of CIFAR, or a Parquet folder.
+    """Reads what `rethinkdc prepare` wrote, an image tree, batches of CIFAR, or a Parquet folder.
 
     Args:
         path: the folder.
@@ -53,6 +54,8 @@ def load_path(
     if not folder.is_dir():
         why = "it is a file" if folder.exists() else "it does not exist"
         raise DataError(f"Cannot read the dataset folder {path}: {why}. {LAYOUTS}")
+    if prepared := read_prepared(folder, cache_folder=cache_folder, backing=backing, known=known):
+        return prepared
     if batches := find_batches(folder):
         if batches.folder != folder and (
             other := next((name for name in TRAIN_NAMES if (folder / name).is_dir()), None)
@@ -156,7 +159,10 @@ def from_datasets(
         return assemble_splits(*hold_out(whole), known=known, cache_folder=cache_folder, backing=backing)
     test, unlabelled = _find_labelled_test(loaded, where)
     parts = [
-        read_split(loaded[name], f"the {name} split of {where}", stated.get(name), places.get(name, ()))
+        replace(
+            read_split(loaded[name], f"the {name} split of {where}", stated.get(name), places.get(name, ())),
+            split=str(name),
+        )
         for name in (train, test)
     ]
     check_from_zero(parts[0].targets, parts[0].label)

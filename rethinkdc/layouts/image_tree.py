@@ -55,6 +55,7 @@ def scan(split: Path, *, sniff: bool = True, apart: Sequence[Path] = ()) -> Labe
         class_names=tuple(folder.name for folder in classes),
         label=f"the split {show_path(split)}",
         passed_over=walk.passed_over,
+        split=split.name,
     )
 
 

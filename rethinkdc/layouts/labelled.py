@@ -37,6 +37,7 @@ class Labelled:
         passed_over: what was left out, and how many files of each kind.
         notes: what was assumed, a sentence each.
         numbered: whether the classes are bare indices that nobody named: their names are these numbers.
+        split: what the source calls it; empty = nothing.
     """
 
     blobs: Blobs
@@ -46,6 +47,7 @@ class Labelled:
     passed_over: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     numbered: bool = False
+    split: str = ""
 
 
 def assemble_splits(
@@ -77,6 +79,7 @@ def assemble_splits(
         train=choose_backing(_open(train, known.train if known else None), cache_folder, backing=backing),
         test=choose_backing(_open(test, known.test if known else None), cache_folder, backing=backing),
         facts=Facts.of([train.passed_over, test.passed_over], [*train.notes, *test.notes]),
+        names=(train.split or "train", test.split or "test"),
     )
 
 

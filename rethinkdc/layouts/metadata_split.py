@@ -103,6 +103,7 @@ def read_metadata(file: Path, folder: Path, *, sniff: bool = True, apart: Sequen
         label=label,
         passed_over=Counter(walk.passed_over) - Counter([name_ending(file)]),
         notes=(note,) if column != LABEL_COLUMNS[0] else (),
+        split=folder.name,
     )
 
 

@@ -15,6 +15,7 @@ import rethinkdc as rdc
 from rethinkdc.cli.main import COMMANDS, app
 from rethinkdc.errors import RequestError
 from rethinkdc.evidence.calls import CompareCall, ExplainCall
+from rethinkdc.preparation.calls import PrepareCall
 from rethinkdc.runs import calls
 from rethinkdc.runs.options import Option, OptionField, Options, option_fields, part_of
 from rethinkdc.runs.request import Request, read_overrides
@@ -34,6 +35,7 @@ CALLS: dict[str, type[Options]] = {
     "compare": CompareCall,
     "explain": ExplainCall,
     "leaderboard": calls.LeaderboardCall,
+    "prepare": PrepareCall,
     "report": calls.ReportCall,
     "plot": calls.PlotCall,
     "verify": calls.VerifyCall,
@@ -52,6 +54,7 @@ COMMAND_ONLY = {
     "compare": {"plan", "as_json"},
     "explain": {"plan", "as_json"},
     "leaderboard": {"form", "wide", "students", "as_json"},
+    "prepare": {"as_json"},
     "report": {"as_json"},
     "plot": {"listed", "as_json"},
     "verify": {"as_json"},

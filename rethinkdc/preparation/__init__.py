@@ -1,0 +1,1 @@
+"""Datasets read once and written so that any row is read at once."""
