@@ -80,7 +80,7 @@ def _read(source: bytes | Path, where: str) -> bytes:
 
 def _short_side(content: bytes | NDArray[np.uint8], where: str) -> int:
     if isinstance(content, np.ndarray):
-        return min(content.shape[:2])
+        return int(min(content.shape[:2]))
     raise_limit()
     try:
         with open_image(content) as image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rethinkdc.errors import DataError, RequestError
 from rethinkdc.layouts.arrow_shards import features
@@ -53,7 +54,7 @@ def write_saved(folder: Path, prepared: Prepared) -> None:
     """
     columns = features(prepared.class_names)
     for part in prepared.parts:
-        state = {
+        state: dict[str, Any] = {
             "_data_files": [{"filename": Path(shard.file).name} for shard in part.shards],
             "_fingerprint": part.fingerprint[:16],
             "_format_columns": None,

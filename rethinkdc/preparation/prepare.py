@@ -60,11 +60,14 @@ def prepare_dataset(call: PrepareCall) -> tuple[Prepared, Path]:
     with lock(folder / ".lock"):
         shards = _make_all(call, folder, recipe, parts, finished)
         splits.check_unchanged()
-        prepared = _with_fingerprints(folder, _describe(plan, parts, shards, splits), parts)
-        _tell_change(folder, finished, prepared)
-        write_saved(folder, prepared)
-        write_about(folder, prepared)
-        clear(folder, [shard.file for shard in prepared.shards])
+        if finished and all(shards[shard.file] == shard for shard in finished.shards):
+            prepared = finished
+        else:
+            prepared = _with_fingerprints(folder, _describe(plan, parts, shards, splits), parts)
+            _tell_change(folder, finished, prepared)
+            write_saved(folder, prepared)
+            write_about(folder, prepared)
+        clear(folder, list(shards))
     _remember(folder, prepared, cache)
     return prepared, folder
 
