@@ -29,6 +29,7 @@ ROOMS = (
     "measurement",
     "notes",
     "interruption",
+    "ranks",
     "statistics",
     "files",
     "data",

@@ -7,7 +7,6 @@ import pickle
 import pytest
 
 from rethinkdc import errors
-from rethinkdc.context.ranks import RankError
 from rethinkdc.errors import (
     DamagedError,
     DataError,
@@ -22,6 +21,7 @@ from rethinkdc.errors import (
     StorageError,
     UnsupportedError,
 )
+from rethinkdc.ranks import RankError
 from rethinkdc.texts import MOST_CHARACTERS
 
 ERRORS = [

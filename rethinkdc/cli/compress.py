@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from rethinkdc import ranks
 from rethinkdc.cli.options import Printed, takes_options, with_bars
 from rethinkdc.cli.saying import say
-from rethinkdc.context import ranks
 from rethinkdc.runs.calls import CompressCall
 
 

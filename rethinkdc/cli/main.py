@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rethinkdc import interruption
+from rethinkdc import interruption, ranks
 from rethinkdc.cli.compare import compare
 from rethinkdc.cli.compress import compress
 from rethinkdc.cli.evaluate import evaluate
@@ -34,7 +34,6 @@ from rethinkdc.cli.show import show
 from rethinkdc.cli.sweep import sweep
 from rethinkdc.cli.trace import trace
 from rethinkdc.cli.verify import verify
-from rethinkdc.context import ranks
 from rethinkdc.errors import RequestError, RethinkError, refusing_exit
 from rethinkdc.storage import fault_of_machine, show_path
 
@@ -71,6 +70,8 @@ app = typer.Typer(
 for _name, _command in COMMANDS.items():
     app.command(_name)(refusing_exit()(_command))
 
+_TOGETHER = ("run", "compress", "evaluate", "rows", "score", "trace", "sweep")
+"""Commands that ranks do together; a sweep refuses them."""
 _state = {"debug": False}
 _INTERRUPTED = 130
 """What typer ends with on a keyboard interrupt, whichever signal it was."""
@@ -100,9 +101,11 @@ def options(
 ) -> None:
     """Options of every command."""
     _state["debug"] = debug
-    # Of ranks that torchrun starts, all make sets; of everything else there is one process's work.
-    if context.invoked_subcommand not in ("run", "compress", "rows", "sweep") and not ranks.leads():
-        raise typer.Exit
+    # Of ranks that torchrun starts, all do what trains or makes something; all else is one process's work.
+    if context.invoked_subcommand not in _TOGETHER:
+        if not ranks.leads():
+            raise typer.Exit
+        ranks.stand_alone()
 
 
 def main() -> None:

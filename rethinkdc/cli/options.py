@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional, TypeVar
 
 import typer
 
+from rethinkdc import ranks
 from rethinkdc.cli.json_output import stdout_kept_for_document
-from rethinkdc.context import ranks
 from rethinkdc.errors import RequestError
 from rethinkdc.runs.calls import Machine
 from rethinkdc.runs.options import Option, OptionField, Options, option_fields

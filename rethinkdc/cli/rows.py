@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from rethinkdc import ranks
 from rethinkdc.cli.options import NewFiles, Printed, takes_options, with_bars
 from rethinkdc.cli.saying import say
-from rethinkdc.context import ranks
 from rethinkdc.runs.calls import RowsCall
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 from rethinkdc.cli.options import Printed, SeveralSeeds, takes_options, with_bars
-from rethinkdc.context import ranks
 from rethinkdc.runs.calls import RunCall
 from rethinkdc.runs.options import part_of
 from rethinkdc.runs.request import Request
@@ -26,10 +25,6 @@ def run(command: RunCommand) -> None:
 
     runner = make_runner(with_bars(command), command)
     requests = [replace(part_of(command, Request), seed=seeds) for seeds in command.all_seeds]
-    if not ranks.leads():
-        for index, request in enumerate(requests):
-            runner.take_part(request, force=command.force or (command.preview is not None and not index))
-        return
     # Of several seeds the picture is of the first.
     pictures = iter([preview_to(command.preview)] if command.preview else [])
     runs = (runner.run(request, force=command.force, seen=next(pictures, None)) for request in requests)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rethinkdc import ranks
 from rethinkdc.cli.options import NewFiles, Printed, takes_options, with_bars
 from rethinkdc.cli.saying import say
 from rethinkdc.runs.calls import ScoreCall
@@ -25,6 +26,8 @@ def score(command: ScoreCommand) -> None:
 
     check_out(command.out)
     scores, about = score_rows(with_bars(command))
+    if not ranks.leads():
+        return
     files = write_row_file({"scores": scores}, about, command.out)
     if command.as_json:
         tables.print_json(about)

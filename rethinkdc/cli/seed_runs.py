@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rethinkdc import ranks
 from rethinkdc.cli import seed_lines, tables
 from rethinkdc.cli.baseline import command_of_random
 from rethinkdc.cli.options import SeveralSeeds
@@ -21,6 +22,11 @@ def print_runs(runs: Iterable[tuple[Record, bool]], command: SeveralSeeds, runne
         runner: made them.
         as_json: print the records, when all are there.
     """
+    if not ranks.leads():
+        # They are made as they are asked for, by all ranks together.
+        for _ in runs:
+            pass
+        return
     records, differences = [], []
     for record, existed in runs:
         records.append(record)

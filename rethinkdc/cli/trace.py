@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rethinkdc import ranks
 from rethinkdc.cli.options import Printed, takes_options, with_bars
 from rethinkdc.cli.saying import say
 from rethinkdc.runs.calls import TraceCall
@@ -22,6 +23,8 @@ def trace(command: TraceCommand) -> None:
     from rethinkdc.runs.exports import write_trace
 
     about = write_trace(with_bars(command))
+    if not ranks.leads():
+        return
     if command.as_json:
         tables.print_json(about)
         return

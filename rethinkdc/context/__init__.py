@@ -1,1 +1,1 @@
-"""What stands behind a context: artefacts, cache, parts, ranks and books."""
+"""What stands behind a context: artefacts, cache, parts and books."""

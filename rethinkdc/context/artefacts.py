@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rethinkdc import interruption
-from rethinkdc.context import ranks
+from rethinkdc import interruption, ranks
 from rethinkdc.context.books import read_books
 from rethinkdc.context.cache import Cache
 from rethinkdc.context.work import Purpose, Work
@@ -30,7 +29,6 @@ def make_artefact(
     *,
     files: Sequence[str],
     purpose: Purpose | None,
-    shared: bool = False,
 ) -> Path:
     """Finds or makes an artefact; its books, with those of the artefacts that it used, become part of the outer work's.
 
@@ -43,7 +41,6 @@ def make_artefact(
         build: is called with a piece of work of its own, and the folder to fill.
         files: names of the files that it will hold.
         purpose: what teachers are asked for while it is made.
-        shared: whether all ranks build it together, where they all do the outer work: each a share of its parts.
 
     Returns:
         The folder, whole and checked against its checksums.
@@ -52,22 +49,15 @@ def make_artefact(
         IncompleteError: a declared file is missing when ``build`` ends; nothing is kept.
     """
     name = digest(key)
-    shared = shared and outer.together and ranks.world() > 1
 
     def make(folder: Path, out: Path) -> None:
         meter = PeakMeter()
-        work = Work(
-            folder=folder,
-            purpose=purpose,
-            meter=meter,
-            # What one rank makes under a lock, it must make alone: the others may be waiting for that lock.
-            together=shared,
-            finished=(lambda: cache.find(kind, name) is not None) if shared else None,
-            counter=outer.counter,
-        )
+        work = Work(folder=folder, purpose=purpose, meter=meter, counter=outer.counter)
         begun = time.perf_counter()
         with interruption.going():
             stated = build(work, out) or 0.0
+        if not ranks.writes():
+            return
         _require_files(out, files, kind)
         books = work.books
         # What nested artefacts took is theirs, whether they were made just now or long ago.
@@ -79,7 +69,7 @@ def make_artefact(
 
     begun, counted = time.perf_counter(), outer.counter.total
     with outer.paused():
-        folder = cache.make(kind, name, make, shared=shared)
+        folder = cache.make(kind, name, make)
     outer.books.add(read_books(folder))
     outer.books.nested += time.perf_counter() - begun
     outer.books.nested_images += outer.counter.total - counted

@@ -14,11 +14,10 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from rethinkdc import interruption
-from rethinkdc.context import ranks
+from rethinkdc import interruption, ranks
 from rethinkdc.errors import DamagedError, RequestError, RethinkError
 from rethinkdc.storage import (
     LOST,
@@ -102,45 +101,61 @@ class Cache:
         """The folder of an artefact, not verified: enough for a plan."""
         return next((folder for folder in self._places(kind, key) if os.path.isdir(folder)), None)  # noqa: PTH112
 
-    def make(self, kind: str, key: str, build: Callable[[Path, Path], None], *, shared: bool = False) -> Path:
+    def make(self, kind: str, key: str, build: Callable[[Path, Path], None]) -> Path:
         """Returns the artefact's folder, building it if need be.
+
+        Ranks that work together all call ``build``. The first finds the artefact or holds its lock; what the others
+        fill is thrown away.
 
         Args:
             kind: what it is, as a folder name: ``traces``, ``scores``, ``sets``.
             key: digest of all that it depends on.
             build: called with the working folder (survives a kill) and the folder to fill.
-            shared: whether all ranks build it together: each calls ``build``, and the first keeps the artefact.
         """
-        if found := self.find(kind, key):
-            self._clear_leftover(kind, key)
+        if found := self._told_place(kind, key):
+            if ranks.writes():
+                self._clear_leftover(kind, key)
             return found
-        if shared and not ranks.leads():
-            return self._taken_part(kind, key, build)
-        with self.hold(kind, key) as work:
-            if found := self.find(kind, key):
+        with self.hold_together(kind, key) as work:
+            if found := self._told_place(kind, key):
                 return found
             alone = work != self._shared_work(kind, key)
-            if alone and shared:
-                raise _unshared(self._shared_work(kind, key))
             make_folder(work)
             final = self._place(kind, key)
-            made = _begin_making(final, alone=alone)
+            made = _begin_making(final, alone=alone) if ranks.writes() else _begin_unused(work)
             try:
                 build(work, made)
-                commit_folder(made, final)
+                if not ranks.writes():
+                    shutil.rmtree(made, ignore_errors=True)
+                # Then nobody is at the work any more, which goes.
+                ranks.meet(f"the end of {kind} {key}")
+                kept = Path(ranks.decided(lambda: _commit(made, final), f"{kind} {key}, made"))
             except Exception as error:
                 if fault := fault_of_machine(error):
                     raise fault from error
                 # Refused, not interrupted: nobody will come back for this work.
-                if isinstance(error, RethinkError) and not error.keeps_work:
+                if isinstance(error, RethinkError) and not error.keeps_work and ranks.writes():
                     shutil.rmtree(work, ignore_errors=True)
                 raise
             finally:
                 shutil.rmtree(made, ignore_errors=True)
-            shutil.rmtree(work, ignore_errors=True)
+            if ranks.writes():
+                shutil.rmtree(work, ignore_errors=True)
         interruption.finished(kind)
-        self._verified.add(final)
-        return final
+        self._verified.add(kept)
+        return kept
+
+    @contextmanager
+    def hold_together(self, kind: str, key: str) -> Iterator[Path]:
+        """As :meth:`hold`; of ranks that work together the first holds it, and tells the others when it does."""
+        with self.hold(kind, key) if ranks.writes() else nullcontext(self._shared_work(kind, key)) as work:
+
+            def require_shared() -> None:
+                if ranks.world() > 1 and work != self._shared_work(kind, key):
+                    raise _unshared(self._shared_work(kind, key))
+
+            ranks.decided(require_shared, f"the lock of {kind} {key}")
+            yield work
 
     @contextmanager
     def hold(self, kind: str, key: str) -> Iterator[Path]:
@@ -190,23 +205,18 @@ class Cache:
             if work:
                 shutil.rmtree(work, ignore_errors=True)
 
-    def _taken_part(self, kind: str, key: str, build: Callable[[Path, Path], None]) -> Path:
-        """What a rank other than the first does: its share, outside the lock; then it waits for the artefact."""
-        work = self.work(kind, key)
-        # In there, so that nothing stays of a rank that is killed.
-        unused = work / f".rank-{ranks.rank()}"
-        try:
-            unused.mkdir(exist_ok=True)
-            build(work, unused)
-        except ranks.PartsDoneError:
-            pass
-        except OSError:
-            # The working folder goes when the artefact is there.
-            if self.find(kind, key) is None:
-                raise
-        finally:
-            shutil.rmtree(unused, ignore_errors=True)
-        return ranks.wait_for(lambda: self.find(kind, key), self.root, lambda: [0], f"an artefact of {kind}")
+    def _told_place(self, kind: str, key: str) -> Path | None:
+        """The verified folder of an artefact, or None: of ranks that work together the first looks."""
+
+        def look() -> str | None:
+            found = self.find(kind, key)
+            return str(found) if found else None
+
+        found = ranks.decided(look, f"{kind} {key}")
+        if found is None:
+            return None
+        self._verified.add(Path(found))
+        return Path(found)
 
     def _place(self, kind: str, key: str) -> Path:
         """Where an artefact goes that is not found; what this user can neither read nor remove there stays."""
@@ -254,6 +264,19 @@ def _begin_making(final: Path, *, alone: bool) -> Path:
                 made.mkdir()
                 return made
         return temporary_folder(final.parent, prefix)
+
+
+def _begin_unused(work: Path) -> Path:
+    """A folder for what a rank beside the first fills; in the working folder, so that nothing stays after a kill."""
+    unused = work / f".rank-{ranks.rank()}"
+    shutil.rmtree(unused, ignore_errors=True)
+    unused.mkdir()
+    return unused
+
+
+def _commit(made: Path, final: Path) -> str:
+    commit_folder(made, final)
+    return str(final)
 
 
 def _remove(folder: Path) -> None:

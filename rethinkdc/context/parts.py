@@ -10,8 +10,7 @@ from pathlib import Path
 from safetensors.torch import save
 from torch import Tensor
 
-from rethinkdc import interruption
-from rethinkdc.context import ranks
+from rethinkdc import interruption, ranks
 from rethinkdc.context.work import Work
 from rethinkdc.storage import Part, keep_part, kept_part, load_tensors
 from rethinkdc.training.checkpoint import counted_between
@@ -38,9 +37,9 @@ def make_parts(
     work.part_calls += 1
     place = folder / ("parts" if work.part_calls == 1 else f"parts-{work.part_calls}")
     paths = [place / f"part-{index:05d}.safetensors" for index in range(count)]
-    mine = range(count) if work.finished is None else ranks.own_parts(count)
+    mine = ranks.own_parts(count) if ranks.together() else range(count)
     with interruption.going() as going, progress.task("parts", count) as done:
-        with work.alone():
+        with ranks.apart():
             for made, index in enumerate(mine):
                 going.where = f"part {index + 1} of {count}" if count > 1 else ""
                 going.kept = f"{made} {'part' if made == 1 else 'parts'}" if made else ""
@@ -79,14 +78,12 @@ def _wait_for_parts(paths: Sequence[Path], mine: range, work: Work, home: Path, 
                 pending.discard(index)
                 _count(made, work)
                 done(1)
-        if pending and work.finished and not ranks.leads() and work.finished():
-            raise ranks.PartsDoneError
         return None if pending else True
 
     def owners() -> set[int]:
         return {index % ranks.world() for index in pending}
 
-    ranks.wait_for(complete, home, owners, "a part of the set")
+    ranks.wait_for(complete, home, owners, "a part of the set", met=True)
     work.books.earlier -= time.perf_counter() - begun
 
 

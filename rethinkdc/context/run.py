@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,9 +10,8 @@ from typing import Any, Protocol, TypeVar, overload
 import torch
 from torch import Tensor, nn
 
-from rethinkdc import interruption
+from rethinkdc import interruption, ranks
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import ranks
 from rethinkdc.context.artefacts import make_artefact
 from rethinkdc.context.asking import ask_teacher, untrained_network
 from rethinkdc.context.books import Books
@@ -99,12 +97,6 @@ class RunContext(Context):
             raise RequestError("There is no working folder here: only an artefact and a student in training have one.")
         return self.work.folder
 
-    def alone(self) -> RunContext:
-        """The same context for what the first rank does without the others; the books are shared."""
-        work = copy.copy(self.work)
-        work.together = False
-        return replace(self, work=work)
-
     def note(self, **facts: Any) -> None:
         self.books.note(**facts)
 
@@ -155,9 +147,8 @@ class RunContext(Context):
         *,
         files: Sequence[str],
         purpose: Purpose | None,
-        shared: bool = False,
     ) -> Path:
-        """As :meth:`artefact`; ``shared``: all ranks that do this work build it together; ``purpose`` of teachers."""
+        """As :meth:`artefact`; ``purpose`` of teachers."""
 
         def fill(work: Work, out: Path) -> float | None:
             # The student, the ipc and the test images are no part of a key, so what is made must not see them.
@@ -165,7 +156,7 @@ class RunContext(Context):
             self.check_unchanged()
             return seconds
 
-        return make_artefact(self.cache, self.work, kind, key, stage, fill, files=files, purpose=purpose, shared=shared)
+        return make_artefact(self.cache, self.work, kind, key, stage, fill, files=files, purpose=purpose)
 
     def trace(self, repeat: int = 0) -> Trace:
         return Trace(proxy_folder(self, repeat))
@@ -214,13 +205,12 @@ class RunContext(Context):
         def build(inner: RunContext, out: Path) -> None:
             with interruption.going(method.name):
                 compressed = method.compress(data, budget, inner)
-            if inner.work.finished and not ranks.leads():
-                raise ranks.PartsDoneError
-            write_set(compressed, method, definition, budget, inner, inner.books.notes, out)
+            if ranks.writes():
+                write_set(compressed, method, definition, budget, inner, inner.books.notes, out)
 
         stage = "selection" if method.rows_per_canvas() else "synthesis"
         purpose: Purpose | None = "set" if teachers else None
-        folder = self.kept("sets", key, stage, build, files=SET_FILES, purpose=purpose, shared=True)
+        folder = self.kept("sets", key, stage, build, files=SET_FILES, purpose=purpose)
         # Measured here: how good a teacher is on the test images is no part of a set.
         for named in teachers:
             ask_teacher(self, named, "set", test=self.test, tuning=self.tuning)

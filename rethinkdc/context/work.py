@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,8 +47,6 @@ class Work:
         books: what it told and cost.
         purpose: what teachers are asked for; None = what is being made may not ask one.
         meter: measures the memory of an artefact that is being made; None outside any.
-        together: whether all ranks do this work, in one order, so that they can share a set that it makes.
-        finished: whether others have finished the set that all ranks are making together; None outside any.
         part_calls: how often it has made parts.
         part: folder of the part that is being made, for its states; None outside any.
         counter: of images, shared by all the work of a run, so that a network counts for what is being made.
@@ -58,8 +56,6 @@ class Work:
     books: Books = field(default_factory=Books)
     purpose: Purpose | None = "labels"
     meter: PeakMeter | None = None
-    together: bool = True
-    finished: Callable[[], bool] | None = None
     part_calls: int = 0
     part: Path | None = None
     counter: ImageCounter = field(default_factory=ImageCounter)
@@ -79,15 +75,6 @@ class Work:
         """Counts images; None = there were some, and nobody knows how many."""
         self.counter.total += count or 0
         self._images_known = self._images_known and count is not None
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Inside, this rank does what the others do not."""
-        together, self.together = self.together, False
-        try:
-            yield
-        finally:
-            self.together = together
 
     @contextmanager
     def making(self, part: Path) -> Iterator[None]:

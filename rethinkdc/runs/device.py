@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from rethinkdc.context import ranks
+from rethinkdc import ranks
 from rethinkdc.errors import RequestError
 
 _CUDA = torch.device("cuda")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rethinkdc import ranks
 from rethinkdc.compressed.preview import write_preview
 from rethinkdc.runs.calls import EvaluateCall, FinishedRequest, FinishedSet
 from rethinkdc.runs.machine import make_runner
@@ -19,7 +20,7 @@ def evaluate_set(call: EvaluateCall) -> tuple[Record, bool]:
     """
     runner = make_runner(call, call)
     compressed = open_set(call, runner.cache.root)
-    if call.preview:
+    if call.preview and ranks.leads():
         write_preview(compressed, call.preview)
     return runner.evaluate(request_of(call), compressed, force=call.force)
 

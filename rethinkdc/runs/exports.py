@@ -10,9 +10,9 @@ from typing import Any
 
 from torch import Tensor
 
+from rethinkdc import ranks
 from rethinkdc.compressed import CompressedSet, export_folder
 from rethinkdc.compressed.preview import check_preview, write_preview
-from rethinkdc.context import ranks
 from rethinkdc.context.books import by_stage, images_by_stage
 from rethinkdc.context.run import RunContext
 from rethinkdc.contracts.kinds import Score
@@ -81,11 +81,13 @@ def write_trace(call: TraceCall) -> dict[str, Any]:
         RequestError: the request is wrong, or the folder exists.
     """
     out = Path(call.out)
-    check_new(out)
+    if ranks.leads():
+        check_new(out)
     with _surroundings(make_runner(call), call) as (context, source):
         trace = context.trace()
         about = {**source(), "rows": trace.rows, "epochs": trace.epochs, "clean_epochs": list(trace.clean_epochs)}
-        export_trace(trace, about, out)
+        if ranks.leads():
+            export_trace(trace, about, out)
     return about
 
 

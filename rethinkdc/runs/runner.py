@@ -11,9 +11,8 @@ from typing import Any
 
 import torch
 
-from rethinkdc import interruption
+from rethinkdc import interruption, ranks
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.context import ranks
 from rethinkdc.context.cache import Cache
 from rethinkdc.context.run import RunContext
 from rethinkdc.context.work import Work
@@ -42,7 +41,7 @@ from rethinkdc.runs.serving import check_request
 from rethinkdc.runs.sheets import check_sheets, keep_sheet
 from rethinkdc.runs.working import RunFolder, clear_recorded, hold_run
 from rethinkdc.storage import fault_of_machine
-from rethinkdc.types import Progress
+from rethinkdc.types import Progress, Supervision
 
 
 @dataclass
@@ -87,35 +86,27 @@ class Runner:
             seen: called with the compressed set, before a student is trained; also when a record exists.
 
         Returns:
-            The record, and whether it existed before. Ranks beside the first make their share of the set and wait for
-            the first's record.
+            The record, and whether it existed before.
 
         Raises:
             RequestError: the request is wrong; nothing was written.
             DivergedError: the student's loss was not finite; recorded as failed.
         """
         run = resolve_run(request, self.registry, self.cache)
-        if not ranks.leads():
-            before = len(self.records.attempts(run.key))
-            self._take_part(run, force or seen is not None)
-            return self._of_first_rank(run, before, force), True
+
+        def look(compressed: CompressedSet) -> None:
+            if seen and ranks.writes():
+                seen(compressed, run)
 
         def make(context: RunContext, splits: Splits) -> CompressedSet:
             compressed = self._compressed(run, context, splits)
-            if seen:
-                seen(compressed, run)
+            look(compressed)
             return compressed
 
         record, existed = self._recorded(run, force, make)
         if existed and seen:
-            seen(self._made(run), run)
+            look(self._made(run))
         return record, existed
-
-    @refusing_exit()
-    def take_part(self, request: Request, *, force: bool = False) -> None:
-        """What a rank beside the first does of a run: its share of the set, unless the run is on record already."""
-        # Also where it is forced: what the first rank refuses must end here too.
-        self._take_part(resolve_run(request, self.registry, self.cache), force)
 
     def attempt(self, asked: AnyRequest) -> tuple[Record, bool]:
         """As :meth:`run`, but a run that ends badly is recorded with its reason and returned, whatever ended it.
@@ -163,8 +154,6 @@ class Runner:
     ) -> tuple[Record, bool]:
         """Evaluates a finished set, which is open already, as it is asked for; as :meth:`run` otherwise."""
         run = resolve(asked, self.registry, self.cache, identity=identity_of(compressed))
-        if not ranks.leads():
-            return self._of_first_rank(run, len(self.records.attempts(run.key)), force), True
         return self._evaluated(run, compressed, force)
 
     @refusing_exit()
@@ -176,6 +165,8 @@ class Runner:
     @contextmanager
     def surroundings(self, ground: Ground, splits: Splits) -> Iterator[RunContext]:
         """Surroundings of work that is no run: it has no folder of its own, only those of its artefacts."""
+        about = f"{ground.protocol.digest[:12]} on {splits.train.fingerprint[:12]}, {ground.seeds}"
+        ranks.require_alike("protocol, dataset and seeds", about, "Give all the same options, and the same data.")
         with refusing_exit(), deterministic(self.device, self.threads):
             yield self.context(ground, splits, None)
 
@@ -219,10 +210,6 @@ class Runner:
         self.registry.trackers.run_broke(record.model_dump(mode="json"))
         return record
 
-    def _take_part(self, run: Run, force: bool) -> None:
-        if force or not self.records.find(run.key):
-            self._made(run)
-
     def _made(self, run: Run) -> CompressedSet:
         """The set of a run, without the run."""
         splits = load_splits(run, self.cache)
@@ -242,20 +229,23 @@ class Runner:
     def _recorded(
         self, run: Run, force: bool, make: Callable[[RunContext, Splits], CompressedSet]
     ) -> tuple[Record, bool]:
-        if not force and (known := self.records.find(run.key, self.machine)):
-            clear_recorded(self.cache, self.records, run.key)
+        ranks.require_alike("the run", run.key, "Give all the same options, and the same data.")
+        if not force and (known := self._known(run)):
+            if ranks.writes():
+                clear_recorded(self.cache, self.records, run.key)
             return known, True
-        self._check_keeping(run)
+        ranks.decided(lambda: self._check_keeping(run), "the place of the record")
         with hold_run(self.cache, self.records, run.key) as folder:
             # Another process may have made it while we waited.
-            if not force and (known := self.records.find(run.key, self.machine)):
+            if not force and (known := self._known(run)):
                 return known, True
             return self._carried_out(run, folder, make), False
 
     def _carried_out(self, run: Run, folder: RunFolder, make: Callable[[RunContext, Splits], CompressedSet]) -> Record:
         splits = load_splits(run, self.cache)
         check_request(run, splits)
-        self.registry.trackers.run_started(run.definition.model_dump(mode="json"), run.names.model_dump(), run.key)
+        if ranks.writes():
+            self.registry.trackers.run_started(run.definition.model_dump(mode="json"), run.names.model_dump(), run.key)
         context = self.context(run, splits, folder.begin())
         if splits.facts.tell():
             context.note(files=splits.facts.model_dump(mode="json"))
@@ -267,29 +257,45 @@ class Runner:
             # Diverged or refused: the same work would end the same way, so nothing is kept for going on.
             if not error.keeps_work:
                 folder.clear()
-            if isinstance(error, DivergedError):
+            if isinstance(error, DivergedError) and ranks.writes():
                 failed = self._record(run, status="failed", reason=str(error), notes=context.books.notes)
                 failed = self.records.add(failed)
                 self.registry.trackers.run_finished(failed.model_dump(mode="json"))
             raise
         # What is done stays resumable until its record is written.
-        record = self.records.add(measured)
+        record = _told(lambda: self.records.add(measured))
+        assert record is not None
         folder.clear()
-        self.registry.trackers.run_finished(record.model_dump(mode="json"))
+        if ranks.writes():
+            self.registry.trackers.run_finished(record.model_dump(mode="json"))
         return record
 
     def _measured(
         self, run: Run, context: RunContext, splits: Splits, make: Callable[[RunContext, Splits], CompressedSet]
     ) -> Record:
         compressed = make(context, splits)
-        # What follows, the first rank does without the others; they have no part in a finished set at all.
-        context = context.alone()
         before, nested = time.perf_counter(), context.books.nested
         supervision = run.labeler.prepare(compressed, context)
         # What was made now or long ago tells its own seconds.
         label_seconds = time.perf_counter() - before - (context.books.nested - nested)
         # Before the student trains: what teachers are asked meanwhile follows from its views, also after a kill.
         label_images = context.work.images
+        record = _told(
+            lambda: self._of_student(run, context, splits, compressed, supervision, label_seconds, label_images)
+        )
+        assert record is not None
+        return record
+
+    def _of_student(
+        self,
+        run: Run,
+        context: RunContext,
+        splits: Splits,
+        compressed: CompressedSet,
+        supervision: Supervision,
+        label_seconds: float,
+        label_images: int | None,
+    ) -> Record:
         evaluation = run.evaluator.evaluate(compressed, supervision, splits.test, context)
         check_evaluation(evaluation, run.evaluator)
         family = run.compressor.family if run.compressor else ""
@@ -324,18 +330,9 @@ class Runner:
         reference = self.registry.reference(run.compressor)
         return context.compress(reference, splits.train, run.budget(splits.train))
 
-    def _of_first_rank(self, run: Run, before: int, force: bool) -> Record:
-        """Waits for the record that the first rank writes or finds; ``before``: attempts that were there already."""
-
-        def written() -> Record | None:
-            attempts = self.records.attempts(run.key)
-            known = None if force else next((record for record in attempts if record.status == "ok"), None)
-            return known or (attempts[-1] if len(attempts) > before else None)
-
-        record = ranks.wait_for(written, self.cache.root, lambda: [0], "its record")
-        if record.status != "ok":
-            raise RethinkError(record.reason)
-        return record
+    def _known(self, run: Run) -> Record | None:
+        """The ok record of a run, as the first rank sees it."""
+        return _told(lambda: self.records.find(run.key, self.machine))
 
     def _record(self, run: Run, **values: Any) -> Record:
         return Record(
@@ -353,6 +350,19 @@ class Runner:
             plugins=self.registry.used(run.methods),
             **values,
         )
+
+
+def _told(record: Callable[[], Record | None]) -> Record | None:
+    """A record that the first rank finds or makes."""
+    if not ranks.together():
+        return record()
+
+    def spelled() -> str | None:
+        found = record()
+        return found.model_dump_json() if found else None
+
+    told = ranks.decided(spelled, "the record")
+    return Record.model_validate_json(told) if told else None
 
 
 def _assumed(run: Run) -> dict[str, Any]:

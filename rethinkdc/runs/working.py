@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rethinkdc import ranks
 from rethinkdc.context.cache import Cache
 from rethinkdc.errors import DamagedError
 from rethinkdc.runs.records import Records
@@ -32,14 +33,13 @@ class RunFolder:
 
     def begin(self) -> Path:
         """The folder, with what an earlier try left that never came to its record; else empty."""
-        if self.is_recorded():
-            self.clear()
-        write_sealed(self.path / _BEGUN, json.dumps(self._place()).encode())
+        ranks.decided(self._begin, "the run's folder")
         return self.path
 
     def clear(self) -> None:
         """Removes the folder."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        if ranks.writes():
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def is_recorded(self) -> bool:
         """Whether the work in the folder came to its record, but was killed before it removed the folder."""
@@ -50,6 +50,11 @@ class RunFolder:
         here = self._place()
         return bool(begun["records"] == here["records"] and begun["ok"] < here["ok"])
 
+    def _begin(self) -> None:
+        if self.is_recorded():
+            self.clear()
+        write_sealed(self.path / _BEGUN, json.dumps(self._place()).encode())
+
     def _place(self) -> dict[str, str | int]:
         attempts = self._records.attempts(self._key)
         ok = sum(record.status == "ok" for record in attempts)
@@ -58,8 +63,11 @@ class RunFolder:
 
 @contextmanager
 def hold_run(cache: Cache, records: Records, key: str) -> Iterator[RunFolder]:
-    """Holds a run's lock, waiting for whoever does; inside, the run's folder is ours."""
-    with cache.hold(_KIND, key) as path:
+    """Holds a run's lock, waiting for whoever does; inside, the run's folder is ours.
+
+    Of ranks that work together the first holds it, makes the folder and removes it.
+    """
+    with cache.hold_together(_KIND, key) as path:
         yield RunFolder(path, records, key)
 
 

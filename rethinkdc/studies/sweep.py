@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import wait
 
-from rethinkdc import interruption
-from rethinkdc.context import ranks
+from rethinkdc import interruption, ranks
 from rethinkdc.errors import RequestError
 from rethinkdc.runs.runner import Runner
 from rethinkdc.studies.estimating import estimate

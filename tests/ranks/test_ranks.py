@@ -1,4 +1,4 @@
-"""Ranks: processes that make one set together, through files alone."""
+"""Ranks: processes that do one run together."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,12 +18,11 @@ import pytest
 import torch
 
 import rethinkdc as rdc
-from rethinkdc.context import ranks
+from rethinkdc import ranks
 from rethinkdc.context.cache import Cache
-from rethinkdc.context.ranks import RankError
-from rethinkdc.context.run import RunContext
 from rethinkdc.errors import RequestError
-from rethinkdc.registry.registry import Registry
+from rethinkdc.ranks import RankError, living, walk
+from rethinkdc.ranks.launch import Launch
 from rethinkdc.storage.locks import is_held
 from rethinkdc.testing import context
 
@@ -85,6 +85,9 @@ def site(tmp_path: Path) -> Path:
 @pytest.fixture
 def start(tmp_path: Path, site: Path) -> Callable[..., subprocess.Popen[str]]:
     """Starts ``rethinkdc WORDS...`` in the test's folder: as one rank of two, or as the only process."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
 
     def started(
         *words: str, rank: int | None = None, cache: str = "cache", patience: str = PATIENT, kill: str = ""
@@ -97,7 +100,7 @@ def start(tmp_path: Path, site: Path) -> Callable[..., subprocess.Popen[str]]:
             "TINY_LOG": str(tmp_path / "log"),
             "TINY_KILL": kill,
             "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": "29511",
+            "MASTER_PORT": str(port),
         }
         if rank is not None:
             environment |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
@@ -163,11 +166,11 @@ def test_two_ranks_make_the_set_of_one_process_and_each_half_of_its_parts(
 def test_a_killed_rank_is_a_clear_error_and_the_same_command_goes_on(
     tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    killed = ended(start(*COMPRESS, "set", rank=1, kill="1:3"))
+    both = [start(*COMPRESS, "set", rank=rank, kill="1:3") for rank in (1, 0)]
+    killed, (code, out, err) = (ended(process) for process in both)
     assert killed[0] == -signal.SIGKILL
-    code, out, err = ended(start(*COMPRESS, "set", rank=0, patience="1"))
     assert (code, out) == (1, "")
-    assert "Error of rank 0: Rank 1 of 2 has not been there for 1 s" in err
+    assert "Error of rank 0: Rank 1 of 2 has not been there for 5 s" in err
     assert "run the same command again" in err
     assert not (tmp_path / "set").exists()
     assert made_by(tmp_path) == {0: ["0"], 1: ["1"], 2: ["0"], 3: ["1"], 4: ["0"]}
@@ -205,11 +208,11 @@ def test_ranks_of_a_run_write_one_record_and_the_others_end_quietly(
     assert len(made_by(tmp_path)) == 5
 
 
-@pytest.mark.parametrize("command", ["list-plugins", "score", "evaluate"])
-def test_what_is_no_set_is_the_first_ranks_alone(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("command", ["list-plugins", "verify", "leaderboard"])
+def test_what_trains_nothing_is_the_first_ranks_alone(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from rethinkdc.cli.main import main
 
-    monkeypatch.setattr(sys, "argv", ["rethinkdc", command, *(["nothing"] if command == "evaluate" else [])])
+    monkeypatch.setattr(sys, "argv", ["rethinkdc", command])
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(SystemExit) as end:
@@ -231,8 +234,9 @@ def test_a_sweep_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def let_go() -> Iterator[None]:
     """This process holds the locks of the ranks that it plays until it ends; here until the test does."""
     yield
-    while ranks._held:
-        ranks._held.popitem()[1].release()
+    walk._walk.home = None
+    while living._held:
+        living._held.popitem()[1].release()
 
 
 def as_rank(monkeypatch: pytest.MonkeyPatch, rank: str | None, world: str | None) -> None:
@@ -276,7 +280,7 @@ def test_a_rank_that_is_missing_is_waited_for_and_then_named(tmp_path: Path, mon
     as_rank(monkeypatch, "0", "2")
     monkeypatch.setenv(ranks.PATIENCE, "0.5")
     begun = time.monotonic()
-    with pytest.raises(RankError, match=r"Rank 1 of 2 .* and the thing depends on it.*Finished parts are kept"):
+    with pytest.raises(RankError, match=r"Rank 1 of 2 .* and the thing depends on it.*What is finished is kept"):
         ranks.wait_for(lambda: None, tmp_path, lambda: [1], "the thing")
     assert time.monotonic() - begun >= 0.5
 
@@ -325,12 +329,12 @@ def test_launches_on_two_machines_with_a_port_of_the_same_number_are_two_session
 def test_a_rank_whose_place_is_taken_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     as_rank(monkeypatch, "1", "2")
     ranks.join(tmp_path)
-    kept = dict(ranks._held)
-    ranks._held.clear()
+    kept = dict(living._held)
+    living._held.clear()
     monkeypatch.setenv(ranks.PATIENCE, "0.2")
     with pytest.raises(RankError, match=r"Another process has been rank 1 of 2 on the cache .*--master-port"):
         ranks.join(tmp_path)
-    ranks._held.update(kept)
+    living._held.update(kept)
 
 
 def test_a_patience_that_is_no_number_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,103 +350,77 @@ def test_ranks_need_a_cache_that_they_can_write_to(tmp_path: Path, monkeypatch: 
         Cache(tmp_path / "file")
 
 
-def test_a_rank_takes_its_part_outside_the_lock_and_gets_the_first_ranks_artefact(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In one process, the first rank's work standing for what it does meanwhile."""
-    as_rank(monkeypatch, "1", "2")
-    cache, asked = Cache(tmp_path), list[str]()
+class Played:
+    """Messages of a launch whose other ranks are not there: the first is asked, or has said ``told`` in this order."""
+
+    def __init__(self, *told: Any) -> None:
+        self.told, self.heard = list(told), list[str]()
+
+    def tell(self, value: Callable[[], Any], about: str) -> Any:
+        self.heard.append(about)
+        return value() if ranks.leads() else self.told.pop(0)
+
+    def exchange(self, value: Any, about: str) -> list[Any]:
+        self.heard.append(about)
+        return [value] * ranks.world()
+
+
+def play(monkeypatch: pytest.MonkeyPatch, rank: int, *told: Any) -> Played:
+    """This process as one rank of two that have met."""
+    as_rank(monkeypatch, str(rank), "2")
+    messages = Played(*told)
+    monkeypatch.setattr(walk._walk, "launch", Launch(rank, 2, messages))  # type: ignore[arg-type]
+    return messages
+
+
+def test_another_rank_takes_what_the_first_found_or_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it would find itself: another process may keep the artefact between two looks."""
+    made = tmp_path / "cache" / "sets" / "key"
+    play(monkeypatch, 1, None, None, None, str(made), str(made))
+    cache, asked = Cache(tmp_path / "cache"), list[Path]()
 
     def build(work: Path, out: Path) -> None:
-        asked.append("second")
-        (work / "part-1").write_text("of the second")
-        as_rank(monkeypatch, "0", "2")
-        Cache(tmp_path).make("sets", "key", keep, shared=True)
-        as_rank(monkeypatch, "1", "2")
-        raise ranks.PartsDoneError
+        asked.append(out)
+        (out / "file").write_text("thrown away")
 
-    def keep(work: Path, out: Path) -> None:
-        asked.append("first")
-        (out / "file").write_text((work / "part-1").read_text())
+    assert cache.make("sets", "key", build) == made
+    assert [folder.parent for folder in asked] == [tmp_path / "cache" / "work" / "sets-key"]
+    assert not asked[0].exists()
+    assert cache.make("sets", "key", build) == made
+    assert len(asked) == 1
 
-    folder = cache.make("sets", "key", build, shared=True)
-    assert (folder / "file").read_text() == "of the second"
-    assert asked == ["second", "first"]
+
+def test_the_first_rank_keeps_what_all_make_when_all_are_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    messages = play(monkeypatch, 0)
+    cache = Cache(tmp_path)
+
+    def build(work: Path, out: Path) -> None:
+        assert messages.heard == ["sets key", "the lock of sets key", "sets key"]
+        (out / "file").write_text("kept")
+
+    folder = cache.make("sets", "key", build)
+    assert (folder / "file").read_text() == "kept"
+    assert messages.heard[3:] == ["the end of sets key", "sets key, made"]
     assert not list((tmp_path / "work").iterdir())
 
 
-def test_what_one_rank_makes_under_a_lock_it_makes_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other rank may be waiting for that very lock: it would never make its share."""
-    as_rank(monkeypatch, "0", "2")
-    monkeypatch.setenv(ranks.PATIENCE, "0")
-    seen: dict[str, list[tuple[bool, bool]]] = {"scores": [], "sets": []}
-
-    def build(kind: str) -> Callable[[RunContext, Path], None]:
-        def built(inner: RunContext, out: Path) -> None:
-            seen[kind].append((inner.work.together, inner.work.finished is not None))
-            if kind == "scores":
-                assert len(inner.parts(3, lambda index: {"value": torch.tensor([index])})) == 3
-
-        return built
-
-    here = context(tmp_path)
-    here.kept("scores", "some", "selection", build("scores"), files=[], purpose=None)
-    here.kept("sets", "some", "synthesis", build("sets"), files=[], purpose=None, shared=True)
-    assert seen == {"scores": [(False, False)], "sets": [(True, True)]}
+def test_what_the_first_rank_decides_it_does_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    play(monkeypatch, 0)
+    ranks.join(tmp_path)
+    assert ranks.decided(ranks.together, "it") is False
+    assert ranks.together()
 
 
-@pytest.mark.parametrize("finished", [True, False])
-def test_what_follows_the_set_the_first_rank_does_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: bool
-) -> None:
-    """The other ranks end with their share, and have none in a set that was finished before: nobody would answer."""
-    as_rank(monkeypatch, "0", "2")
-    seen: list[bool] = []
-
-    class Stopped(Exception):  # noqa: N818 - no error
-        pass
-
-    def prepare(_: object, __: object, inner: RunContext) -> None:
-        seen.append(inner.work.together)
-        raise Stopped
-
-    def work() -> None:
-        surroundings: dict[str, Any] = {"records": tmp_path / "records", "cache_dir": tmp_path / "cache"}
-        if finished:
-            rdc.evaluate(torch.rand(10, 3, 8, 8), torch.arange(10), dataset="digits", device="cpu", **surroundings)
-        else:
-            rdc.run("random", dataset="digits", ipc=1, device="cpu", **surroundings)
-
-    monkeypatch.setattr(type(Registry().build("labeler", "hard")), "prepare", prepare)
-    with pytest.raises(Stopped):
-        work()
-    assert seen == [False]
-
-
-def test_making_a_part_is_done_alone(tmp_path: Path) -> None:
+def test_making_a_part_is_done_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    play(monkeypatch, 0)
     here, seen = context(tmp_path), list[bool]()
 
     def make(index: int) -> dict[str, torch.Tensor]:
-        seen.append(here.work.together)
+        seen.append(ranks.together())
         return {"value": torch.tensor([index])}
 
-    here.parts(2, make)
-    assert (seen, here.work.together) == ([False, False], True)
-
-
-def test_a_rank_whose_set_others_have_finished_stops_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    as_rank(monkeypatch, "1", "2")
-    here = context(tmp_path)
-    here.work.finished = lambda: True
-    made: list[int] = []
-
-    def make(index: int) -> dict[str, torch.Tensor]:
-        made.append(index)
-        return {"value": torch.tensor([index])}
-
-    with pytest.raises(ranks.PartsDoneError):
-        here.parts(4, make)
-    assert made == [1, 3]
+    here.parts(1, make)
+    assert (seen, ranks.together()) == ([False], True)
 
 
 def test_the_seconds_of_other_ranks_count_and_waiting_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -450,9 +428,8 @@ def test_the_seconds_of_other_ranks_count_and_waiting_does_not(tmp_path: Path, m
     here.parts(2, lambda index: {"value": torch.tensor([index])})
     seal = here.folder / "parts" / "part-00001.sealed"
     seal.write_text(seal.read_text().split()[0] + " 40.0")
-    as_rank(monkeypatch, "0", "2")
+    play(monkeypatch, 0)
     first = context(tmp_path)
-    first.work.finished = lambda: False
     first.parts(2, lambda index: {})
     assert 39 < first.books.earlier <= 41
 
@@ -473,7 +450,7 @@ def test_a_rank_whose_lock_stays_held_after_its_host_died_is_missed(
     """A network file system may never free it: whoever gives no sign of life is not there."""
     as_rank(monkeypatch, "0", "2")
     monkeypatch.setenv(ranks.PATIENCE, "0")
-    monkeypatch.setattr("rethinkdc.context.ranks.is_held", lambda _: True)
+    monkeypatch.setattr("rethinkdc.ranks.living.is_held", lambda _: True)
     monkeypatch.setattr("rethinkdc.storage.locks.PATIENCE", 0.1)
     monkeypatch.setattr("rethinkdc.storage.holders._LOOK", 0.0)
     with pytest.raises(RankError, match="Rank 1 of 2 has not been there"):

@@ -1,0 +1,111 @@
+"""One launch: all its ranks meet, and are held to be alike."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
+
+from rethinkdc.errors import RequestError
+from rethinkdc.ranks.living import patience
+from rethinkdc.ranks.messages import Messages
+from rethinkdc.ranks.place import RankError, rank, world
+from rethinkdc.storage import write_file
+
+_ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
+
+
+@dataclass(frozen=True)
+class Launch:
+    """The ranks that met.
+
+    Attributes:
+        rank: which of them this is.
+        world: how many there are.
+        messages: between them.
+    """
+
+    rank: int
+    world: int
+    messages: Messages
+
+    def require_alike(self, what: str, value: str, advice: str) -> None:
+        """Checks that all ranks have the same of something.
+
+        Args:
+            what: its name, as in ``the cache``.
+            value: this rank's.
+            advice: what to do where they have not.
+
+        Raises:
+            RequestError: names two that differ.
+        """
+        values = self.messages.exchange(value, what)
+        for other, found in enumerate(values):
+            if found != values[0]:
+                raise RequestError(
+                    f"Ranks must have {what} in common: rank 0 has {values[0]}, rank {other} {found}. {advice}"
+                )
+
+
+def begin(home: Path) -> Launch:
+    """Meets the other ranks.
+
+    Args:
+        home: the cache folder that all ranks share.
+
+    Raises:
+        RankError: they cannot be met.
+        RequestError: the environment does not say where, or they are not alike.
+    """
+    if missing := [name for name in _ADDRESS if not os.environ.get(name)]:
+        raise RequestError(
+            f"RANK and WORLD_SIZE are set, and {missing[0]} is not: ranks do not know where to meet. Start them with "
+            "torchrun, for example: torchrun --nproc-per-node 2 -m rethinkdc run ..."
+        )
+    limit = timedelta(seconds=max(1.0, patience()))
+    try:
+        store, _, _ = next(rendezvous("env://", rank(), world(), timeout=limit))
+        # Both kinds in one group: which one carries a tensor follows from where it lies.
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        tensors = PrefixStore("tensors", store)
+        dist.init_process_group(backend, store=tensors, rank=rank(), world_size=world(), timeout=limit)
+    except (RuntimeError, ValueError) as error:
+        where = ":".join(os.environ[name] for name in _ADDRESS)
+        raise RankError(
+            f"The {world()} ranks did not meet at {where} within {limit.total_seconds():.0f} s "
+            f"({str(error).splitlines()[0]}). Were all started, and is the port free? Another is chosen with "
+            "torchrun --standalone or --master-port."
+        ) from error
+    launch = Launch(rank(), world(), Messages(PrefixStore("messages", store), home, rank(), world()))
+    for package in ("rethinkdc", "torch"):
+        launch.require_alike(f"the version of {package}", version(package), "Install the same on all machines.")
+    _require_one_cache(launch, home)
+    return launch
+
+
+def _require_one_cache(launch: Launch, home: Path) -> None:
+    """Two folders of one name may lie on two machines: the first rank writes what the others must read."""
+    token = secrets.token_hex(8)
+    path = home / "locks" / "ranks" / f"{launch.messages.tell(lambda: token, 'the launch')}.met"
+    if launch.rank == 0:
+        write_file(path, b"")
+    launch.messages.exchange(None, "the first rank's file")
+    seen = launch.messages.exchange({"cache": str(home), "sees": path.exists()}, "the cache")
+    if launch.rank == 0:
+        path.unlink(missing_ok=True)
+    for other, told in enumerate(seen):
+        if not told["sees"]:
+            raise RequestError(
+                f"Ranks work through one cache, and rank {other} does not see in {told['cache']} what rank 0 wrote to "
+                f"{seen[0]['cache']}. Give all the same folder, which all machines share, by --cache-dir or "
+                "RETHINKDC_CACHE."
+            )
