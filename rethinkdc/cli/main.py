@@ -113,9 +113,14 @@ def main() -> None:
 
     Whoever closes stdout, as ``head`` does, ends it as signal SIGPIPE would.
     """
+    # Torch warns with a page of frames of what a sentence says when another rank ended; it reads this when it loads.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     spell_strange_letters()
     warnings.showwarning = _printer_of_warnings()
-    sys.exit(_finish(_carry_out()))
+    code = _finish(_carry_out())
+    if not interruption.heard():
+        ranks.leave()
+    sys.exit(code)
 
 
 def _carry_out() -> int:

@@ -7,7 +7,7 @@ by each in turn. Imports nothing heavy before ranks meet.
 
 from rethinkdc.ranks.living import PATIENCE, patience, wait_for
 from rethinkdc.ranks.place import RankError, leads, local_rank, own_parts, rank, stand_alone, world
-from rethinkdc.ranks.walk import apart, decided, join, meet, require_alike, together, writes
+from rethinkdc.ranks.walk import apart, decided, join, leave, meet, require_alike, together, writes
 
 __all__ = [
     "PATIENCE",
@@ -16,6 +16,7 @@ __all__ = [
     "decided",
     "join",
     "leads",
+    "leave",
     "local_rank",
     "meet",
     "own_parts",

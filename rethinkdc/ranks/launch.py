@@ -37,6 +37,11 @@ class Launch:
     world: int
     messages: Messages
 
+    def leave(self) -> None:
+        """Ends the launch for this rank; the first keeps the store until the others have left, or for some seconds."""
+        self.messages.leave()
+        dist.destroy_process_group()
+
     def require_alike(self, what: str, value: str, advice: str) -> None:
         """Checks that all ranks have the same of something.
 

@@ -7,6 +7,7 @@ message is waited for until it is there or a rank that it depends on has ended; 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from torch.distributed.distributed_c10d import Store
 from rethinkdc.errors import RethinkError
 from rethinkdc.ranks.living import wait_for
 from rethinkdc.ranks.place import RankError
+
+_LEAVES = 5.0
+"""Seconds that the first rank waits for others to have heard its last word."""
+_POLL = 0.01
 
 
 class Messages:
@@ -62,6 +67,18 @@ class Messages:
         key = self._next()
         self._write(f"{key}/{self._rank}", {"about": about, "value": value})
         return [told["value"] for told in self._read([f"{key}/{other}" for other in range(self._world)], about)]
+
+    def leave(self) -> None:
+        """Says the last word. The first rank, where the store may live, waits until all have, for a few seconds."""
+        try:
+            left = self._store.add("left", 1)
+            until = time.monotonic() + _LEAVES
+            while self._rank == 0 and left < self._world and time.monotonic() < until:
+                time.sleep(_POLL)
+                left = self._store.add("left", 0)
+        except RuntimeError:
+            # It is gone already.
+            return
 
     def _next(self) -> str:
         self._count += 1

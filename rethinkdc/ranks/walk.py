@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -98,6 +99,13 @@ def require_alike(what: str, value: str, advice: str) -> None:
         met().require_alike(what, value, advice)
 
 
+def leave() -> None:
+    """Tells the others that this rank heard all that it was told; the first, who is asked for it, waits a little."""
+    launch, _walk.launch = _walk.launch, None
+    if launch is not None:
+        launch.leave()
+
+
 def met() -> Launch:
     """The launch of the ranks, which meet when this is first asked for."""
     if _walk.launch is None:
@@ -105,4 +113,5 @@ def met() -> Launch:
 
         assert _walk.home is not None
         _walk.launch = begin(_walk.home)
+        atexit.register(leave)
     return _walk.launch
