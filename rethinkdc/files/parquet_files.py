@@ -53,7 +53,8 @@ def check_parquet(path: Path) -> None:
             _check_claims(file, size)
             _ = file.schema_arrow
     except (DataError, OSError, ValueError, pa.ArrowException) as error:
-        told = (str(error).splitlines() or ["it is damaged"])[0].rstrip(".")
+        why = error.strerror if isinstance(error, OSError) else None
+        told = ((why or str(error)).splitlines() or ["it is damaged"])[0].rstrip(".")
         raise DataError(f"Cannot read {show_path(path)} as Parquet: {told}. Restore it or remove it.") from error
 
 

@@ -217,8 +217,7 @@ GIVEN = (
     File("a dataset's Parquet file", "data/train-0.parquet",
          Outcome(Promise.REFUSED, "The folder or the image is named, and why it cannot be read.", "Cannot"),
          command=OWN_DATA, given="data",
-         otherwise=dict.fromkeys(
-             ("deleted", "a folder in its place", "a link to nowhere in its place", "a pipe in its place"), NO_SPLIT)),
+         otherwise=dict.fromkeys(("deleted", "a folder in its place", "a pipe in its place"), NO_SPLIT)),
     File("a protocol's file", "brief.toml", TOLD, command=OWN_PROTOCOL, given="brief.toml",
          otherwise={"with one bit flipped": Outcome(Promise.REFUSED, "The value is named.", "The protocol brief")},
          version=partial(append, '\n[later]\nvalue = 1\n')),
