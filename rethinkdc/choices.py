@@ -8,6 +8,8 @@ Codec = Literal["jpeg", "png"]
 DecoderName = Literal["pillow", "torchcodec"]
 """What decodes ordinary images."""
 LabelForm = Literal["logits", "probabilities"]
+Precision = Literal["float32", "tf32", "bf16"]
+"""Numbers that networks compute in: IEEE single precision, TF32 of tensor cores, or autocast to bfloat16."""
 Track = Literal["hard", "static", "stored", "online"]
 FileKind = Literal["dataset", "set", "rows", "scores", "trace", "weights", "protocol", "study", "record", "records"]
 """What a file or folder may be."""

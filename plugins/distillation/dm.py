@@ -34,8 +34,8 @@ from rethinkdc.distillation import (
     ViewKey,
     assemble_set,
     build_seeded,
+    computing,
     embedding,
-    full_precision,
     image_state,
     make_part,
     mean_distance,
@@ -105,7 +105,7 @@ class DM(Compressor):
                 return image_state(iterations, images, optimizer)
 
             with (
-                full_precision(context.device),
+                computing(context.device, context.protocol.precision),
                 reproducible(context.device),
                 context.progress.task(name, self.iterations) as done,
             ):

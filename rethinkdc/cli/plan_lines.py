@@ -14,7 +14,7 @@ from rethinkdc.studies.standing import Standing
 _COLUMNS: dict[str, Callable[[Run], str]] = {
     "protocol": lambda run: run.names.protocol,
     "student": lambda run: run.names.student,
-    "overrides": lambda run: ", ".join(f"{key}={value}" for key, value in run.request.overrides.items()),
+    "overrides": lambda run: ", ".join(f"{key}={value}" for key, value in run.request.changes.items()),
 }
 """What a line says only where the lines of a plan differ in it."""
 

@@ -51,6 +51,7 @@ def trained_network(
             Place(inner.device, inner.workers, inner.progress, work=inner.folder, out=out),
             description=" ".join(map(str, names)) or axis,
             keep_epochs=epochs,
+            precision=protocol.precision,
         )
         inner.count_images(spent.images)
         return spent.seconds
@@ -66,12 +67,14 @@ def network_key(
     """All that a teacher that is trained here depends on.
 
     Args:
-        protocol: how its images are stored.
+        protocol: how its images are stored, and what it is trained in.
         recipe: how it is trained.
         model: definition of its architecture.
         data: fingerprint of the training images.
         seed: of the axis ``teacher``.
     """
+    # Named only where it is not the usual one, so that networks of before are found.
+    numbers = {} if protocol.precision == "float32" else {"precision": protocol.precision}
     return {
         "semantics": [TEACHER_SEMANTICS, LOOP_REVISION, VIEWS_REVISION],
         "model": dict(model),
@@ -79,6 +82,7 @@ def network_key(
         "store": protocol.store.model_dump(mode="json"),
         "data": data,
         "seed": seed,
+        **numbers,
     }
 
 

@@ -24,6 +24,7 @@ from rethinkdc.distillation.stitching import Stitching
 from rethinkdc.distillation.storing import StoredCanvases, to_canvases
 from rethinkdc.models import build_seeded
 from rethinkdc.training.noise import reproducible, seed_noise
+from rethinkdc.training.precision import computing
 from rethinkdc.training.teacher import full_precision
 from rethinkdc.types import ViewKey
 from rethinkdc.views import STRATEGIES, DifferentiableOp, DifferentiableViews, Dsa, Roll, Strategy, ViewOp
@@ -70,6 +71,7 @@ __all__ = [
     "channel_moments",
     "channel_statistics",
     "class_statistics",
+    "computing",
     "cosine_rate",
     "densification",
     "embedding",

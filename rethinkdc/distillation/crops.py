@@ -9,10 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from rethinkdc.choices import Precision
 from rethinkdc.data.resize import empty_canvases, resize
 from rethinkdc.errors import RequestError
 from rethinkdc.training.ahead import in_order
-from rethinkdc.training.teacher import Teacher, full_precision
+from rethinkdc.training.precision import computing
+from rethinkdc.training.teacher import Teacher
 from rethinkdc.types import Images
 from rethinkdc.views import RandomResizedCrop, render_crops, uniforms
 
@@ -50,7 +52,7 @@ def candidate_boxes(rows: Tensor, sizes: Tensor, count: int, crop: RandomResized
 
 
 @torch.no_grad()
-def crop_losses(pixels: Tensor, label: int, teacher: Teacher) -> Tensor:
+def crop_losses(pixels: Tensor, label: int, teacher: Teacher, precision: Precision = "float32") -> Tensor:
     """Cross-entropy of one class for each crop, padded centrally to the teacher's size.
 
     As in the authors' code the crop is not resized but surrounded by zeros *after* normalisation, that is by the
@@ -61,6 +63,7 @@ def crop_losses(pixels: Tensor, label: int, teacher: Teacher) -> Tensor:
         pixels: uint8 [B, 3, s, s], s at most the teacher's size.
         label: the class.
         teacher: any; nothing of it changes.
+        precision: what it computes in.
 
     Returns:
         float64 [B], on the CPU.
@@ -68,7 +71,7 @@ def crop_losses(pixels: Tensor, label: int, teacher: Teacher) -> Tensor:
     room = teacher.size - pixels.shape[-1]
     before, after = room // 2, room - room // 2
     losses = []
-    with full_precision(teacher.device):
+    with computing(teacher.device, precision):
         for part in pixels.split(BATCH):
             shown = F.pad(teacher.normalised(part), (before, after, before, after))
             logits = teacher.classify(shown).cpu().double()
@@ -89,6 +92,7 @@ def score_candidates(
     crop: RandomResizedCrop,
     seed: int,
     workers: int = 0,
+    precision: Precision = "float32",
 ) -> Candidates:
     """Draws, renders and scores the candidate crops of some images of one class.
 
@@ -102,6 +106,7 @@ def score_candidates(
         crop: the draw of a crop, and the filter that resamples it.
         seed: of the set.
         workers: threads that decode and render ahead; the result is the same for any number.
+        precision: what the teacher computes in.
 
     Raises:
         RequestError: a loss is not finite; names the teacher and the row.
@@ -118,7 +123,7 @@ def score_candidates(
     with closing(in_order(rendered, rows.split(CHUNK), workers)) as rendering:
         for placed, pixels in rendering:
             boxes.append(placed)
-            losses.append(crop_losses(pixels, label, teacher).view(-1, count))
+            losses.append(crop_losses(pixels, label, teacher, precision).view(-1, count))
     candidates = Candidates(torch.cat(boxes), torch.cat(losses))
     if not bool(candidates.losses.isfinite().all()):
         row = int(rows[int((~candidates.losses.isfinite()).any(dim=1).nonzero()[0, 0])])

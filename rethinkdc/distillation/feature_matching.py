@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rethinkdc.models.penultimate import linear_classifier
+from rethinkdc.training.precision import widened
 
 EPSILON = 1e-6
 """Added to the product of two norms, as in the code of DC."""
@@ -45,7 +46,7 @@ def mean_distance(real: Tensor, made: Tensor) -> Tensor:
         real: float [R, d].
         made: float [m, d].
     """
-    return (real.mean(dim=0) - made.mean(dim=0)).square().sum()
+    return (widened(real).mean(dim=0) - widened(made).mean(dim=0)).square().sum()
 
 
 def gradient_distance(real: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:
@@ -78,5 +79,5 @@ def weight_gradients(module: nn.Module, images: Tensor, label: int, *, graph: bo
         graph: keep the graph, so that gradients of the gradients reach the images.
     """
     targets = torch.full((len(images),), label, device=images.device)
-    loss = F.cross_entropy(module(images), targets)
+    loss = F.cross_entropy(widened(module(images)), targets)
     return torch.autograd.grad(loss, tuple(module.parameters()), create_graph=graph)

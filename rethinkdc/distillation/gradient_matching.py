@@ -25,7 +25,7 @@ from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.reference import Reference
 from rethinkdc.training.checkpoint import Resumable
 from rethinkdc.training.noise import reproducible, seed_noise
-from rethinkdc.training.teacher import full_precision
+from rethinkdc.training.precision import computing, widened
 from rethinkdc.types import Budget, Images, ViewKey
 from rethinkdc.views import DifferentiableOp, DifferentiableViews
 
@@ -132,7 +132,7 @@ class _Matching:
             first = restore_images(state, images, optimizer)
         begun = state and state.get("network")
         with (
-            full_precision(self.context.device),
+            computing(self.context.device, self.context.protocol.precision),
             reproducible(self.context.device),
             self.context.progress.task(self.method.name, self.method.iterations) as done,
         ):
@@ -202,7 +202,8 @@ class _Matching:
             for place, rows in enumerate(order.split(self.method.batch)):
                 key = ViewKey(self.context.seeds.of("set", "inner", iteration, step), epoch, place)
                 self.context.count_images(len(rows))
-                loss = F.cross_entropy(network(self.alone.render(images[rows], key)), self.targets[rows])
+                logits = widened(network(self.alone.render(images[rows], key)))
+                loss = F.cross_entropy(logits, self.targets[rows])
                 trainer.zero_grad(set_to_none=True)
                 loss.backward()
                 trainer.step()

@@ -23,7 +23,8 @@ from rethinkdc.distillation.presets import Preset, resolve
 from rethinkdc.errors import UnsupportedError
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.pruning.classwise import random_ranks
-from rethinkdc.training.teacher import Teacher, full_precision
+from rethinkdc.training.precision import computing
+from rethinkdc.training.teacher import Teacher
 from rethinkdc.types import Budget, Images, ViewKey
 from rethinkdc.views import DifferentiableViews, ViewOp
 
@@ -165,7 +166,9 @@ class Recovering(Compressor, ABC):
         common, batch, name = synthesis.teachers[0], batches[index], f"batch {index + 1} of {len(batches)}"
         labels, recipe = batch.labels.to(common.device), self.recipe(synthesis.values)
         low, high = normalised_range(common.mean, common.std)
-        with full_precision(common.device), synthesis.context.progress.task(name, recipe.iterations) as advance:
+        context = synthesis.context
+        numbers = computing(common.device, context.protocol.precision)
+        with numbers, context.progress.task(name, recipe.iterations) as advance:
             images, turns = prepared(batch, index, labels)
             return recover(
                 images.to(common.device, memory_format=torch.channels_last),
@@ -178,7 +181,7 @@ class Recovering(Compressor, ABC):
                 prior=self.prior(batch),
                 where=name,
                 advance=advance,
-                kept=synthesis.context.resumable("images"),
+                kept=context.resumable("images"),
             )
 
     def viewed(self, synthesis: Synthesis, images: Tensor, iteration: int, index: int) -> Tensor:

@@ -110,6 +110,7 @@ class Stitching(Compressor):
             # The same crops of an image for every method that stitches: only what is kept differs.
             seed=context.seeds.of("set", "crops"),
             workers=context.workers,
+            precision=context.protocol.precision,
         )
         images, crops = best_crops(candidates.losses, ipc * factor**2)
         order = rank_strided(ipc, factor**2)

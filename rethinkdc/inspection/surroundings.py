@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -43,7 +43,7 @@ class Surroundings:
             RequestError: there is no such dataset or protocol, or they do not go together.
         """
         call = self.call
-        return resolve_ground(
+        ground = resolve_ground(
             self.runner.registry,
             self.runner.cache,
             dataset=call.dataset,
@@ -51,6 +51,7 @@ class Surroundings:
             seeds=call.seeds,
             backing=call.backing,
         )
+        return replace(ground, protocol=ground.protocol.override(call.changes))
 
     @cached_property
     def splits(self) -> Splits:

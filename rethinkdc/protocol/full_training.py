@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from rethinkdc.choices import Precision
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.device_store import place_store
 from rethinkdc.data.store import CanvasStore, NativeStore, Store
@@ -65,6 +66,7 @@ def train_full(
     description: str,
     observers: Sequence[Observer] = (),
     keep_epochs: Sequence[int] = (),
+    precision: Precision | None = None,
 ) -> Spent:
     """Trains a network on all training rows and writes its weights to the artefact's folder.
 
@@ -78,6 +80,7 @@ def train_full(
         description: what the progress calls it.
         observers: see every batch.
         keep_epochs: epochs after which the weights are kept too; 0 = the initial ones.
+        precision: what it is trained in; None = what students are trained in.
 
     Returns:
         What it took.
@@ -99,6 +102,7 @@ def train_full(
         seeds=LoopSeeds(order=seed("order"), views=seed("views"), noise=seed("noise")),
         device=place.device,
         workers=place.workers,
+        precision=precision,
         folder=place.work,
         observers=[*observers, *([keeper] if keep_epochs else [])],
         progress=place.progress,

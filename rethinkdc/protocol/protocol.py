@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import to_json
 
+from rethinkdc.choices import Precision
 from rethinkdc.data.splits import Schema
 from rethinkdc.errors import RequestError, nearest
 from rethinkdc.method import OfKind
@@ -89,6 +90,9 @@ class Protocol(_Frozen):
     ``track`` says which labels it takes: under ``any`` hard and soft ones are trained with alike, so that nothing but
     the labels differs; boards hold them apart all the same. With ``full_at_ipc`` a student of the whole training set is
     trained as one of a set of this ipc: by ``training``, as many steps of as many images, and not by ``reference``.
+    ``precision`` is what synthesis computes in, and what teachers and networks of a method's own are trained in, on
+    every device; students and proxies are trained in bfloat16 on CUDA and in float32 on a CPU, whatever it says, and
+    teachers are asked in float32.
     """
 
     id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=100)
@@ -110,6 +114,7 @@ class Protocol(_Frozen):
     proxy: Proxy | None = None
     reference: Recipe | None = None
     full_at_ipc: int | None = Field(default=None, ge=1)
+    precision: Precision = "float32"
     soft: SoftLabels | None = None
     teacher: Teachers | None = None
     overrides: dict[str, Any] = {}
@@ -140,12 +145,12 @@ class Protocol(_Frozen):
         """
         absent = {key for key in ("soft", "teacher") if self.soft is None}
         later = {key for key in ("full_at_ipc",) if getattr(self, key) is None}
-        return digest(self.model_dump(mode="json", exclude=_DESCRIPTIVE | absent | later))
+        return digest(self.model_dump(mode="json", exclude=_DESCRIPTIVE | absent | later | self._usual))
 
     @cached_property
     def teacher_digest(self) -> str:
         """Digest of what the protocol's teachers depend on."""
-        return digest(self.model_dump(mode="json", include={"store", "teacher", "test"}))
+        return digest(self.model_dump(mode="json", include={"store", "teacher", "test", "precision"} - self._usual))
 
     @cached_property
     def proxy_digest(self) -> str:
@@ -158,8 +163,13 @@ class Protocol(_Frozen):
 
     @cached_property
     def making_digest(self) -> str:
-        """Digest of what a compressed set depends on: store, proxy and its view of images; not the student."""
-        return digest(self.model_dump(mode="json", include={"store", "proxy", "test"}))
+        """Digest of what a compressed set depends on: store, proxy, its view of images, precision; not the student."""
+        return digest(self.model_dump(mode="json", include={"store", "proxy", "test", "precision"} - self._usual))
+
+    @property
+    def _usual(self) -> set[str]:
+        """What came later and has its default: left out of digests, so that older protocols keep theirs."""
+        return {"precision"} if self.precision == "float32" else set()
 
     def admits(self, track: str) -> bool:
         """Whether a labeler of this track may run under this protocol."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 from rethinkdc.choices import FileKind, LabelForm
 from rethinkdc.errors import RequestError
 from rethinkdc.runs.options import Option, Options
-from rethinkdc.runs.request import Judging, Labelling, Request, Seeded, SetRequest
+from rethinkdc.runs.request import Judging, Labelling, Precise, Request, Seeded, SetRequest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -123,7 +123,7 @@ class RowsCall(Machine, SetRequest):
 
 
 @dataclass(frozen=True)
-class ScoreCall(Machine, Seeded):
+class ScoreCall(Machine, Precise, Seeded):
     """What ``score`` takes."""
 
     score: Annotated[str, Option("Score, e.g. el2n or el2n:observe=clean.", short="-s")]
@@ -215,7 +215,7 @@ AnyRequest: TypeAlias = Request | FinishedRequest
 
 
 @dataclass(frozen=True)
-class EvaluateCall(Recording, Machine, Judging, Labelling, Seeded, FinishedSet):
+class EvaluateCall(Recording, Machine, Judging, Labelling, Precise, Seeded, FinishedSet):
     """What ``evaluate`` takes."""
 
     preview: Picture = field(default=None, kw_only=True)
@@ -236,7 +236,7 @@ class ExportCall(FinishedSet):
 
 
 @dataclass(frozen=True)
-class InspectCall(Machine, Seeded, SetFacts):
+class InspectCall(Machine, Precise, Seeded, SetFacts):
     """What ``inspect`` takes."""
 
     file: Annotated[

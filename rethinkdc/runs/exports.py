@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def score_rows(call: ScoreCall) -> tuple[Tensor, dict[str, Any]]:
     reference = parse_reference(call.score)
     runner.registry.check_unambiguous("score", reference)
     method = runner.registry.build(Score, reference)
-    with _surroundings(runner, call) as (context, source):
+    with _surroundings(runner, call, call.changes) as (context, source):
         scores = context.score(runner.registry.reference(method))
     about = {
         "score": runner.registry.label(method),
@@ -83,7 +84,7 @@ def write_trace(call: TraceCall) -> dict[str, Any]:
     out = Path(call.out)
     if ranks.leads():
         check_new(out)
-    with _surroundings(make_runner(call), call) as (context, source):
+    with _surroundings(make_runner(call), call, {}) as (context, source):
         trace = context.trace()
         about = {**source(), "rows": trace.rows, "epochs": trace.epochs, "clean_epochs": list(trace.clean_epochs)}
         if ranks.leads():
@@ -160,8 +161,10 @@ def check_new(out: Path) -> None:
 
 
 @contextmanager
-def _surroundings(runner: Runner, wanted: Seeded) -> Iterator[tuple[RunContext, Callable[[], dict[str, Any]]]]:
-    """A context without a run, and what says where things made in it come from."""
+def _surroundings(
+    runner: Runner, wanted: Seeded, changes: Mapping[str, Any]
+) -> Iterator[tuple[RunContext, Callable[[], dict[str, Any]]]]:
+    """A context without a run under a changed protocol, and what says where things made in it come from."""
     ground = resolve_ground(
         runner.registry,
         runner.cache,
@@ -170,6 +173,7 @@ def _surroundings(runner: Runner, wanted: Seeded) -> Iterator[tuple[RunContext, 
         seeds=wanted.seeds,
         backing=wanted.backing,
     )
+    ground = replace(ground, protocol=ground.protocol.override(changes))
     splits = load_splits(ground, runner.cache)
     with runner.surroundings(ground, splits) as context:
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
-from rethinkdc.choices import Backing
+from rethinkdc.choices import Backing, Precision
 from rethinkdc.errors import RequestError, nearest
 from rethinkdc.runs.options import Option, Options
 
@@ -91,6 +91,24 @@ class Seeded(Basis):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Precise(Options):
+    """In what numbers networks compute that sets and labels are made with."""
+
+    precision: Annotated[
+        Precision | None,
+        Option(
+            "Numbers of synthesis and of teachers' training in place of the protocol's: float32, tf32 or bf16; marks "
+            "the record modified."
+        ),
+    ] = None
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """Values of the protocol that are replaced."""
+        return {} if self.precision is None else {"precision": self.precision}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tiling(Options):
     """What is refused unless it is asked for twice."""
 
@@ -98,7 +116,7 @@ class Tiling(Options):
 
 
 @dataclass(frozen=True)
-class SetRequest(Tiling, Seeded):
+class SetRequest(Tiling, Precise, Seeded):
     """A compressed set."""
 
     compressor: Annotated[str, Option("Compressor, e.g. pca, random, el2n:direction=easy, pca:grid=3.", short="-c")]
@@ -160,6 +178,18 @@ class Departures(Tuned):
 @dataclass(frozen=True)
 class Request(Departures, Judging, Labelling, SetRequest):
     """A run; every field is optional but the compressor."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        told = self.overrides.get("precision", self.precision)
+        if self.precision is not None and told != self.precision:
+            raise RequestError(
+                f"--set precision={told} and --precision {self.precision} differ: leave one of them out."
+            )
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        return {**self.overrides, **super().changes}
 
 
 def parse_seeds(text: str | None, seed: int = 0) -> "list[Seeds]":

@@ -151,9 +151,9 @@ def resolve_run(
         tune=request.tune,
         labeler=labeler,
         trains=trains,
-        overrides=request.overrides,
+        overrides=request.changes,
     )
-    protocol = original.protocol.override(request.overrides)
+    protocol = original.protocol.override(request.changes)
     _check_methods(protocol, registry)
     student = _student(request, registry, protocol)
     model = registry.build(Model, student.model)

@@ -41,6 +41,7 @@ from rethinkdc.runs.serving import check_request
 from rethinkdc.runs.sheets import check_sheets, keep_sheet
 from rethinkdc.runs.working import RunFolder, clear_recorded, hold_run
 from rethinkdc.storage import fault_of_machine
+from rethinkdc.training.precision import require_precision
 from rethinkdc.types import Progress, Supervision
 
 
@@ -177,8 +178,12 @@ class Runner:
             ground: what they work on; a run's ipc and student count too.
             splits: its images.
             folder: the run's working folder; None for work that is no run.
+
+        Raises:
+            RequestError: the device has not the protocol's precision.
         """
         run = ground if isinstance(ground, Run) else None
+        require_precision(ground.protocol.precision, self.device)
         return RunContext(
             data=splits.train,
             protocol=ground.protocol,
@@ -200,7 +205,8 @@ class Runner:
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _check_keeping(self, run: Run) -> None:
-        """Refuses to begin work whose result could not be kept."""
+        """Refuses to begin work that this device cannot do as it is asked for, or whose result could not be kept."""
+        require_precision(run.protocol.precision, self.device)
         self.records.check_writable(run.key)
         if self.beside.sheet:
             check_sheets()
@@ -369,7 +375,7 @@ def _assumed(run: Run) -> dict[str, Any]:
     """The values of a derived protocol, which no file holds, and those that overrides put in place of a file's."""
     derived = run.protocol.status == "derived"
     values = run.protocol.model_dump(mode="json", exclude={"sources"}, exclude_none=True)
-    overrides = dict(run.request.overrides) if run.modified else {}
+    overrides = run.request.changes if run.modified else {}
     return {
         **({"derived_protocol": values} if derived else {}),
         **({"overrides": overrides} if overrides else {}),

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from rethinkdc import interruption
+from rethinkdc.choices import Precision
 from rethinkdc.data.device_store import DeviceStore
 from rethinkdc.data.store import Store
 from rethinkdc.errors import DivergedError, RequestError
@@ -28,6 +29,7 @@ from rethinkdc.training.length import Length, Step
 from rethinkdc.training.memory import keep_freed_memory
 from rethinkdc.training.noise import reproducible, seed_noise
 from rethinkdc.training.observer import Observer
+from rethinkdc.training.precision import computing, usual_precision
 from rethinkdc.training.predict import parameter_dtype
 from rethinkdc.training.recipe import Recipe
 from rethinkdc.types import Progress, Supervision, ViewBatch, ViewKey
@@ -82,6 +84,7 @@ def train_network(
     device: torch.device,
     weights: Tensor | None = None,
     workers: int = 0,
+    precision: Precision | None = None,
     folder: Path | None = None,
     checkpoint_every: float = EVERY,
     observers: Sequence[Observer] = (),
@@ -89,7 +92,7 @@ def train_network(
     description: str = "train",
     epoch_ended: Callable[[int, float], None] | None = None,
 ) -> TrainingLog:
-    """Trains ``model`` in place: float32 (bf16 autocast on CUDA) or float64, as its parameters are.
+    """Trains ``model`` in place, whose parameters are float32 or float64.
 
     Where the recipe averages weights, the model holds the average at the end, and observers of an epoch's end see it.
 
@@ -108,6 +111,7 @@ def train_network(
         weights: float32 [N] with mean 1, loss weight of each image; None = all 1.
         workers: threads that render views ahead, unless all images are on the device; the result does not depend
             on it.
+        precision: what a network of float32 computes in; None = bfloat16 on CUDA, float32 on a CPU.
         folder: where checkpoints go, so that a killed run resumes; None = none are kept.
         checkpoint_every: seconds between two checkpoints; more where one takes long to write.
         observers: see every batch.
@@ -138,6 +142,7 @@ def train_network(
             device=device,
             weights=weights,
             workers=workers,
+            precision=precision,
             folder=folder,
             checkpoint_every=checkpoint_every,
             observers=observers,
@@ -166,6 +171,7 @@ class _Training:
     device: torch.device
     weights: Tensor | None
     workers: int
+    precision: Precision | None
     folder: Path | None
     checkpoint_every: float
     observers: Sequence[Observer]
@@ -205,6 +211,9 @@ class _Training:
         self.model.train()
         with ExitStack() as stack:
             stack.enter_context(reproducible(self.device))
+            if self.precision is not None:
+                # Autocast is for the forward pass alone: neither losses nor tests are to lose digits.
+                stack.enter_context(computing(self.device, "tf32" if self.precision == "tf32" else "float32"))
             if any(observer.wants_features for observer in self.observers):
                 self.features = stack.enter_context(Penultimate(self.model))
             rendered = stack.enter_context(closing(in_order(self._render, self._steps(), self._threads)))
@@ -302,8 +311,12 @@ class _Training:
         """Threads that render ahead: none where all images are on the device, which is given its work in advance."""
         return 0 if isinstance(self.store, DeviceStore) and self.store.pixels is not None else self.workers
 
+    @property
+    def _numbers(self) -> Precision:
+        return self.precision or usual_precision(self.device)
+
     def _autocast(self) -> torch.autocast:
-        enabled = self.device.type == "cuda" and self.dtype == torch.float32
+        enabled = self._numbers == "bf16" and self.dtype == torch.float32
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
 
     @property
@@ -318,7 +331,9 @@ class _Training:
     def _definition(self) -> str:
         recipe = self.recipe.model_dump(mode="json")
         # Bits depend on the device and the threads: a run resumed under others begins anew, instead of mixing two.
-        place = [self.device.type, torch.get_num_threads()]
+        place: list[Any] = [self.device.type, torch.get_num_threads()]
+        if self._numbers != usual_precision(self.device):
+            place.append(self._numbers)
         return digest([recipe, asdict(self.length), asdict(self.seeds), list(self.mean), list(self.std), place])
 
     def _save(self, folder: Path) -> None:

@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from rethinkdc.errors import RequestError
 from rethinkdc.models import weights_digest
 from rethinkdc.storage import digest
+from rethinkdc.training.precision import computing
 from rethinkdc.training.predict import TestView, parameter_dtype
 from rethinkdc.views import Normaliser
 
@@ -24,9 +25,7 @@ from rethinkdc.views import Normaliser
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
     """Neither autocast nor TF32 inside: at temperature 20 labels live in the third digit, and images drift apart."""
-    cudnn = torch.backends.cudnn
-    exact = cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
-    with torch.autocast(device.type, enabled=False), exact:
+    with computing(device, "float32"):
         yield
 
 

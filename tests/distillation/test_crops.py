@@ -225,3 +225,11 @@ def test_each_cell_shows_its_box_resampled_to_the_cells_own_size(size: int, fact
             assert int((canvas[:, y : y + height, x : x + width].int() - wanted.int()).abs().max()) <= 1
     streamed = crop_canvases(encoded(data), sources, boxes, cells, size)
     assert torch.equal(found, streamed)
+
+
+def test_a_teacher_scores_in_the_numbers_that_are_asked_for() -> None:
+    pixels = images(size=4).pixels[:20]
+    exact, coarse = (crop_losses(pixels, 1, tiny_teacher(), precision) for precision in ("float32", "bf16"))
+    assert torch.equal(exact, crop_losses(pixels, 1, tiny_teacher()))
+    assert not torch.equal(exact, coarse)
+    torch.testing.assert_close(coarse, exact, rtol=0.05, atol=0.05)
