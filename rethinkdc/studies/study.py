@@ -10,7 +10,7 @@ from pydantic.dataclasses import rebuild_dataclass
 
 from rethinkdc.choices import Backing
 from rethinkdc.errors import RequestError
-from rethinkdc.runs.request import Basis, Judging, Tiling, Tuned
+from rethinkdc.runs.request import Basis, Judging, Precise, Tiling, Tuned
 from rethinkdc.studies.reported import load_reported
 from rethinkdc.studies.sets import StudySet, locate, read_compressor
 
@@ -148,7 +148,7 @@ class Axes:
 
 
 @pydantic_dataclass(frozen=True, kw_only=True, config=_STRICT)
-class Study(Block, Tuned, Judging, Tiling, Basis):
+class Study(Block, Tuned, Judging, Tiling, Precise, Basis):
     """What a study file says: blocks of runs, and what all its runs share, by the fields of their requests.
 
     Without ``[[runs]]`` the axes at the top are its one block of runs; with them they are the blocks' defaults. Without
