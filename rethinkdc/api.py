@@ -47,7 +47,8 @@ from rethinkdc.runs.request import Request
 from rethinkdc.sharing import Exported, export_set
 from rethinkdc.studies.calls import SweepCall
 from rethinkdc.studies.opening import open_study
-from rethinkdc.studies.planning import runs_of
+from rethinkdc.studies.planning import wanted_runs
+from rethinkdc.studies.spreading import make_place
 from rethinkdc.studies.sweep import Ended, Standing, carry_out, standings_of
 from rethinkdc.verification import Verification, verify_records
 
@@ -198,21 +199,21 @@ def sweep(call: SweepCall) -> list[Record]:
     Example: ``sweep("digits-small", jobs=2)``
 
     Returns:
-        One record per run, in the study's order: its first ok attempt, else its last.
+        One record per run, of a shard's, in the study's order: its first ok attempt, else its last.
 
     Raises:
         RequestError: the study or one of its runs is wrong; nothing was run.
     """
     study, name = open_study(call)
-    runner = make_runner(call, call)
-    standings = standings_of(runs_of(study, name, runner.registry, runner.cache), runner.records)
+    runner, elsewhere = make_place(call)
+    standings = standings_of(wanted_runs(study, name, call.shard, runner), runner.records)
     records = {standing.run.key: standing.record for standing in standings}
     remaining = [standing for standing in standings if standing.remains(retry_unsupported=call.retry_unsupported)]
 
     def keep(standing: Standing, ended: Ended) -> None:
         records[standing.run.key] = ended.record
 
-    carry_out(remaining, runner, keep, jobs=call.jobs)
+    carry_out(remaining, runner, keep, jobs=call.jobs, elsewhere=elsewhere)
     return [record for record in records.values() if record]
 
 
@@ -227,9 +228,9 @@ def explain(call: ExplainCall) -> Explanation:
     Raises:
         RequestError: the method is not known, or its labels are not soft; nothing was run.
     """
-    runner = make_runner(call, call)
+    runner, elsewhere = make_place(call)
     question = ask_explanation(call, runner)
-    explanation = answer_explanation(make_runs(question, runner, jobs=call.jobs))
+    explanation = answer_explanation(make_runs(question, runner, jobs=call.jobs, elsewhere=elsewhere))
     write_answered(explanation, question.folder, runner.records)
     return explanation
 
@@ -246,9 +247,9 @@ def compare(call: CompareCall) -> Comparison:
     Raises:
         RequestError: a method is not known, or the methods differ in the number of images; nothing was run.
     """
-    runner = make_runner(call, call)
+    runner, elsewhere = make_place(call)
     question = ask_comparison(call, runner)
-    comparison = answer_comparison(make_runs(question, runner, jobs=call.jobs))
+    comparison = answer_comparison(make_runs(question, runner, jobs=call.jobs, elsewhere=elsewhere))
     write_answered(comparison, question.folder, runner.records)
     return comparison
 

@@ -72,6 +72,7 @@ FAMILY = {
     "controls": "combination",
     "datasets": "data",
     "distillation": "distillation",
+    "engines": "contracts",
     "evaluation": "evaluation",
     "labels": "labels",
     "models": "models",

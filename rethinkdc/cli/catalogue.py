@@ -260,6 +260,7 @@ _TITLES = {
     "dataset": "Datasets",
     "model": "Models (and any timm/NAME, torchvision/NAME)",
     "tracker": "Trackers (run --tracker NAME, sweep too)",
+    "engine": "Engines (sweep --engine NAME)",
     "?": "Broken",
 }
 _LIMITS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}

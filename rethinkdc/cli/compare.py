@@ -27,12 +27,12 @@ def compare(command: CompareCommand) -> None:
     from rethinkdc.cli import evidence_tables
     from rethinkdc.evidence.comparing import answer_comparison, ask_comparison
     from rethinkdc.evidence.wording import tell_comparison
-    from rethinkdc.runs.machine import make_runner
+    from rethinkdc.studies.spreading import make_place
 
-    runner = make_runner(with_bars(command), command)
+    runner, elsewhere = make_place(with_bars(command))
     question = ask_comparison(command, runner)
     if command.plan:
-        print_plan(question, runner, jobs=command.jobs, as_json=command.as_json)
+        print_plan(question, runner, command, elsewhere, as_json=command.as_json)
         return
     told = 0
 
@@ -48,5 +48,5 @@ def compare(command: CompareCommand) -> None:
                 if "not run yet" not in line:
                     say(f"  {line}", err=command.as_json)
 
-    known = carry_out_question(question, runner, command, as_json=command.as_json, ended_too=tell)
+    known = carry_out_question(question, runner, command, elsewhere, as_json=command.as_json, ended_too=tell)
     end_with(answer_comparison(known), known, runner, evidence_tables.print_comparison, as_json=command.as_json)

@@ -22,12 +22,12 @@ def explain(command: ExplainCommand) -> None:
     """
     from rethinkdc.cli import evidence_tables
     from rethinkdc.evidence.explaining import answer_explanation, ask_explanation
-    from rethinkdc.runs.machine import make_runner
+    from rethinkdc.studies.spreading import make_place
 
-    runner = make_runner(with_bars(command), command)
+    runner, elsewhere = make_place(with_bars(command))
     question = ask_explanation(command, runner)
     if command.plan:
-        print_plan(question, runner, jobs=command.jobs, as_json=command.as_json)
+        print_plan(question, runner, command, elsewhere, as_json=command.as_json)
         return
-    known = carry_out_question(question, runner, command, as_json=command.as_json)
+    known = carry_out_question(question, runner, command, elsewhere, as_json=command.as_json)
     end_with(answer_explanation(known), known, runner, evidence_tables.print_explanation, as_json=command.as_json)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from rethinkdc import interruption, ranks
+from rethinkdc.cli.carry_out import carry_out
 from rethinkdc.cli.compare import compare
 from rethinkdc.cli.compress import compress
 from rethinkdc.cli.evaluate import evaluate
@@ -53,6 +54,7 @@ COMMANDS = {
     "rows": rows,
     "trace": trace,
     "sweep": sweep,
+    "carry-out": carry_out,
     "compare": compare,
     "explain": explain,
     "leaderboard": leaderboard,

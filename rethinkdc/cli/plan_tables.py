@@ -17,6 +17,8 @@ from rethinkdc.cli.sweep_tables import counted, write_standing
 from rethinkdc.cli.text_table import escape
 from rethinkdc.evidence.detecting import Detection, plan_detection, read_points
 from rethinkdc.runs.runner import Runner
+from rethinkdc.studies.calls import Sweeping
+from rethinkdc.studies.elsewhere import Elsewhere
 from rethinkdc.studies.estimating import Estimate, estimate
 from rethinkdc.studies.experience import recall
 from rethinkdc.studies.sharing import KINDS, Kind, Shared
@@ -36,6 +38,7 @@ class Plan:
         remaining: those that would be carried out.
         estimate: of these.
         jobs: processes side by side.
+        engine: whose they are; None = this machine's own.
         detection: how many sets a difference needs; None = nobody asked.
     """
 
@@ -44,6 +47,7 @@ class Plan:
     remaining: Sequence[Standing]
     estimate: Estimate
     jobs: int
+    engine: str | None = None
     detection: Detection | None = None
 
 
@@ -52,8 +56,9 @@ def make_plan(
     standings: Sequence[Standing],
     remaining: Sequence[Standing],
     runner: Runner,
+    call: Sweeping,
+    elsewhere: Elsewhere | None,
     *,
-    jobs: int,
     detect: str | None = None,
 ) -> Plan:
     """A plan with an estimate from the records of this kind of machine.
@@ -63,14 +68,16 @@ def make_plan(
         standings: every run, in the study's order.
         remaining: those that would be carried out.
         runner: would carry them out.
-        jobs: processes side by side.
+        call: how many processes side by side.
+        elsewhere: the engine whose processes would; None = this machine's own.
         detect: a difference to random as a user types it; None = nobody asks how many sets it needs.
     """
     past = recall(runner.records, device=runner.device.type, threads=runner.threads)
     estimated = estimate([standing.run for standing in remaining], past, runner)
     runs = [standing.run for standing in standings]
     detection = None if detect is None else plan_detection(runs, runner.records, read_points(detect))
-    return Plan(title, standings, remaining, estimated, jobs, detection)
+    jobs, engine = (elsewhere.slots, call.engine) if elsewhere else (call.jobs, None)
+    return Plan(title, standings, remaining, estimated, jobs, engine, detection)
 
 
 def print_plan(plan: Plan, *, as_json: bool) -> None:
@@ -115,6 +122,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "estimate": {
             "seconds": whole.seconds(plan.jobs),
             "jobs": plan.jobs,
+            "engine": plan.engine or "local",
             "runs_unknown": list(whole.unknown),
             "bytes": disk,
             "runs_of_unknown_bytes": unknown_disk,
@@ -161,7 +169,8 @@ def _tell_estimate(plan: Plan) -> list[str]:
     if not whole.keys:
         return [f"How long it takes is unknown: no run on record is alike ({whole.records:,} records of this machine)."]
     unknown, (disk, unknown_disk) = whole.unknown, whole.disk
-    lines = [f"About {write_seconds(seconds)} with --jobs {plan.jobs}, and {_write_bytes(disk)} of disk."]
+    slots = f"on {plan.jobs} slots of the engine {plan.engine}" if plan.engine else f"with --jobs {plan.jobs}"
+    lines = [f"About {write_seconds(seconds)} {slots}, and {_write_bytes(disk)} of disk."]
     if unknown:
         lines.append(f"Not counted: stages of {len(unknown)} of {len(whole.runs)} runs, of which no record tells.")
     if unknown_disk:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rethinkdc.evidence.explanation import Explanation
     from rethinkdc.evidence.question import Progressing, Question
     from rethinkdc.runs.runner import Runner
-    from rethinkdc.studies.sweep import Ended, Standing
+    from rethinkdc.studies.sweep import Elsewhere, Ended, Standing
 
     _Answer = TypeVar("_Answer", Explanation, Comparison)
 
@@ -28,13 +28,15 @@ class AskedOnce(Printed):
     plan: Annotated[bool, Option("Show what would be run, and run nothing.")] = False
 
 
-def print_plan(question: "Question[Any]", runner: "Runner", *, jobs: int, as_json: bool) -> None:
+def print_plan(
+    question: "Question[Any]", runner: "Runner", call: "Asking", elsewhere: "Elsewhere | None", *, as_json: bool
+) -> None:
     """Every run of a question and how it stands."""
     from rethinkdc.cli import plan_tables
 
     standings = question.standings(runner)
     remaining = [standing for standing in standings if standing.remains()]
-    plan = plan_tables.make_plan(question.study.title, standings, remaining, runner, jobs=jobs)
+    plan = plan_tables.make_plan(question.study.title, standings, remaining, runner, call, elsewhere)
     plan_tables.print_plan(plan, as_json=as_json)
 
 
@@ -42,6 +44,7 @@ def carry_out_question(
     question: "Question[Any]",
     runner: "Runner",
     call: "Asking",
+    elsewhere: "Elsewhere | None",
     *,
     as_json: bool,
     ended_too: Callable[["Progressing[Any]"], None] = lambda _: None,
@@ -52,6 +55,7 @@ def carry_out_question(
         question: what is asked.
         runner: makes the runs.
         call: how many side by side.
+        elsewhere: the engine that makes them; None = this process and its own do.
         as_json: lines go to stderr, since stdout is the answer's alone.
         ended_too: called as each run has ended, after its line.
     """
@@ -71,7 +75,7 @@ def carry_out_question(
         say(f"[{done}/{len(remaining)}] {which}: {sweep_tables.ending(ended)}", err=as_json)
         ended_too(known)
 
-    known.carry_out(runner, report, jobs=call.jobs)
+    known.carry_out(runner, report, jobs=call.jobs, elsewhere=elsewhere)
     return known
 
 

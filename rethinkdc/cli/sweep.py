@@ -30,21 +30,22 @@ def sweep(command: SweepCommand) -> None:
     """Make the runs of a study that are not on record yet.
 
     A run that fails is recorded with its reason, the others go on, and the next sweep tries it again. The exit code is
-    1 when a run failed. Example: rethinkdc sweep digits-small --jobs 2
+    1 when a run failed. Over an engine each process makes one run after another; one that dies or has to make room is
+    replaced, and its run goes on from what is kept. Example: rethinkdc sweep digits-small --jobs 2
     """
     from rethinkdc.cli import plan_tables, sweep_tables, tables
-    from rethinkdc.runs.machine import make_runner
     from rethinkdc.studies.opening import open_study
-    from rethinkdc.studies.planning import runs_of
+    from rethinkdc.studies.planning import wanted_runs
+    from rethinkdc.studies.spreading import make_place
     from rethinkdc.studies.sweep import carry_out, standings_of
 
     study, name = open_study(command)
-    runner = make_runner(with_bars(command), command)
-    standings = standings_of(runs_of(study, name, runner.registry, runner.cache), runner.records)
+    runner, elsewhere = make_place(with_bars(command))
+    standings = standings_of(wanted_runs(study, name, command.shard, runner), runner.records)
     remaining = [standing for standing in standings if standing.remains(retry_unsupported=command.retry_unsupported)]
     if command.plan:
         title = study.title or name
-        plan = plan_tables.make_plan(title, standings, remaining, runner, jobs=command.jobs, detect=command.detect)
+        plan = plan_tables.make_plan(title, standings, remaining, runner, command, elsewhere, detect=command.detect)
         plan_tables.print_plan(plan, as_json=command.as_json)
         return
     if command.detect is not None:
@@ -60,7 +61,7 @@ def sweep(command: SweepCommand) -> None:
         records[standing.run.key] = ended.record
         say(f"[{done}/{len(remaining)}] {sweep_tables.ending(ended)}", err=command.as_json)
 
-    carry_out(remaining, runner, report, jobs=command.jobs)
+    carry_out(remaining, runner, report, jobs=command.jobs, elsewhere=elsewhere)
     if command.as_json:
         tables.print_json([record.model_dump(mode="json") for record in records.values()])
     else:

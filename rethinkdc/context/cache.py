@@ -25,6 +25,7 @@ from rethinkdc.storage import (
     commit_folder,
     expand_home,
     fault_of_machine,
+    is_held,
     lock,
     make_folder,
     show_path,
@@ -196,6 +197,10 @@ class Cache:
     def is_left(self, kind: str, key: str) -> bool:
         """Whether there is a working folder that outlived its process, or one that somebody is at."""
         return os.path.isdir(self._shared_work(kind, key))  # noqa: PTH112
+
+    def is_held(self, kind: str, key: str) -> bool:
+        """Whether somebody is at a piece of work, as far as can be told from here."""
+        return self._own_work(kind, key) is None and is_held(self._lock_path(kind, key))
 
     def _clear_leftover(self, kind: str, key: str) -> None:
         """Removes the work of a process that was killed after it kept the artefact, unless somebody is at it."""

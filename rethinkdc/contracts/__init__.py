@@ -2,6 +2,7 @@
 
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts.context import Context
+from rethinkdc.contracts.engines import STOPS, Command, Crew, Engine, last_words
 from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.contracts.kinds import (
     Adjustable,
@@ -46,16 +47,20 @@ from rethinkdc.types import (
 )
 
 __all__ = [
+    "STOPS",
     "Adjustable",
     "Backing",
     "Budget",
+    "Command",
     "CompressedSet",
     "Compressor",
     "Content",
     "Context",
+    "Crew",
     "DataError",
     "Dataset",
     "Direction",
+    "Engine",
     "Evaluation",
     "Evaluator",
     "Fit",
@@ -98,6 +103,7 @@ __all__ = [
     "flat_settings",
     "generator",
     "hookimpl",
+    "last_words",
     "nearest",
     "run_title",
 ]

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 from rethinkdc.errors import RequestError
-from rethinkdc.runs.calls import Keeping, Machine
 from rethinkdc.runs.options import Option
 from rethinkdc.runs.request import Basis, Tiling, parse_seeds
+from rethinkdc.studies.calls import Sweeping
 
 
 def read_students(text: str) -> tuple[str, ...]:
@@ -18,7 +18,7 @@ def read_students(text: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asking(Keeping, Machine, Tiling, Basis):
+class Asking(Sweeping, Tiling, Basis):
     """What every question takes: the data, the protocol, how large the sets are, how many, and where answers go."""
 
     ipc: Annotated[int | None, Option("Images per class; default: the set's, or the protocol's.", minimum=1)] = None
@@ -32,7 +32,6 @@ class Asking(Keeping, Machine, Tiling, Basis):
             typed=Path,
         ),
     ] = None
-    jobs: Annotated[int, Option("Processes side by side; results do not depend on it.", short="-j", minimum=1)] = 1
 
     @property
     def numbers(self) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from rethinkdc.storage import write_atomic
 from rethinkdc.studies.planning import runs_of
 from rethinkdc.studies.standing import Ended, Standing, standings_of
 from rethinkdc.studies.study import Block, Study
-from rethinkdc.studies.sweep import carry_out
+from rethinkdc.studies.sweep import Elsewhere, carry_out
 from rethinkdc.studies.writing import write_study
 
 P = TypeVar("P", bound=Hashable)
@@ -73,11 +73,13 @@ class Question(Generic[P]):
         return file
 
 
-def make_runs(question: Question[P], runner: Runner, *, jobs: int) -> Progressing[P]:
+def make_runs(
+    question: Question[P], runner: Runner, *, jobs: int, elsewhere: Elsewhere | None = None
+) -> Progressing[P]:
     """Writes the study, makes what is not on record, and tells nobody."""
     question.write()
     known = Progressing(question, question.standings(runner))
-    known.carry_out(runner, lambda *_: None, jobs=jobs)
+    known.carry_out(runner, lambda *_: None, jobs=jobs, elsewhere=elsewhere)
     return known
 
 
@@ -104,14 +106,21 @@ class Progressing(Generic[P]):
         """The runs that a sweep makes."""
         return [standing for standing in self.standings if standing.remains()]
 
-    def carry_out(self, runner: Runner, report: Callable[[Standing, Ended], None], *, jobs: int) -> None:
+    def carry_out(
+        self,
+        runner: Runner,
+        report: Callable[[Standing, Ended], None],
+        *,
+        jobs: int,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
         """Makes what is not on record; ``report`` is called as each run ends, when its record is known here."""
 
         def keep(standing: Standing, ended: Ended) -> None:
             self.records[_name(standing.run)] = ended.record
             report(standing, ended)
 
-        carry_out(self.remaining, runner, keep, jobs=jobs)
+        carry_out(self.remaining, runner, keep, jobs=jobs, elsewhere=elsewhere)
 
     def outcome(self, part: P, metric: Metric) -> Outcome:
         """What the runs of a part came to so far."""

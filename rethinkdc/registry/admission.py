@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args, get_origin
 
+from rethinkdc.contracts.engines import Engine
 from rethinkdc.contracts.kinds import KINDS, Tracker
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.errors import PluginError
@@ -11,7 +12,7 @@ from rethinkdc.method import Method
 from rethinkdc.models.model import Model
 from rethinkdc.reference import print_value
 
-ALL_KINDS: dict[str, type[Method]] = {**KINDS, "dataset": Dataset, "model": Model, "tracker": Tracker}
+ALL_KINDS: dict[str, type[Method]] = {**KINDS, "dataset": Dataset, "model": Model, "tracker": Tracker, "engine": Engine}
 
 
 def check_class(method: Any) -> None:

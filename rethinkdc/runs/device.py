@@ -14,8 +14,12 @@ from rethinkdc.errors import RequestError
 _CUDA = torch.device("cuda")
 
 
-def choose_device(name: str | None) -> torch.device:
+def choose_device(name: str | None, *, here: bool = True) -> torch.device:
     """The named device; without a name CUDA where there is one, else the CPU.
+
+    Args:
+        name: as ``cuda:1``.
+        here: whether it must be in this machine.
 
     Raises:
         RequestError: no such device here.
@@ -29,7 +33,7 @@ def choose_device(name: str | None) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise RequestError(f"Unknown device {name!r}. Use cpu, cuda or cuda:N.") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
+    if here and device.type == "cuda" and not torch.cuda.is_available():
         raise RequestError(f"There is no CUDA device here for --device {name}. Use --device cpu.")
     return device
 

@@ -20,17 +20,18 @@ from rethinkdc.runs.runner import Runner
 from rethinkdc.storage import show_path
 
 
-def make_runner(machine: Machine, keeping: Keeping | None = None) -> Runner:
+def make_runner(machine: Machine, keeping: Keeping | None = None, *, here: bool = True) -> Runner:
     """A runner for this machine.
 
     Args:
         machine: what computes. Without ``workers``: 4 beside CUDA, else 0.
         keeping: where results go and what of them is kept; None = ``RETHINKDC_RECORDS`` or ``./records``, all.
+        here: whether it computes; else it only plans, and its device need not be in this machine.
 
     Raises:
         RequestError: there is no such device, no such tracker, or a book that cannot be forgotten.
     """
-    device, keeping = choose_device(machine.device), keeping or Keeping()
+    device, keeping = choose_device(machine.device, here=here), keeping or Keeping()
     folder = Path(machine.cache_dir) if machine.cache_dir else None
     registry = Registry(cache_folder=folder)
     for reference in [keeping.tracker] if isinstance(keeping.tracker, str) else keeping.tracker:

@@ -71,6 +71,11 @@ def hold_run(cache: Cache, records: Records, key: str) -> Iterator[RunFolder]:
         yield RunFolder(path, records, key)
 
 
+def is_run_held(cache: Cache, key: str) -> bool:
+    """Whether somebody is at a run, as far as can be told from here."""
+    return cache.is_held(_KIND, key)
+
+
 def clear_recorded(cache: Cache, records: Records, key: str) -> None:
     """Removes what is left of a run whose record is written, unless somebody holds the run."""
     if not cache.is_left(_KIND, key):
@@ -80,4 +85,4 @@ def clear_recorded(cache: Cache, records: Records, key: str) -> None:
             folder.clear()
 
 
-__all__ = ["RunFolder", "clear_recorded", "hold_run"]
+__all__ = ["RunFolder", "clear_recorded", "hold_run", "is_run_held"]

@@ -7,7 +7,7 @@ to disk and renamed. Folders carry a manifest of SHA-256 sums; single files ("se
 from rethinkdc.storage.digests import canonical_json, content_digest, digest, file_digest
 from rethinkdc.storage.faults import fault_of_machine, storage_error, storing
 from rethinkdc.storage.folders import MANIFEST, commit_folder, new_folder, read_manifest, verify_folder
-from rethinkdc.storage.locks import WaitingWarning, lock, try_lock
+from rethinkdc.storage.locks import WaitingWarning, is_held, lock, try_lock
 from rethinkdc.storage.parts import Part, keep_part, kept_part
 from rethinkdc.storage.permissions import LOST, can_keep, temporary_folder, writable_throughout
 from rethinkdc.storage.reading import check_regular, expand_home, read_regular, show_path
@@ -38,6 +38,7 @@ __all__ = [
     "fault_of_machine",
     "file_digest",
     "flush_table",
+    "is_held",
     "keep_part",
     "kept_part",
     "load_tensors",

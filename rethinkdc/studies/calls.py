@@ -35,8 +35,28 @@ class StudyRequest(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepCall(Keeping, Machine, StudyRequest):
-    """What ``sweep`` takes."""
+class Sweeping(Keeping, Machine):
+    """What every call takes that makes many runs: the machine, what becomes of results, and which processes."""
 
     jobs: Annotated[int, Option("Processes side by side; results do not depend on it.", short="-j", minimum=1)] = 1
+    engine: Annotated[
+        str | None,
+        Option(
+            "Engine whose processes make the runs, e.g. ray or submitit:partition=gpu,minutes=240,gpus=1; default: "
+            "local, processes of this one. Results do not depend on it."
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepCall(Sweeping, StudyRequest):
+    """What ``sweep`` takes."""
+
+    shard: Annotated[
+        str | None,
+        Option(
+            "Make one part of so many, counted from 0, on machines that know nothing of each other, as in a job array: "
+            "--shard $SLURM_ARRAY_TASK_ID/16."
+        ),
+    ] = None
     retry_unsupported: Annotated[bool, Option("Also try again what was unsupported.")] = False

@@ -17,8 +17,10 @@ from rethinkdc.runs.identity import identify_set
 from rethinkdc.runs.options import part_of
 from rethinkdc.runs.request import Request
 from rethinkdc.runs.resolving import Run
+from rethinkdc.runs.runner import Runner
 from rethinkdc.studies.points import Point, expand
 from rethinkdc.studies.sets import StudySet
+from rethinkdc.studies.shards import read_shard, runs_in
 from rethinkdc.studies.study import Study
 
 _MOST_FAULTS = 20
@@ -58,6 +60,17 @@ def runs_of(study: Study, name: object, registry: Registry, cache: Cache) -> lis
     if not runs:
         raise RequestError(f"{name}: exclude leaves no run. Take out an entry of it.")
     return list(runs.values())
+
+
+def wanted_runs(study: Study, name: object, shard: str | None, runner: Runner) -> list[Run]:
+    """The runs of a study, or of one of its shards; see :func:`runs_of`.
+
+    Raises:
+        RequestError: the study has unknown or wrong values, or there is no such shard.
+    """
+    wanted = None if shard is None else read_shard(shard)
+    runs = runs_of(study, name, runner.registry, runner.cache)
+    return runs if wanted is None else runs_in(wanted, runs)
 
 
 def _request(point: Point, registry: Registry) -> AnyRequest:

@@ -29,11 +29,6 @@ class Standing:
         """Whether a sweep carries the run out: it tries again what failed, and what is unsupported only when asked."""
         return self.state in ("new", "failed", "to fetch") or (retry_unsupported and self.state == "unsupported")
 
-    @property
-    def proxy(self) -> tuple[str, str, int]:
-        """What the run's proxy depends on: of runs that share a proxy, one trains it and the others wait."""
-        return self.run.dataset_fingerprint, self.run.protocol.proxy_digest, self.run.seeds.proxy
-
 
 @dataclass(frozen=True)
 class Ended:

@@ -1,9 +1,9 @@
-"""Sweeps: the runs of a study, in this process or in several, each ending on record."""
+"""Sweeps: the runs of a study, in this process, in several, or over an engine, each ending on record."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import wait
@@ -11,21 +11,24 @@ from multiprocessing.connection import wait
 from rethinkdc import interruption, ranks
 from rethinkdc.errors import RequestError
 from rethinkdc.runs.runner import Runner
+from rethinkdc.studies.elsewhere import Elsewhere, Report, carry_out_elsewhere
 from rethinkdc.studies.estimating import estimate
 from rethinkdc.studies.experience import recall
+from rethinkdc.studies.needs import Candidate, choose, needs_of
 from rethinkdc.studies.standing import Ended, Standing, name_run, standings_of
 from rethinkdc.studies.watching import Stage, StageProgress, SweepView, watch
 from rethinkdc.studies.workers import StartError, Waiting, Worker, stop_all
 
 _STARTS = 3
 """Workers that may end in a row before they have started, until that costs a run."""
-Report = Callable[[Standing, Ended], None]
 
 
-def carry_out(standings: list[Standing], runner: Runner, report: Report, *, jobs: int = 1) -> None:
+def carry_out(
+    standings: list[Standing], runner: Runner, report: Report, *, jobs: int = 1, elsewhere: Elsewhere | None = None
+) -> None:
     """Carries runs out; each ends on record whatever happens in it, and the others go on.
 
-    Results do not depend on ``jobs`` nor on the order. With ``jobs`` > 1 a script must call this below
+    Results do not depend on ``jobs``, on the engine nor on the order. With ``jobs`` > 1 a script must call this below
     ``if __name__ == "__main__":``, since worker processes import it.
 
     Args:
@@ -33,6 +36,7 @@ def carry_out(standings: list[Standing], runner: Runner, report: Report, *, jobs
         runner: carries them out; worker processes get one like it. Its progress watches, where it can show a sweep.
         report: called in this process as each run ends.
         jobs: processes side by side.
+        elsewhere: the engine whose processes make the runs; None = this process and its own do.
 
     Raises:
         RethinkError: worker processes cannot be started.
@@ -44,11 +48,13 @@ def carry_out(standings: list[Standing], runner: Runner, report: Report, *, jobs
         raise RequestError("Ranks share a set's parts, not the runs of a study: start the sweep once, with --jobs N.")
     if not standings:
         return
-    jobs = min(jobs, len(standings))
+    jobs = min(elsewhere.slots if elsewhere else jobs, len(standings))
     with watch(runner.progress, standings, jobs) as view:
         if view.wants_stages:
             view.expect(_expected(standings, runner))
-        if jobs > 1:
+        if elsewhere:
+            carry_out_elsewhere(standings, runner, report, view, elsewhere)
+        elif jobs > 1:
             _in_processes(list(standings), runner, report, view, jobs)
         else:
             _in_this_process(standings, runner, report, view)
@@ -61,14 +67,10 @@ def _expected(standings: list[Standing], runner: Runner) -> dict[str, float]:
     return {run.key: run.seconds for run in estimated.runs if not run.unknown}
 
 
-def next_standing(waiting: list[Standing], running: list[Standing]) -> Standing:
-    """Chooses the first run whose proxy no running one uses, so that no process waits for another; else the first."""
-    busy = {standing.proxy for standing in running}
-    return next((standing for standing in waiting if standing.proxy not in busy), waiting[0])
-
-
 def _in_this_process(standings: list[Standing], runner: Runner, report: Report, view: SweepView) -> None:
-    for standing in standings:
+    waiting = _Waiting(standings, runner)
+    while waiting:
+        standing = waiting.take([])
         view.began(standing)
         telling = StageProgress(partial(view.advanced, standing))
         carrier = replace(runner, progress=telling) if view.wants_stages else runner
@@ -79,8 +81,34 @@ def _in_this_process(standings: list[Standing], runner: Runner, report: Report, 
         report(standing, ended)
 
 
+class _Waiting:
+    """The runs of a sweep that have not begun, in their order."""
+
+    def __init__(self, standings: list[Standing], runner: Runner) -> None:
+        self._standings, self._runner = list(standings), runner
+        self._known: dict[int, Candidate[Standing]] = {}
+
+    def __len__(self) -> int:
+        return len(self._standings)
+
+    def take(self, running: Sequence[Standing]) -> Standing:
+        """The run to begin beside those that go on here: one that waits for nothing that anybody makes, if there is."""
+        waiting = map(self._candidate, self._standings)
+        found = choose(waiting, [self._candidate(standing) for standing in running], self._runner.cache)
+        assert found is not None
+        self._standings.remove(found[0].about)
+        return found[0].about
+
+    def _candidate(self, standing: Standing) -> Candidate[Standing]:
+        if id(standing) not in self._known:
+            run = standing.run
+            needs = needs_of(run, self._runner.registry, self._runner.cache)
+            self._known[id(standing)] = Candidate(standing, None if run.awaits_set else run.key, needs)
+        return self._known[id(standing)]
+
+
 def _in_processes(waiting: list[Standing], runner: Runner, report: Report, view: SweepView, jobs: int) -> None:
-    crew = _Crew(waiting, runner, report, view)
+    crew = _Crew(_Waiting(waiting, runner), runner, report, view)
     try:
         crew.hire(jobs)
         while crew.workers:
@@ -103,7 +131,7 @@ class _Crew:
         lost: how many ended in a row before they had started.
     """
 
-    waiting: list[Standing]
+    waiting: _Waiting
     runner: Runner
     report: Report
     view: SweepView
@@ -137,8 +165,7 @@ class _Crew:
             # It has started.
             self.worked, self.lost = True, 0
         if self.waiting and worker.process.is_alive():
-            chosen = next_standing(self.waiting, [other.standing for other in self.workers if other.standing])
-            self.waiting.remove(chosen)
+            chosen = self.waiting.take([other.standing for other in self.workers if other.standing])
             worker.begin(chosen)
             self.view.began(chosen)
             return
@@ -157,7 +184,7 @@ class _Crew:
         if not self.worked and (not error.by_signal or self.lost >= _STARTS):
             raise error
         if self.lost >= _STARTS and self.waiting:
-            standing, self.lost = self.waiting.pop(0), 0
+            standing, self.lost = self.waiting.take([]), 0
             reason = f"No process could be started for it in {_STARTS} tries: the last one {error.how}"
             ended = Ended(self.runner.record_end(standing.run, "failed", f"{reason}; was there enough memory?"), 0.0)
             self.view.began(standing)
@@ -172,4 +199,4 @@ class _Crew:
         return told
 
 
-__all__ = ["Ended", "Report", "Standing", "carry_out", "next_standing", "standings_of"]
+__all__ = ["Elsewhere", "Ended", "Report", "Standing", "carry_out", "standings_of"]

@@ -217,7 +217,8 @@ def _serve(connection: Connection, machine: _Machine) -> None:
     """A worker process: receives requests and answers how each ended, until its parent ends it or is gone."""
     # A keyboard interrupt reaches every process of the terminal; the parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_follow_parent, daemon=True).start()
+    parent = multiprocessing.parent_process()
+    end_with(parent.pid if parent and parent.pid else os.getppid())
     with interruption.listening():
         try:
             _answer(connection, machine)
@@ -264,13 +265,17 @@ def _caught_warnings(connection: Connection) -> Iterator[list[str]]:
         yield caught
 
 
-def _follow_parent() -> None:
+def end_with(parent: int) -> None:
     """Ends this process as a signal does when its parent is gone, and then at once, whatever it is doing."""
-    process = multiprocessing.parent_process()
-    parent = process.pid if process else None
+    Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _follow(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_LOOK)
-    os.kill(os.getpid(), signal.SIGTERM)
+    # Whoever was asked to end already is at it: a second signal would end it at once.
+    if not interruption.asked():
+        os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(STOPS)
     os._exit(128 + signal.SIGTERM)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from rethinkdc.contracts.engines import Engine
 from rethinkdc.contracts.kinds import Labeler, Tracker
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.decoded import DecodedImages
@@ -49,7 +50,7 @@ def check_method(
     Args:
         method: a reference, or an instance (whose module need not be installed).
         folder: the test's temporary folder.
-        kind: of a reference: compressor, score, labeler, teacher, evaluator, dataset, model or tracker.
+        kind: of a reference: compressor, score, labeler, teacher, evaluator, dataset, model, tracker or engine.
         varies_with: the seed axes that the result depends on; ``("set",)`` for a random draw.
         registry: finds the methods; None = those installed, and the instance's module.
         data: training set; None = :func:`images`. It must hold enough images of each class for ``ipc``.
@@ -75,8 +76,9 @@ def check_method(
         check_model(built, bench)
     elif isinstance(built, Dataset):
         check_dataset(built, folder)
-    elif isinstance(built, Tracker):
-        # What it hears changes nothing: the registry hands it copies, and survives what it raises.
+    elif isinstance(built, Tracker | Engine):
+        # What a tracker hears changes nothing: the registry hands it copies, and survives what it raises. An engine
+        # knows nothing of runs.
         return
     else:
         _check_on_data(built, bench, tuple(varies_with))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ from rethinkdc.studies.planning import runs_of
 from rethinkdc.studies.reading import load_study
 from rethinkdc.studies.shipped import shipped_studies
 from rethinkdc.studies.study import Study
-from rethinkdc.studies.sweep import Standing, carry_out, next_standing, standings_of
+from rethinkdc.studies.sweep import carry_out, standings_of
 
 SHORT = {"training.steps": 5, "proxy.training.epochs": 1, "proxy.scores.el2n.epochs": 1}
 
@@ -223,21 +222,3 @@ def test_an_interrupt_leaves_no_process_behind(machine: dict[str, Any]) -> None:
     with pytest.raises(KeyboardInterrupt):
         carry_out(standings, runner, interrupted, jobs=2)
     assert multiprocessing.active_children() == []
-
-
-def standing(name: str, proxy_seed: int) -> Standing:
-    plan: Any = SimpleNamespace(
-        key=name,
-        dataset_fingerprint="d",
-        protocol=SimpleNamespace(proxy_digest="p"),
-        seeds=Seeds.all(proxy_seed),
-    )
-    return Standing(plan, None)
-
-
-def test_two_processes_do_not_wait_for_one_proxy_where_there_is_other_work() -> None:
-    a0, a1, b0, b1 = standing("a", 0), standing("a", 1), standing("b", 0), standing("b", 1)
-    assert next_standing([a0, b0, a1, b1], []) is a0
-    assert next_standing([b0, a1, b1], [a0]) is a1
-    assert next_standing([b0, b1], [a1]) is b0
-    assert next_standing([b0], [a0]) is b0

@@ -59,7 +59,7 @@ def carry_out(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[Any, 
         Scripted.turns = iter(turns)
         monkeypatch.setattr(sweep, "Worker", Scripted)
         monkeypatch.setattr(sweep, "stop_all", lambda workers: [])
-        monkeypatch.setattr(sweep, "next_standing", lambda waiting, running: waiting[0])
+        monkeypatch.setattr(sweep._Waiting, "take", lambda waiting, running: waiting._standings.pop(0))
         ended: list[tuple[Any, ...]] = []
         runner: Any = SimpleNamespace(record_end=lambda run, status, reason: (status, run, reason))
         standings: Any = [SimpleNamespace(run=run) for run in runs]

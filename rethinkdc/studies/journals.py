@@ -1,0 +1,177 @@
+"""What processes that share the units of a sweep tell each other: each writes a journal, and all read all of them.
+
+A journal is a file of lines that one process appends to, and the lock beside it is held for as long as the process
+lives. So nobody lists a folder of as many files as there are runs, and a process that died is seen to be dead.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from rethinkdc.storage import is_held, lock, make_folder, storing
+
+FOLDER = "journals"
+_SUFFIX = ".jsonl"
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Began(_Event):
+    """The process begins a unit, by its number."""
+
+    event: Literal["began"] = "began"
+    unit: int
+
+
+class Over(_Event):
+    """A unit's run ended.
+
+    Attributes:
+        key: of its record.
+        attempt: of its record; 0 = it is on no file, but in ``record``.
+        seconds: that it took.
+        warnings: that it gave.
+        record: as JSON data, where it is on no file.
+    """
+
+    event: Literal["over"] = "over"
+    unit: int
+    key: str
+    attempt: int
+    seconds: float
+    warnings: tuple[str, ...] = ()
+    record: dict[str, Any] | None = None
+
+
+class Left(_Event):
+    """The process was asked to end, and leaves a unit; says what is kept of it."""
+
+    event: Literal["left"] = "left"
+    unit: int
+    told: str
+
+
+class Broke(_Event):
+    """The process met what every other would meet too, such as a full disk: the error, and its exit code."""
+
+    event: Literal["broke"] = "broke"
+    unit: int
+    error: str
+    code: int
+
+
+Event = Began | Over | Left | Broke
+_EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
+
+
+class Journal:
+    """The journal of this process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @property
+    def name(self) -> str:
+        """Tells it from others."""
+        return self._path.stem
+
+    def write(self, event: Event) -> None:
+        """Appends an event.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        with storing(self._path), self._path.open("ab") as file:
+            file.write(event.model_dump_json().encode() + b"\n")
+
+
+@contextmanager
+def journal_in(folder: Path) -> Iterator[Journal]:
+    """The journal of this process, among those of a sweep's folder, until it ends."""
+    make_folder(folder / FOLDER)
+    path = folder / FOLDER / f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
+    with lock(path.with_suffix(".lock")):
+        yield Journal(path)
+
+
+class Journals:
+    """Reads the journals of a sweep's folder, each line once.
+
+    Attributes:
+        over: how units ended, by their number.
+        broke: what ended a process, and would end all.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.over: dict[int, Over] = {}
+        self.broke: Broke | None = None
+        self._folder = folder / FOLDER
+        self._read: Counter[str] = Counter()
+        self._at: dict[str, int] = {}
+
+    def refresh(self) -> list[Event]:
+        """Reads what was written since, and returns it."""
+        news: list[Event] = []
+        for name in self._names():
+            for event in self._new_lines(name):
+                news.append(event)
+                if isinstance(event, Began):
+                    self._at[name] = event.unit
+                    continue
+                self._at.pop(name, None)
+                if isinstance(event, Over):
+                    self.over.setdefault(event.unit, event)
+                if isinstance(event, Broke):
+                    self.broke = event
+        return news
+
+    def going(self) -> dict[str, int]:
+        """The units that living processes are at."""
+        return {name: unit for name, unit in self._at.items() if unit not in self.over and self._lives(name)}
+
+    def deaths(self) -> Counter[int]:
+        """How many processes died at each unit, without a word."""
+        return Counter(unit for name, unit in self._at.items() if not self._lives(name))
+
+    def living(self) -> int:
+        """How many processes live that have written anything."""
+        return sum(self._lives(name) for name in list(self._read))
+
+    def _lives(self, name: str) -> bool:
+        return is_held(self._folder / f"{name}.lock")
+
+    def _names(self) -> list[str]:
+        try:
+            files = os.listdir(self._folder)  # noqa: PTH208 - names alone
+        except FileNotFoundError:
+            return []
+        return sorted(name.removesuffix(_SUFFIX) for name in files if name.endswith(_SUFFIX))
+
+    def _new_lines(self, name: str) -> Iterator[Event]:
+        with (self._folder / f"{name}{_SUFFIX}").open("rb") as file:
+            file.seek(self._read[name])
+            # The last line may be half written: it is read when it is whole.
+            whole = file.read().rpartition(b"\n")[0]
+        if not whole:
+            return
+        self._read[name] += len(whole) + 1
+        for line in whole.split(b"\n"):
+            try:
+                yield _EVENTS.validate_json(line)
+            except ValidationError:  # noqa: PERF203 - one line must not hide the others
+                # Torn by a full disk: whatever it said is told again by what is on record.
+                continue
+
+
+__all__ = ["Began", "Broke", "Event", "Journal", "Journals", "Left", "Over", "journal_in"]
