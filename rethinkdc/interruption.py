@@ -131,6 +131,11 @@ def told() -> str:
     return _process.told or _tell()
 
 
+def tell_anew() -> None:
+    """Tells once more of an interruption that is just happening: more is kept than when it came."""
+    _process.told = _tell()
+
+
 def add(text: str) -> None:
     """Adds a line to what is told of an interruption that is just happening."""
     _process.told = f"{told()}\n{text}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, runtime_checkable
@@ -281,3 +281,14 @@ class ProxyNetwork(Protocol):
 
 PartsMaker = Callable[[int], dict[str, Tensor]]
 """Makes part ``index`` of a set as named tensors; must depend on the index alone."""
+
+ChunksMaker = Callable[[Sequence[range]], Iterable[Mapping[str, Tensor]]]
+"""Gives the results of chunks one after another, as named tensors; each must depend on its own units alone."""
+
+
+class Passing(Protocol):
+    """What passes over many rows chunk by chunk: see ``Context.chunks``."""
+
+    def __call__(
+        self, name: str, count: int, step: int, make: ChunksMaker, *, unit: str = "rows"
+    ) -> Sequence[dict[str, Tensor]]: ...

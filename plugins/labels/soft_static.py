@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -18,6 +19,7 @@ from rethinkdc.contracts import (
     Track,
     UnsupportedError,
     hookimpl,
+    joined,
 )
 from rethinkdc.labels import (
     LABEL_SEMANTICS,
@@ -85,12 +87,15 @@ class SoftStatic(Tempered):
             # Not in the key of images that are seen whole: their labels are what they always were.
             key["cells"] = asked.definition()
 
-        def build(_: Context, out: Path) -> None:
-            parts = [
-                asked.logits(compressed.canvases(rows, store.size, store.fit, store.interpolation)).half().cpu()
-                for rows in torch.arange(len(compressed)).split(_BATCH)
-            ]
-            logits = torch.cat(parts)
+        def asked_of(spans: Sequence[range]) -> Iterator[dict[str, Tensor]]:
+            for span in spans:
+                rows = torch.arange(span.start, span.stop)
+                shown = compressed.canvases(rows, store.size, store.fit, store.interpolation)
+                yield {"logits": asked.logits(shown).half()}
+
+        def build(inner: Context, out: Path) -> None:
+            chunks = inner.chunks("labels", len(compressed), _BATCH, asked_of, unit="images")
+            logits = joined(chunks, "logits")
             if not bool(torch.isfinite(logits).all()):
                 row = int((~torch.isfinite(logits)).any(dim=1).nonzero()[0, 0])
                 raise RequestError(f"A teacher gives image {row} of the set a logit that float16 cannot hold.")

@@ -6,13 +6,14 @@ are the other rows of the class, in the features of the trained proxy.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.contracts import Context, Images, Method, PaperProxy, hookimpl
+from rethinkdc.contracts import Context, Images, Method, PaperProxy, hookimpl, joined
 from rethinkdc.data import rows_by_class
 from rethinkdc.pruning import PooledScore, contrast, nearest_neighbours
 
@@ -36,14 +37,21 @@ class CAL(PooledScore):
         predictions = context.predictions()
         asked = torch.zeros(len(data), dtype=torch.bool)
         asked[rows] = True
+        classes = [members for members in rows_by_class(data.targets, len(data.class_names)) if bool(asked[members].any())]
+
+        def contrasts_of(spans: Sequence[range]) -> Iterator[dict[str, Tensor]]:
+            for span in spans:
+                members = classes[span.start]
+                queries = asked[members].nonzero().flatten()
+                kept = context.resumable("neighbours")
+                near = nearest_neighbours(predictions.features[members], self.k, queries, kept)
+                logs = torch.log_softmax(predictions.logits[members].to(torch.float64), 1)
+                said = contrast(logs, queries, near, symmetric=self.symmetric)
+                yield {"rows": members[queries], "contrast": said}
+
+        chunks = context.chunks(self.name, len(classes), 1, contrasts_of, unit="classes")
         contrasts = torch.empty(len(data), dtype=torch.float64)
-        for members in rows_by_class(data.targets, len(data.class_names)):
-            queries = asked[members].nonzero().flatten()
-            if not len(queries):
-                continue
-            near = nearest_neighbours(predictions.features[members], self.k, queries)
-            logs = torch.log_softmax(predictions.logits[members].to(torch.float64), 1)
-            contrasts[members[queries]] = contrast(logs, queries, near, symmetric=self.symmetric)
+        contrasts[joined(chunks, "rows")] = joined(chunks, "contrast")
         return contrasts[rows]
 
 

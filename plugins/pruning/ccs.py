@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from rethinkdc.contracts import Budget, Context, Images, Method, OfKind, Reference, hookimpl
-from rethinkdc.pruning import Choice, Choose, Selector, cover_strata, drop_highest
+from rethinkdc.pruning import Choice, Choose, Selector, cover_strata, drop_highest, rotate
 
 AUM = Reference(name="aum", values={"space": "prob"})
 
@@ -33,12 +33,15 @@ class CCS(Selector):
     )
     strata: int = Field(default=50, ge=1, description="Strata of equal width; at most the budget of a class.")
 
-    def chooser(self, data: Images, budget: Budget, ranks: Tensor, context: Context) -> Choose:  # noqa: ARG002
+    def chooser(self, data: Images, budget: Budget, ranks: Tensor, context: Context) -> Choose:
         scores = context.score(self.score)
         cut_by = scores if self.cut_by is None else context.score(self.cut_by)
-        rotation = context.generator("set", self.name, "strata") if self.balanced else None
+        draws = context.generator("set", self.name, "strata")
+        # Of every class before any is picked from: what a class gets depends on no other.
+        rotations = [rotate(count, self.strata, draws) for count in budget.per_class] if self.balanced else []
 
         def choose(rows: Tensor, count: int) -> Choice:
+            rotation = rotations[int(data.targets[rows[0]])] if rotations and len(rows) else None
             kept = drop_highest(cut_by[rows], ranks[rows], self.cut)
             left = rows[kept]
             return Choice(kept[cover_strata(scores[left], count, self.strata, ranks[left], rotation)])

@@ -27,7 +27,8 @@ class ContextualDiversity(Selector):
         logits = context.predictions().logits
 
         def choose(rows: Tensor, count: int) -> Choice:
-            return Choice(farthest_first(log_probabilities(logits, rows, _SMALLEST), count))
+            logs = log_probabilities(logits, rows, _SMALLEST)
+            return Choice(farthest_first(logs, count, context.resumable("picks")))
 
         return by_rank(ranks, choose)
 

@@ -38,7 +38,7 @@ class Craig(Selector):
 
         def choose(rows: Tensor, count: int) -> Choice:
             similarity = distance_similarity(vectors(rows))
-            picks = locate_facilities(similarity, len(rows), count)
+            picks = locate_facilities(similarity, len(rows), count, kept=context.resumable("picks"))
             return Choice(picks, assigned(similarity, len(rows), picks))
 
         return by_rank(ranks, choose)

@@ -65,8 +65,9 @@ class D2(Selector):
                 raise UnsupportedError(
                     f"d2: cannot pick {count} of {len(kept)} rows that are scored and not cut. Choose a smaller --ipc."
                 )
-            graph = nearest_neighbours(features[rows[kept]], self.k_nn)
-            return Choice(kept[pick_apart(gather_scores(worth[rows[kept]], graph), graph, count, self.gamma)])
+            graph = nearest_neighbours(features[rows[kept]], self.k_nn, kept=context.resumable("neighbours"))
+            scores = gather_scores(worth[rows[kept]], graph)
+            return Choice(kept[pick_apart(scores, graph, count, self.gamma, context.resumable("picks"))])
 
         return by_rank(ranks, choose)
 

@@ -5,13 +5,14 @@ The paper keeps the rows of the smallest perturbation (``direction=hard``). Any 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.contracts import Context, Images, Method, PaperProxy, hookimpl
+from rethinkdc.contracts import Context, Images, Method, PaperProxy, hookimpl, joined
 from rethinkdc.pruning import PooledScore, boundary_distances
 
 _BATCH_NUMBERS = 1 << 22
@@ -33,21 +34,21 @@ class DeepFool(PooledScore):
     overshoot: float = Field(default=0.02, gt=0, description="How much further a step goes to cross the boundary.")
 
     def of_rows(self, data: Images, rows: Tensor, context: Context) -> Tensor:  # noqa: ARG002
-        proxy, parts = context.proxy_network(), []
+        proxy = context.proxy_network()
 
         def network(points: Tensor) -> Tensor:
             context.count_images(len(points))
             logits: Tensor = proxy.network(points)
             return logits
 
-        batch = min(128, max(1, _BATCH_NUMBERS // proxy.inputs(rows[:1]).numel()))
-        with context.progress.task(self.name, len(rows)) as done:
-            for part in rows.split(batch):
-                inputs = proxy.inputs(part)
+        def distances_of(spans: Sequence[range]) -> Iterator[dict[str, Tensor]]:
+            for span in spans:
+                inputs = proxy.inputs(rows[span.start : span.stop])
                 away = boundary_distances(network, inputs, self.classes, self.iterations, self.overshoot)
-                parts.append(away.cpu())
-                done(len(part))
-        distances = torch.cat(parts)
+                yield {"distance": away}
+
+        batch = min(128, max(1, _BATCH_NUMBERS // proxy.inputs(rows[:1]).numel()))
+        distances = joined(context.chunks(self.name, len(rows), batch, distances_of), "distance")
         context.note(deepfool_unfinished=int(torch.isinf(distances).sum()))
         return -distances
 

@@ -26,7 +26,8 @@ class FacilityLocation(Selector):
         vectors = vectors_of(context.predictions(), data.targets, self.space)
 
         def choose(rows: Tensor, count: int) -> Choice:
-            return Choice(locate_facilities(cosine_similarity(vectors(rows)), len(rows), count))
+            similarity = cosine_similarity(vectors(rows))
+            return Choice(locate_facilities(similarity, len(rows), count, kept=context.resumable("picks")))
 
         return by_rank(ranks, choose)
 

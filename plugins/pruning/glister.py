@@ -30,7 +30,7 @@ class Glister(Selector):
 
         def choose(rows: Tensor, count: int) -> Choice:
             gradients = LastLayer(predictions, data.targets, rows)
-            return Choice(pick_by_step(gradients, count, self.rounds, self.step))
+            return Choice(pick_by_step(gradients, count, self.rounds, self.step, context.resumable("picks")))
 
         return by_rank(ranks, choose)
 

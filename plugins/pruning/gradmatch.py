@@ -27,7 +27,9 @@ class GradMatch(Selector):
         predictions = context.predictions()
         return by_rank(
             ranks,
-            lambda rows, count: match_gradients(LastLayer(predictions, data.targets, rows), count, self.lam),
+            lambda rows, count: match_gradients(
+                LastLayer(predictions, data.targets, rows), count, self.lam, context.resumable("picks")
+            ),
         )
 
 

@@ -5,12 +5,12 @@ The paper averages ten or more networks at their start or after a few of 200 epo
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
-from rethinkdc.contracts import Context, Images, Method, PaperProxy, hookimpl
+from rethinkdc.contracts import Context, Images, Method, PaperProxy, hookimpl, joined
 from rethinkdc.pruning import PooledScore, gradient_norms
 
 _BATCH = 64
@@ -27,14 +27,16 @@ class GraNdFull(PooledScore):
     )
 
     def of_rows(self, data: Images, rows: Tensor, context: Context) -> Tensor:
-        proxy, norms = context.proxy_network(), []
-        with context.progress.task(self.name, len(rows)) as done:
-            for part in rows.split(_BATCH):
+        proxy = context.proxy_network()
+
+        def norms_of(spans: Sequence[range]) -> Iterator[dict[str, Tensor]]:
+            for span in spans:
+                part = rows[span.start : span.stop]
                 context.count_images(len(part))
                 targets = data.targets[part].to(context.device)
-                norms.append(gradient_norms(proxy.network, proxy.inputs(part), targets).cpu())
-                done(len(part))
-        return torch.cat(norms)
+                yield {"norm": gradient_norms(proxy.network, proxy.inputs(part), targets)}
+
+        return joined(context.chunks(self.name, len(rows), _BATCH, norms_of), "norm")
 
 
 @hookimpl

@@ -26,7 +26,11 @@ class GraphCut(Selector):
 
     def chooser(self, data: Images, budget: Budget, ranks: Tensor, context: Context) -> Choose:  # noqa: ARG002
         vectors = vectors_of(context.predictions(), data.targets, self.space)
-        return by_rank(ranks, lambda rows, count: Choice(cut_graph(vectors(rows), count, self.lam)))
+
+        def choose(rows: Tensor, count: int) -> Choice:
+            return Choice(cut_graph(vectors(rows), count, self.lam, context.resumable("picks")))
+
+        return by_rank(ranks, choose)
 
 
 @hookimpl

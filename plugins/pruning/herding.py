@@ -22,7 +22,11 @@ class Herding(Selector):
 
     def chooser(self, data: Images, budget: Budget, ranks: Tensor, context: Context) -> Choose:  # noqa: ARG002
         features = context.features()
-        return by_rank(ranks, lambda rows, count: Choice(herd(Points(features, rows), count)))
+
+        def choose(rows: Tensor, count: int) -> Choice:
+            return Choice(herd(Points(features, rows), count, context.resumable("picks")))
+
+        return by_rank(ranks, choose)
 
 
 @hookimpl

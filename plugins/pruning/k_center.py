@@ -27,9 +27,12 @@ class KCenter(Selector):
 
     def chooser(self, data: Images, budget: Budget, ranks: Tensor, context: Context) -> Choose:  # noqa: ARG002
         features = context.features()
-        return by_rank(
-            ranks, lambda rows, count: Choice(farthest_points(Points(features, rows), count, spared=self.robust))
-        )
+
+        def choose(rows: Tensor, count: int) -> Choice:
+            kept = context.resumable("picks")
+            return Choice(farthest_points(Points(features, rows), count, spared=self.robust, kept=kept))
+
+        return by_rank(ranks, choose)
 
 
 @hookimpl

@@ -42,7 +42,8 @@ class WeightedFacilityLocation(Selector):
         counts = scores - scores.min() if self.direction == "hard" else scores.max() - scores
 
         def choose(rows: Tensor, count: int) -> Choice:
-            return Choice(locate_facilities(cosine_similarity(vectors(rows)), len(rows), count, counts[rows]))
+            similarity, kept = cosine_similarity(vectors(rows)), context.resumable("picks")
+            return Choice(locate_facilities(similarity, len(rows), count, counts[rows], kept))
 
         return by_rank(ranks, choose)
 

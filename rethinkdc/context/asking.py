@@ -82,7 +82,8 @@ def _measured(context: Context, teacher: Teacher, test: Images) -> float:
     key = {"teacher": teacher.digest, "test": test.fingerprint, "view": teacher.test.model_dump(mode="json")}
 
     def build(inner: Context, out: Path) -> None:
-        write_file(out / _FILE, json.dumps(teacher_top1(teacher, test, workers=inner.workers)).encode())
+        top1 = teacher_top1(teacher, test, workers=inner.workers, passing=inner.chunks)
+        write_file(out / _FILE, json.dumps(top1).encode())
 
     return float(
         json.loads((context.artefact("teacher-tests", key, "measuring", build, files=[_FILE]) / _FILE).read_text())

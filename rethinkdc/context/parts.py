@@ -63,7 +63,7 @@ def _make_part(index: int, make: PartsMaker, path: Path, work: Work) -> None:
             lambda: work.books.beside - before,
         )
     shutil.rmtree(states, ignore_errors=True)
-    _count(earlier, work)
+    count_part(earlier, work)
 
 
 def _wait_for_parts(paths: Sequence[Path], mine: range, work: Work, home: Path, done: Callable[[int], None]) -> None:
@@ -76,7 +76,7 @@ def _wait_for_parts(paths: Sequence[Path], mine: range, work: Work, home: Path, 
             made = kept_part(paths[index])
             if made is not None:
                 pending.discard(index)
-                _count(made, work)
+                count_part(made, work)
                 done(1)
         return None if pending else True
 
@@ -87,7 +87,7 @@ def _wait_for_parts(paths: Sequence[Path], mine: range, work: Work, home: Path, 
     work.books.earlier -= time.perf_counter() - begun
 
 
-def _count(made: Part | None, work: Work) -> None:
+def count_part(made: Part | None, work: Work) -> None:
     """What an earlier try or another rank spent on a part counts as ours."""
     if made is not None:
         work.books.earlier += made.seconds

@@ -75,8 +75,16 @@ def proxy_predictions(context: Context) -> Predictions:
 
     def build(inner: Context, out: Path) -> None:
         network = read_network(proxy, _model(inner), len(inner.data.class_names), inner.protocol.store.size)
-        write_predictions(network, inner.data, inner.protocol, out, device=inner.device, workers=inner.workers)
-        inner.count_images(len(inner.data))
+        write_predictions(
+            network,
+            inner.data,
+            inner.protocol,
+            out,
+            device=inner.device,
+            workers=inner.workers,
+            passing=inner.chunks,
+            seen=inner.count_images,
+        )
 
     key = {"proxy": proxy.name}
     return read_predictions(context.artefact("predictions", key, "selection", build, files=PREDICTION_FILES))

@@ -16,6 +16,7 @@ from rethinkdc.context.artefacts import make_artefact
 from rethinkdc.context.asking import ask_teacher, untrained_network
 from rethinkdc.context.books import Books
 from rethinkdc.context.cache import Cache
+from rethinkdc.context.chunks import make_chunks
 from rethinkdc.context.networks import trained_network
 from rethinkdc.context.parts import make_parts
 from rethinkdc.context.proxies import frozen_proxy, proxy_folder, proxy_predictions
@@ -46,7 +47,7 @@ from rethinkdc.storage import digest
 from rethinkdc.training.checkpoint import EVERY, Resumable
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.training.trace import Trace
-from rethinkdc.types import Budget, Images, PartsMaker, Predictions
+from rethinkdc.types import Budget, ChunksMaker, Images, PartsMaker, Predictions
 
 M = TypeVar("M", bound=Method)
 
@@ -112,9 +113,24 @@ class RunContext(Context):
     def parts(self, count: int, make: PartsMaker) -> Sequence[dict[str, Tensor]]:
         return make_parts(count, make, folder=self.folder, work=self.work, home=self.cache.root, progress=self.progress)
 
+    def chunks(
+        self, name: str, count: int, step: int, make: ChunksMaker, *, unit: str = "rows"
+    ) -> Sequence[dict[str, Tensor]]:
+        return make_chunks(
+            name,
+            count,
+            step,
+            make,
+            # Others would not be chunks of this pass: by their number, or by what computed them.
+            folder=(self.work.part or self.folder) / f"{name}-{digest([self._computing, count, step])[:12]}",
+            work=self.work,
+            home=self.cache.root,
+            progress=self.progress,
+            unit=unit,
+        )
+
     def resumable(self, name: str, *, every: float = EVERY) -> Resumable:
-        # Bits depend on the device and the threads: a run resumed under others begins anew, instead of mixing two.
-        definition = digest([name, self.device.type, torch.get_num_threads()])
+        definition = digest([name, *self._computing])
 
         def count(seconds: float, images: int | None) -> None:
             self.books.earlier += seconds
@@ -219,6 +235,11 @@ class RunContext(Context):
     def epoch_ended(self, epoch: int, loss: float) -> None:
         if self.on_epoch is not None:
             self.on_epoch(epoch, loss)
+
+    @property
+    def _computing(self) -> list[Any]:
+        """What bits depend on: work that is resumed under another device or other threads begins anew."""
+        return [self.device.type, torch.get_num_threads()]
 
     def _teachers_of(self, method: Method) -> list[Reference | None]:
         """What a method's parameters name as teachers; None for the protocol's."""

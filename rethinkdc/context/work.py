@@ -79,11 +79,11 @@ class Work:
     @contextmanager
     def making(self, part: Path) -> Iterator[None]:
         """Inside, a part is being made whose states lie in a folder of its own, which goes with the last of them."""
-        self.part = part
+        around, self.part = self.part, part
         try:
             yield
         finally:
-            self.part = None
+            self.part = around
 
     @contextmanager
     def paused(self) -> Iterator[None]:

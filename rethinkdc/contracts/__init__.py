@@ -17,6 +17,7 @@ from rethinkdc.contracts.kinds import (
 )
 from rethinkdc.contracts.telling import final_figures, flat_settings, run_title
 from rethinkdc.data.backing import Backing
+from rethinkdc.data.chunks import joined
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.splits import Schema, Splits
 from rethinkdc.errors import DataError, RequestError, UnsupportedError, nearest
@@ -103,6 +104,7 @@ __all__ = [
     "flat_settings",
     "generator",
     "hookimpl",
+    "joined",
     "last_words",
     "nearest",
     "run_title",

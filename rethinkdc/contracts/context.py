@@ -22,7 +22,7 @@ from rethinkdc.reference import Reference
 from rethinkdc.seeds import Axis, Seeds, generator
 from rethinkdc.training.checkpoint import EVERY, Resumable
 from rethinkdc.training.teacher import Teacher
-from rethinkdc.types import Budget, Images, PartsMaker, Predictions, Progress, ProxyNetwork, TraceTable
+from rethinkdc.types import Budget, ChunksMaker, Images, PartsMaker, Predictions, Progress, ProxyNetwork, TraceTable
 
 M = TypeVar("M", bound=Method)
 
@@ -121,10 +121,42 @@ class Context(ABC):
         """
 
     @abstractmethod
+    def chunks(
+        self, name: str, count: int, step: int, make: ChunksMaker, *, unit: str = "rows"
+    ) -> Sequence[dict[str, Tensor]]:
+        """Passes over ``count`` rows, ``step`` at a time: what is done is not lost by a kill, and is not done twice.
+
+        ::
+
+            def distances(spans):
+                for span in spans:
+                    yield {"value": distance(rows[span.start : span.stop])}
+
+            scores = joined(context.chunks("my-score", len(rows), 64, distances), "value")
+
+        A kill loses what came after the last writing, a minute at most, and one chunk, or of one that asks for a
+        :meth:`resumable` what came after its last state; a pass that is over sooner writes nothing. Ranks of
+        ``torchrun`` make a share of the chunks each, where they do this work together. Asked for while a part of
+        :meth:`parts` is made, it is that part's own.
+
+        Args:
+            name: what the progress calls the pass; tells it from others of the same piece of work, or of the same part.
+            count: rows, or whatever else is passed over.
+            step: rows in a chunk; the last may have fewer. It must not depend on the machine.
+            make: is given chunks, as ranges of positions, and yields the result of each in their order, as named
+                tensors. It may look ahead, and must make each result from its own rows alone.
+            unit: what is passed over, in the plural.
+
+        Returns:
+            The results of all chunks in order, those that were written memory-mapped.
+        """
+
+    @abstractmethod
     def resumable(self, name: str, *, every: float = EVERY) -> Resumable:
         """State of a longer work that survives a kill; the seconds and images before the kill are counted.
 
-        Asked for while a part of :meth:`parts` is made, it is that part's own, and goes when the part is done.
+        Asked for while a part of :meth:`parts` or a chunk of :meth:`chunks` is made, it is that one's own, and goes
+        when the part or the chunk is done.
 
         Args:
             name: tells it from other states of the same piece of work, or of the same part.

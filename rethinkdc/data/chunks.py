@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from torch import Tensor
+
+from rethinkdc.types import ChunksMaker
 
 CHUNK = 64
 """Rows that are decoded at their original size at one time, for each worker."""
@@ -33,3 +38,14 @@ def in_chunks(count: int, work: Callable[[int, int], None], *, workers: int = 0,
             future.result()
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+def at_once(name: str, count: int, step: int, make: ChunksMaker, *, unit: str = "rows") -> list[dict[str, Tensor]]:  # noqa: ARG001
+    """A pass of which nothing is kept: see :class:`rethinkdc.types.Passing`."""
+    spans = [range(first, min(first + step, count)) for first in range(0, count, step)]
+    return [dict(result) for result in make(spans)]
+
+
+def joined(chunks: Sequence[Mapping[str, Tensor]], name: str) -> Tensor:
+    """What all chunks of a pass say under one name, along the first dimension."""
+    return torch.cat([chunk[name] for chunk in chunks])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
@@ -10,12 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rethinkdc.choices import Precision
+from rethinkdc.data.chunks import at_once, joined
 from rethinkdc.data.resize import empty_canvases, resize
 from rethinkdc.errors import RequestError
 from rethinkdc.training.ahead import in_order
 from rethinkdc.training.precision import computing
 from rethinkdc.training.teacher import Teacher
-from rethinkdc.types import Images
+from rethinkdc.types import Images, Passing
 from rethinkdc.views import RandomResizedCrop, render_crops, uniforms
 
 CHUNK = 32
@@ -93,6 +95,7 @@ def score_candidates(
     seed: int,
     workers: int = 0,
     precision: Precision = "float32",
+    passing: Passing = at_once,
 ) -> Candidates:
     """Draws, renders and scores the candidate crops of some images of one class.
 
@@ -107,6 +110,7 @@ def score_candidates(
         seed: of the set.
         workers: threads that decode and render ahead; the result is the same for any number.
         precision: what the teacher computes in.
+        passing: keeps what is done.
 
     Raises:
         RequestError: a loss is not finite; names the teacher and the row.
@@ -119,12 +123,14 @@ def score_candidates(
         sources = [image for image in images for _ in range(count)]
         return placed, render_crops(sources, placed.flatten(0, 1), side, crop.interpolation)
 
-    boxes, losses = [], []
-    with closing(in_order(rendered, rows.split(CHUNK), workers)) as rendering:
-        for placed, pixels in rendering:
-            boxes.append(placed)
-            losses.append(crop_losses(pixels, label, teacher, precision).view(-1, count))
-    candidates = Candidates(torch.cat(boxes), torch.cat(losses))
+    def scored(spans: Sequence[range]) -> Iterator[dict[str, Tensor]]:
+        parts = [rows[span.start : span.stop] for span in spans]
+        with closing(in_order(rendered, parts, workers)) as rendering:
+            for placed, pixels in rendering:
+                yield {"boxes": placed, "losses": crop_losses(pixels, label, teacher, precision).view(-1, count)}
+
+    chunks = passing("crops", len(rows), CHUNK, scored, unit="images")
+    candidates = Candidates(joined(chunks, "boxes"), joined(chunks, "losses"))
     if not bool(candidates.losses.isfinite().all()):
         row = int(rows[int((~candidates.losses.isfinite()).any(dim=1).nonzero()[0, 0])])
         raise RequestError(f"The teacher {teacher.id} gives no finite loss to a crop of training row {row}.")

@@ -111,6 +111,7 @@ class Stitching(Compressor):
             seed=context.seeds.of("set", "crops"),
             workers=context.workers,
             precision=context.protocol.precision,
+            passing=context.chunks,
         )
         images, crops = best_crops(candidates.losses, ipc * factor**2)
         order = rank_strided(ipc, factor**2)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rethinkdc.data.chunks import at_once
 from rethinkdc.errors import RequestError
 from rethinkdc.models.model import Model
 from rethinkdc.protocol.full_training import Place, Spent, train_full
 from rethinkdc.protocol.protocol import Epoch, Protocol
 from rethinkdc.seeds import Seeds
 from rethinkdc.storage import flush_table, make_table, map_table
-from rethinkdc.training.predict import Prediction, predict_batches
+from rethinkdc.training.predict import BATCH, Prediction, predict_batches
 from rethinkdc.training.trace import TraceRecorder
-from rethinkdc.types import Images, Predictions
+from rethinkdc.types import Images, Passing, Predictions
 from rethinkdc.views import Normaliser
 
 TRACE_SEMANTICS = 1
@@ -97,26 +97,47 @@ def train_proxy(data: Images, protocol: Protocol, model: Model, seeds: Seeds, re
 
 
 def write_predictions(
-    network: nn.Module, data: Images, protocol: Protocol, out: Path, *, device: torch.device, workers: int
+    network: nn.Module,
+    data: Images,
+    protocol: Protocol,
+    out: Path,
+    *,
+    device: torch.device,
+    workers: int,
+    passing: Passing = at_once,
+    seen: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Writes the proxy's :class:`~rethinkdc.types.Predictions` of all un-augmented rows to ``out``, batch by batch.
+
+    Args:
+        network: the proxy.
+        data: the training set.
+        protocol: says how its rows are shown.
+        out: folder of the artefact.
+        device: where the network runs.
+        workers: threads that render ahead.
+        passing: keeps what is done.
+        seen: called with the number of rows that the network was shown since the last call.
 
     Raises:
         RequestError: a feature or a logit is not finite; names the first such row.
     """
-    tables: list[Any] = []
-    for rows, logits, features in _observe(network, data, protocol, device, workers):
-        predictions = (features, logits)
-        for name, values in zip(Predictions._fields, predictions, strict=True):
-            require_finite(values, rows, f"The proxy's {name}")
-        # On disk from the start: N x D and N x C numbers may be more than memory holds.
-        tables = tables or [
-            make_table(out / f"{name}.npy", np.float32, (len(data), values.shape[1]))
-            for name, values in zip(Predictions._fields, predictions, strict=True)
-        ]
-        for table, values in zip(tables, predictions, strict=True):
-            table[rows.numpy()] = values.numpy()
-    for table in tables:
+
+    def predicted(spans: Sequence[range]) -> Iterator[dict[str, Tensor]]:
+        batches = [torch.arange(span.start, span.stop) for span in spans]
+        for rows, logits, features in _observe(network, data, protocol, device, workers, batches):
+            said = Predictions(features, logits)._asdict()
+            for name, values in said.items():
+                require_finite(values, rows, f"The proxy's {name}")
+            seen(len(rows))
+            yield said
+
+    chunks = passing("predictions", len(data), BATCH, predicted)
+    for name in Predictions._fields:
+        # N x D and N x C numbers may be more than memory holds: from map to map.
+        table = make_table(out / f"{name}.npy", np.float32, (len(data), chunks[0][name].shape[1]))
+        for index, chunk in enumerate(chunks):
+            table[index * BATCH : (index + 1) * BATCH] = chunk[name].numpy()
         flush_table(table)
 
 
@@ -157,9 +178,14 @@ class FrozenProxy:
 
 
 def _observe(
-    network: nn.Module, data: Images, protocol: Protocol, device: torch.device, workers: int
+    network: nn.Module,
+    data: Images,
+    protocol: Protocol,
+    device: torch.device,
+    workers: int,
+    batches: Sequence[Tensor] | None = None,
 ) -> Iterator[Prediction]:
-    """Logits and features of all un-augmented rows, batch by batch."""
+    """Logits and features of un-augmented rows, those of each batch or all, batch by batch."""
     proxy = protocol.proxy_recipe()
     return predict_batches(
         network,
@@ -169,5 +195,6 @@ def _observe(
         std=proxy.std,
         device=device,
         workers=workers,
+        batches=batches,
         features=True,
     )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import torch
+from torch import Tensor
+
+from rethinkdc.data.chunks import at_once, joined
 from rethinkdc.method import Method
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.reference import Reference
-from rethinkdc.training.predict import predict_batches
+from rethinkdc.training.predict import BATCH, predict_batches
 from rethinkdc.training.teacher import Teacher
-from rethinkdc.types import Images
+from rethinkdc.types import Images, Passing
 
 TEACHER_SEMANTICS = 1
 """Raised whenever a teacher of the same recipe would have other weights."""
@@ -36,11 +40,22 @@ def teachers_definition(
     }
 
 
-def teacher_top1(teacher: Teacher, images: Images, *, workers: int = 0) -> float:
-    """The teacher's top-1 on ``images`` under its own test view, as a fraction."""
-    hits = 0
-    for rows, logits, _ in predict_batches(
-        teacher.module, images, teacher.test, mean=teacher.mean, std=teacher.std, device=teacher.device, workers=workers
-    ):
-        hits += int((logits.argmax(dim=1) == images.targets[rows]).sum())
-    return hits / len(images)
+def teacher_top1(teacher: Teacher, images: Images, *, workers: int = 0, passing: Passing = at_once) -> float:
+    """The teacher's top-1 on ``images`` under its own test view, as a fraction; ``passing`` keeps what is done."""
+
+    def hits(spans: Sequence[range]) -> Iterator[dict[str, Tensor]]:
+        for rows, logits, _ in predict_batches(
+            teacher.module,
+            images,
+            teacher.test,
+            mean=teacher.mean,
+            std=teacher.std,
+            device=teacher.device,
+            workers=workers,
+            batches=[torch.arange(span.start, span.stop) for span in spans],
+        ):
+            yield {"hits": (logits.argmax(dim=1) == images.targets[rows]).sum().view(1)}
+
+    return int(joined(passing("teacher-test", len(images), BATCH, hits, unit="test images"), "hits").sum()) / len(
+        images
+    )

@@ -29,7 +29,7 @@ from rethinkdc.pruning.pursuit import match_gradients
 from rethinkdc.pruning.running import cut_graph, herd
 from rethinkdc.pruning.sampling import baseline_rows, draw, dual_beta_weights
 from rethinkdc.pruning.selector import Selector
-from rethinkdc.pruning.strata import cover_strata, drop_highest
+from rethinkdc.pruning.strata import cover_strata, drop_highest, rotate
 from rethinkdc.pruning.ties import ascending, by_rank
 from rethinkdc.pruning.vectors import Points
 from rethinkdc.row_files.files import count_rows, read_rows, read_scores
@@ -86,6 +86,7 @@ __all__ = [
     "random_rows",
     "read_rows",
     "read_scores",
+    "rotate",
     "spread",
     "spread_of_the_uncertain",
     "vectors_of",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 import torch
 from torch import Tensor
 
 from rethinkdc.pruning.gradients import LastLayer
+from rethinkdc.pruning.greedy import Greedy
 from rethinkdc.pruning.ties import descending
+from rethinkdc.training.checkpoint import Resumable
 
 
-def pick_by_step(gradients: LastLayer, count: int, rounds: int, step: float) -> Tensor:
+def pick_by_step(gradients: LastLayer, count: int, rounds: int, step: float, kept: Resumable | None = None) -> Tensor:
     """Picks rows whose gradients agree with the validation gradient after a step on those picked before.
 
     In each round the rows with the largest <g_i, grad L_V(theta - step * sum_S g_j)> are added, in the first-order
@@ -20,19 +24,20 @@ def pick_by_step(gradients: LastLayer, count: int, rounds: int, step: float) -> 
         count: rows to pick, at most n.
         rounds: r; count / r rows are picked in each (one in each of ``count`` rounds, where there are fewer rows).
         step: learning rate of the step.
+        kept: where a kill left off; None = it loses the picks.
 
     Returns:
         Distinct positions int64 [count], in pick order.
     """
     rounds = min(rounds, count)
-    picks = torch.empty(0, dtype=torch.int64)
-    taken = torch.zeros(len(gradients), dtype=torch.bool)
     moved = torch.zeros(gradients.shape, dtype=torch.float64)
-    for index in range(rounds):
+    greedy = Greedy(count, {"moved": moved}, kept)
+    taken = greedy.taken(len(gradients))
+    ends = [(index + 1) * count // rounds for index in range(rounds)]
+    for end in ends[bisect_right(ends, len(greedy.picks)) :]:
         gains = gradients.against(gradients.total(moved))
-        size = (index + 1) * count // rounds - index * count // rounds
-        best = descending(gains.masked_fill(taken, -torch.inf))[:size]
+        best = descending(gains.masked_fill(taken, -torch.inf))[: end - len(greedy.picks)]
         taken[best] = True
         moved -= step * gradients.sum_of(best)
-        picks = torch.cat([picks, best])
-    return picks
+        greedy.add(best)
+    return greedy.picks

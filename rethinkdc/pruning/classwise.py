@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from rethinkdc.data.by_class import rows_by_class
+from rethinkdc.data.chunks import at_once, joined
 from rethinkdc.errors import UnsupportedError
-from rethinkdc.types import Budget
+from rethinkdc.types import Budget, Passing
 
 
 class Choice(NamedTuple):
@@ -29,7 +30,9 @@ def random_ranks(rows: int, generator: torch.Generator) -> Tensor:
     return torch.randperm(rows, generator=generator)
 
 
-def choose_rows(targets: Tensor, budget: Budget, *, balanced: bool, choose: Choose) -> Choice:
+def choose_rows(
+    targets: Tensor, budget: Budget, *, balanced: bool, choose: Choose, passing: Passing = at_once
+) -> Choice:
     """Lets ``choose`` pick the budget's rows, one class after the other (``balanced``) or from all rows at once.
 
     Args:
@@ -37,6 +40,7 @@ def choose_rows(targets: Tensor, budget: Budget, *, balanced: bool, choose: Choo
         budget: its ``total`` rows are picked, ``per_class`` of each class when ``balanced``.
         balanced: one class at a time, so that memory is bounded by the largest class.
         choose: picks from rows of one class, or from all.
+        passing: keeps what is picked of each class.
 
     Returns:
         Rows (not positions) int64 [total], class by class when ``balanced``; weights float64 [total] where given.
@@ -48,13 +52,19 @@ def choose_rows(targets: Tensor, budget: Budget, *, balanced: bool, choose: Choo
     groups = [torch.arange(len(targets))]
     if balanced:
         groups, counts = rows_by_class(targets, budget.classes), budget.per_class
-    choices = []
     for rows, count in zip(groups, counts, strict=True):
         if count > len(rows):
             raise UnsupportedError(f"Cannot pick {count} of {len(rows)} rows. Choose a smaller --ipc.")
-        choice = choose(rows, count)
-        assert len(choice.picks) == count, f"{len(choice.picks)} rows were picked in place of {count}"
-        choices.append(Choice(rows[choice.picks], choice.weights))
-    picks = torch.cat([choice.picks for choice in choices])
-    weights = [choice.weights for choice in choices if choice.weights is not None]
-    return Choice(picks, torch.cat(weights) if weights else None)
+
+    def picked(spans: Sequence[range]) -> Iterator[dict[str, Tensor]]:
+        for span in spans:
+            rows, count = groups[span.start], counts[span.start]
+            choice = choose(rows, count)
+            assert len(choice.picks) == count, f"{len(choice.picks)} rows were picked in place of {count}"
+            yield {
+                "picks": rows[choice.picks],
+                **({} if choice.weights is None else {"weights": choice.weights}),
+            }
+
+    chunks = passing("picks", len(groups), 1, picked, unit="classes" if balanced else "choices")
+    return Choice(joined(chunks, "picks"), joined(chunks, "weights") if "weights" in chunks[0] else None)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from rethinkdc.pruning.greedy import Greedy
 from rethinkdc.pruning.neighbours import Neighbours
 from rethinkdc.pruning.ties import first_largest
+from rethinkdc.training.checkpoint import Resumable
 
 _CHUNK_NUMBERS = 1 << 20
 """Probabilities that are worked on at a time: 8 MiB."""
@@ -43,23 +45,27 @@ def divergence(logs: Tensor, others: Tensor, *, symmetric: bool, own: Tensor | N
     return (others - logs).mul_(others.exp()).sum(1)
 
 
-def farthest_first(logs: Tensor, count: int) -> Tensor:
+def farthest_first(logs: Tensor, count: int, kept: Resumable | None = None) -> Tensor:
     """Picks the row whose smallest symmetric divergence to all picks is largest, again and again (k-center greedy).
 
     Args:
         logs: float64 [n, C], in the order in which ties are broken; the first row is the first pick.
         count: rows to pick, at most n.
+        kept: where a kill left off; None = it loses the picks.
 
     Returns:
         Distinct positions int64 [count], in pick order.
     """
-    picks = torch.zeros(count, dtype=torch.int64)
     apart = torch.full((len(logs),), torch.inf, dtype=torch.float64)
     chunks = torch.arange(len(logs)).split(max(1, _CHUNK_NUMBERS // logs.shape[1]))
     # What most of the time would go into, at every pick.
     held = logs.exp() if logs.numel() <= _HELD_NUMBERS else None
-    for index in range(1, count):
-        latest = int(picks[index - 1])
+    greedy = Greedy(count, {"apart": apart}, kept)
+    for index in greedy.left:
+        if index == 0:
+            greedy.add(0)
+            continue
+        latest = int(greedy.picks[-1])
         for chunk in chunks:
             part = slice(int(chunk[0]), int(chunk[-1]) + 1)
             own = None if held is None else held[part]
@@ -67,8 +73,8 @@ def farthest_first(logs: Tensor, count: int) -> Tensor:
             apart[part] = torch.minimum(apart[part], near)
         # Rows of equal predictions are 0 apart: a pick must not be picked again for them.
         apart[latest] = -torch.inf
-        picks[index] = first_largest(apart)
-    return picks
+        greedy.add(first_largest(apart))
+    return greedy.picks
 
 
 def contrast(logs: Tensor, queries: Tensor, neighbours: Neighbours, *, symmetric: bool) -> Tensor:

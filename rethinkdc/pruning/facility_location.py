@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from rethinkdc.pruning.ties import first_largest, largest, settled
 from rethinkdc.pruning.vectors import Vectors
+from rethinkdc.training.checkpoint import Resumable
 
 Similarity = Callable[[Tensor, Tensor], Tensor]
 """Similarity of rows at some positions (int64 [a]) to rows at others ([b]): float64 [a, b], not negative, symmetric."""
@@ -45,7 +47,9 @@ def distance_similarity(vectors: Vectors) -> Similarity:
     return similarity
 
 
-def locate_facilities(similarity: Similarity, rows: int, count: int, weights: Tensor | None = None) -> Tensor:
+def locate_facilities(
+    similarity: Similarity, rows: int, count: int, weights: Tensor | None = None, kept: Resumable | None = None
+) -> Tensor:
     """Greedily maximises f(S) = sum_i w_i max_{j in S} s_ij (Mirzasoleiman et al., arXiv 1409.7938).
 
     The gain of x is sum_i w_i max(0, s_ix - m_i) with m_i = max_{j in S} s_ij. All gains are kept exact: a pick changes
@@ -57,93 +61,182 @@ def locate_facilities(similarity: Similarity, rows: int, count: int, weights: Te
         rows: n.
         count: rows to pick, at most n.
         weights: float64 [n], not negative; None = 1 each.
+        kept: where a kill left off, also inside the passes over n x n pairs; None = it loses the picks.
 
     Returns:
         Distinct positions int64 [count], in pick order. Memory: 64 MiB and a few numbers for each row.
     """
-    everyone = torch.arange(rows)
     weights = torch.ones(rows, dtype=torch.float64) if weights is None else weights
-    covered = torch.zeros(rows, dtype=torch.float64)
-    gains = torch.cat([_gain(similarity, everyone, part, weights) for part in everyone.split(_TILE)])
-    # Few enough pairs are to be expected when n^2 / (picks + 1) are; looked for again later where there are more.
-    scale, listed, look = float(gains.max()), None, rows * rows / _LISTED - 1
-    taken, picks = torch.zeros(rows, dtype=torch.bool), torch.empty(count, dtype=torch.int64)
-    for index in range(count):
-        best = first_largest(gains.masked_fill(taken, -torch.inf), scale)
-        picks[index], taken[best] = best, True
-        if index + 1 == count:
-            break
-        if listed is None and index >= look:
-            listed, look = _Listed.of(similarity, covered), 1.5 * index + 1
-        if listed is not None:
-            listed.pick(best, covered, gains, weights)
-            continue
-        column = torch.cat([similarity(part, torch.tensor([best]))[:, 0] for part in everyone.split(_TILE)])
-        nearer = (column > covered).nonzero().flatten()
-        for part in nearer.split(_TILE):
-            low, high = covered[part, None], column[part, None]
-            for others in everyone.split(_TILE):
-                lost = similarity(part, others).clamp_(low, high).sub_(low)
-                gains[others] -= weights[part] @ lost
-        covered[nearer] = column[nearer]
-    return picks
+    location = _Location(similarity, weights, kept)
+    location.sum_gains()
+    taken = torch.zeros(rows, dtype=torch.bool)
+    taken[location.picks] = True
+    while len(location.picks) < count:
+        if not location.covering:
+            best = first_largest(location.gains.masked_fill(taken, -torch.inf), location.scale)
+            location.picks.append(best)
+            taken[best] = True
+        if len(location.picks) < count:
+            location.cover()
+    return torch.tensor(location.picks, dtype=torch.int64)
 
 
-def _gain(similarity: Similarity, everyone: Tensor, part: Tensor, weights: Tensor) -> Tensor:
-    """Gain of each row of ``part`` before anything is covered."""
-    sums = torch.zeros(len(part), dtype=torch.float64)
-    for others in everyone.split(_TILE):
-        sums += weights[others] @ similarity(others, part)
-    return sums
+class _Location:
+    """The picks so far and the gains of all rows, with how far the pass has come that goes on.
+
+    Attributes:
+        picks: positions, in pick order.
+        gains: float64 [n], exact but while a pick is being covered.
+        scale: of the gains before the first pick.
+        covering: whether the newest pick has not been covered to its end.
+    """
+
+    def __init__(self, similarity: Similarity, weights: Tensor, kept: Resumable | None) -> None:
+        rows = len(weights)
+        self._similarity, self._weights, self._kept = similarity, weights, kept
+        self._tiles = torch.arange(rows).split(_TILE)
+        self.picks: list[int] = []
+        self.gains, self._covered = (torch.zeros(rows, dtype=torch.float64) for _ in range(2))
+        self.scale, self.covering = 0.0, False
+        self._summed = self._tile = 0
+        self._listing, self._listed = _Listing(rows), False
+        # Few enough pairs are to be expected when n^2 / (picks + 1) are; looked for again later where there are more.
+        self._look = rows * rows / _LISTED - 1
+        if kept is not None and (state := kept.restore()):
+            self._restore(state)
+
+    def sum_gains(self) -> None:
+        """Computes the gain of each row before anything is covered."""
+        for part in self._tiles[self._summed :]:
+            for others in self._tiles:
+                self.gains[part] += self._weights[others] @ self._similarity(others, part)
+            self._summed += 1
+            self._keep()
+        if not self.picks:
+            self.scale = float(self.gains.max())
+
+    def cover(self) -> None:
+        """Covers by the newest pick what is nearer to it than to those before, and goes on where it was left."""
+        self.covering = True
+        best, index = self.picks[-1], len(self.picks) - 1
+        if not self._listed and index >= self._look:
+            self._list(1.5 * index + 1)
+        if self._listed:
+            self._listing.pick(best, self._covered, self.gains, self._weights)
+        else:
+            self._cover(best)
+        self.covering = False
+        self._keep()
+
+    def _cover(self, best: int) -> None:
+        column = torch.cat([self._similarity(part, torch.tensor([best]))[:, 0] for part in self._tiles])
+        nearer = (column > self._covered).nonzero().flatten()
+        for part in nearer.split(_TILE)[self._tile :]:
+            low, high = self._covered[part, None], column[part, None]
+            for others in self._tiles:
+                lost = self._similarity(part, others).clamp_(low, high).sub_(low)
+                self.gains[others] -= self._weights[part] @ lost
+            self._tile += 1
+            self._keep()
+        self._covered[nearer], self._tile = column[nearer], 0
+
+    def _list(self, later: float) -> None:
+        """Lists the pairs; where there are too many of them, they are looked for again at a later pick."""
+        while self._listing.listed < len(self._tiles):
+            if not self._listing.extend(self._similarity, self._tiles, self._covered):
+                self._listing, self._look = _Listing(len(self._covered)), later
+                return
+            self._keep()
+        self._listed = True
+
+    def _keep(self) -> None:
+        if self._kept is not None:
+            self._kept.keep(self._state, done=len(self.picks))
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "picks": list(self.picks),
+            "gains": self.gains,
+            "covered": self._covered,
+            "numbers": [self.scale, self.covering, self._summed, self._tile, self._listed, self._look],
+            "listing": self._listing.state(),
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.picks, self.gains, self._covered = list(state["picks"]), state["gains"], state["covered"]
+        self.scale, self.covering, self._summed, self._tile, self._listed, self._look = state["numbers"]
+        self._listing.restore(state["listing"])
 
 
-class _Listed:
-    """The pairs of rows whose similarity lies above what covers the first of them, in the order of those."""
+class _Listing:
+    """The pairs of rows whose similarity lies above what covers the first of them, in the order of those.
 
-    def __init__(self, starts: Tensor, others: Tensor, values: Tensor) -> None:
-        """Takes where the pairs of each row start, int64 [n + 1], their second rows, int32 [p], and float64 [p]."""
-        self._starts, self._others, self._values = starts, others, values
+    Attributes:
+        listed: tiles of first rows whose pairs are listed.
+    """
 
-    @classmethod
-    def of(cls, similarity: Similarity, covered: Tensor) -> _Listed | None:
-        """Lists them; None where there are too many of them."""
-        everyone, pairs = torch.arange(len(covered)), 0
-        starts = torch.zeros(len(covered) + 1, dtype=torch.int64)
-        # Whole at once: pieces that are kept between tiles would keep the memory of the tiles, too.
-        owners, others = torch.empty(_LISTED, dtype=torch.int16), torch.empty(_LISTED, dtype=torch.int32)
-        values = torch.empty(_LISTED, dtype=torch.float64)
-        for part in everyone.split(_TILE):
-            begin = pairs
-            for block in everyone.split(_TILE):
-                near = similarity(part, block)
-                above = near > covered[part, None]
-                end = pairs + int(above.sum())
-                if end > _LISTED:
-                    return None
-                owners[pairs:end], places = above.nonzero(as_tuple=True)
-                others[pairs:end], values[pairs:end] = block[places], near[above]
-                pairs = end
-            mine = slice(begin, pairs)
-            order = torch.argsort(owners[mine], stable=True)
-            others[mine], values[mine] = others[mine][order], values[mine][order]
-            starts[part + 1] = begin + torch.bincount(owners[mine], minlength=len(part)).cumsum(0)
-        return cls(starts, others[:pairs], values[:pairs])
+    def __init__(self, rows: int) -> None:
+        self.listed = self._pairs = 0
+        # Where the pairs of each row start.
+        self._starts = torch.zeros(rows + 1, dtype=torch.int64)
+        self._others, self._values = torch.empty(0, dtype=torch.int32), torch.empty(0, dtype=torch.float64)
+
+    def extend(self, similarity: Similarity, tiles: Sequence[Tensor], covered: Tensor) -> bool:
+        """Lists the pairs of the next tile of first rows; False where there are too many of them."""
+        if not len(self._values):
+            # Whole at once: pieces that are kept between tiles would keep the memory of the tiles, too.
+            self._others, self._values = self._others.new_empty(_LISTED), self._values.new_empty(_LISTED)
+        part, begin, owners = tiles[self.listed], self._pairs, []
+        for block in tiles:
+            near = similarity(part, block)
+            above = near > covered[part, None]
+            end = self._pairs + int(above.sum())
+            if end > _LISTED:
+                return False
+            owner, places = above.nonzero(as_tuple=True)
+            owners.append(owner.to(torch.int16))
+            self._others[self._pairs : end], self._values[self._pairs : end] = block[places], near[above]
+            self._pairs = end
+        mine, owned = slice(begin, self._pairs), torch.cat(owners)
+        order = torch.argsort(owned, stable=True)
+        self._others[mine], self._values[mine] = self._others[mine][order], self._values[mine][order]
+        self._starts[part + 1] = begin + torch.bincount(owned, minlength=len(part)).cumsum(0)
+        self.listed += 1
+        return True
 
     def pick(self, best: int, covered: Tensor, gains: Tensor, weights: Tensor) -> None:
         """Covers by one more row, in place: int ``best``, float64 ``covered``, ``gains`` and ``weights`` [n]."""
-        pairs = (self._others == best).nonzero().flatten()
+        all_others, values = self._others[: self._pairs], self._values[: self._pairs]
+        pairs = (all_others == best).nonzero().flatten()
         rows = torch.bucketize(pairs, self._starts[1:], right=True)
-        nearer = self._values[pairs] > covered[rows]
-        rows, high = rows[nearer], self._values[pairs[nearer]]
+        nearer = values[pairs] > covered[rows]
+        rows, high = rows[nearer], values[pairs[nearer]]
         # All pairs of those rows, one row after the other.
         lengths = self._starts[rows + 1] - self._starts[rows]
         owner = torch.repeat_interleave(torch.arange(len(rows)), lengths)
         within = torch.arange(len(owner)) - (lengths.cumsum(0) - lengths)[owner]
         places = self._starts[rows][owner] + within
         low = covered[rows][owner]
-        lost = torch.clamp(torch.minimum(self._values[places], high[owner]) - low, min=0) * weights[rows][owner]
-        gains -= torch.bincount(self._others[places], weights=lost, minlength=len(gains))
+        lost = torch.clamp(torch.minimum(values[places], high[owner]) - low, min=0) * weights[rows][owner]
+        gains -= torch.bincount(all_others[places], weights=lost, minlength=len(gains))
         covered[rows] = high
+
+    def state(self) -> dict[str, Any]:
+        """What :meth:`restore` puts back."""
+        pairs = slice(0, self._pairs)
+        return {
+            "listed": self.listed,
+            "starts": self._starts,
+            "others": self._others[pairs].clone(),
+            "values": self._values[pairs].clone(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from what :meth:`state` gave."""
+        self.listed, self._starts, self._pairs = state["listed"], state["starts"], len(state["values"])
+        if self.listed:
+            self._others, self._values = self._others.new_empty(_LISTED), self._values.new_empty(_LISTED)
+            self._others[: self._pairs], self._values[: self._pairs] = state["others"], state["values"]
 
 
 def assigned(similarity: Similarity, rows: int, picks: Tensor) -> Tensor:

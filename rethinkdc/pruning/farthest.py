@@ -5,14 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from rethinkdc.pruning.greedy import Greedy
 from rethinkdc.pruning.ties import descending, first_largest, rounding
 from rethinkdc.pruning.vectors import CHUNK, Vectors
+from rethinkdc.training.checkpoint import Resumable
 
 _BLOCK = 256
 """Rows among which picks are made before all rows are looked at again."""
 
 
-def farthest_points(vectors: Vectors, count: int, first: int = 0, spared: float = 0.0) -> Tensor:
+def farthest_points(
+    vectors: Vectors, count: int, first: int = 0, spared: float = 0.0, kept: Resumable | None = None
+) -> Tensor:
     """Picks the row whose distance to the nearest pick is largest, again and again (k-center greedy, 2-approximation).
 
     Exact, but not one pass over all rows for each pick: distances to the nearest pick only shrink, so the farthest rows
@@ -24,6 +28,7 @@ def farthest_points(vectors: Vectors, count: int, first: int = 0, spared: float 
         count: rows to pick, at most n.
         first: position of the first pick.
         spared: share of the rows that lie farthest from the picks and are passed over as outliers, at each pick.
+        kept: where a kill left off; None = it loses the picks.
 
     Returns:
         Distinct positions int64 [count], in pick order. Memory: a few numbers for each row, and for each pick.
@@ -31,13 +36,14 @@ def farthest_points(vectors: Vectors, count: int, first: int = 0, spared: float 
     norms = vectors.squared_norms()
     scale = 4 * float(norms.max())
     apart = torch.full((len(vectors),), torch.inf, dtype=torch.float64)
-    picks, skipped = torch.tensor([first]), min(int(spared * len(vectors)), len(vectors) - count)
-    _approach(vectors, norms, apart, picks)
-    while len(picks) < count:
-        further = _from_block(vectors, norms, apart, count - len(picks), scale, skipped)
+    greedy, skipped = Greedy(count, {"apart": apart}, kept), min(int(spared * len(vectors)), len(vectors) - count)
+    further = torch.tensor([first])
+    while greedy.left:
+        if len(greedy.picks):
+            further = _from_block(vectors, norms, apart, len(greedy.left), scale, skipped)
         _approach(vectors, norms, apart, further)
-        picks = torch.cat([picks, further])
-    return picks
+        greedy.add(further)
+    return greedy.picks
 
 
 def _approach(vectors: Vectors, norms: Tensor, apart: Tensor, picks: Tensor) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from rethinkdc.pruning.greedy import Greedy
 from rethinkdc.pruning.neighbours import Neighbours
 from rethinkdc.pruning.ties import first_largest
+from rethinkdc.training.checkpoint import Resumable
 
 
 def gather_scores(scores: Tensor, neighbours: Neighbours) -> Tensor:
@@ -19,7 +21,9 @@ def gather_scores(scores: Tensor, neighbours: Neighbours) -> Tensor:
     return scores + (torch.exp(-neighbours.distances) * scores[neighbours.positions]).sum(1)
 
 
-def pick_apart(values: Tensor, neighbours: Neighbours, count: int, gamma: float) -> Tensor:
+def pick_apart(
+    values: Tensor, neighbours: Neighbours, count: int, gamma: float, kept: Resumable | None = None
+) -> Tensor:
     """Reverse pass: picks the largest value again and again, each time taking exp(-gamma d) of it from its neighbours.
 
     Args:
@@ -27,16 +31,17 @@ def pick_apart(values: Tensor, neighbours: Neighbours, count: int, gamma: float)
         neighbours: of each row.
         count: rows to pick, at most n.
         gamma: how fast a pick's influence fades with the distance d; 0 = not at all.
+        kept: where a kill left off; None = it loses the picks.
 
     Returns:
         Distinct positions int64 [count], in pick order.
     """
     left, scale = values.clone(), float(values.abs().max())
-    taken = torch.zeros(len(values), dtype=torch.bool)
-    shares = torch.exp(-gamma * neighbours.distances)
-    picks = torch.empty(count, dtype=torch.int64)
-    for index in range(count):
+    greedy = Greedy(count, {"left": left}, kept)
+    taken, shares = greedy.taken(len(values)), torch.exp(-gamma * neighbours.distances)
+    for _ in greedy.left:
         best = first_largest(left.masked_fill(taken, -torch.inf), scale)
-        picks[index], taken[best] = best, True
+        taken[best] = True
         left[neighbours.positions[best]] -= shares[best] * left[best]
-    return picks
+        greedy.add(best)
+    return greedy.picks

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from rethinkdc.training.checkpoint import Resumable
+
 _CHUNK_NUMBERS = 1 << 22
 """Distances (queries x points) that are held at a time, and keys as many: 64 MiB."""
 
@@ -20,13 +22,16 @@ class Neighbours(NamedTuple):
     distances: Tensor
 
 
-def nearest_neighbours(points: Tensor, count: int, queries: Tensor | None = None) -> Neighbours:
+def nearest_neighbours(
+    points: Tensor, count: int, queries: Tensor | None = None, kept: Resumable | None = None
+) -> Neighbours:
     """The nearest other points of each query; among equally near ones the lower position comes first.
 
     Args:
         points: float [n, D], n below two million; compared in float64.
         count: k; where there are fewer other points, all of them.
         queries: int64 [m], positions of the points that are asked for; None = all.
+        kept: where a kill left off; None = it loses the neighbours.
     """
     # About their mean, so that large common coordinates take no bits from the distances.
     points = points.to(torch.float64, copy=True)
@@ -34,9 +39,15 @@ def nearest_neighbours(points: Tensor, count: int, queries: Tensor | None = None
     norms = points.square().sum(1)
     queries = torch.arange(len(points)) if queries is None else queries
     count = min(count, len(points) - 1)
-    chunks = queries.split(max(1, _CHUNK_NUMBERS // len(points)))
-    parts = [_nearest(points, norms, count, chunk) for chunk in chunks]
-    positions = torch.cat([*parts, torch.empty((0, count), dtype=torch.int64)])
+    positions, done = torch.empty((len(queries), count), dtype=torch.int64), 0
+    if kept is not None and (state := kept.restore()):
+        done = len(state["positions"])
+        positions[:done] = state["positions"]
+    for chunk in queries[done:].split(max(1, _CHUNK_NUMBERS // len(points))):
+        positions[done : done + len(chunk)] = _nearest(points, norms, count, chunk)
+        done += len(chunk)
+        if kept is not None:
+            kept.keep(lambda: {"positions": positions[:done].clone()}, done=done)  # noqa: B023 - called at once
     return Neighbours(positions, _distances(points, queries, positions))
 
 

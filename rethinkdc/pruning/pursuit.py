@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,6 +11,7 @@ from torch import Tensor
 from rethinkdc.pruning.classwise import Choice
 from rethinkdc.pruning.gradients import LastLayer
 from rethinkdc.pruning.ties import descending, settled
+from rethinkdc.training.checkpoint import Resumable
 
 _ROUNDS = 10
 """How often rows that end up without weight are replaced by others."""
@@ -17,7 +20,7 @@ _DEPENDENT = 1e-10
 """Share of a squared gradient outside the span of those picked below which it adds nothing but rounding."""
 
 
-def match_gradients(gradients: LastLayer, count: int, lam: float) -> Choice:
+def match_gradients(gradients: LastLayer, count: int, lam: float, kept: Resumable | None = None) -> Choice:
     """Picks rows whose weighted gradients add up to the sum of all (GRAD-MATCH, algorithm 2).
 
     Minimises ||sum_S w_i g_i - sum_V g_j||^2 + lam ||w||^2 over w >= 0 greedily: the row with the largest inner product
@@ -28,17 +31,16 @@ def match_gradients(gradients: LastLayer, count: int, lam: float) -> Choice:
         gradients: of n rows, in the order in which ties are broken.
         count: rows to pick, at most n.
         lam: strength of the regulariser, for gradients as they are (not divided by n).
+        kept: where a kill left off; None = it loses the picks.
 
     Returns:
         Exactly ``count`` distinct positions and their weights, float64, which are scaled to add up to n: ``lam`` would
         shrink the weights of rows with small gradients, and with them their whole class. Where no further row brings
         the sum nearer, the rest are the next best ones, with weight 0.
     """
-    pursuit = _Pursuit(gradients, count, lam)
+    pursuit = _Pursuit(gradients, count, lam, kept)
     weights = pursuit.extend()
-    for _ in range(_ROUNDS):
-        if bool((weights > 0).all()):
-            break
+    while pursuit.restarts < _ROUNDS and not bool((weights > 0).all()):
         pursuit.restart(pursuit.picks[weights > 0])
         weights = pursuit.extend()
     return _filled(pursuit, weights, count)
@@ -57,16 +59,22 @@ class _Pursuit:
 
     With K the inner products and L L^T = K_SS + lam: ``directions`` is L^-1 K_SV, so that its column of a new row is
     that row's part of L, and the residual's inner products lose ``direction * solution`` with each pick.
+
+    Attributes:
+        restarts: how often it was started again from some of its picks.
     """
 
-    def __init__(self, gradients: LastLayer, count: int, lam: float) -> None:
-        self._gradients, self._count, self._lam = gradients, count, lam
+    def __init__(self, gradients: LastLayer, count: int, lam: float, kept: Resumable | None) -> None:
+        self._gradients, self._count, self._lam, self._kept = gradients, count, lam, kept
         self._products = gradients.against(gradients.total())
         self._scale = float(self._products.abs().max())
         self._directions = torch.empty((count, len(gradients)), dtype=torch.float64)
         self._factor = torch.zeros((count, count), dtype=torch.float64)
         self._solution = torch.empty(count, dtype=torch.float64)
+        self.restarts = -1
         self.restart(torch.empty(0, dtype=torch.int64))
+        if kept is not None and (state := kept.restore()):
+            self._restore(state)
 
     @property
     def picks(self) -> Tensor:
@@ -74,26 +82,34 @@ class _Pursuit:
         return torch.tensor(self._picks, dtype=torch.int64)
 
     def restart(self, picks: Tensor) -> None:
-        """Starts again from these picks (int64 [s])."""
+        """Starts again from these picks (int64 [s]), which :meth:`extend` adds first."""
+        self.restarts += 1
         self._picks: list[int] = []
+        self._given: list[int] = picks.tolist()
         self.gains = self._products.clone()
         self.taken = torch.zeros(len(self.gains), dtype=torch.bool)
-        for position in picks.tolist():
-            self._add(position)
+        # Those that were tried and add nothing count as well.
+        self._spent = self.taken.clone()
 
     def extend(self) -> Tensor:
         """Picks up to the budget, or until no row gains; returns the weights of all picks, float64 [s], none negative.
 
         ``gains`` are then each row's inner products with the residual.
         """
-        spent = self.taken.clone()
+        while self._given:
+            position = self._given.pop(0)
+            self._add(position)
+            # One that adds nothing now may be tried once more.
+            self._spent[position] = self.taken[position]
+            self._keep()
         while len(self._picks) < self._count:
-            gains = settled(self.gains, self._scale).masked_fill(spent, -torch.inf)
+            gains = settled(self.gains, self._scale).masked_fill(self._spent, -torch.inf)
             best = int(torch.argmax(gains))
             if not float(gains[best]) > 0:
                 break
             self._add(best)
-            spent[best] = True
+            self._spent[best] = True
+            self._keep()
         return self._weights()
 
     def _add(self, position: int) -> None:
@@ -109,6 +125,29 @@ class _Pursuit:
         self.gains -= self._solution[at] * self._directions[at]
         self.taken[position] = True
         self._picks.append(position)
+
+    def _keep(self) -> None:
+        if self._kept is not None:
+            self._kept.keep(self._state, done=len(self._picks))
+
+    def _state(self) -> dict[str, Any]:
+        size = len(self._picks)
+        tensors = {
+            "gains": self.gains,
+            "taken": self.taken,
+            "spent": self._spent,
+            "directions": self._directions[:size].clone(),
+            "factor": self._factor[:size, :size].clone(),
+            "solution": self._solution[:size].clone(),
+        }
+        return {**tensors, "picks": list(self._picks), "given": list(self._given), "restarts": self.restarts}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self._picks, self._given, self.restarts = list(state["picks"]), list(state["given"]), state["restarts"]
+        self.gains, self.taken, self._spent = state["gains"], state["taken"], state["spent"]
+        size = len(self._picks)
+        self._directions[:size], self._solution[:size] = state["directions"], state["solution"]
+        self._factor[:size, :size] = state["factor"]
 
     def _weights(self) -> Tensor:
         # Here, because it takes a moment to import.

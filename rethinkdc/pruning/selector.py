@@ -33,6 +33,9 @@ class Selector(Compressor):
     def chooser(self, data: Images, budget: Budget, ranks: Tensor, context: Context) -> Choose:
         """Prepares what all classes share, and returns the function that picks from given rows.
 
+        What it picks must follow from its rows alone, and not from what was picked before: classes that are kept from
+        before a kill, or that other ranks pick from, are not asked for again. Draws for all classes are made here.
+
         Args:
             data: the training set.
             budget: of the whole set.
@@ -45,5 +48,5 @@ class Selector(Compressor):
     def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
         ranks = random_ranks(len(data), context.generator("set", self.name))
         choose = self.chooser(data, budget, ranks, context)
-        rows, weights = choose_rows(data.targets, budget, balanced=self.balanced, choose=choose)
+        rows, weights = choose_rows(data.targets, budget, balanced=self.balanced, choose=choose, passing=context.chunks)
         return CompressedSet.of_rows(data, rows, weights)

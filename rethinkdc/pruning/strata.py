@@ -65,27 +65,29 @@ def fair_shares(sizes: Tensor, count: int, preference: Tensor) -> Tensor:
     return given
 
 
-def cover_strata(
-    scores: Tensor, count: int, strata: int, ranks: Tensor, rotation: torch.Generator | None = None
-) -> Tensor:
+def rotate(count: int, strata: int, generator: torch.Generator) -> Tensor:
+    """A random order of strata that are at most as many as the ``count`` rows to pick: int64, at least one."""
+    return torch.randperm(max(1, min(strata, count)), generator=generator)
+
+
+def cover_strata(scores: Tensor, count: int, strata: int, ranks: Tensor, rotation: Tensor | None = None) -> Tensor:
     """CCS's choice: strata of equal width, a fair share of each, uniform inside a stratum.
 
     Args:
         scores: float [n], larger = harder.
         count: rows to pick.
-        strata: how many; with ``rotation`` no more than ``count``.
+        strata: how many; with ``rotation`` as many as it orders.
         ranks: int64 [n], a random rank of each row: the lowest of a stratum are its uniform draw.
         rotation: for budgets near or below the number of strata, where the paper's rule gives nothing to the rare ones:
-            the strata are then at most as many as the rows to pick, and what is left over goes to strata in an order
-            drawn from here. None = the paper's rule.
+            what is left over goes to strata in this order, see :func:`rotate`. None = the paper's rule.
 
     Returns:
         Positions int64 [count], stratum by stratum from the easy end.
     """
-    strata = strata if rotation is None else max(1, min(strata, count))
+    strata = strata if rotation is None else len(rotation)
     stratum = strata_of(scores, strata)
     sizes = torch.bincount(stratum, minlength=strata)
-    given = fair_shares(sizes, count, -sizes if rotation is None else torch.randperm(strata, generator=rotation))
+    given = fair_shares(sizes, count, -sizes if rotation is None else rotation)
     order = torch.argsort(ranks, stable=True)
     order = order[torch.argsort(stratum[order], stable=True)]
     place = torch.arange(len(order)) - (sizes.cumsum(0) - sizes)[stratum[order]]

@@ -15,6 +15,9 @@ from rethinkdc.training.ahead import in_order
 from rethinkdc.types import Fit, Images, Interpolation
 from rethinkdc.views import Normaliser
 
+BATCH = 256
+"""Images that a network is shown at a time."""
+
 
 class TestView(BaseModel):
     """How an image is shown for testing: resized to ``resize`` x ``resize``, then the centre ``size`` x ``size``.
@@ -94,7 +97,7 @@ def predict(
     mean: Sequence[float],
     std: Sequence[float],
     device: torch.device,
-    batch: int = 256,
+    batch: int = BATCH,
     workers: int = 0,
     rows: Tensor | None = None,
     features: bool = False,
@@ -129,21 +132,23 @@ def predict_batches(
     mean: Sequence[float],
     std: Sequence[float],
     device: torch.device,
-    batch: int = 256,
+    batch: int = BATCH,
     workers: int = 0,
     rows: Tensor | None = None,
+    batches: Sequence[Tensor] | None = None,
     features: bool = False,
 ) -> Iterator[Prediction]:
-    """Yields the predictions of ``rows`` (default all) batch by batch.
+    """Yields the predictions of ``rows`` (default all) batch by batch, or of the rows of each of ``batches``.
 
     The model is in eval mode while the iterator is open; afterwards every module has its own mode again. Full
     precision, also on CUDA: a test is no place to save bits.
     """
     wanted = torch.arange(len(images)) if rows is None else rows
+    batches = torch.split(wanted, batch) if batches is None else batches
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     normalise = Normaliser(mean, std, parameter_dtype(model), device)
     capture = Penultimate(model) if features else None
-    rendered = in_order(lambda part: (part, view.render(images, part)), torch.split(wanted, batch), workers)
+    rendered = in_order(lambda part: (part, view.render(images, part)), batches, workers)
     with evaluating(model), capture or nullcontext(), closing(rendered):
         for part, pixels in rendered:
             # Not around the yield: the caller's own gradients must stay on between two batches.
