@@ -17,15 +17,22 @@ from rethinkdc.training.checkpoint import counted_between
 from rethinkdc.types import PartsMaker, Progress
 
 
+def part_paths(count: int, folder: Path, work: Work) -> list[Path]:
+    """Where the next parts of a piece of work lie in its folder."""
+    # A method that makes two kinds of parts must not find the first ones in place of the second.
+    work.part_calls += 1
+    place = folder / ("parts" if work.part_calls == 1 else f"parts-{work.part_calls}")
+    return [place / f"part-{index:05d}.safetensors" for index in range(count)]
+
+
 def make_parts(
-    count: int, make: PartsMaker, *, folder: Path, work: Work, home: Path, progress: Progress
+    paths: Sequence[Path], make: PartsMaker, *, work: Work, home: Path, progress: Progress
 ) -> list[dict[str, Tensor]]:
     """Makes the parts of a set; see :meth:`rethinkdc.contracts.Context.parts`.
 
     Args:
-        count: number of parts.
+        paths: where each lies.
         make: makes part ``index`` as named tensors, from the index alone.
-        folder: of the work.
         work: that needs them.
         home: the cache folder that all ranks share.
         progress: where finished parts are reported.
@@ -33,10 +40,7 @@ def make_parts(
     Raises:
         RankError: another rank ended before its share was done; what is done is kept.
     """
-    # A method that makes two kinds of parts must not find the first ones in place of the second.
-    work.part_calls += 1
-    place = folder / ("parts" if work.part_calls == 1 else f"parts-{work.part_calls}")
-    paths = [place / f"part-{index:05d}.safetensors" for index in range(count)]
+    count = len(paths)
     mine = ranks.own_parts(count) if ranks.together() else range(count)
     with interruption.going() as going, progress.task("parts", count) as done:
         with ranks.apart():

@@ -18,7 +18,7 @@ from rethinkdc.context.books import Books
 from rethinkdc.context.cache import Cache
 from rethinkdc.context.chunks import make_chunks
 from rethinkdc.context.networks import trained_network
-from rethinkdc.context.parts import make_parts
+from rethinkdc.context.parts import make_parts, part_paths
 from rethinkdc.context.proxies import frozen_proxy, proxy_folder, proxy_predictions
 from rethinkdc.context.sets import (
     SCORE_FILES,
@@ -110,8 +110,10 @@ class RunContext(Context):
     def define(self, method: Method) -> dict[str, Any]:
         return self.methods.definition(method)
 
-    def parts(self, count: int, make: PartsMaker) -> Sequence[dict[str, Tensor]]:
-        return make_parts(count, make, folder=self.folder, work=self.work, home=self.cache.root, progress=self.progress)
+    def parts(self, count: int, make: PartsMaker, *, files: Sequence[str] | None = None) -> Sequence[dict[str, Tensor]]:
+        folder = self.folder
+        paths = part_paths(count, folder, self.work) if files is None else [folder / name for name in files]
+        return make_parts(paths, make, work=self.work, home=self.cache.root, progress=self.progress)
 
     def chunks(
         self, name: str, count: int, step: int, make: ChunksMaker, *, unit: str = "rows"

@@ -106,7 +106,7 @@ class Context(ABC):
         """
 
     @abstractmethod
-    def parts(self, count: int, make: PartsMaker) -> Sequence[dict[str, Tensor]]:
+    def parts(self, count: int, make: PartsMaker, *, files: Sequence[str] | None = None) -> Sequence[dict[str, Tensor]]:
         """Makes ``count`` parts of a set; each is whole on disk or not at all, and is not made twice.
 
         A kill loses the part that was being made, or of one that asks for a :meth:`resumable` what came after its last
@@ -115,6 +115,7 @@ class Context(ABC):
         Args:
             count: number of parts.
             make: makes part ``index`` as named tensors, from the index alone.
+            files: names of the parts in :attr:`folder`, safetensors, for work that wants them as files.
 
         Returns:
             The parts in order, memory-mapped.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -78,9 +79,26 @@ def class_statistics(
         rows = stratified_rows(data.targets, count, choice) if count < len(data) else torch.arange(len(data))
         if moving:
             rows = rows[torch.randperm(len(rows), generator=inner.generator("set", "statistics-order"))]
-        batches = _batches(inner, teacher, data, ops, rows, owners)
+        kept = inner.resumable("moments")
+        state = kept.restore() or {"batches": 0, "gathered": {}}
+        batches = _batches(inner, teacher, data, ops, rows, owners, begin=state["batches"])
+        ended = itertools.count(state["batches"] + 1)
+
+        def keep(gathered: Gathered) -> None:
+            # One batch after another, since the last bits of a sum depend on its order.
+            batch = next(ended)
+            kept.keep(lambda: {"batches": batch, "gathered": flattened(gathered)}, done=batch)
+
         with full_precision(teacher.device), closing(batches):
-            gathered = gather(teacher.module, kinds, batches, len(data.class_names) if by_class else 1, moments)
+            gathered = gather(
+                teacher.module,
+                kinds,
+                batches,
+                len(data.class_names) if by_class else 1,
+                moments,
+                begun=unflattened(state["gathered"], teacher.module, moments),
+                ended=keep,
+            )
         write_tensors(out / _FILE, flattened(gathered))
 
     folder = context.artefact("statistics", key, "synthesis", build, files=[_FILE])
@@ -88,9 +106,19 @@ def class_statistics(
 
 
 def _batches(
-    context: Context, teacher: Teacher, data: Images, ops: Sequence[ViewOp], rows: Tensor, owners: Tensor
+    context: Context,
+    teacher: Teacher,
+    data: Images,
+    ops: Sequence[ViewOp],
+    rows: Tensor,
+    owners: Tensor,
+    *,
+    begin: int,
 ) -> Generator[tuple[Tensor, Tensor], None, None]:
-    """Views of rows of the training set in their order, as the teacher takes them, with the owner of each."""
+    """Views of rows of the training set in their order, as the teacher takes them, with the owner of each.
+
+    The first ``begin`` batches are left out.
+    """
     views = Views(ops, None, size=teacher.size, rule=ViewRule(), cell_boxes=None)
     store, seed = NativeStore(data), context.seeds.of("set", "statistics")
 
@@ -100,11 +128,12 @@ def _batches(
             return shown, teacher.test.render(data, shown)
         return shown, views.render(store, shown, data.targets[shown], ViewKey(seed, 0, index)).pixels
 
-    parts = list(enumerate(rows.split(BATCH)))
+    parts = list(enumerate(rows.split(BATCH)))[begin:]
     with (
         context.progress.task("statistics", len(rows)) as done,
         closing(in_order(rendered, parts, context.workers)) as made,
     ):
+        done(min(begin * BATCH, len(rows)))
         for shown, pixels in made:
             yield teacher.normalised(pixels), owners[shown]
             done(len(shown))

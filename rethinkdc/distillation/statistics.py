@@ -54,6 +54,9 @@ def gather(
     batches: Iterable[tuple[Tensor, Tensor]],
     groups: int = 1,
     moments: type[Moments] = Moments,
+    *,
+    begun: Gathered | None = None,
+    ended: Callable[[Gathered], None] = lambda _: None,
 ) -> Gathered:
     """Runs a network over batches and gathers what its layers are given, per group.
 
@@ -66,8 +69,10 @@ def gather(
         batches: inputs as the module takes them, and the group of each (int64 [B], 0 to G - 1).
         groups: G; the classes, or 1 where all groups are 0. :meth:`Moments.overall` joins groups afterwards.
         moments: how batches are joined: exactly, or as moving averages (:class:`MovingMoments`).
+        begun: what was gathered of earlier batches, which is added to in place.
+        ended: called after each batch with what is gathered so far.
     """
-    gathered: Gathered = {kind.name: {} for kind in kinds}
+    gathered: Gathered = {kind.name: dict((begun or {}).get(kind.name, {})) for kind in kinds}
     seen: dict[tuple[str, str], SampleMoments] = {}
     names = {kind.name: [name for name, layer in module.named_modules() if kind.looks_at(layer)] for kind in kinds}
     with ExitStack() as hooks:
@@ -84,6 +89,7 @@ def gather(
                 if name not in layers:
                     layers[name] = moments.empty(groups, measured.mean.shape[1])
                 layers[name].add(measured, owner)
+            ended(gathered)
     return {kind: {name: gathered[kind][name] for name in names[kind] if name in gathered[kind]} for kind in gathered}
 
 
@@ -97,7 +103,7 @@ def flattened(gathered: Gathered) -> dict[str, Tensor]:
     }
 
 
-def unflattened(tensors: Mapping[str, Tensor], module: nn.Module) -> Gathered:
+def unflattened(tensors: Mapping[str, Tensor], module: nn.Module, moments: type[Moments] = Moments) -> Gathered:
     """What :func:`flattened` gave, with the layers in the order of ``module``."""
     parts: dict[str, dict[str, dict[str, Tensor]]] = {}
     for key, tensor in tensors.items():
@@ -105,7 +111,7 @@ def unflattened(tensors: Mapping[str, Tensor], module: nn.Module) -> Gathered:
         parts.setdefault(kind, {}).setdefault(layer, {})[name] = tensor
     order = [name for name, _ in module.named_modules()]
     return {
-        kind: {layer: Moments.of_tensors(layers[layer]) for layer in order if layer in layers}
+        kind: {layer: moments.of_tensors(layers[layer]) for layer in order if layer in layers}
         for kind, layers in parts.items()
     }
 

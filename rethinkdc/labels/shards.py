@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
+from rethinkdc.contracts.context import Context
+from rethinkdc.data.chunks import joined
 from rethinkdc.errors import DamagedError, RequestError
 from rethinkdc.labels.coding import Coding
 from rethinkdc.labels.ensemble import Ensemble
 from rethinkdc.labels.schedule import LabelSchedule
-from rethinkdc.storage import copy_file, keep_part, load_tensors
+from rethinkdc.storage import copy_file, load_tensors, write_tensors
 from rethinkdc.training.ahead import in_order
 from rethinkdc.types import ViewBatch
 
 SHARD_BYTES = 16 << 20
-"""Bytes of labels in a shard, about: the most that writing holds in memory beside a batch."""
+"""Bytes of labels in a shard, about."""
+
+
+PIECE_VIEWS = 1 << 14
+"""Views in a piece of a shard, about; a shard of a thousand classes in float16 is one piece."""
+
+
+class Piece(NamedTuple):
+    """Some batches of a shard, and the file that keeps them while labels are made; the shard's own where it is all."""
+
+    file: str
+    shard: int
+    batches: range
 
 
 class Shards:
@@ -51,10 +66,19 @@ class Shards:
         """The batches of a shard."""
         return range(shard * self.batches, min((shard + 1) * self.batches, self.schedule.count))
 
-    def views(self, shard: int) -> int:
-        """Number of views in a shard."""
-        batches = self.within(shard)
-        return self.schedule.start(batches.stop) - self.schedule.start(batches.start)
+    @property
+    def pieces(self) -> list[Piece]:
+        """The shards, those of very many views in several pieces, which are made, and shared by ranks, one by one."""
+        pieces = []
+        for shard, name in enumerate(self.files):
+            batches = self.within(shard)
+            views = self.schedule.start(batches.stop) - self.schedule.start(batches.start)
+            count = max(1, min(round(views / PIECE_VIEWS), len(batches)))
+            cuts = [batches.start + len(batches) * cut // count for cut in range(count + 1)]
+            for index, (first, end) in enumerate(pairwise(cuts)):
+                file = name if count == 1 else f"labels-{shard:05d}-{index:05d}.safetensors"
+                pieces.append(Piece(file, shard, range(first, end)))
+        return pieces
 
     def place(self, batch: int) -> tuple[int, slice]:
         """The shard of a batch, and its rows in there."""
@@ -64,45 +88,40 @@ class Shards:
 
 
 def write_labels(
-    shards: Shards,
-    ensemble: Ensemble,
-    render: Callable[[int], ViewBatch],
-    *,
-    work: Path,
-    out: Path,
-    workers: int,
-    done: Callable[[int], None],
-    found: Callable[[int], None] = lambda _: None,
-) -> float:
+    shards: Shards, ensemble: Ensemble, render: Callable[[int], ViewBatch], context: Context, out: Path
+) -> None:
     """Asks the teachers for the logits of every batch of views, once, and writes them to ``out``.
 
     Args:
         shards: which batches, how coded.
         ensemble: the teachers.
         render: gives the views of a batch.
-        work: survives a kill; a shard that lies there whole is not made again.
+        context: of the making. Its working folder survives a kill: what lies there is not made again.
         out: folder of the artefact.
-        workers: threads that render views ahead.
-        done: called with the number of batches done since the last call.
-        found: called with the number of views that earlier tries had asked the teachers about.
-
-    Returns:
-        Seconds that earlier tries spent on the shards that were found.
 
     Raises:
         RequestError: a logit is not finite; names the batch.
     """
-    earlier = 0.0
+    pieces = shards.pieces
+
+    def make(index: int) -> dict[str, Tensor]:
+        batches = pieces[index].batches
+
+        def coded(spans: Sequence[range]) -> Iterator[dict[str, Tensor]]:
+            wanted = [batches[span.start] for span in spans]
+            yield from _coded(wanted, shards.coding, ensemble, render, context.workers)
+
+        chunks = context.chunks("labels", len(batches), 1, coded, unit="batches")
+        return {name: joined(chunks, name) for name in chunks[0]}
+
+    made = context.parts(len(pieces), make, files=[piece.file for piece in pieces])
     for shard, name in enumerate(shards.files):
-        path = work / name
-        made = keep_part(path, lambda: save(_coded(shards, shard, ensemble, render, workers, done)))  # noqa: B023
-        if made is not None:
-            earlier += made.seconds
-            found(shards.views(shard))
-            done(len(shards.within(shard)))
-    for name in shards.files:
-        _give_second_name(work / name, out / name)
-    return earlier
+        own = [index for index, piece in enumerate(pieces) if piece.shard == shard]
+        if len(own) == 1:
+            _give_second_name(context.folder / name, out / name)
+        else:
+            parts = [made[index] for index in own]
+            write_tensors(out / name, {key: joined(parts, key) for key in parts[0]})
 
 
 class LabelReader:
@@ -137,29 +156,26 @@ def _other_labels(path: Path) -> DamagedError:
 
 
 def _coded(
-    shards: Shards,
-    shard: int,
+    batches: Sequence[int],
+    coding: Coding,
     ensemble: Ensemble,
     render: Callable[[int], ViewBatch],
     workers: int,
-    done: Callable[[int], None],
-) -> dict[str, Tensor]:
-    parts: list[dict[str, Tensor]] = []
-    with closing(in_order(lambda number: (number, render(number)), shards.within(shard), workers)) as rendered:
+) -> Iterator[dict[str, Tensor]]:
+    """What is stored of each batch."""
+    with closing(in_order(lambda number: (number, render(number)), batches, workers)) as rendered:
         for number, batch in rendered:
             logits = ensemble.logits(batch.pixels).cpu()
             if not bool(torch.isfinite(logits).all()):
                 raise RequestError(f"A teacher gives logits that are not finite, first in batch {number} of the views.")
-            code = shards.coding.encode(logits)
+            code = coding.encode(logits)
             # A float16 may not hold what a float32 did.
             if not all(bool(torch.isfinite(tensor).all()) for tensor in code.values() if tensor.is_floating_point()):
                 raise RequestError(
                     f"The logits of batch {number} of the views are too large for their coding: the largest is "
                     f"{float(logits.abs().max()):.3g}. Store them with dtype=float32."
                 )
-            parts.append(code)
-            done(1)
-    return {name: torch.cat([part[name] for part in parts]).contiguous() for name in parts[0]}
+            yield code
 
 
 def _give_second_name(made: Path, final: Path) -> None:

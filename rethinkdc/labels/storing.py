@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
@@ -65,19 +64,7 @@ class StoredLabeler(OfViews, ABC):
         def render(batch: int) -> ViewBatch:
             return training.render(Drawn(schedule.key(batch), schedule.rows(batch)))
 
-        def build(inner: Context, out: Path) -> float:
-            begun = time.perf_counter()
-            with inner.progress.task("labels", schedule.count) as done:
-                earlier = write_labels(
-                    shards,
-                    ensemble,
-                    render,
-                    work=inner.folder,
-                    out=out,
-                    workers=inner.workers,
-                    done=done,
-                    found=lambda views: inner.count_images(views * len(ensemble.teachers)),
-                )
-            return earlier + time.perf_counter() - begun
+        def build(inner: Context, out: Path) -> None:
+            write_labels(shards, ensemble, render, inner, out)
 
         return context.artefact("labels", key, "labels", build, files=shards.files)

@@ -28,7 +28,7 @@ from rethinkdc.labels import (
 )
 from rethinkdc.models import Model, build_seeded
 from rethinkdc.registry.registry import Registry
-from rethinkdc.testing import images
+from rethinkdc.testing import context, images
 from rethinkdc.training import HardTargets, LoopSeeds, Recipe, train_network
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.teacher import Teacher
@@ -68,9 +68,8 @@ def stored(folder: Path, steps: int = STEPS) -> StoredTargets:
         drawn = Drawn(schedule.key(batch), schedule.rows(batch))
         return VIEWS.render(STORE, drawn.rows, DATA.targets[drawn.rows], drawn.key)
 
-    for name in ("work", "out"):
-        (folder / name).mkdir(parents=True)
-    write_labels(shards, ensemble(), render, work=folder / "work", out=folder / "out", workers=0, done=lambda _: None)
+    (folder / "out").mkdir(parents=True)
+    write_labels(shards, ensemble(), render, context(folder), folder / "out")
     return StoredTargets(LabelReader(folder / "out", shards), schedule, objective, CutMix())
 
 
@@ -130,7 +129,7 @@ import torch
 from torch import nn
 from rethinkdc.data.store import CanvasStore
 from rethinkdc.labels import Dense, Ensemble, LabelSchedule, Shards, write_labels
-from rethinkdc.testing import images
+from rethinkdc.testing import context, images
 from rethinkdc.training.length import Length
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.teacher import Teacher
@@ -150,12 +149,9 @@ def render(number):
     return views.render(store, rows, data.targets[rows], schedule.key(number))
 
 folder = Path(sys.argv[1])
-for name in ("work", "out"):
-    (folder / name).mkdir(parents=True)
+(folder / "out").mkdir(parents=True)
 shards = Shards(schedule, Dense(), classes)
-write_labels(
-    shards, teachers, render, work=folder / "work", out=folder / "out", workers=0, done=lambda _: None
-)
+write_labels(shards, teachers, render, context(folder), folder / "out")
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

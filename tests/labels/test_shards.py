@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from rethinkdc.context.run import RunContext
 from rethinkdc.errors import DamagedError, RequestError
 from rethinkdc.labels import Dense, LabelReader, LabelSchedule, Shards, shards, write_labels
+from rethinkdc.testing import context
 from rethinkdc.training.length import Length
 from rethinkdc.types import ViewBatch, ViewKey
 
@@ -46,19 +49,16 @@ def written(
     folder: Path,
     teachers: Counting | None = None,
     workers: int = 0,
-    done: list[int] | None = None,
+    here: RunContext | None = None,
 ) -> LabelReader:
-    work, out = folder / "work", folder / "out"
-    work.mkdir(exist_ok=True)
-    out.mkdir(exist_ok=True)
+    out = folder / "out"
+    out.mkdir(parents=True, exist_ok=True)
     write_labels(
         found,
         teachers or Counting(),  # type: ignore[arg-type]
         lambda batch: rendered(found.schedule, batch),
-        work=work,
-        out=out,
-        workers=workers,
-        done=(done or []).append,
+        replace(here or context(folder), workers=workers),
+        out,
     )
     return LabelReader(out, found)
 
@@ -96,17 +96,17 @@ def test_shards_that_are_there_are_not_made_again(tmp_path: Path, monkeypatch: p
         written(found, tmp_path, Killed())
     again = Counting()
     reader = written(found, tmp_path, again)
-    assert again.asked == list(range(8, 21))
-    (tmp_path / "whole").mkdir()
+    # Two shards, and of the third the two batches that were done when the kill came.
+    assert again.asked == list(range(10, 21))
     whole = written(found, tmp_path / "whole")
     assert all(torch.equal(reader.logits(batch), whole.logits(batch)) for batch in range(21))
 
 
 def test_a_shard_that_was_cut_short_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = made(monkeypatch)
-    (tmp_path / "work").mkdir()
-    (tmp_path / "work" / "labels-00000.safetensors").write_bytes(b"half a shard")
-    assert torch.isfinite(written(found, tmp_path).logits(0)).all()
+    here = context(tmp_path)
+    (here.folder / "labels-00000.safetensors").write_bytes(b"half a shard")
+    assert torch.isfinite(written(found, tmp_path, here=here).logits(0)).all()
 
 
 def test_a_logit_that_is_not_finite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,26 +132,33 @@ def test_a_logit_that_its_coding_cannot_hold_is_refused(tmp_path: Path, monkeypa
 
 def test_what_an_earlier_try_spent_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = made(monkeypatch)
-    written(found, tmp_path)
-    seals = sorted((tmp_path / "work").glob("*.sealed"))
-    for seal in seals:
-        seal.write_text(f"{seal.read_text().split()[0]} 2.5")
-    (tmp_path / "again").mkdir()
+    here = context(tmp_path)
+    written(found, tmp_path / "first", here=here)
+    for seal in here.folder.glob("*.sealed"):
+        seal.write_text(f"{seal.read_text().split()[0]} 2.5 30")
     again = Counting()
-    earlier = write_labels(
-        found,
-        again,  # type: ignore[arg-type]
-        lambda batch: rendered(found.schedule, batch),
-        work=tmp_path / "work",
-        out=tmp_path / "again",
-        workers=0,
-        done=(done := list[int]()).append,
-        found=(views := list[int]()).append,
-    )
+    there = context(tmp_path)
+    written(found, tmp_path / "again", again, here=there)
     assert again.asked == []
-    assert sum(views) == found.schedule.start(found.schedule.count)
-    assert sum(done) == found.schedule.count
-    assert earlier == 2.5 * found.count
+    assert there.work.images == 30 * found.count
+    assert there.books.earlier == 2.5 * found.count
+
+
+def test_a_shard_of_many_views_is_made_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a kill, and a rank, need not do all of it: the files are those of one piece."""
+    found = made(monkeypatch, 9)
+    whole = written(found, tmp_path / "whole")
+    monkeypatch.setattr(shards, "PIECE_VIEWS", 8)
+    assert [(piece.shard, list(piece.batches)) for piece in found.pieces[:4]] == [
+        (0, [0, 1]),
+        (0, [2, 3]),
+        (0, [4, 5]),
+        (0, [6, 7, 8]),
+    ]
+    assert sorted(batch for piece in found.pieces for batch in piece.batches) == list(range(21))
+    cut = written(found, tmp_path / "cut")
+    for name in found.files:
+        assert (cut.folder / name).read_bytes() == (whole.folder / name).read_bytes()
 
 
 def test_a_batch_lies_in_one_shard_wherever_the_cut_is(monkeypatch: pytest.MonkeyPatch) -> None:
