@@ -37,7 +37,9 @@ class CAL(PooledScore):
         predictions = context.predictions()
         asked = torch.zeros(len(data), dtype=torch.bool)
         asked[rows] = True
-        classes = [members for members in rows_by_class(data.targets, len(data.class_names)) if bool(asked[members].any())]
+        classes = [
+            members for members in rows_by_class(data.targets, len(data.class_names)) if bool(asked[members].any())
+        ]
 
         def contrasts_of(spans: Sequence[range]) -> Iterator[dict[str, Tensor]]:
             for span in spans:

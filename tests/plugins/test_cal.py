@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from rethinkdc.data.chunks import at_once
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.plugins.pruning.cal import CAL
 from rethinkdc.types import Predictions
@@ -15,6 +16,11 @@ from rethinkdc.types import Predictions
 
 class Predicted:
     """Rows 0 to 2 of class 0 and 3 to 5 of class 1 on a line; row 2 is seen unlike its neighbours."""
+
+    chunks = staticmethod(at_once)
+
+    def resumable(self, _: str) -> None:
+        return None
 
     def predictions(self) -> Predictions:
         features = torch.tensor([[0.0], [1.0], [3.0], [0.1], [1.1], [9.0]])

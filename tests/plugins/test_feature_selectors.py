@@ -76,6 +76,9 @@ class Predicted:
     def score(self, _: Any) -> Tensor:
         return self.scores
 
+    def resumable(self, _: str) -> None:
+        return None
+
     def generator(self, *_: Any) -> torch.Generator:
         return generator(5)
 

@@ -275,10 +275,10 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     """The owners of the images of each pass that is made from here on."""
     found: list[Tensor] = []
 
-    def watched(module: nn.Module, kinds: Any, batches: Any, groups: int, moments: Any) -> Any:
+    def watched(module: nn.Module, kinds: Any, batches: Any, groups: int, moments: Any, **kept: Any) -> Any:
         seen = list(batches)
         found.append(torch.cat([owners for _, owners in seen]))
-        return gather(module, kinds, seen, groups, moments)
+        return gather(module, kinds, seen, groups, moments, **kept)
 
     monkeypatch.setattr("rethinkdc.distillation.gathering.gather", watched)
     return found
