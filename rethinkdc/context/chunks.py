@@ -17,8 +17,7 @@ from typing import Any
 from safetensors.torch import save
 from torch import Tensor
 
-from rethinkdc import interruption
-from rethinkdc.context import ranks
+from rethinkdc import interruption, ranks
 from rethinkdc.context.parts import count_part
 from rethinkdc.context.work import Work
 from rethinkdc.interruption import Going
@@ -61,13 +60,12 @@ def make_chunks(
         RankError: another rank ended before its share was done; what is done is kept.
     """
     spans = [range(first, min(first + step, count)) for first in range(0, count, step)]
-    shared = work.together and work.finished is not None
-    mine = ranks.own_parts(len(spans)) if shared else range(len(spans))
+    mine = ranks.own_parts(len(spans)) if ranks.together() else range(len(spans))
     with interruption.going() as going, progress.task(name, count) as done:
         going.heeds = True
         kept = _Kept(spans, folder, work, Clock(every), going, f"of {count:,} {unit}", done)
         kept.find()
-        with work.alone():
+        with ranks.apart():
             kept.make([index for index in mine if index not in kept.results], make)
         if len(kept.results) < len(spans):
             kept.write()
@@ -182,15 +180,12 @@ def _wait(kept: _Kept, work: Work, home: Path) -> None:
 
     def complete() -> bool | None:
         kept.find()
-        whole = len(kept.results) == len(kept.spans)
-        if not whole and work.finished and not ranks.leads() and work.finished():
-            raise ranks.PartsDoneError
-        return whole or None
+        return len(kept.results) == len(kept.spans) or None
 
     def owners() -> set[int]:
         return {index % ranks.world() for index in range(len(kept.spans)) if index not in kept.results}
 
-    ranks.wait_for(complete, home, owners, "a chunk of its pass")
+    ranks.wait_for(complete, home, owners, "a chunk of its pass", met=True)
     work.books.earlier -= time.perf_counter() - begun
 
 

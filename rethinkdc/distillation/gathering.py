@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rethinkdc import ranks
 from rethinkdc.contracts.context import Context
 from rethinkdc.data.store import NativeStore
 from rethinkdc.data.stratified import stratified_rows
@@ -75,6 +76,9 @@ def class_statistics(
         key["moving"] = MOMENTUM
 
     def build(inner: Context, out: Path) -> None:
+        # The last bits of a sum depend on its order: one rank adds up the batches, one after another.
+        if not ranks.writes():
+            return
         owners = data.targets if by_class else torch.zeros_like(data.targets)
         rows = stratified_rows(data.targets, count, choice) if count < len(data) else torch.arange(len(data))
         if moving:
@@ -85,7 +89,6 @@ def class_statistics(
         ended = itertools.count(state["batches"] + 1)
 
         def keep(gathered: Gathered) -> None:
-            # One batch after another, since the last bits of a sum depend on its order.
             batch = next(ended)
             kept.keep(lambda: {"batches": batch, "gathered": flattened(gathered)}, done=batch)
 

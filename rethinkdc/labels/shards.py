@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from rethinkdc import ranks
 from rethinkdc.contracts.context import Context
 from rethinkdc.data.chunks import joined
 from rethinkdc.errors import DamagedError, RequestError
@@ -115,7 +116,7 @@ def write_labels(
         return {name: joined(chunks, name) for name in chunks[0]}
 
     made = context.parts(len(pieces), make, files=[piece.file for piece in pieces])
-    for shard, name in enumerate(shards.files):
+    for shard, name in enumerate(shards.files if ranks.writes() else []):
         own = [index for index, piece in enumerate(pieces) if piece.shard == shard]
         if len(own) == 1:
             _give_second_name(context.folder / name, out / name)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rethinkdc import ranks
 from rethinkdc.data.chunks import at_once
 from rethinkdc.errors import RequestError
 from rethinkdc.models.model import Model
@@ -133,6 +134,8 @@ def write_predictions(
             yield said
 
     chunks = passing("predictions", len(data), BATCH, predicted)
+    if not ranks.writes():
+        return
     for name in Predictions._fields:
         # N x D and N x C numbers may be more than memory holds: from map to map.
         table = make_table(out / f"{name}.npy", np.float32, (len(data), chunks[0][name].shape[1]))
