@@ -6,6 +6,7 @@ import os
 import signal
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from rethinkdc.context.books import by_stage
 from rethinkdc.context.run import RunContext
 from rethinkdc.contracts import joined
 from rethinkdc.testing import context
+from rethinkdc.training.checkpoint import Clock
 
 ROWS, STEP = 23, 4
 
@@ -48,7 +50,7 @@ class Pass:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is always time to write."""
-    monkeypatch.setattr(engine.Clock, "due", lambda _: True)
+    monkeypatch.setattr(Clock, "due", lambda _: True)
 
 
 def files(here: RunContext) -> list[str]:
@@ -126,7 +128,7 @@ def test_chunks_of_another_pass_are_not_taken_for_those_of_this(tmp_path: Path) 
 
 def test_seconds_and_images_of_earlier_tries_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(engine.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
 
     def build(ends: bool) -> Callable[[Any, Path], None]:
         def built(inner: RunContext, out: Path) -> None:
@@ -175,7 +177,7 @@ def test_a_chunk_that_takes_long_goes_on_inside(tmp_path: Path) -> None:
                 state = kept.restore() or {"step": 0}
                 for step in range(state["step"], 3):
                     steps.append((span.start, step))
-                    kept.keep(lambda step=step: {"step": step + 1})
+                    kept.keep(partial(dict, step=step + 1))
                     if dies_at == (span.start, step):
                         stop()
                 yield {"place": torch.tensor([span.start])}
@@ -194,7 +196,7 @@ def _shared(here: RunContext, expected: Tensor) -> list[int]:
     """The chunks that this rank makes of a pass that all make together."""
     made = Pass(here)
 
-    def build(inner: RunContext, out: Path) -> None:
+    def build(inner: Any, out: Path) -> None:
         made.here = inner
         assert torch.equal(made.run(), expected)
         (out / "done").write_text("")
