@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from PIL import Image
 
-from rethinkdc.context import ranks
+from rethinkdc import ranks
 from rethinkdc.data.decode import PIXELS_VARIABLE, raise_limit
 from rethinkdc.evidence.conditions import Conditions
 from rethinkdc.evidence.corners import CORNERS
@@ -160,7 +160,7 @@ def _pixels() -> Any:
 
 def _ranks() -> Any:
     with patch.dict(os.environ, {"RANK": "0"}):
-        place = ranks._place()
+        place = ranks.rank(), ranks.world()
     assert place[0] < place[1]
     return place
 
@@ -229,7 +229,7 @@ PARSERS = (
         "environment: patience",
         "value",
         lambda: [b"1", b"0.5"],
-        _environment(ranks.PATIENCE, ranks._seconds),
+        _environment(ranks.PATIENCE, ranks.patience),
         _cut_short,
         named=False,
     ),
