@@ -11,98 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pytest
 
 from rethinkdc.boards.index import INDEX
-from rethinkdc.measurement import Evaluation, Metric
-from rethinkdc.runs.cost import Cost
-from rethinkdc.runs.record import Record
-from rethinkdc.runs.records import Records
-from rethinkdc.seeds import AXES
-from rethinkdc.storage import digest
+from tests.benchmarks.records import write_records
 
 pytestmark = pytest.mark.benchmark
 RECORDS, CLASSES, SEEDS = 10_000, 1000, 5
 COMMAND = str(Path(sys.executable).with_name("rethinkdc"))
-
-
-def method(kind: str, name: str) -> dict[str, Any]:
-    return {"kind": kind, "name": name, "revision": 1, "parameters": {}}
-
-
-def write(
-    folder: Path, methods: int, *, seeds: int = SEEDS, methods_of_board: int = 100, classes: int = CLASSES
-) -> None:
-    """Methods of several seeds each, so many on a board, with all that a record of so many classes holds."""
-    draws = np.random.default_rng(0)
-    records = Records(folder)
-    environment = {"device": "cpu", "threads": 1, "versions": {"torch": "2.14.1", "numpy": "2.4.6"}}
-    for number in range(methods):
-        board, place = divmod(number, methods_of_board)
-        name = "random" if place == 0 else f"method-{place}"
-        for seed in range(seeds):
-            definition = {
-                "dataset": "d" * 64,
-                "compressor": method("compressor", name),
-                "labeler": method("labeler", "hard"),
-                "evaluator": method("evaluator", "standard"),
-                "protocol": digest(board // 4),
-                "student": method("model", "resnet18"),
-                "ipc": (1, 10, 50, 100)[board % 4],
-                "seeds": dict.fromkeys(AXES, seed),
-                "tune": False,
-                "semantics": {"views": 1, "loop": 1},
-            }
-            per_class = draws.uniform(0, 1, classes).tolist()
-            top1 = min(0.99, float(np.mean(per_class)) + 0.3 * place / methods_of_board)
-            evaluation = Evaluation(
-                metrics={"top1": top1, "top5": 0.9, "loss": 1.0},
-                per_class=per_class,
-                predicted=draws.integers(0, 100, classes).tolist(),
-                curve=[{"epoch": float(epoch), "train_loss": float(draws.uniform())} for epoch in range(300)],
-                views=1,
-                steps=1,
-                seconds=1.0,
-                peak_memory=0,
-                result_digest="r",
-            )
-            records.add(
-                Record(
-                    key=digest(definition)[:24],
-                    status="ok",
-                    created="2025-01-01T00:00:00+00:00",
-                    names={
-                        "compressor": name,
-                        "labeler": "hard",
-                        "evaluator": "standard",
-                        "dataset": "imagenet-1k",
-                        "protocol": f"protocol-{board // 4} v1",
-                        "student": "resnet18",
-                        "ipc": str(definition["ipc"]),
-                    },
-                    definition=definition,
-                    protocol_digest=definition["protocol"],
-                    dataset_fingerprint=definition["dataset"],
-                    modified=False,
-                    tune=False,
-                    track="hard",
-                    metrics=(
-                        Metric("top1", "higher", "fraction"),
-                        Metric("top5", "higher", "fraction"),
-                        Metric("loss", "lower", "number"),
-                    ),
-                    evaluation=evaluation,
-                    cost=Cost(
-                        seconds={"proxy": 1.0, "training": 2.0},
-                        memory={"selection": 1000},
-                        image_bytes={"stored": 100, "lossy": 50, "recipe": 10},
-                    ),
-                    histogram=[10] * classes,
-                    sources_per_class=[10] * classes,
-                    environment=environment,
-                )
-            )
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +27,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kept = os.environ.get("RETHINKDC_BENCHMARK_RECORDS")
     folder = Path(kept) if kept else tmp_path_factory.mktemp("many") / "records"
     if not folder.exists():
-        write(folder, RECORDS // SEEDS)
+        write_records(folder, RECORDS // SEEDS)
         time.sleep(3)
     return folder
 
@@ -173,7 +89,7 @@ def test_a_leaderboard_of_ten_thousand_records(benchmark: Any, many: Path, taken
 @pytest.mark.parametrize("seeds", [1, 5])
 def test_one_board_of_all_records(benchmark: Any, tmp_path: Path, taken: Callable[..., Taken], seeds: int) -> None:
     """Two thousand ranked methods, of which all pairs are tested, and ten thousand of one seed each."""
-    write(tmp_path / "records", RECORDS // seeds, seeds=seeds, methods_of_board=RECORDS, classes=10)
+    write_records(tmp_path / "records", RECORDS // seeds, seeds=seeds, methods_of_board=RECORDS, classes=10)
     time.sleep(3)
     first, warm = taken(tmp_path / "records"), [taken(tmp_path / "records") for _ in range(3)]
     cpu, peak = min(one.cpu for one in warm), max(one.peak for one in warm)
@@ -186,7 +102,7 @@ def test_boards_take_time_in_proportion_to_their_records(
     benchmark: Any, many: Path, tmp_path: Path, taken: Callable[..., Taken]
 ) -> None:
     """A tenth of the records, for comparison."""
-    write(tmp_path / "few", RECORDS // SEEDS // 10)
+    write_records(tmp_path / "few", RECORDS // SEEDS // 10)
     time.sleep(3)
     taken(tmp_path / "few")
     benchmark.extra_info.update(tenth_cpu=min(taken(tmp_path / "few").cpu for _ in range(3)))
@@ -198,7 +114,7 @@ def test_a_report_of_ten_thousand_records(
 ) -> None:
     """Under 20 seconds, 150 MB of memory beside what importing torch takes, and 15 MB of page, with an index."""
     taken(many)
-    write(tmp_path / "one", 1)
+    write_records(tmp_path / "one", 1)
     least = taken(tmp_path / "one", "--out", str(tmp_path / "one.html"), command="report").peak
     out = tmp_path / "report.html"
     found = taken(many, "--out", str(out), command="report")

@@ -23,10 +23,7 @@ MEASURE = """
 import json, sys, time
 import torch
 from rethinkdc.training.memory import PeakMeter
-from rethinkdc.selection.coverage import cosine_similarity, locate_facilities
-from rethinkdc.selection.farthest import farthest_points
-from rethinkdc.selection.running import cut_graph, herd
-from rethinkdc.selection.vectors import Points
+from rethinkdc.pruning import Points, cosine_similarity, cut_graph, farthest_points, herd, locate_facilities
 
 form, method, rows, dimensions, picks = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6])
 torch.set_num_threads(1)
