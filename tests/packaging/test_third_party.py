@@ -96,8 +96,9 @@ def pip(*words: str | Path) -> None:
 
 @pytest.fixture(scope="session")
 def stranger(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """The wheel, two good plugins and a broken one."""
-    return make_environment(tmp_path_factory.mktemp("stranger"), wheel, "every_nth", "trajectories", "broken")
+    """The wheel, three good plugins and a broken one."""
+    projects = ("every_nth", "trajectories", "processes", "broken")
+    return make_environment(tmp_path_factory.mktemp("stranger"), wheel, *projects)
 
 
 @pytest.fixture(scope="session")
@@ -126,6 +127,19 @@ def test_a_third_partys_method_is_listed_with_its_distribution_and_version(liste
     (row,) = [row for row in listed if row["name"] == "every-nth"]
     assert (row["kind"], row["distribution"], row["version"]) == ("compressor", "acme-every-nth", "2.3.4")
     assert (row["status"], row["parameters"]) == ("ok", ["n"])
+
+
+def test_a_third_partys_engine_makes_the_runs_of_a_sweep(stranger: Environment, listed: list[dict[str, Any]]) -> None:
+    (row,) = [row for row in listed if row["name"] == "acme-processes"]
+    assert (row["kind"], row["distribution"], row["parameters"]) == ("engine", "acme-processes", ["nice"])
+    (stranger.work / "study.toml").write_text(
+        'dataset = "digits"\ncompressors = ["random"]\nipc = [1, 1000]\n[overrides]\ntraining.steps = 5\n'
+    )
+    places = ("--records", str(stranger.folder / "engine-records"), "--device", "cpu")
+    over = stranger.json("sweep", "study.toml", *places, "--engine", "acme-processes:nice=3")
+    assert [record["status"] for record in over] == ["ok", "unsupported"]
+    (here,) = stranger.json("run", "-d", "digits", "-c", "random", "--ipc", "1", "--set", "training.steps=5")
+    assert here["result_digest"] == over[0]["result_digest"]
 
 
 def test_every_builtin_is_listed_once(listed: list[dict[str, Any]]) -> None:
