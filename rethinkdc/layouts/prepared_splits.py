@@ -45,7 +45,7 @@ def read_prepared(
     return Splits(
         train=_hold(train, cache_folder, backing),
         test=_hold(test, cache_folder, backing),
-        facts=prepared.facts,
+        facts=prepared.facts.model_copy(update={"notes": (*prepared.facts.notes, *_tell_pillow(prepared))}),
         names=(prepared.train.name, prepared.test.name),
     )
 
@@ -94,6 +94,17 @@ def images_of(folder: Path, prepared: Prepared, part: Part, fingerprint: str | N
 
 def _hold(images: Images, cache_folder: Path | None, backing: Backing) -> Images:
     return choose_backing(images, cache_folder, backing=backing) if isinstance(images, EncodedImages) else images
+
+
+def _tell_pillow(prepared: Prepared) -> tuple[str, ...]:
+    """The note that another release of Pillow decodes than that of the preparation; empty where it is the same."""
+    made = prepared.recipe.decoder
+    if made.name != "pillow" or made == PILLOW:
+        return ()
+    return (
+        f"Prepared with Pillow {made.version} and decoded by Pillow {PILLOW.version}: pixels that one of them decoded "
+        "are not served for the other's.",
+    )
 
 
 def _check_decoder(folder: Path, prepared: Prepared) -> None:

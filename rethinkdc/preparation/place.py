@@ -87,7 +87,16 @@ def _read_finished(folder: Path) -> Prepared:
 
 
 def _check_same(folder: Path, there: Plan, plan: Plan) -> None:
-    if there.recipe != plan.recipe:
+    if (
+        there.recipe.decoder.name == plan.recipe.decoder.name != "pillow"
+        and there.recipe.decoder != plan.recipe.decoder
+    ):
+        raise RequestError(
+            f"--out {show_path(folder)} is prepared for {there.recipe.decoder}, and installed here is "
+            f"{plan.recipe.decoder}, whose images have other keys. Choose another folder, or install that release: pip "
+            f"install {there.recipe.decoder.name}=={there.recipe.decoder.version}"
+        )
+    if there.recipe.command(folder) != plan.recipe.command(folder):
         raise RequestError(
             f"--out {show_path(folder)} holds what another command made: {there.recipe.command(folder)}. Choose "
             "another folder, or remove this one."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -12,13 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from rethinkdc.context.cache import Cache
-from rethinkdc.data import DecodedImages, EncodedImages, RowsOf, Splits
+from rethinkdc.data import DecodedImages, EncodedImages, RowsOf, Splits, decoders
 from rethinkdc.data.fingerprint import read_bytes
 from rethinkdc.errors import DataError, RequestError, StorageError, UnsupportedError
 from rethinkdc.layouts import FolderDataset
-from rethinkdc.layouts.prepared import ABOUT, PLAN, Prepared
+from rethinkdc.layouts.prepared import ABOUT, PLAN, Prepared, write_about
 from rethinkdc.preparation import shards
 from rethinkdc.preparation.sources import parts_of
 from rethinkdc.registry.registry import Registry
@@ -386,3 +388,41 @@ def test_the_first_use_takes_the_fingerprint_from_the_book(
 
     monkeypatch.setattr("rethinkdc.data.encoded.content_fingerprint", never)
     assert load(tmp_path / "out", tmp_path / "cache").fingerprint
+
+
+def test_another_decoder_has_keys_of_its_own_and_is_never_swapped(
+    tree: Path, prepare: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = ["0.17.0"]
+    monkeypatch.setattr(decoders, "_functions", lambda: dict.fromkeys(("JPEG", "PNG", "WEBP"), _black))
+    monkeypatch.setattr(decoders, "version", lambda _: installed[0])
+    pillow = prepare(tree)
+    theirs = prepare(tree, decoder="torchcodec", out=tmp_path / "theirs")
+    assert pillow.fingerprint == pillow.source_fingerprint == theirs.source_fingerprint != theirs.fingerprint
+    found = load(tmp_path / "theirs")
+    assert found.fingerprint == theirs.fingerprint
+    assert not found.train.native(torch.tensor([0]))[0].any()
+    installed[0] = "0.18.0"
+    with pytest.raises(DataError, match=r"keyed as torchcodec 0\.17\.0 decodes them, and installed here is .*0\.18\.0"):
+        load(tmp_path / "theirs")
+    with pytest.raises(RequestError, match=r"is prepared for torchcodec 0\.17\.0, and installed here is .*0\.18\.0"):
+        prepare(tree, decoder="torchcodec", out=tmp_path / "theirs")
+    # What is prepared of it in turn is held to its bytes, whoever decodes them.
+    installed[0] = "0.17.0"
+    assert prepare(tmp_path / "theirs", out=tmp_path / "back").fingerprint == pillow.fingerprint
+
+
+def _black(source: bytes) -> torch.Tensor:
+    with Image.open(io.BytesIO(source)) as image:
+        return torch.zeros(3, image.height, image.width, dtype=torch.uint8)
+
+
+def test_another_release_of_pillow_is_told(tree: Path, prepare: Prepare, tmp_path: Path) -> None:
+    prepared = prepare(tree)
+    older = prepared.recipe.model_copy(update={"decoder": decoders.Decoder(version="10.0.0")})
+    write_about(tmp_path / "out", prepared.model_copy(update={"recipe": older}))
+    found = load(tmp_path / "out")
+    assert found.fingerprint == prepared.fingerprint
+    assert found.facts.notes[-1].startswith("Prepared with Pillow 10.0.0 and decoded by Pillow")
+    # Mending it is no other command.
+    assert prepare(tree).fingerprint == prepared.fingerprint
