@@ -59,6 +59,7 @@ def decode(source: bytes | Path, *, where: str, decoder: Decoder = PILLOW, at_le
                     return pixels
             image.load()
             rgb = _convert_to_rgb(image)
+            (width, height), content = rgb.size, bytearray(rgb.tobytes())
     except MemoryError:
         raise
     except Image.DecompressionBombError as error:
@@ -75,9 +76,7 @@ def decode(source: bytes | Path, *, where: str, decoder: Decoder = PILLOW, at_le
             f"Cannot decode the image at {where}: {type(error).__name__}: {error}. "
             f"{explain_undecodable(source)} Restore it or remove it and run again."
         ) from error
-    width, height = rgb.size
-    pixels = torch.frombuffer(bytearray(rgb.tobytes()), dtype=torch.uint8)
-    return pixels.view(height, width, 3).permute(2, 0, 1)
+    return torch.frombuffer(content, dtype=torch.uint8).view(height, width, 3).permute(2, 0, 1)
 
 
 @lru_cache(maxsize=1)
@@ -104,7 +103,8 @@ def _convert_to_rgb(image: Image.Image) -> Image.Image:
         return Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque).convert("RGB")
     if image.mode == "F":
         raise ValueError("float pixels have no defined range")
-    return image.convert("RGB")
+    # Not copied where it is RGB: the copy takes half as long as decoding.
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _convert_sixteen_bits(image: Image.Image, image_format: str | None) -> Image.Image:
