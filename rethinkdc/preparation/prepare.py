@@ -24,6 +24,7 @@ from rethinkdc.errors import DataError, RequestError
 from rethinkdc.layouts.file_datasets import FolderDataset
 from rethinkdc.layouts.prepared import Part, Plan, Prepared, Recipe, Shard, write_about
 from rethinkdc.layouts.prepared_splits import images_of
+from rethinkdc.layouts.walking import is_within
 from rethinkdc.notes import Facts
 from rethinkdc.preparation.calls import PrepareCall
 from rethinkdc.preparation.making import make_shards
@@ -50,11 +51,12 @@ def prepare_dataset(call: PrepareCall) -> tuple[Prepared, Path]:
         DataError: an image cannot be read, or the source changed meanwhile.
     """
     cache = Cache(Path(call.cache_dir) if call.cache_dir else None)
-    source = Registry(cache_folder=cache.root).build(Dataset, call.dataset)
-    recipe = _recipe(call)
-    splits = source.load(cache.root, "encoded")
-    parts = parts_of(splits, call.dataset)
+    registry, recipe = Registry(cache_folder=cache.root), _recipe(call)
     folder = expand_home(Path(call.out)) if call.out else _default_folder(call)
+    _check_apart(folder, recipe)
+    registry.check_unambiguous("dataset", call.dataset)
+    splits = registry.build(Dataset, call.dataset).load(cache.root, "encoded")
+    parts = parts_of(splits, call.dataset)
     plan = Plan(recipe=recipe, source_fingerprint=splits.fingerprint)
     finished = enter(folder, plan)
     with lock(folder / ".lock"):
@@ -92,6 +94,15 @@ def _recipe(call: PrepareCall) -> Recipe:
 def _default_folder(call: PrepareCall) -> Path:
     name = Path(call.dataset.rstrip("/")).name.partition(":")[0]
     return Path(f"{name}-{call.short_side}px" if call.short_side else f"{name}-prepared")
+
+
+def _check_apart(folder: Path, recipe: Recipe) -> None:
+    """Refuses a folder inside the source, which would be another dataset from then on."""
+    source = os.path.realpath(recipe.dataset)
+    if os.path.isabs(recipe.dataset) and is_within(os.path.realpath(folder), source):  # noqa: PTH117
+        raise RequestError(
+            f"--out {show_path(folder)} lies in the dataset {show_path(source)} itself. Choose a folder beside it."
+        )
 
 
 def _make_all(

@@ -318,6 +318,8 @@ def test_the_folder_may_hold_nothing_else(tree: Path, prepare: Prepare, tmp_path
         prepare(tree, out=tmp_path / "full")
     with pytest.raises(RequestError, match="is a file"):
         prepare(tree, out=tmp_path / "full" / "notes.txt")
+    with pytest.raises(RequestError, match="lies in the dataset"):
+        prepare(tree, out=tree / "train" / "out")
     prepare(tree, short_side=16)
     with pytest.raises(RequestError, match=r"holds what another command made: .*--short-side 16"):
         prepare(tree, short_side=24)
