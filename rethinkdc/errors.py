@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rethinkdc.texts import shorten, visible_lines
@@ -75,6 +76,20 @@ class StorageError(RethinkError, OSError):
         restore, made_of, state = super().__reduce__()
         # What an OSError holds lies outside its __dict__.
         return restore, made_of, {**state, "errno": self.errno, "strerror": self.strerror, "filename": self.filename}
+
+
+class LeaseLostError(RethinkError):
+    """Another process has taken over what this one held; whoever held it waits for what the other makes.
+
+    Attributes:
+        lock: which lock.
+    """
+
+    keeps_work = True
+
+    def __init__(self, message: str, *, lock: Path) -> None:
+        super().__init__(message)
+        self.lock = lock
 
 
 class RecordError(RethinkError):

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
+from rethinkdc.storage import end_lost_work
+
 GRACE = 4.0
 """Seconds that a loop is given to reach the place where it keeps its state."""
 _ECHO = 0.5
@@ -100,11 +102,13 @@ def asked() -> bool:
 
 
 def heed() -> None:
-    """Ends the work that goes on, if that was asked: call it where everything is kept.
+    """Ends the work that goes on, if that was asked or others have taken it over: call it where everything is kept.
 
     Raises:
-        Interrupted: it was.
+        Interrupted: it was asked.
+        LeaseLostError: others are known to have taken it over.
     """
+    end_lost_work()
     if asked() and not _process.raised:
         assert _process.asked is not None
         _interrupt(_process.asked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from rethinkdc.errors import (
     DivergedImagesError,
     ExitError,
     IncompleteError,
+    LeaseLostError,
     PluginError,
     RecordError,
     RequestError,
@@ -41,6 +43,7 @@ ERRORS = [
         )
     ),
     DivergedError("what is wrong", epoch=3, step=7),
+    LeaseLostError("what is wrong", lock=Path("a.lock")),
     RecordError("what is wrong", fault="its seal"),
     DivergedImagesError("what is wrong", iteration=9),
 ]

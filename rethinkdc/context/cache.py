@@ -1,7 +1,8 @@
 """The cache: artefacts that are made once and shared by every method, process, user and host.
 
 An artefact is a folder ``<kind>/<key>`` with a manifest. While it is made, its working folder ``work/<kind>-<key>``
-outlives a kill, so the next process resumes there. A lock lets one process make and the others wait.
+outlives a kill, so the next process resumes there. A lock lets one process make and the others wait; who holds it and
+gives no sign of life loses it, and its working folder, to one of them.
 
 What a process cannot share it has alone: in place of each folder that it cannot write, and of each working folder whose
 lock it cannot hold or of which another user left something, it takes one of its own below a temporary folder.
@@ -16,18 +17,24 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from rethinkdc import interruption, ranks
 from rethinkdc.errors import DamagedError, RequestError, RethinkError
 from rethinkdc.storage import (
     LOST,
+    Lease,
     can_keep,
     commit_folder,
     expand_home,
     fault_of_machine,
+    fence,
+    holding,
+    is_anothers,
     is_held,
     lock,
     make_folder,
+    renew_folder,
     show_path,
     storing,
     temporary_folder,
@@ -46,6 +53,18 @@ def default_cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("rethinkdc")
+
+
+class Hold(NamedTuple):
+    """A piece of work that this process holds.
+
+    Attributes:
+        folder: where it lies, which need not be there yet.
+        lease: under which it is held; None where the folder is this process's alone.
+    """
+
+    folder: Path
+    lease: Lease | None
 
 
 class Cache:
@@ -117,67 +136,51 @@ class Cache:
             if ranks.writes():
                 self._clear_leftover(kind, key)
             return found
-        with self.hold_together(kind, key) as work:
-            if found := self._told_place(kind, key):
-                return found
-            alone = work != self._shared_work(kind, key)
-            make_folder(work)
-            final = self._place(kind, key)
-            made = _begin_making(final, alone=alone) if ranks.writes() else _begin_unused(work)
-            try:
-                build(work, made)
-                if not ranks.writes():
-                    shutil.rmtree(made, ignore_errors=True)
-                # Then nobody is at the work any more, which goes.
-                ranks.meet(f"the end of {kind} {key}")
-                kept = Path(ranks.decided(lambda: _commit(made, final), f"{kind} {key}, made"))
-            except Exception as error:
-                if fault := fault_of_machine(error):
-                    raise fault from error
-                # Refused, not interrupted: nobody will come back for this work.
-                if isinstance(error, RethinkError) and not error.keeps_work and ranks.writes():
-                    shutil.rmtree(work, ignore_errors=True)
-                raise
-            finally:
-                shutil.rmtree(made, ignore_errors=True)
-            if ranks.writes():
-                shutil.rmtree(work, ignore_errors=True)
-        interruption.finished(kind)
-        self._verified.add(kept)
-        return kept
+        while (made := self._try_make(kind, key, build)) is None:
+            # Another process has taken the work over: it is waited for.
+            pass
+        return made
 
     @contextmanager
-    def hold_together(self, kind: str, key: str) -> Iterator[Path]:
+    def hold_together(self, kind: str, key: str) -> Iterator[Hold]:
         """As :meth:`hold`; of ranks that work together the first holds it, and tells the others when it does."""
-        with self.hold(kind, key) if ranks.writes() else nullcontext(self._shared_work(kind, key)) as work:
+        shared = self._shared_work(kind, key)
+        with self.hold(kind, key) if ranks.writes() else nullcontext(Hold(shared, None)) as held:
 
             def require_shared() -> None:
-                if ranks.world() > 1 and work != self._shared_work(kind, key):
-                    raise _unshared(self._shared_work(kind, key))
+                if ranks.world() > 1 and held.folder != shared:
+                    raise _unshared(shared)
 
             ranks.decided(require_shared, f"the lock of {kind} {key}")
-            yield work
+            yield held
 
     @contextmanager
-    def hold(self, kind: str, key: str) -> Iterator[Path]:
-        """Holds a piece of work, waiting for whoever does; gives its working folder, which need not be there yet.
+    def hold(self, kind: str, key: str) -> Iterator[Hold]:
+        """Holds a piece of work, waiting for whoever does.
 
-        It is the one that all share and that outlives a kill, where the lock is held and all in it can be written; else
-        one of this process.
+        Its working folder is the one that all share and that outlives a kill, where the lock is held and all in it can
+        be written; else one of this process. What a holder left that gives no sign of life is gone on with.
         """
         shared, own = self._shared_work(kind, key), self._own_work(kind, key)
         if own is not None:
-            yield own
+            yield Hold(own, None)
             return
-        with lock(self._lock_path(kind, key)) as held:
-            usable = held and writable_throughout(shared)
-            if held and not usable:
+        with lock(self._lock_path(kind, key)) as lease:
+            usable = lease is not None and writable_throughout(shared)
+            if lease and not usable:
                 warnings.warn(
                     f"{show_path(shared)} was left by another user and cannot be written: its work begins anew, in a "
                     "temporary folder of this process.",
                     stacklevel=4,
                 )
-            yield shared if usable else self._own_place(_WORK) / shared.name
+            if not usable:
+                yield Hold(self._own_place(_WORK) / shared.name, None)
+                return
+            assert lease
+            with holding(lease):
+                if lease.inherited:
+                    renew_folder(shared)
+                yield Hold(shared, lease)
 
     @contextmanager
     def try_hold(self, kind: str, key: str) -> Iterator[Path | None]:
@@ -193,6 +196,41 @@ class Cache:
         folder = self._shared_work(kind, key)
         make_folder(folder)
         return folder
+
+    def _try_make(self, kind: str, key: str, build: Callable[[Path, Path], None]) -> Path | None:
+        """As :meth:`make`; None where another process took the work over from this one."""
+        with self.hold_together(kind, key) as (work, lease):
+            if found := self._told_place(kind, key):
+                return found
+            make_folder(work)
+            final = self._place(kind, key)
+            made = _begin_making(final, lease) if ranks.writes() else _begin_unused(work)
+            try:
+                build(work, made)
+                if not ranks.writes():
+                    shutil.rmtree(made, ignore_errors=True)
+                # Then nobody is at the work any more, which goes.
+                ranks.meet(f"the end of {kind} {key}")
+                kept = Path(ranks.decided(lambda: _commit(made, final), f"{kind} {key}, made"))
+            except Exception as error:
+                # What ranks told each other cannot be told again: with them the loss is an error.
+                if not ranks.together() and is_anothers(lease, error):
+                    return None
+                if fault := fault_of_machine(error):
+                    raise fault from error
+                # Refused, not interrupted: nobody will come back for this work.
+                if isinstance(error, RethinkError) and not error.keeps_work and ranks.writes():
+                    shutil.rmtree(work, ignore_errors=True)
+                raise
+            finally:
+                # Of a lost lease, it may be the other's.
+                if not (lease and lease.lost):
+                    shutil.rmtree(made, ignore_errors=True)
+            if ranks.writes():
+                shutil.rmtree(work, ignore_errors=True)
+        interruption.finished(kind)
+        self._verified.add(kept)
+        return kept
 
     def is_left(self, kind: str, key: str) -> bool:
         """Whether there is a working folder that outlived its process, or one that somebody is at."""
@@ -256,18 +294,20 @@ class Cache:
 _LOCKS, _WORK = "locks", "work"
 
 
-def _begin_making(final: Path, *, alone: bool) -> Path:
+def _begin_making(final: Path, lease: Lease | None) -> Path:
     """A new folder beside ``final``."""
     make_folder(final.parent)
     prefix = f".making-{final.name}"
     with storing(final):
-        if not alone:
+        if lease:
             # A fixed name under the lock: what a killed process left here is cleared away, not piled up.
             made = final.with_name(prefix)
             shutil.rmtree(made, ignore_errors=True)
+            # But a former holder that comes back would fill it too.
             with suppress(FileExistsError):  # another user's, which stays
-                made.mkdir()
-                return made
+                if not lease.inherited:
+                    made.mkdir()
+                    return made
         return temporary_folder(final.parent, prefix)
 
 
@@ -280,6 +320,7 @@ def _begin_unused(work: Path) -> Path:
 
 
 def _commit(made: Path, final: Path) -> str:
+    fence()
     commit_folder(made, final)
     return str(final)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rethinkdc import interruption, ranks
 from rethinkdc.context.work import Work
-from rethinkdc.storage import Part, keep_part, kept_part, load_tensors
+from rethinkdc.storage import Part, fence, keep_part, kept_part, load_tensors
 from rethinkdc.training.checkpoint import counted_between
 from rethinkdc.types import PartsMaker, Progress
 
@@ -59,10 +59,16 @@ def _make_part(index: int, make: PartsMaker, path: Path, work: Work) -> None:
     """Makes a part, unless it is there; the states of a longer making go when it is whole."""
     states = path.with_suffix("")
     images, before = work.images, work.books.beside
+
+    def made() -> bytes:
+        payload = save(_contiguous(make(index)))
+        fence()
+        return payload
+
     with interruption.going(), work.making(states):
         earlier = keep_part(
             path,
-            lambda: save(_contiguous(make(index))),
+            made,
             lambda: counted_between(images, work.images),
             lambda: work.books.beside - before,
         )

@@ -14,7 +14,8 @@ from rethinkdc.errors import RequestError
 from rethinkdc.ranks.place import RankError, rank, world
 from rethinkdc.storage import locks
 from rethinkdc.storage.holders import Signs
-from rethinkdc.storage.locks import Held, acquire, is_held
+from rethinkdc.storage.leases import Lease
+from rethinkdc.storage.locks import acquire, is_held
 
 PATIENCE = "RETHINKDC_RANK_PATIENCE"
 """Environment: seconds that a rank may be missing, not started or ended, until the others give up."""
@@ -23,6 +24,8 @@ _PATIENCE = 100.0
 """So that a rank that ends without a word ends all the others within two minutes."""
 _ENDED = 5.0
 """Seconds without its lock after which a rank that was there has ended."""
+_SILENT = 60.0
+"""Seconds without a sign of life after which a rank on another host counts as ended: of six, one would have come."""
 _POLLS = 0.001, 0.05
 """Seconds between two looks: at first, and after long waiting."""
 _LOOKS = 0.5
@@ -30,7 +33,7 @@ _LOOKS = 0.5
 _SESSION = ("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "WORLD_SIZE")
 _LOOPBACK = ("", "localhost", "127.0.0.1", "::1")
 _T = TypeVar("_T")
-_held: dict[Path, Held] = {}
+_held: dict[Path, Lease] = {}
 
 
 def join(home: Path) -> None:
@@ -121,7 +124,7 @@ class Missing:
         missing = {
             other
             for other in needed
-            if not is_held(_lock_of(self.home, other)) or self._signs[other].silence() > locks.PATIENCE
+            if not is_held(_lock_of(self.home, other)) or self._signs[other].silence() > min(locks.PATIENCE, _SILENT)
         }
         now = time.monotonic()
         # Seen twice in a row: another rank that asks at the same moment looks like the one that is asked for.

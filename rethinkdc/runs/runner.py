@@ -40,7 +40,7 @@ from rethinkdc.runs.resolving import Run, resolve_run
 from rethinkdc.runs.serving import check_request
 from rethinkdc.runs.sheets import check_sheets, keep_sheet
 from rethinkdc.runs.working import RunFolder, clear_recorded, hold_run
-from rethinkdc.storage import fault_of_machine
+from rethinkdc.storage import fault_of_machine, fence, is_anothers
 from rethinkdc.training.precision import require_precision
 from rethinkdc.types import Progress, Supervision
 
@@ -241,11 +241,17 @@ class Runner:
                 clear_recorded(self.cache, self.records, run.key)
             return known, True
         ranks.decided(lambda: self._check_keeping(run), "the place of the record")
-        with hold_run(self.cache, self.records, run.key) as folder:
-            # Another process may have made it while we waited.
-            if not force and (known := self._known(run)):
-                return known, True
-            return self._carried_out(run, folder, make), False
+        while True:
+            with hold_run(self.cache, self.records, run.key) as folder:
+                # Another process may have made it while we waited.
+                if not force and (known := self._known(run)):
+                    return known, True
+                try:
+                    return self._carried_out(run, folder, make), False
+                except Exception as error:
+                    # Another process may have taken it over: then its record is waited for.
+                    if ranks.together() or not is_anothers(folder.lease, error):
+                        raise
 
     def _carried_out(self, run: Run, folder: RunFolder, make: Callable[[RunContext, Splits], CompressedSet]) -> Record:
         splits = load_splits(run, self.cache)
@@ -260,6 +266,7 @@ class Runner:
                 measured = self._measured(run, context, splits, make)
                 splits.check_unchanged()
         except RethinkError as error:
+            fence()
             # Diverged or refused: the same work would end the same way, so nothing is kept for going on.
             if not error.keeps_work:
                 folder.clear()
@@ -269,7 +276,7 @@ class Runner:
                 self.registry.trackers.run_finished(failed.model_dump(mode="json"))
             raise
         # What is done stays resumable until its record is written.
-        record = _told(lambda: self.records.add(measured))
+        record = _told(lambda: self._add(measured))
         assert record is not None
         folder.clear()
         if ranks.writes():
@@ -335,6 +342,10 @@ class Runner:
         assert run.compressor is not None
         reference = self.registry.reference(run.compressor)
         return context.compress(reference, splits.train, run.budget(splits.train))
+
+    def _add(self, record: Record) -> Record:
+        fence()
+        return self.records.add(record)
 
     def _known(self, run: Run) -> Record | None:
         """The ok record of a run, as the first rank sees it."""

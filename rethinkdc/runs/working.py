@@ -16,7 +16,7 @@ from rethinkdc import ranks
 from rethinkdc.context.cache import Cache
 from rethinkdc.errors import DamagedError
 from rethinkdc.runs.records import Records
-from rethinkdc.storage import read_sealed, write_sealed
+from rethinkdc.storage import Lease, read_sealed, write_sealed
 
 _KIND = "runs"
 """As artefacts have one: it begins the names of working folders and locks."""
@@ -27,8 +27,8 @@ _BEGUN = "begun.sealed"
 class RunFolder:
     """The working folder of one run; only made by whoever holds its lock, see :func:`hold_run`."""
 
-    def __init__(self, path: Path, records: Records, key: str) -> None:
-        self.path = path
+    def __init__(self, path: Path, records: Records, key: str, lease: Lease | None = None) -> None:
+        self.path, self.lease = path, lease
         self._records, self._key = records, key
 
     def begin(self) -> Path:
@@ -67,8 +67,8 @@ def hold_run(cache: Cache, records: Records, key: str) -> Iterator[RunFolder]:
 
     Of ranks that work together the first holds it, makes the folder and removes it.
     """
-    with cache.hold_together(_KIND, key) as path:
-        yield RunFolder(path, records, key)
+    with cache.hold_together(_KIND, key) as (path, lease):
+        yield RunFolder(path, records, key, lease)
 
 
 def is_run_held(cache: Cache, key: str) -> bool:

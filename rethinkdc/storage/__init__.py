@@ -6,7 +6,8 @@ to disk and renamed. Folders carry a manifest of SHA-256 sums; single files ("se
 
 from rethinkdc.storage.digests import canonical_json, content_digest, digest, file_digest
 from rethinkdc.storage.faults import fault_of_machine, storage_error, storing
-from rethinkdc.storage.folders import MANIFEST, commit_folder, new_folder, read_manifest, verify_folder
+from rethinkdc.storage.folders import MANIFEST, commit_folder, new_folder, read_manifest, renew_folder, verify_folder
+from rethinkdc.storage.leases import Lease, end_lost_work, fence, holding, is_anothers
 from rethinkdc.storage.locks import WaitingWarning, is_held, lock, try_lock
 from rethinkdc.storage.parts import Part, keep_part, kept_part
 from rethinkdc.storage.permissions import LOST, can_keep, temporary_folder, writable_throughout
@@ -25,6 +26,7 @@ from rethinkdc.storage.writing import (
 __all__ = [
     "LOST",
     "MANIFEST",
+    "Lease",
     "Part",
     "WaitingWarning",
     "can_keep",
@@ -34,10 +36,14 @@ __all__ = [
     "content_digest",
     "copy_file",
     "digest",
+    "end_lost_work",
     "expand_home",
     "fault_of_machine",
+    "fence",
     "file_digest",
     "flush_table",
+    "holding",
+    "is_anothers",
     "is_held",
     "keep_part",
     "kept_part",
@@ -52,6 +58,7 @@ __all__ = [
     "read_regular",
     "read_sealed",
     "remember",
+    "renew_folder",
     "show_path",
     "storage_error",
     "storing",

@@ -16,7 +16,7 @@ from rethinkdc.storage.digests import file_digest
 from rethinkdc.storage.faults import storing
 from rethinkdc.storage.permissions import temporary_folder
 from rethinkdc.storage.reading import is_no_file, read_regular, show_path
-from rethinkdc.storage.writing import clear_leftovers, make_folder, sync_folder
+from rethinkdc.storage.writing import clear_leftovers, is_temporary, make_folder, renew_file, sync_folder
 
 MANIFEST = "manifest.json"
 
@@ -96,6 +96,19 @@ def verify_folder(folder: Path) -> None:
             raise DamagedError(f"{show_path(path)} is missing from a stored artefact.")
         if file_digest(path) != expected:
             raise DamagedError(f"{path} is damaged: its checksum does not match the manifest.")
+
+
+def renew_folder(folder: Path) -> None:
+    """Puts copies in the place of all files of a working folder, if it is there: a former owner has none of them open.
+
+    Raises:
+        OSError: one cannot be read.
+        StorageError: one cannot be written; each is either the old file or its copy.
+    """
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if not is_temporary(name):
+                renew_file(Path(place, name))
 
 
 def read_manifest(folder: Path) -> dict[str, str]:

@@ -57,6 +57,22 @@ def write_new(path: Path, payload: bytes, what: str = "") -> bool:
     return placed
 
 
+def renew_file(path: Path) -> None:
+    """Puts a copy in the place of a file, atomically: whoever has the file open goes on with what it was.
+
+    Raises:
+        OSError: it cannot be read.
+        StorageError: it cannot be written.
+    """
+    with (
+        path.open("rb") as file,
+        storing(path, needed=os.fstat(file.fileno()).st_size),
+        _written(path, lambda copy: shutil.copyfileobj(file, copy, _BLOCK)) as temporary,
+    ):
+        os.replace(temporary, path)  # noqa: PTH105 - as above
+        sync_folder(path.parent)
+
+
 def write_spaced(path: Path, size: int, head: bytes) -> None:
     """Makes, atomically, a file of ``size`` bytes that can be written through a memory map: ``head``, then zeros.
 
@@ -137,11 +153,16 @@ def open_temporary(folder: Path, name: str) -> tuple[int, Path]:
             continue
 
 
+def is_temporary(name: str) -> bool:
+    """Whether a file or folder has this name only while it is written."""
+    return bool(_TEMPORARY.fullmatch(name))
+
+
 @cache
 def clear_leftovers(folder: Path) -> None:
     """Removes what killed writes left in a folder an hour ago or longer; once in a process."""
     with suppress(OSError), os.scandir(folder) as found:
-        left = [Path(entry.path) for entry in found if _TEMPORARY.fullmatch(entry.name)]
+        left = [Path(entry.path) for entry in found if is_temporary(entry.name)]
         now = _clock_of(folder) if left else 0.0
         for path in left:
             inside = path.rglob("*") if path.is_dir() else ()

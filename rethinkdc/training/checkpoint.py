@@ -14,7 +14,7 @@ import torch
 
 from rethinkdc import interruption
 from rethinkdc.errors import DamagedError
-from rethinkdc.storage import read_sealed, write_sealed
+from rethinkdc.storage import fence, read_sealed, write_sealed
 
 FILE = "checkpoint.pt"
 EVERY = 60.0
@@ -24,9 +24,14 @@ _SHARE = 100
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
-    """Puts ``state`` (tensors, numbers, texts, lists and dicts of them) in place of the checkpoint in ``folder``."""
+    """Puts ``state`` (tensors, numbers, texts, lists and dicts of them) in place of the checkpoint in ``folder``.
+
+    Raises:
+        LeaseLostError: another process has taken over the work; the checkpoint there may be its.
+    """
     buffer = io.BytesIO()
     torch.save(state, buffer)
+    fence()
     write_sealed(folder / FILE, buffer.getvalue())
 
 
@@ -153,6 +158,7 @@ class Resumable:
         """
         interruption.innermost().heeds = True
         if not (now or self._clock.due()):
+            interruption.heed()
             return False
         with self._clock.writing():
             seconds = self._earlier + time.perf_counter() - self._begun

@@ -288,7 +288,7 @@ def test_a_rank_that_is_missing_is_waited_for_and_then_named(tmp_path: Path, mon
 def test_a_rank_that_lives_is_waited_for_as_long_as_it_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     as_rank(monkeypatch, "1", "2")
     ranks.join(tmp_path)
-    (held,) = (tmp_path / "locks" / "ranks").iterdir()
+    (held,) = (tmp_path / "locks" / "ranks").glob("*.lock")
     as_rank(monkeypatch, "0", "2")
     monkeypatch.setenv(ranks.PATIENCE, "0.3")
     until = time.monotonic() + 1.5
@@ -307,7 +307,7 @@ def test_another_launch_at_the_same_time_is_another_session(tmp_path: Path, monk
     for port in ("1", "2"):
         monkeypatch.setenv("MASTER_PORT", port)
         ranks.join(tmp_path)
-    held = list((tmp_path / "locks" / "ranks").iterdir())
+    held = list((tmp_path / "locks" / "ranks").glob("*.lock"))
     assert len(held) == 2
     for path in held:
         assert is_held(path)
@@ -323,7 +323,7 @@ def test_launches_on_two_machines_with_a_port_of_the_same_number_are_two_session
         for machine in ("one", "two"):
             monkeypatch.setattr("socket.gethostname", lambda machine=machine: machine)
             ranks.join(tmp_path)
-        assert len(list((tmp_path / "locks" / "ranks").iterdir())) == expected
+        assert len(list((tmp_path / "locks" / "ranks").glob("*.lock"))) == expected
 
 
 def test_a_rank_whose_place_is_taken_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

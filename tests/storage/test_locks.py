@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from rethinkdc.storage import holders, locks
+from rethinkdc.errors import LeaseLostError
+from rethinkdc.storage import holders, leases, locks
 from rethinkdc.storage.holders import Holder, Signs, holder_of, note_of
 from rethinkdc.storage.locks import acquire, is_held, lock, try_lock
 
@@ -25,11 +26,15 @@ NO_LOCKS = [errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOLCK, errno.EI
 HOLDS = """
 import sys
 from pathlib import Path
+from rethinkdc.errors import LeaseLostError
 from rethinkdc.storage import locks
-locks._SETTLES = 0.0
 with locks.lock(Path(sys.argv[1])) as held:
-    print(held, flush=True)
-    sys.stdin.read()
+    print(held is not None, flush=True)
+    if sys.stdin.read():
+        try:
+            held.check()
+        except LeaseLostError as lost:
+            print(lost)
 """
 
 
@@ -147,8 +152,6 @@ def test_where_the_file_system_has_no_locks_it_is_said_and_nothing_is_held(
 def test_a_wait_tells_for_whom(tmp_path: Path, impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.lock"
     with another(path) as other:
-        while not note_of(path).exists():
-            os.sched_yield()
 
         def told(text: str, *_: object) -> None:
             said.append(text)
@@ -163,24 +166,27 @@ def test_a_wait_tells_for_whom(tmp_path: Path, impatient: None, monkeypatch: pyt
     assert f" on {socket.gethostname()}, process {other.pid}, since 20" in said[0]
 
 
-def test_a_holder_without_a_sign_of_life_is_passed_by_and_never_robbed(
+def test_a_holder_without_a_sign_of_life_loses_the_lock_and_sees_it_when_it_comes_back(
     tmp_path: Path, impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a host that died while it held a lock of a network file system, which nobody frees."""
     path = tmp_path / "a.lock"
     with another(path) as other:
-        while not note_of(path).exists():
-            os.sched_yield()
         monkeypatch.setattr(locks, "PATIENCE", 0.2)
         other.send_signal(signal.SIGSTOP)
         said: list[str] = []
         monkeypatch.setattr(locks, "_warn", lambda text, *_: said.append(text))
         with lock(path) as held:
-            assert not held
+            assert held is not None
+            assert held.inherited
             assert is_held(path)
+            held.check()
+            other.send_signal(signal.SIGCONT)
+            assert "The lock" in other.communicate("check")[0]
+            held.check()
         assert "has given no sign of life" in said[-1]
         assert f"process {other.pid}" in said[-1]
-        other.send_signal(signal.SIGCONT)
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["a.lock"]
 
 
 @pytest.mark.parametrize("ahead", [86400.0, -86400.0])
@@ -202,13 +208,12 @@ def test_signs_of_life_are_seen_to_change_whatever_time_it_is(
 
 
 def test_a_holder_gives_signs_of_life_and_leaves_no_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locks, "_SETTLES", 0.0)
-    monkeypatch.setattr(locks, "_BEAT", 0.01)
+    monkeypatch.setattr(leases, "_BEAT", 0.01)
     path = tmp_path / "a.lock"
     with lock(path):
         seen: set[object] = set()
         while len(seen) < 4:
-            seen.add(holders._stamp(note_of(path)))
+            seen.add(note_of(path).stat().st_mtime_ns)
         holder = holder_of(path)
     assert holder is not None
     assert (holder.host, holder.process) == (socket.gethostname(), os.getpid())
@@ -231,13 +236,17 @@ def test_a_note_of_a_process_that_is_gone_names_nobody_and_one_of_another_host_i
     assert "\x1b" not in str(holder_of(path))
 
 
-def test_a_lock_whose_file_was_removed_is_taken_on_the_new_one(tmp_path: Path) -> None:
+def test_a_lock_whose_files_were_removed_is_taken_on_the_new_ones(tmp_path: Path) -> None:
     path = tmp_path / "a.lock"
     first = acquire(path, patience=0.0)
     assert first is not None
-    path.unlink()
+    for found in list(tmp_path.iterdir()):
+        found.unlink()
     with lock(path) as held, warnings.catch_warnings():
         warnings.simplefilter("error")
         assert held
         assert is_held(path)
-    first.release()
+        with pytest.raises(LeaseLostError, match=f"process {os.getpid()}"):
+            first.check()
+        first.release()
+        held.check()
