@@ -43,9 +43,11 @@ def nearest_neighbours(
     if kept is not None and (state := kept.restore()):
         done = len(state["positions"])
         positions[:done] = state["positions"]
-    for chunk in queries[done:].split(max(1, _CHUNK_NUMBERS // len(points))):
-        positions[done : done + len(chunk)] = _nearest(points, norms, count, chunk)
-        done += len(chunk)
+    step = max(1, _CHUNK_NUMBERS // len(points))
+    for begin in range(done, len(queries), step):
+        chunk = queries[begin : begin + step]
+        positions[begin : begin + len(chunk)] = _nearest(points, norms, count, chunk)
+        done = begin + len(chunk)
         if kept is not None:
             kept.keep(lambda: {"positions": positions[:done].clone()}, done=done)  # noqa: B023 - called at once
     return Neighbours(positions, _distances(points, queries, positions))

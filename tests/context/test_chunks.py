@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rethinkdc import interruption
+from rethinkdc import interruption, ranks
 from rethinkdc.context import chunks as engine
 from rethinkdc.context.books import by_stage
 from rethinkdc.context.run import RunContext
@@ -190,6 +190,20 @@ def test_a_chunk_that_takes_long_goes_on_inside(tmp_path: Path) -> None:
     assert walked(again, None) == [0, 1, 2]
     assert steps == [(chunk, step) for chunk in range(3) for step in range(3)]
     assert not list(again.folder.rglob("checkpoint.pt"))
+
+
+def test_a_rank_that_finds_all_others_done_writes_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others wait for it."""
+    here = context(tmp_path)
+    first = Pass(here, ends_in=1, end=stop)
+    with pytest.raises(KeyboardInterrupt):
+        first.run()
+    monkeypatch.setattr(ranks, "together", lambda: True)
+    monkeypatch.setattr(ranks, "own_parts", lambda count: range(1, count))
+    second = Pass(here)
+    second.run()
+    assert (first.made, second.made) == ([0], [1, 2, 3, 4, 5])
+    assert files(here) == ["0000000.safetensors", "0000001.safetensors"]
 
 
 def _shared(here: RunContext, expected: Tensor) -> list[int]:
