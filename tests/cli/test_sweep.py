@@ -232,3 +232,78 @@ def test_the_dataset_and_the_seeds_of_the_command_line_take_the_studys_place(
 def test_a_shipped_study_is_named(cli: Callable[..., Any]) -> None:
     rows = json.loads(cli("sweep", "digits-small", "--plan", "--json").out)["runs"]
     assert {"random", "pca"} <= {row["compressor"] for row in rows}
+
+
+# -- engines and shards --------------------------------------------------------------------------------------------
+
+ROWED = """
+from typing import ClassVar
+
+from pydantic import Field
+
+from rethinkdc.contracts import Engine, RequestError, hookimpl
+
+
+class Rowed(Engine):
+    '''An engine with rows of machines.'''
+
+    name: ClassVar[str] = "rowed"
+    rows: int = Field(1, description="Rows.")
+
+    def check(self):
+        if self.rows == 13:
+            raise RequestError("The engine rowed has no row 13.")
+
+    def slots(self, jobs):
+        return jobs * self.rows
+
+    def start(self, command, count, folder):
+        raise RequestError(f"There is no room for {count} processes of {command[3]}.")
+
+
+@hookimpl
+def register_methods():
+    return [Rowed]
+"""
+
+
+@pytest.fixture
+def rowed(install: Callable[..., None], tmp_path: Path) -> None:
+    install("some-rows", {"rowed": ROWED})
+    (tmp_path / "study.toml").write_text('dataset = "digits"\ncompressors = ["random"]\nseeds = [0, 1, 2, 3, 4]\n')
+
+
+def test_a_plan_counts_the_slots_of_the_engine(cli: Callable[..., Any], rowed: None) -> None:
+    plan = json.loads(cli("sweep", "study.toml", "--plan", "--engine", "rowed:rows=4", "--jobs", "2", "--json").out)
+    assert (plan["estimate"]["jobs"], plan["estimate"]["engine"]) == (8, "rowed:rows=4")
+    plan = json.loads(cli("sweep", "study.toml", "--plan", "--json").out)
+    assert (plan["estimate"]["jobs"], plan["estimate"]["engine"]) == (1, "local")
+
+
+def test_a_plan_of_a_shard_has_its_runs_alone(cli: Callable[..., Any], rowed: None) -> None:
+    parts = [
+        json.loads(cli("sweep", "study.toml", "--plan", "--shard", f"{n}/2", "--json").out)["runs"] for n in (0, 1)
+    ]
+    assert [[run["seeds"]["set"] for run in part] for part in parts] == [[0, 1], [2, 3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--engine", "rowd"), "Unknown engine 'rowd'. Did you mean 'rowed'"),
+        (("--engine", "rowed:row=1"), "rowed has no parameter 'row'. Did you mean 'rows'"),
+        (("--engine", "rowed:rows=13"), "The engine rowed has no row 13."),
+        (("--engine", "rowed:rows=7"), "There is no room for 5 processes of carry-out."),
+        (("--engine", "random"), "Unknown engine 'random'."),
+        (("--shard", "2/2"), "--shard 2/2: the parts are 0/2 to 1/2."),
+        (("--shard", "half"), "--shard half: expected one part of so many, counted from 0"),
+    ],
+)
+def test_an_engine_or_a_shard_that_cannot_be_is_refused_in_a_sentence(
+    cli: Callable[..., Any], rowed: None, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    done = cli("sweep", "study.toml", *words)
+    assert done.code == 2
+    assert said in " ".join(done.err.split())
+    assert "Traceback" not in done.err
+    assert not (tmp_path / "records").exists()

@@ -31,7 +31,7 @@ from rethinkdc.contracts import CompressedSet, Compressor, Method, hookimpl
 
 
 class Counting(Compressor):
-    '''Canvases whose grey is counted up, with a line in a file for each step.'''
+    '''Canvases whose grey is counted up, with a line in a file for each step; one waits until its process must end.'''
 
     name: ClassVar[str] = "counting"
 
@@ -47,6 +47,11 @@ class Counting(Compressor):
                 with open(os.environ["STEPS"], "a") as file:
                     file.write(f"{context.seeds.set} {index} {step}\\n")
                 kept.keep(lambda: {"step": step}, done=step)
+                if step == int(os.environ["WAITS_AT"]) and not os.path.exists(os.environ["STEPS"] + ".waited"):
+                    open(os.environ["STEPS"] + ".waited", "x")
+                    while True:
+                        time.sleep(0.01)
+                        kept.keep(lambda: {"step": step}, done=step)
             images = torch.full((budget.ipc, 3, budget.size, budget.size), step * 9 + index, dtype=torch.uint8)
             return {"canvases": images, "targets": torch.full((budget.ipc,), index)}
 
@@ -86,13 +91,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return site
 
 
-def start_sweep(home: Path, site: Path, *words: str, seconds: float) -> subprocess.Popen[str]:
-    """Starts a sweep of the study, with steps of so many seconds."""
+def start_sweep(home: Path, site: Path, *words: str, seconds: float, waits_at: int = 0) -> subprocess.Popen[str]:
+    """Starts a sweep of the study, with steps of so many seconds; the first to come so far waits to be interrupted."""
     (home / "study.toml").write_text(STUDY)
+    (home / "steps").touch()
     own = {
         "PYTHONPATH": os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH")))),
         "STEPS": str(home / "steps"),
         "SECONDS_OF_A_STEP": str(seconds),
+        "WAITS_AT": str(waits_at),
         # What a machine that others use leaves of its memory is no matter of these tests.
         "RAY_memory_monitor_refresh_ms": "0",
     }
@@ -113,8 +120,8 @@ def sweep(tmp_path: Path, site: Path) -> Iterator[Sweep]:
     """Starts a sweep in a folder of the test; what still runs at its end is killed."""
     begun: list[subprocess.Popen[str]] = []
 
-    def start(*words: str, seconds: float = 0.05) -> subprocess.Popen[str]:
-        begun.append(start_sweep(tmp_path, site, *words, seconds=seconds))
+    def start(*words: str, seconds: float = 0.05, waits_at: int = 0) -> subprocess.Popen[str]:
+        begun.append(start_sweep(tmp_path, site, *words, seconds=seconds, waits_at=waits_at))
         return begun[-1]
 
     yield start
@@ -189,10 +196,10 @@ def test_a_job_that_is_preempted_goes_on_from_where_it_was(tmp_path: Path, sweep
 
 @needs_submitit
 def test_a_job_whose_time_is_up_goes_on_in_its_next(tmp_path: Path, sweep: Sweep, alone: Digests) -> None:
-    """Each set takes longer than a job has after it has started."""
-    engine = "submitit:cluster=local,minutes=1,warning=20"
-    said = ended(sweep("--jobs", "2", "--engine", engine, seconds=1.0))
+    """One run waits until its job is warned."""
+    said = ended(sweep("--jobs", "2", "--engine", "submitit:cluster=local,minutes=2,warning=60", waits_at=5))
     assert "4 ok" in said
+    assert (tmp_path / "steps.waited").exists()
     assert max(counted(tmp_path).values()) == 1
     assert digests(tmp_path / "records") == alone
 
