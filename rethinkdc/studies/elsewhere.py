@@ -71,7 +71,8 @@ def carry_out_elsewhere(
         RethinkError: what ended one of them and would end all, as a full disk.
     """
     folder = _new_folder(runner)
-    write_workload(folder / _UNITS, plan_workload(standings, runner, place.machine, place.keeping))
+    workload = plan_workload(standings, runner, place.machine, place.keeping, watched=view.wants_stages)
+    write_workload(folder / _UNITS, workload)
     sweep = _Sweep(standings, runner, report, view, place, folder)
     kept = False
     try:
@@ -129,6 +130,9 @@ class _Sweep:
         while len(self._ended) < len(self._standings):
             for event in self._journals.refresh():
                 self._hear(event)
+            if self._view.wants_stages:
+                for unit, stage in self._journals.stages():
+                    self._view.advanced(self._standings[unit], stage)
             if time.monotonic() - asked > _ASKS:
                 self._make_up()
                 asked = time.monotonic()

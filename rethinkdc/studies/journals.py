@@ -6,21 +6,27 @@ lives. So nobody lists a folder of as many files as there are runs, and a proces
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import socket
+import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from rethinkdc.storage import is_held, lock, make_folder, storing
+from rethinkdc.studies.watching import Stage
 
 FOLDER = "journals"
-_SUFFIX = ".jsonl"
+_SUFFIX, _STAGE = ".jsonl", ".stage"
+_TELLS = 2.0
+"""Seconds between two times that a process tells how far it has come."""
 
 
 class _Event(BaseModel):
@@ -79,12 +85,22 @@ class Journal:
     """The journal of this process."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path, self._told = path, -_TELLS
 
     @property
     def name(self) -> str:
         """Tells it from others."""
         return self._path.stem
+
+    def tell(self, stage: Stage) -> None:
+        """Tells how far the unit has come that the process is at; seldom, and not where it cannot be written."""
+        if time.monotonic() - self._told < _TELLS:
+            return
+        self._told = time.monotonic()
+        place = self._path.with_suffix(_STAGE)
+        with suppress(OSError):
+            place.with_suffix(".new").write_text(json.dumps(asdict(stage)), encoding="utf-8")
+            place.with_suffix(".new").replace(place)
 
     def write(self, event: Event) -> None:
         """Appends an event.
@@ -139,6 +155,12 @@ class Journals:
     def going(self) -> dict[str, int]:
         """The units that living processes are at."""
         return {name: unit for name, unit in self._at.items() if unit not in self.over and self._lives(name)}
+
+    def stages(self) -> Iterator[tuple[int, Stage]]:
+        """How far units have come, as the processes tell that are at them."""
+        for name, unit in self._at.items():
+            with suppress(OSError, ValueError, TypeError):
+                yield unit, Stage(**json.loads((self._folder / f"{name}{_STAGE}").read_text(encoding="utf-8")))
 
     def deaths(self) -> Counter[int]:
         """How many processes died at each unit, without a word."""

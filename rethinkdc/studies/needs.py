@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
+from itertools import islice
 from typing import Generic, TypeVar
 
 from rethinkdc.context.cache import Cache
@@ -16,6 +18,8 @@ from rethinkdc.runs.working import is_run_held
 from rethinkdc.studies.sharing import shared_by
 
 T = TypeVar("T")
+_AHEAD = 64
+"""Runs that are looked at: of thousands, the next ones."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,11 @@ def choose(
     Returns:
         The run, and whether it would only wait; None where none is waiting.
     """
-    made = {need.key for candidate in going for need in missing(candidate.needs, cache)}
+    look = _Look(cache)
+    made = {need.key for candidate in going for need in look.missing(candidate.needs)}
     best: tuple[Candidate[T], Hindrance] | None = None
-    for candidate in waiting:
-        hindrance = _hindrance(candidate, made, cache)
+    for candidate in islice(waiting, _AHEAD):
+        hindrance = look.hindrance(candidate, made)
         if best is None or hindrance < best[1]:
             best = candidate, hindrance
         if hindrance is Hindrance.NONE:
@@ -94,21 +99,27 @@ def choose(
     return best
 
 
-def missing(needs: Sequence[Need], cache: Cache) -> list[Need]:
-    """What of it is to be made still: where the set is there, what only the set needs is not."""
-    has_set = any(need.kind == "sets" and cache.holds(need.kind, need.key) for need in needs)
-    wanted = [need for need in needs if need.of_labels or not has_set]
-    return [need for need in wanted if cache.holds(need.kind, need.key) is None]
+class _Look:
+    """One look at the cache: what many runs share is looked at once."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._there = lru_cache(maxsize=None)(lambda kind, key: cache.holds(kind, key) is not None)
+        self._busy = lru_cache(maxsize=None)(cache.is_held)
+
+    def missing(self, needs: Sequence[Need]) -> list[Need]:
+        """What of it is to be made still: where the set is there, what only the set needs is not."""
+        has_set = any(need.kind == "sets" and self._there(need.kind, need.key) for need in needs)
+        return [need for need in needs if (need.of_labels or not has_set) and not self._there(need.kind, need.key)]
+
+    def hindrance(self, candidate: Candidate[T], made: set[str]) -> Hindrance:
+        """Whether the run would only wait, also for what others of this sweep will make."""
+        if candidate.key and is_run_held(self._cache, candidate.key):
+            return Hindrance.SURE
+        busy = [need for need in self.missing(candidate.needs) if need.key in made or self._busy(need.kind, need.key)]
+        if not busy:
+            return Hindrance.NONE
+        return Hindrance.SURE if any(need.sure for need in busy) else Hindrance.PERHAPS
 
 
-def _hindrance(candidate: Candidate[T], made: set[str], cache: Cache) -> Hindrance:
-    if candidate.key and is_run_held(cache, candidate.key):
-        return Hindrance.SURE
-    lacking = missing(candidate.needs, cache)
-    busy = [need for need in lacking if need.key in made or cache.is_held(need.kind, need.key)]
-    if not busy:
-        return Hindrance.NONE
-    return Hindrance.SURE if any(need.sure for need in busy) else Hindrance.PERHAPS
-
-
-__all__ = ["Candidate", "Hindrance", "Need", "choose", "missing", "needs_of"]
+__all__ = ["Candidate", "Hindrance", "Need", "choose", "needs_of"]

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from typing import Any, cast
@@ -22,6 +23,7 @@ from rethinkdc.studies.journals import Began, Broke, Journal, Journals, Left, Ov
 from rethinkdc.studies.needs import Candidate, Hindrance, choose
 from rethinkdc.studies.standing import Ended
 from rethinkdc.studies.units import Unit, Workload
+from rethinkdc.studies.watching import StageProgress
 
 DEATHS = 3
 """Processes that may die at one run without a word, until that is the run's fault."""
@@ -71,6 +73,8 @@ def _heed(asked: Path) -> None:
 class _Taker:
     def __init__(self, folder: Path, workload: Workload, runner: Runner, journal: Journal) -> None:
         self._lock, self._workload, self._runner, self._journal = folder / "choice.lock", workload, runner, journal
+        if workload.watched:
+            self._runner = replace(runner, progress=StageProgress(journal.tell))
         self._journals = Journals(folder)
 
     def next_unit(self) -> int | None:
@@ -91,9 +95,8 @@ class _Taker:
     def _choose(self) -> tuple[int, Hindrance] | None:
         self._journals.refresh()
         going = set(self._journals.going().values())
-        waiting = (
-            number for number in range(len(self._workload.units)) if number not in going | set(self._journals.over)
-        )
+        taken = going | set(self._journals.over)
+        waiting = (number for number in range(len(self._workload.units)) if number not in taken)
         chosen = choose(map(self._candidate, waiting), list(map(self._candidate, going)), self._runner.cache)
         return chosen and (chosen[0].about, chosen[1])
 

@@ -48,6 +48,7 @@ class Workload:
         keeping: where results go, and what of them is kept.
         folder: what relative paths begin at.
         version: of rethinkdc, where it was planned.
+        watched: whether somebody looks at what goes on inside runs.
     """
 
     units: tuple[Unit, ...]
@@ -55,9 +56,12 @@ class Workload:
     keeping: Keeping
     folder: Path
     version: str
+    watched: bool = False
 
 
-def plan_workload(standings: Sequence[Standing], runner: Runner, machine: Machine, keeping: Keeping) -> Workload:
+def plan_workload(
+    standings: Sequence[Standing], runner: Runner, machine: Machine, keeping: Keeping, *, watched: bool = False
+) -> Workload:
     """The workload of a sweep.
 
     Args:
@@ -65,6 +69,7 @@ def plan_workload(standings: Sequence[Standing], runner: Runner, machine: Machin
         runner: knows where cache and records are, and what the runs share.
         machine: what computes.
         keeping: what of the results is kept.
+        watched: whether somebody looks at what goes on inside runs.
     """
     units = [
         Unit(
@@ -77,7 +82,7 @@ def plan_workload(standings: Sequence[Standing], runner: Runner, machine: Machin
     # Read again by whoever planned it, and by nobody else; nobody elsewhere watches.
     machine = replace(machine, cache_dir=runner.cache.root, rehash=False, progress=None)
     keeping = replace(keeping, records=Path(os.path.abspath(runner.records.folder)))  # noqa: PTH100 - links stay
-    return Workload(tuple(units), machine, keeping, Path.cwd(), version("rethinkdc"))
+    return Workload(tuple(units), machine, keeping, Path.cwd(), version("rethinkdc"), watched)
 
 
 def write_workload(path: Path, workload: Workload) -> None:
@@ -91,6 +96,7 @@ def write_workload(path: Path, workload: Workload) -> None:
         "format": FORMAT,
         "version": workload.version,
         "folder": str(workload.folder),
+        "watched": workload.watched,
         "machine": write_options(workload.machine),
         "keeping": write_options(workload.keeping),
     }
@@ -119,6 +125,7 @@ def read_workload(path: Path) -> Workload:
             keeping=read_options(Keeping, content["keeping"]),
             folder=Path(content["folder"]),
             version=str(content["version"]),
+            watched=bool(content.get("watched")),
         )
     except OSError as error:
         raise RequestError(

@@ -25,6 +25,7 @@ from rethinkdc.studies.study import Study
 from rethinkdc.studies.sweep import carry_out
 from rethinkdc.studies.taking import DEATHS, take_units
 from rethinkdc.studies.units import Workload, plan_workload, read_workload, write_workload
+from rethinkdc.studies.watching import Stage
 
 IMPOSSIBLE = Study(dataset="digits", compressors=("random",), ipc=(1000, 1001, 1002, 1003))
 """Runs that end at once, on record: digits has no thousand images of a class."""
@@ -292,6 +293,17 @@ def test_a_file_without_units_is_refused_in_a_sentence(tmp_path: Path, text: str
         file.write_text(text)
     with pytest.raises(RequestError, match=said):
         read_workload(file)
+
+
+def test_how_far_a_unit_has_come_is_told_seldom(tmp_path: Path) -> None:
+    with journal_in(tmp_path) as journal:
+        journal.write(Began(unit=3))
+        journals = Journals(tmp_path)
+        journals.refresh()
+        assert list(journals.stages()) == []
+        for done in (1, 2, 3):
+            journal.tell(Stage("student", done, 10))
+        assert list(journals.stages()) == [(3, Stage("student", 1, 10))]
 
 
 def test_a_line_that_is_half_written_is_read_when_it_is_whole(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.working import hold_run
 from rethinkdc.storage import make_folder
-from rethinkdc.studies.needs import Candidate, Hindrance, Need, choose, missing, needs_of
+from rethinkdc.studies.needs import Candidate, Hindrance, Need, choose, needs_of
 from rethinkdc.studies.planning import runs_of
 from rethinkdc.studies.study import Study
 
@@ -61,10 +61,12 @@ def test_a_run_that_another_process_is_at_comes_last(tmp_path: Path) -> None:
 
 def test_where_the_set_is_there_only_the_labels_need_anything(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
-    needs = (Need("sets", "s"), PROXY, TEACHER)
-    assert missing(needs, cache) == list(needs)
+    distilled, soft = candidate("distilled", Need("sets", "s"), PROXY), candidate("soft", Need("sets", "s"), TEACHER)
+    going = [candidate("proxy", PROXY), candidate("teacher", TEACHER)]
+    assert chosen(cache, [distilled, soft], going) == ("distilled", Hindrance.SURE)
     make_folder(tmp_path / "sets" / "s")
-    assert missing(needs, cache) == [TEACHER]
+    assert chosen(cache, [soft, distilled], going) == ("distilled", Hindrance.NONE)
+    assert chosen(cache, [soft], going) == ("soft", Hindrance.SURE)
 
 
 def test_the_proxy_is_needed_for_sure_by_scores_of_its_training(tmp_path: Path) -> None:
