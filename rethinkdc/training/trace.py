@@ -11,12 +11,12 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from torch import Tensor, nn
 
 from rethinkdc.documents import first_fault, parse_json
@@ -197,6 +197,12 @@ class TraceRecorder:
             raise RequestError(f"Clean epochs {list(self.clean_epochs)} were listed without a way to observe them.")
 
 
+def _require_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("two columns have one name")
+    return names
+
+
 class _About(BaseModel):
     """What lies beside the tables of a trace, and says what they are."""
 
@@ -207,8 +213,8 @@ class _About(BaseModel):
     rows: PositiveInt
     classes: int = Field(ge=2)
     clean_epochs: tuple[PositiveInt, ...]
-    columns: tuple[str, ...]
-    clean_columns: tuple[str, ...]
+    columns: Annotated[tuple[str, ...], AfterValidator(_require_names)]
+    clean_columns: Annotated[tuple[str, ...], AfterValidator(_require_names)]
     accuracy: float = Field(ge=0, le=1)
 
 

@@ -19,7 +19,7 @@ from rethinkdc.boards.entry import Entry
 from rethinkdc.boards.index import INDEX, find_entries
 from rethinkdc.context import cache as caches
 from rethinkdc.data.fingerprint import FingerprintBook
-from rethinkdc.errors import DataError
+from rethinkdc.errors import DataError, RequestError
 from rethinkdc.inspection.texts import is_record
 from rethinkdc.labels import Dense, LabelReader, LabelSchedule, Shards
 from rethinkdc.layouts.opening import load_saved
@@ -287,7 +287,11 @@ class _Rows:
 
 
 def _is_trace(path: Path, value: Trace) -> None:
-    read = value.column("train.p", 1, value.epochs)
+    try:
+        read = value.column("train.p", 1, value.epochs)
+    except RequestError:
+        # Under another name.
+        return
     assert read.dtype == torch.float32
     assert read.shape == (value.epochs, _ROWS)
 

@@ -243,8 +243,8 @@ def test_a_trace_of_another_schema_is_not_read(trace: Trace) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"epochs": 0}, {"accuracy": 1.5}, {"columns": "p"}, {"more": 1}, {"rows": None}],
-    ids=["no-epochs", "accuracy", "columns", "more", "rows"],
+    [{"epochs": 0}, {"accuracy": 1.5}, {"columns": "p"}, {"clean_columns": ["p", "p"]}, {"more": 1}, {"rows": None}],
+    ids=["no-epochs", "accuracy", "columns", "twice", "more", "rows"],
 )
 def test_what_no_recorder_writes_is_no_trace(trace: Trace, change: dict[str, object]) -> None:
     about = json.loads((trace.folder / "trace.json").read_text())
