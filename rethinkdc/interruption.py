@@ -101,6 +101,20 @@ def asked() -> bool:
     return _process.listens and _process.asked is not None
 
 
+def signalled() -> int | None:
+    """The signal that asked this process to end; None = none did."""
+    return _process.asked if asked() else None
+
+
+def ask(number: int) -> None:
+    """Asks this process to end, as another that works with it was asked by a signal: :func:`heed` does.
+
+    Where nothing listens to signals, it does nothing: the process goes on, and hears that the other ended.
+    """
+    if _process.listens and _process.asked is None:
+        _process.asked, _process.since = number, time.monotonic()
+
+
 def heed() -> None:
     """Ends the work that goes on, if that was asked or others have taken it over: call it where everything is kept.
 

@@ -122,6 +122,7 @@ class ViewBatch:
         partner_rows: int64 [B], row of the image mixed into each view; None = no mix.
         partner_hard: int64 [B], class of that image; None = no mix.
         area: float32 [B], share of each view that shows its partner, as really pasted; None = no mix.
+        places: int64 [B], on the CPU, where ranks share a batch: which of the key's views these are; None = all.
     """
 
     pixels: Tensor
@@ -131,6 +132,7 @@ class ViewBatch:
     partner_rows: Tensor | None = None
     partner_hard: Tensor | None = None
     area: Tensor | None = None
+    places: Tensor | None = None
 
     @property
     def images(self) -> Tensor:
@@ -147,6 +149,7 @@ class ViewBatch:
             partner_rows=None if self.partner_rows is None else self.partner_rows.to(device, non_blocking=True),
             partner_hard=None if self.partner_hard is None else self.partner_hard.to(device, non_blocking=True),
             area=None if self.area is None else self.area.to(device, non_blocking=True),
+            places=self.places,
         )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rethinkdc import ranks
 from rethinkdc.contracts.context import Context
 from rethinkdc.models.model import Model
 from rethinkdc.protocol.full_training import WEIGHTS, Place, TrainedNetwork, train_full, weights_name
@@ -40,8 +39,6 @@ def trained_network(
         key["keep_epochs"] = epochs
 
     def build(inner: Context, out: Path) -> float:
-        if not ranks.writes():
-            return 0.0
         spent = train_full(
             data,
             protocol,

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rethinkdc import ranks
 from rethinkdc.contracts.context import Context
 from rethinkdc.models.model import Model
 from rethinkdc.protocol.full_training import WEIGHTS, Place, read_network
@@ -36,8 +35,6 @@ def proxy_folder(context: Context, repeat: int = 0) -> Path:
     key = proxy_key(context.protocol, model, context.data.fingerprint, context.seeds.proxy, repeat)
 
     def build(inner: Context, out: Path) -> float:
-        if not ranks.writes():
-            return 0.0
         place = Place(inner.device, inner.workers, inner.progress, work=inner.folder, out=out)
         spent = train_proxy(inner.data, inner.protocol, _model(inner), inner.seeds, repeat, place)
         inner.count_images(spent.images)

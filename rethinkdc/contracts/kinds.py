@@ -159,6 +159,8 @@ class Evaluator(Method):
 
     kind: ClassVar[str] = "evaluator"
     metrics: ClassVar[tuple[Metric, ...]]
+    together: ClassVar[bool] = False
+    """Whether ranks of ``torchrun`` evaluate together, each a share; else the first does it alone."""
 
     def evaluate(
         self, compressed: CompressedSet, supervision: Supervision, test: Images, context: Context

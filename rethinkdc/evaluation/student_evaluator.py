@@ -67,6 +67,7 @@ class StudentEvaluator(Evaluator):
     """
 
     family: ClassVar[str] = "evaluation"
+    together: ClassVar[bool] = True
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("top1", "higher", "fraction"),
         Metric("top5", "higher", "fraction"),
@@ -141,6 +142,7 @@ class StudentEvaluator(Evaluator):
 class _Curve:
     """Tests the student at the protocol's epochs; what it measured is part of the student's checkpoint."""
 
+    wants_batches = False
     wants_features = False
     wants_epoch_checkpoints = False
 

@@ -66,6 +66,8 @@ class StoredTargets:
 
     def targets(self, batch: ViewBatch) -> dict[str, Tensor]:
         stored = self.reader.logits(self.schedule.batch(batch.key))
+        if batch.places is not None:
+            stored = stored[batch.places]
         return {"soft": stored.to(batch.hard.device, non_blocking=True), "hard": batch.hard}
 
     def loss(self, logits: Tensor, targets: dict[str, Tensor]) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from rethinkdc import ranks
 from rethinkdc.choices import Precision
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.device_store import place_store
@@ -108,9 +109,10 @@ def train_full(
         progress=place.progress,
         description=description,
     )
-    write_tensors(place.out / WEIGHTS, _weights_of(network))
-    for name in map(weights_name, keep_epochs):
-        copy_file(place.work / name, place.out / name)
+    if ranks.writes():
+        write_tensors(place.out / WEIGHTS, _weights_of(network))
+        for name in map(weights_name, keep_epochs):
+            copy_file(place.work / name, place.out / name)
     return Spent(log.seconds, log.views)
 
 
@@ -165,6 +167,7 @@ def weights_name(epoch: int) -> str:
 class _WeightKeeper:
     """Keeps the weights after some epochs in the working folder; a resumed training writes the same ones again."""
 
+    wants_batches = False
     wants_features = False
     wants_epoch_checkpoints = False
 
@@ -176,7 +179,7 @@ class _WeightKeeper:
         """Sees nothing in a batch."""
 
     def epoch_ended(self, epoch: int, model: nn.Module) -> None:
-        if epoch + 1 in self.epochs:
+        if epoch + 1 in self.epochs and ranks.writes():
             name, payload = weights_name(epoch + 1), save(_weights_of(model))
             write_atomic(self.folder / name, payload)
             self._digests[name] = hashlib.sha256(payload).hexdigest()

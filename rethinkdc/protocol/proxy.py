@@ -18,7 +18,7 @@ from rethinkdc.protocol.protocol import Epoch, Protocol
 from rethinkdc.seeds import Seeds
 from rethinkdc.storage import flush_table, make_table, map_table
 from rethinkdc.training.predict import BATCH, Prediction, predict_batches
-from rethinkdc.training.trace import TraceRecorder
+from rethinkdc.training.trace import TraceAssistant, TraceRecorder
 from rethinkdc.types import Images, Passing, Predictions
 from rethinkdc.views import Normaliser
 
@@ -75,14 +75,21 @@ def train_proxy(data: Images, protocol: Protocol, model: Model, seeds: Seeds, re
     """
     proxy = protocol.proxy_recipe()
     plan = proxy.training.length(len(data))
-    recorder = TraceRecorder(
-        place.work,
-        rows=len(data),
-        epochs=plan.epochs,
-        classes=len(data.class_names),
-        clean_epochs=tuple(sorted({as_epoch(value, plan.epochs) for value in proxy.clean})),
-        observe_clean=lambda trained: _observe(trained, data, protocol, place.device, place.workers),
-    )
+    clean_epochs = tuple(sorted({as_epoch(value, plan.epochs) for value in proxy.clean}))
+
+    def observe_clean(trained: nn.Module) -> Iterator[Prediction]:
+        return _observe(trained, data, protocol, place.device, place.workers)
+
+    recorder: TraceRecorder | TraceAssistant = TraceAssistant(clean_epochs=clean_epochs, observe_clean=observe_clean)
+    if ranks.writes():
+        recorder = TraceRecorder(
+            place.work,
+            rows=len(data),
+            epochs=plan.epochs,
+            classes=len(data.class_names),
+            clean_epochs=clean_epochs,
+            observe_clean=observe_clean,
+        )
     spent = train_full(
         data,
         protocol,
@@ -93,8 +100,9 @@ def train_proxy(data: Images, protocol: Protocol, model: Model, seeds: Seeds, re
         description="proxy",
         observers=[recorder],
     )
-    recorder.finish(place.out)
-    return spent._replace(images=spent.images + len(recorder.clean_epochs) * len(data))
+    if isinstance(recorder, TraceRecorder):
+        recorder.finish(place.out)
+    return spent._replace(images=spent.images + len(clean_epochs) * len(data))
 
 
 def write_predictions(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
+from threading import Thread
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -15,12 +19,15 @@ from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from rethinkdc.errors import RequestError
-from rethinkdc.ranks.living import patience
+from rethinkdc.ranks.living import ENDED, Missing, ended, patience
 from rethinkdc.ranks.messages import Messages
 from rethinkdc.ranks.place import RankError, rank, world
 from rethinkdc.storage import write_file
 
 _ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
+_LOOKS = 0.2
+"""Seconds between two looks at who lives, while all meet."""
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -77,24 +84,52 @@ def begin(home: Path) -> Launch:
             "torchrun, for example: torchrun --nproc-per-node 2 -m rethinkdc run ..."
         )
     limit = timedelta(seconds=max(1.0, patience()))
-    try:
-        store, _, _ = next(rendezvous("env://", rank(), world(), timeout=limit))
-        # Both kinds in one group: which one carries a tensor follows from where it lies.
-        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        tensors = PrefixStore("tensors", store)
-        dist.init_process_group(backend, store=tensors, rank=rank(), world_size=world(), timeout=limit)
-    except (RuntimeError, ValueError) as error:
-        where = ":".join(os.environ[name] for name in _ADDRESS)
-        raise RankError(
-            f"The {world()} ranks did not meet at {where} within {limit.total_seconds():.0f} s "
-            f"({str(error).splitlines()[0]}). Were all started, and is the port free? Another is chosen with "
-            "torchrun --standalone or --master-port."
-        ) from error
+    store = _hearing(lambda: next(rendezvous("env://", rank(), world(), timeout=limit))[0], home)
     launch = Launch(rank(), world(), Messages(PrefixStore("messages", store), home, rank(), world()))
     for package in ("rethinkdc", "torch"):
         launch.require_alike(f"the version of {package}", version(package), "Install the same on all machines.")
     _require_one_cache(launch, home)
+
+    def join_tensors() -> None:
+        # Both kinds in one group: which one carries a tensor follows from where it lies.
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        tensors = PrefixStore("tensors", store)
+        dist.init_process_group(backend, store=tensors, rank=rank(), world_size=world(), timeout=limit)
+
+    _hearing(join_tensors, home)
     return launch
+
+
+def _hearing(call: Callable[[], _T], home: Path) -> _T:
+    """What a call gives that waits inside torch; signals are heard meanwhile, and that a rank ended which was there.
+
+    Raises:
+        RankError: the ranks did not meet.
+    """
+    called: Future[_T] = Future()
+
+    def work() -> None:
+        try:
+            called.set_result(call())
+        except BaseException as error:
+            called.set_exception(error)
+
+    # Nothing can end what waits in there, so it must not keep the process.
+    Thread(target=work, name="rethinkdc-meeting", daemon=True).start()
+    missing, seen = Missing(home), set[int]()
+    while not wait([called], timeout=_LOOKS).done:
+        seen |= missing.there()
+        if (gone := missing.longer_than(ENDED, seen)) is not None:
+            raise ended(gone, "the meeting of all ranks")
+    try:
+        return called.result()
+    except (RuntimeError, ValueError) as error:
+        where = ":".join(os.environ[name] for name in _ADDRESS)
+        raise RankError(
+            f"The {world()} ranks did not meet at {where} within {max(1.0, patience()):.0f} s "
+            f"({str(error).splitlines()[0]}). Were all started, and is the port free? Another is chosen with "
+            "torchrun --standalone or --master-port."
+        ) from error
 
 
 def _require_one_cache(launch: Launch, home: Path) -> None:

@@ -22,7 +22,7 @@ PATIENCE = "RETHINKDC_RANK_PATIENCE"
 
 _PATIENCE = 100.0
 """So that a rank that ends without a word ends all the others within two minutes."""
-_ENDED = 5.0
+ENDED = 5.0
 """Seconds without its lock after which a rank that was there has ended."""
 _SILENT = 60.0
 """Seconds without a sign of life after which a rank on another host counts as ended: of six, one would have come."""
@@ -83,7 +83,7 @@ def wait_for(
     Raises:
         RankError: one of them is missing: it has ended, or never started.
     """
-    waits = min(patience(), _ENDED) if met else patience()
+    waits = min(patience(), ENDED) if met else patience()
     missing = Missing(home)
     poll, longest = _POLLS
     looks = time.monotonic()
@@ -96,13 +96,18 @@ def wait_for(
         if value is not None:
             return value
         if gone is not None and gone in set(needed()):
-            raise RankError(
-                f"Rank {gone} of {world()} has not been there for {waits:.0f} s, and {what} depends on it. It "
-                "says itself why it ended; were all ranks started, with one cache folder? What is finished is kept: "
-                "run the same command again, with any number of ranks."
-            )
+            raise ended(gone, what, waits)
         time.sleep(poll)
         poll = min(longest, poll * 1.2)
+
+
+def ended(which: int, what: str, seconds: float = ENDED) -> RankError:
+    """The error of a rank that is missing, and what depended on it."""
+    return RankError(
+        f"Rank {which} of {world()} has not been there for {seconds:.0f} s, and {what} depends on it. It says itself "
+        "why it ended; were all ranks started, with one cache folder? What is finished is kept: run the same command "
+        "again, with any number of ranks."
+    )
 
 
 class Missing:
@@ -117,6 +122,10 @@ class Missing:
         self._since: dict[int, float] = {}
         self._before: set[int] = set()
         self._signs = {other: Signs(_lock_of(home, other)) for other in range(world())}
+
+    def there(self) -> set[int]:
+        """The ranks whose locks are held, this one's too."""
+        return {other for other in range(world()) if is_held(_lock_of(self.home, other))}
 
     def longer_than(self, seconds: float, needed: Iterable[int]) -> int | None:
         """The first of the needed ranks that has been missing for longer; None = all have been seen since."""

@@ -99,6 +99,12 @@ def require_alike(what: str, value: str, advice: str) -> None:
         met().require_alike(what, value, advice)
 
 
+def home() -> Path:
+    """The cache folder that all ranks share."""
+    assert _walk.home is not None
+    return _walk.home
+
+
 def leave() -> None:
     """Tells the others that this rank heard all that it was told; the first, who is asked for it, waits a little."""
     launch, _walk.launch = _walk.launch, None
@@ -111,7 +117,6 @@ def met() -> Launch:
     if _walk.launch is None:
         from rethinkdc.ranks.launch import begin
 
-        assert _walk.home is not None
-        _walk.launch = begin(_walk.home)
+        _walk.launch = begin(home())
         atexit.register(leave)
     return _walk.launch

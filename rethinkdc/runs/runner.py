@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -20,6 +20,7 @@ from rethinkdc.contracts.context import Silent
 from rethinkdc.contracts.declared import check_evaluation
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import DivergedError, RethinkError, UnsupportedError, refusing_exit
+from rethinkdc.measurement import Evaluation
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.calls import AnyRequest, FinishedRequest
 from rethinkdc.runs.counting import count_cost
@@ -293,29 +294,35 @@ class Runner:
         label_seconds = time.perf_counter() - before - (context.books.nested - nested)
         # Before the student trains: what teachers are asked meanwhile follows from its views, also after a kill.
         label_images = context.work.images
-        record = _told(
-            lambda: self._of_student(run, context, splits, compressed, supervision, label_seconds, label_images)
-        )
+        evaluation: Evaluation | None = None
+        if run.evaluator.together:
+            evaluation = run.evaluator.evaluate(compressed, supervision, splits.test, context)
+
+        def finish() -> Record:
+            measured = evaluation or run.evaluator.evaluate(compressed, supervision, splits.test, context)
+            labels = _Labels(supervision, label_seconds, label_images)
+            return self._evaluation_record(run, context, splits, compressed, labels, measured)
+
+        record = _told(finish)
         assert record is not None
         return record
 
-    def _of_student(
+    def _evaluation_record(
         self,
         run: Run,
         context: RunContext,
         splits: Splits,
         compressed: CompressedSet,
-        supervision: Supervision,
-        label_seconds: float,
-        label_images: int | None,
+        labels: _Labels,
+        evaluation: Evaluation,
     ) -> Record:
-        evaluation = run.evaluator.evaluate(compressed, supervision, splits.test, context)
+        """The record of a run whose student is measured; what is kept beside it is written."""
         check_evaluation(evaluation, run.evaluator)
         family = run.compressor.family if run.compressor else ""
         track = run.labeler.track
-        agreement = None if track == "hard" else measure_agreement(compressed, supervision, context)
-        labels = doubt_of_labels(agreement, context.books.told)
-        doubts = doubts_of(evaluation, splits.test, track=track, family=family, labels=labels)
+        agreement = None if track == "hard" else measure_agreement(compressed, labels.supervision, context)
+        doubted = doubt_of_labels(agreement, context.books.told)
+        doubts = doubts_of(evaluation, splits.test, track=track, family=family, labels=doubted)
         said = evaluation.predictions if self.beside.predictions else None
         return self._record(
             run,
@@ -328,10 +335,10 @@ class Runner:
             cost=count_cost(
                 context,
                 compressed,
-                supervision.cost,
+                labels.supervision.cost,
                 evaluation,
-                label_seconds=label_seconds,
-                label_images=label_images,
+                label_seconds=labels.seconds,
+                label_images=labels.images,
             ),
             histogram=compressed.histogram(),
             sources_per_class=compressed.sources_per_class(),
@@ -367,6 +374,14 @@ class Runner:
             plugins=self.registry.used(run.methods),
             **values,
         )
+
+
+class _Labels(NamedTuple):
+    """What a labeler gave, the seconds that this took, and the images that it was asked about."""
+
+    supervision: Supervision
+    seconds: float
+    images: int | None
 
 
 def _told(record: Callable[[], Record | None]) -> Record | None:

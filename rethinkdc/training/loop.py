@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from rethinkdc import interruption
+from rethinkdc import interruption, ranks
 from rethinkdc.choices import Precision
 from rethinkdc.data.device_store import DeviceStore
 from rethinkdc.data.store import Store
@@ -32,6 +32,8 @@ from rethinkdc.training.observer import Observer
 from rethinkdc.training.precision import computing, usual_precision
 from rethinkdc.training.predict import parameter_dtype
 from rethinkdc.training.recipe import Recipe
+from rethinkdc.training.share import share_of
+from rethinkdc.training.together import Together, Told
 from rethinkdc.types import Progress, Supervision, ViewBatch, ViewKey
 from rethinkdc.views import Normaliser, Views
 
@@ -95,6 +97,7 @@ def train_network(
     """Trains ``model`` in place, whose parameters are float32 or float64.
 
     Where the recipe averages weights, the model holds the average at the end, and observers of an epoch's end see it.
+    Ranks that work together train one model: see :mod:`rethinkdc.training.together`.
 
     Args:
         model: the network; logits [B, C] from normalised images [B, 3, S, S].
@@ -121,7 +124,9 @@ def train_network(
 
     Raises:
         DivergedError: the loss is not finite.
-        RequestError: an observer needs whole epochs and the length cuts the last one short.
+        RankError: another rank ended.
+        RequestError: an observer needs whole epochs and the length cuts the last one short, or the ranks cannot share
+            a batch.
     """
     with (
         interruption.going(f"{description} training") as work,
@@ -184,6 +189,7 @@ class _Training:
                 f"{self.length.steps} steps are not a multiple of the {self.length.batches} batches of an epoch: "
                 "give the recipe epochs, or such a multiple."
             )
+        self.together = Together(share_of(self.length.batch, self.recipe.norm_groups), self.device)
         self.optimizer = self.recipe.optimizer.make(self.model)
         self.dtype = parameter_dtype(self.model)
         self.normalise = Normaliser(self.mean, self.std, self.dtype, self.device)
@@ -209,7 +215,8 @@ class _Training:
         self._restore()
         advance(self.step)
         self.model.train()
-        with ExitStack() as stack:
+        with self.together.hearing(), ExitStack() as stack:
+            self.trained = self.together.averaging(self.model)
             stack.enter_context(reproducible(self.device))
             if self.precision is not None:
                 # Autocast is for the forward pass alone: neither losses nor tests are to lose digits.
@@ -218,9 +225,9 @@ class _Training:
                 self.features = stack.enter_context(Penultimate(self.model))
             rendered = stack.enter_context(closing(in_order(self._render, self._steps(), self._threads)))
             for step, batch in rendered:
-                self._train(step, batch)
+                told = self._train(step, batch)
                 self.step += 1
-                self._end_step(step)
+                self._end_step(step, told)
                 advance(1)
         if self.average is not None:
             self.model.load_state_dict(self.average.module.state_dict())
@@ -236,26 +243,29 @@ class _Training:
 
     def _render(self, work: tuple[Step, ViewKey]) -> tuple[Step, ViewBatch]:
         step, key = work
-        return step, self.views.render(self.store, step.rows, self.targets[step.rows], key)
+        places = None if self.together.alone else self.together.share.places(len(step.rows))
+        return step, self.views.render(self.store, step.rows, self.targets[step.rows], key, places)
 
-    def _train(self, step: Step, rendered: ViewBatch) -> None:
-        batch = rendered.to(self.device)
+    def _train(self, step: Step, rendered: ViewBatch) -> Told:
+        batch, count = rendered.to(self.device), len(step.rows)
         rate = self.recipe.optimizer.lr * self.recipe.schedule.factor(self.step, self.length)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         # Before the model's noise is seeded, because a teacher may be asked here.
-        with self.aside.work() if self.aside else nullcontext():
+        with self.together.asking(count), self.aside.work() if self.aside else nullcontext():
             labels = self.supervision.targets(batch)
         pixels = self.normalise(batch.pixels)
-        seed_noise(derive_seed(self.seeds.noise, "noise", self.step), self.device)
-        with self._autocast():
-            logits = self.model(pixels)
+        seed_noise(self._noise, self.device)
+        with self._autocast(), self.together.normalising(count):
+            logits = self.trained(pixels)
         logits = logits if self.dtype == torch.float64 else logits.float()
         if self.aside:
             self.aside.join()
         losses = self.supervision.loss(logits, labels)
-        loss = (losses if self.weights is None else losses * self.weights[batch.rows]).mean()
-        self.losses[step.batch] = loss.detach()
+        losses = losses if self.weights is None else losses * self.weights[batch.rows]
+        loss = self.together.mean(losses, count)
+        told = self.together.tell(loss, self.clock.due())
+        self.losses[step.batch] = told.loss
         if self.device.type == "cpu":
             self._require_finite(step.epoch, step.batch, step.batch)
         self.optimizer.zero_grad(set_to_none=True)
@@ -263,20 +273,33 @@ class _Training:
         self.optimizer.step()
         if self.average is not None:
             self.average.update_parameters(self.model)
-        for observer in self.observers:
-            features = self.features.features if self.features else None
-            observer.batch(step.epoch, step.rows, logits.detach().float(), batch.hard, features)
+        self._show(step, logits.detach().float(), batch.hard)
+        return told
 
-    def _end_step(self, step: Step) -> None:
+    def _show(self, step: Step, logits: Tensor, hard: Tensor) -> None:
+        """Shows the whole batch to those who watch."""
+        watching = [observer for observer in self.observers if observer.wants_batches]
+        if not watching:
+            return
+        count = len(step.rows)
+        features = self.together.seen(self.features.features, count) if self.features else None
+        all_logits, all_hard = self.together.seen(logits, count), self.together.seen(hard, count)
+        if all_logits is not None and all_hard is not None:
+            for observer in watching:
+                observer.batch(step.epoch, step.rows, all_logits, all_hard, features)
+
+    def _end_step(self, step: Step, told: Told) -> None:
         """Ends the epoch and saves, where it is time to."""
         last = self.step == self.length.steps
         ended = last or step.batch + 1 == self.length.batches
         if ended:
             self._end_epoch(step)
-        if self.folder is not None and (last or self.clock.due() or (ended and self._epoch_checkpoints)):
+        if self.folder is not None and (last or told.due or (ended and self._epoch_checkpoints)):
             # A checkpoint of a diverged run would only diverge again.
             self._require_finite(step.epoch, 0, step.batch)
             self._save(self.folder)
+        if told.asked and not last:
+            interruption.ask(told.asked)
         if not last:
             interruption.heed()
 
@@ -287,9 +310,12 @@ class _Training:
         mean = float((self.losses[: step.batch + 1].cpu() * sizes).sum() / sizes.sum())
         self.curve.append(mean)
         shown = self.model if self.average is None else self.average.module
+        self.together.copy_buffers([self.model, shown])
         for observer in self.observers:
             observer.epoch_ended(step.epoch, shown)
-        if self.epoch_ended is not None:
+        # Whatever the first rank wrote meanwhile.
+        ranks.meet("the end of an epoch")
+        if self.epoch_ended is not None and ranks.writes():
             self.epoch_ended(step.epoch, mean)
 
     def _require_finite(self, epoch: int, first: int, last: int) -> None:
@@ -324,6 +350,12 @@ class _Training:
         return any(observer.wants_epoch_checkpoints for observer in self.observers)
 
     @property
+    def _noise(self) -> int:
+        """The seed of a step's noise: of its own for each rank, whose rows are not those of the first."""
+        rank = self.together.share.rank
+        return derive_seed(self.seeds.noise, "noise", self.step, *(("rank", rank) if rank else ()))
+
+    @property
     def _seconds(self) -> float:
         return self.spent + time.perf_counter() - self.started
 
@@ -337,6 +369,12 @@ class _Training:
         return digest([recipe, asdict(self.length), asdict(self.seeds), list(self.mean), list(self.std), place])
 
     def _save(self, folder: Path) -> None:
+        if ranks.writes():
+            self._write(folder)
+        ranks.meet("a checkpoint")
+        interruption.innermost().kept = tell_step(self.step)
+
+    def _write(self, folder: Path) -> None:
         state: dict[str, Any] = {
             "definition": self._definition,
             "step": self.step,
@@ -351,11 +389,21 @@ class _Training:
         with self.clock.writing():
             state["observers"] = {type(observer).__name__: observer.state() for observer in self.observers}
             save_checkpoint(folder, state)
-        interruption.innermost().kept = tell_step(self.step)
 
     def _restore(self) -> None:
-        state = load_checkpoint(self.folder, self._definition, _STATE) if self.folder is not None else None
-        if state is None or not self._observers_go_on(state.get("observers", {})):
+        """Goes on from the checkpoint that the first rank finds, or begins."""
+        state = self._found() if ranks.writes() else None
+        told = ranks.decided(lambda: state["step"] if state else None, "the checkpoint")
+        if told is not None and not ranks.writes():
+            state = self._found()
+            if state is None or state["step"] != told:
+                raise ranks.RankError(
+                    f"Rank {ranks.rank()} cannot go on from the checkpoint of step {told:,} in {self.folder}, which "
+                    "the first rank read. Do all see one cache folder?"
+                )
+        # The first rank may write the next one.
+        ranks.meet("the checkpoint, read")
+        if state is None:
             for observer in self.observers:
                 observer.restore(None)
             return
@@ -366,6 +414,11 @@ class _Training:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
+
+    def _found(self) -> dict[str, Any] | None:
+        """The state of a checkpoint that all who watch can go on from."""
+        state = load_checkpoint(self.folder, self._definition, _STATE) if self.folder is not None else None
+        return state if state is not None and self._observers_go_on(state.get("observers", {})) else None
 
     def _observers_go_on(self, states: Mapping[str, dict[str, Any]]) -> bool:
         """Whether all that watch can go on from a checkpoint."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from rethinkdc.models import Penultimate
 from rethinkdc.training.ahead import in_order
+from rethinkdc.training.turns import given_all, own_turns
 from rethinkdc.types import Fit, Images, Interpolation
 from rethinkdc.views import Normaliser
 
@@ -141,21 +142,27 @@ def predict_batches(
     """Yields the predictions of ``rows`` (default all) batch by batch, or of the rows of each of ``batches``.
 
     The model is in eval mode while the iterator is open; afterwards every module has its own mode again. Full
-    precision, also on CUDA: a test is no place to save bits.
+    precision, also on CUDA: a test is no place to save bits. Of ranks that work together each predicts every so many
+    batches, and all are given all of them, the same to the bit.
     """
     wanted = torch.arange(len(images)) if rows is None else rows
     batches = torch.split(wanted, batch) if batches is None else batches
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     normalise = Normaliser(mean, std, parameter_dtype(model), device)
     capture = Penultimate(model) if features else None
-    rendered = in_order(lambda part: (part, view.render(images, part)), batches, workers)
+    rendered = in_order(lambda part: (part, view.render(images, part)), own_turns(batches), workers)
     with evaluating(model), capture or nullcontext(), closing(rendered):
-        for part, pixels in rendered:
-            # Not around the yield: the caller's own gradients must stay on between two batches.
-            with torch.no_grad():
-                logits = model(normalise(pixels.to(device, non_blocking=True)))
-            captured = capture.features if capture else logits[:, :0]
-            yield Prediction(part, logits.float().cpu(), captured.float().cpu())
+
+        def predicted() -> Iterator[tuple[Tensor, Tensor]]:
+            for _, pixels in rendered:
+                # Not around the yield: the caller's own gradients must stay on between two batches.
+                with torch.no_grad():
+                    logits = model(normalise(pixels.to(device, non_blocking=True)))
+                captured = capture.features if capture else logits[:, :0]
+                yield logits.float().cpu(), captured.float().cpu()
+
+        for part, (logits, captured) in zip(batches, given_all(predicted(), batches), strict=True):
+            yield Prediction(part, logits, captured)
 
 
 @contextmanager

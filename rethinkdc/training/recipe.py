@@ -112,10 +112,12 @@ class Recipe(_Part):
     two entries the steps follow a straight line in log ipc and log steps, and beyond the table its nearest entry
     counts. With ``ema`` the training ends with, and is tested at, a moving average of the weights: average = ema x
     average + (1 - ema) x weights after each step, from the initial weights on. With ``fixed_views`` each image has one
-    view, mix included, that is drawn once and shown in every epoch.
+    view, mix included, that is drawn once and shown in every epoch. With ``norm_groups`` BatchNorm normalises each of
+    so many equal parts of a batch by itself, as the replicas of ``torch.nn.DataParallel`` do, and the running
+    statistics are those of the first; the result does not depend on how many ranks share the batch.
     """
 
-    later: ClassVar[tuple[str, ...]] = ("ema", "fixed_views")
+    later: ClassVar[tuple[str, ...]] = ("ema", "fixed_views", "norm_groups")
 
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
@@ -126,6 +128,9 @@ class Recipe(_Part):
     mix: AnyViewOp | None = None
     ema: float | None = Field(default=None, gt=0, lt=1, description="decay per step of the average of the weights")
     fixed_views: bool = Field(default=False, description="each image has one view, drawn once, in every epoch")
+    norm_groups: int = Field(
+        default=1, ge=1, le=1024, description="parts of a batch that BatchNorm normalises each by itself"
+    )
 
     @model_validator(mode="after")
     def _check_one_length(self) -> Recipe:

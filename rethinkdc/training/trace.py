@@ -58,6 +58,7 @@ class TraceRecorder:
         RequestError: a clean epoch outside 1..T, or clean epochs without ``observe_clean``.
     """
 
+    wants_batches: ClassVar[bool] = True
     wants_features: ClassVar[bool] = True
     wants_epoch_checkpoints: ClassVar[bool] = True
 
@@ -195,6 +196,41 @@ class TraceRecorder:
             raise RequestError(f"The clean epochs {outside} are not among the epochs 1 to {self.epochs} of this run.")
         if self.clean_epochs and self._observe_clean is None:
             raise RequestError(f"Clean epochs {list(self.clean_epochs)} were listed without a way to observe them.")
+
+
+class TraceAssistant:
+    """What a rank beside the first does for a trace: its share of the work, of which it keeps nothing.
+
+    Args:
+        clean_epochs: as of :class:`TraceRecorder`.
+        observe_clean: as of :class:`TraceRecorder`.
+    """
+
+    wants_batches: ClassVar[bool] = True
+    wants_features: ClassVar[bool] = True
+    wants_epoch_checkpoints: ClassVar[bool] = True
+
+    def __init__(
+        self, *, clean_epochs: tuple[int, ...], observe_clean: Callable[[nn.Module], Iterable[Prediction]]
+    ) -> None:
+        self.clean_epochs, self._observe_clean = clean_epochs, observe_clean
+
+    def batch(self, epoch: int, rows: Tensor, logits: Tensor, targets: Tensor, features: Tensor | None) -> None:
+        """Is never shown one."""
+
+    def epoch_ended(self, epoch: int, model: nn.Module) -> None:
+        """Helps to observe the un-augmented rows."""
+        if epoch + 1 in self.clean_epochs:
+            for _ in self._observe_clean(model):
+                pass
+
+    def state(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any] | None) -> bool:  # noqa: ARG002 - the contract's signature
+        """The first rank knows."""
+        return True
 
 
 def _require_names(names: tuple[str, ...]) -> tuple[str, ...]:

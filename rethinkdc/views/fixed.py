@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rethinkdc.types import ViewBatch, ViewKey, ViewRule
 from rethinkdc.views.base import MixOp, ViewOp
-from rethinkdc.views.order import draw
+from rethinkdc.views.order import Draws, draw
 from rethinkdc.views.pipeline import Views
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ class FixedViews(Views):
         self._limit = limit_bytes
         self._kept: dict[tuple[int, int], _View] = {}
 
-    def render(self, store: Store, rows: Tensor, targets: Tensor, key: ViewKey) -> ViewBatch:
+    def render(
+        self, store: Store, rows: Tensor, targets: Tensor, key: ViewKey, places: Tensor | None = None
+    ) -> ViewBatch:
         """Renders the views of ``rows`` (int64 [B], of ``store``), as :meth:`Views.render`; of ``key`` its seed counts.
 
         Raises:
@@ -61,9 +63,11 @@ class FixedViews(Views):
         """
         if not len(rows):
             return super().render(store, rows, targets, key)
+        if places is not None:
+            rows, targets = rows[places], targets[places]
         views = [self._view(store, row, key.seed) for row in rows.tolist()]
         pixels = torch.cat([view.pixels for view in views]).contiguous(memory_format=torch.channels_last)
-        batch = ViewBatch(pixels=pixels, rows=rows, hard=targets, key=key)
+        batch = ViewBatch(pixels=pixels, rows=rows, hard=targets, key=key, places=places)
         if self.mix is not None:
             batch.partner_rows = torch.tensor([view.partner for view in views])
             batch.partner_hard = self._targets[batch.partner_rows]
@@ -80,11 +84,11 @@ class FixedViews(Views):
         return known
 
     def _made(self, store: Store, row: int, seed: int) -> _View:
-        own = self._unmixed(store, torch.tensor([row]), ViewKey(seed, 0, row))
+        own = self._unmixed(store, torch.tensor([row]), Draws(ViewKey(seed, 0, row), 1))
         if self.mix is None:
             return _View(own, row, torch.zeros(1))
         partner = int(_partners(self.mix, seed, len(self._targets))[row])
-        other = self._unmixed(store, torch.tensor([partner]), ViewKey(seed, 0, partner))
+        other = self._unmixed(store, torch.tensor([partner]), Draws(ViewKey(seed, 0, partner), 1))
         per_view, per_batch = draw(self.mix, self.mix.op, ViewKey(seed, 0, row), 1)
         placed = self.mix.place(per_view, per_batch, self._sizes(1))
         pair = torch.cat([own, other]).contiguous(memory_format=torch.channels_last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -41,6 +42,29 @@ def stream_names(ops: Sequence[ViewOp]) -> list[str]:
     names = [op.op for op in ops]
     earlier = [names[:position].count(name) for position, name in enumerate(names)]
     return [f"{name}#{count + 1}" if count else name for name, count in zip(names, earlier, strict=True)]
+
+
+class Draws(NamedTuple):
+    """What is drawn for the views of a batch that are wanted.
+
+    Attributes:
+        key: names the batch.
+        size: views in the batch, B.
+        places: int64 [b], those that are wanted; None = all. What is drawn for one does not depend on the others.
+    """
+
+    key: ViewKey
+    size: int
+    places: Tensor | None = None
+
+    def of(self, op: ViewOp, stream: str) -> tuple[Tensor, Tensor]:
+        """The op's uniforms: float64 [b, view_uniforms] and [batch_uniforms]."""
+        per_view, per_batch = draw(op, stream, self.key, self.size)
+        return self.wanted(per_view), per_batch
+
+    def wanted(self, values: Tensor) -> Tensor:
+        """Of values [B, ...] of all views those of the wanted ones."""
+        return values if self.places is None else values[self.places]
 
 
 def draw(op: ViewOp, stream: str, key: ViewKey, count: int) -> tuple[Tensor, Tensor]:

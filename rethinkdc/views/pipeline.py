@@ -15,7 +15,7 @@ from rethinkdc.types import Interpolation, ViewBatch, ViewKey, ViewRule
 from rethinkdc.views.base import CropOp, MixOp, PixelOp, ViewOp
 from rethinkdc.views.crop import RandomResizedCrop
 from rethinkdc.views.matrix import matrix_crops
-from rethinkdc.views.order import draw, split, stream_names
+from rethinkdc.views.order import Draws, draw, split, stream_names
 from rethinkdc.views.render import render_crops
 from rethinkdc.views.uniforms import uniforms
 
@@ -68,24 +68,45 @@ class Views:
         """Filter that brings a crop, or a cell, to the size of a view."""
         return self.crop.interpolation if self.crop else "bilinear"
 
-    def render(self, store: Store, rows: Tensor, targets: Tensor, key: ViewKey) -> ViewBatch:
+    def render(
+        self, store: Store, rows: Tensor, targets: Tensor, key: ViewKey, places: Tensor | None = None
+    ) -> ViewBatch:
         """Renders the views of ``rows`` (int64 [B], of ``store``) that ``key`` names; ``targets`` int64 [B] goes along.
 
         The result's pixels are a tensor of their own: [B, 3, size, size], channels-last, uint8 or what the mix gives.
         They are where the store hands its images out; of a :class:`~rethinkdc.data.DeviceStore` they are cut there.
 
+        Args:
+            store: the images.
+            rows: of the whole batch.
+            targets: of the whole batch.
+            key: names the batch.
+            places: int64 [b], views of the batch that are wanted, the same to the bit as among all; None = all. Beside
+                them only those are rendered that a mix puts into them.
+
         Raises:
             RequestError: an op comes before the crop and the images are not of one size.
         """
-        batch = ViewBatch(pixels=self._unmixed(store, rows, key), rows=rows, hard=targets, key=key)
+        wanted = torch.arange(len(rows)) if places is None else places
+        batch = ViewBatch(rows.new_empty(0), rows[wanted], targets[wanted], key, places=places)
         if self.mix is None or not len(rows):
+            batch.pixels = self._unmixed(store, batch.rows, Draws(key, len(rows), wanted))
             return batch
         per_view, per_batch = draw(self.mix, self.mix.op, key, len(rows))
-        placed = self.mix.place(per_view, per_batch, self._sizes(len(rows)))
         partner = self.mix.partners(per_view)
-        batch.pixels = self.mix.render(batch.pixels, placed, partner)
-        batch.partner_rows, batch.partner_hard = rows[partner], targets[partner]
-        batch.area = self.mix.area(placed, self.size, len(rows))
+        # Those that are wanted, and those that are mixed into them.
+        seen = torch.cat([wanted, partner[wanted]]).unique()
+        where = torch.zeros(len(rows), dtype=torch.int64)
+        where[seen] = torch.arange(len(seen))
+        own = where[wanted]
+        # What is mixed into the others is not looked at.
+        into = torch.arange(len(seen))
+        into[own] = where[partner[wanted]]
+        placed = self.mix.place(per_view[seen], per_batch, self._sizes(len(seen)))
+        mixed = self.mix.render(self._unmixed(store, rows[seen], Draws(key, len(rows), seen)), placed, into)
+        batch.pixels = _chosen(mixed, own)
+        batch.partner_rows, batch.partner_hard = rows[partner[wanted]], targets[partner[wanted]]
+        batch.area = self.mix.area(placed, self.size, len(seen))[own]
         return batch
 
     def boxes(self, sizes: Tensor, rows: Tensor, key: ViewKey) -> Tensor:
@@ -99,9 +120,12 @@ class Views:
         Raises:
             RequestError: a cell does not lie inside its source.
         """
+        return self._boxes(sizes, rows, Draws(key, len(rows)))
+
+    def _boxes(self, sizes: Tensor, rows: Tensor, draws: Draws) -> Tensor:
         scene = torch.cat([torch.zeros_like(sizes), sizes], dim=1)
         if self._cells is not None:
-            scene = self._cells[self._cell_choice(len(self._cells), rows, key)]
+            scene = self._cells[self._cell_choice(len(self._cells), rows, draws)]
             if bool((scene[:, :2] + scene[:, 2:] > sizes).any()):
                 raise RequestError(
                     f"Cells reach to {(self._cells[:, :2] + self._cells[:, 2:]).amax(0).tolist()} px (height, width), "
@@ -109,52 +133,60 @@ class Views:
                 )
         if self.crop is None:
             return scene
-        placed = self.crop.place(*draw(self.crop, self.crop.op, key, len(rows)), scene[:, 2:])
+        placed = self.crop.place(*draws.of(self.crop, self.crop.op), scene[:, 2:])
         return torch.cat([placed[:, :2] + scene[:, :2], placed[:, 2:]], dim=1)
 
-    def _unmixed(self, store: Store, rows: Tensor, key: ViewKey) -> Tensor:
-        pixels = self._cut(store, rows, key)
-        return _applied(self.ops, self._streams[len(self.before) :], pixels, key) if len(rows) else pixels
+    def _unmixed(self, store: Store, rows: Tensor, draws: Draws) -> Tensor:
+        pixels = self._cut(store, rows, draws)
+        return _applied(self.ops, self._streams[len(self.before) :], pixels, draws) if len(rows) else pixels
 
     def _sizes(self, count: int) -> Tensor:
         return torch.tensor([self.size, self.size]).expand(count, 2)
 
-    def _cut(self, store: Store, rows: Tensor, key: ViewKey) -> Tensor:
+    def _cut(self, store: Store, rows: Tensor, draws: Draws) -> Tensor:
         if isinstance(store, DeviceStore):
-            return self._cut_on_device(store.gather(rows), rows, key)
+            return self._cut_on_device(store.gather(rows), rows, draws)
         stored = store.pixels
         if self.crop is None and self._cells is None and stored is not None and stored.shape[2:] == (self.size,) * 2:
             # Through the permuted view whole images are copied, and the result stays channels-last.
             return stored.permute(0, 2, 3, 1).index_select(0, rows).permute(0, 3, 1, 2)
         sources = store.fetch(rows)
         if self.before and len(rows):
-            sources = _applied(self.before, self._streams[: len(self.before)], _stacked(sources), key).unbind()
+            sources = _applied(self.before, self._streams[: len(self.before)], _stacked(sources), draws).unbind()
         sizes = torch.tensor([source.shape[1:] for source in sources], dtype=torch.int64).reshape(-1, 2)
-        return render_crops(sources, self.boxes(sizes, rows, key), self.size, self.interpolation)
+        return render_crops(sources, self._boxes(sizes, rows, draws), self.size, self.interpolation)
 
-    def _cut_on_device(self, images: Tensor, rows: Tensor, key: ViewKey) -> Tensor:
+    def _cut_on_device(self, images: Tensor, rows: Tensor, draws: Draws) -> Tensor:
         """Cuts uint8 [B, 3, h, w] by the matrix renderer where they are; all that is drawn is drawn on the CPU."""
         if self.before and len(rows):
-            images = _applied(self.before, self._streams[: len(self.before)], images, key)
+            images = _applied(self.before, self._streams[: len(self.before)], images, draws)
         if self.crop is None and self._cells is None and images.shape[2:] == (self.size,) * 2:
             return images
-        boxes = self.boxes(torch.tensor(images.shape[2:]).expand(len(rows), 2), rows, key)
+        boxes = self._boxes(torch.tensor(images.shape[2:]).expand(len(rows), 2), rows, draws)
         return channels_last(matrix_crops(images, boxes, self.size, self.interpolation))
 
-    def _cell_choice(self, cells: int, rows: Tensor, key: ViewKey) -> Tensor:
+    def _cell_choice(self, cells: int, rows: Tensor, draws: Draws) -> Tensor:
         """Int64 [B]: the cell that each view lies in."""
         if self.rule.choice == "cycle":
-            return (key.epoch + rows) % cells
-        drawn = uniforms(key.seed, "cell", key.epoch, key.batch, (len(rows),))
+            return (draws.key.epoch + rows) % cells
+        key = draws.key
+        drawn = draws.wanted(uniforms(key.seed, "cell", key.epoch, key.batch, (draws.size,)))
         return (drawn * cells).floor().long()
 
 
-def _applied(ops: Sequence[PixelOp], streams: Sequence[str], pixels: Tensor, key: ViewKey) -> Tensor:
+def _applied(ops: Sequence[PixelOp], streams: Sequence[str], pixels: Tensor, draws: Draws) -> Tensor:
     """All of ``ops``, one after the other, on uint8 [B, 3, h, w], which is given up."""
     sizes = torch.tensor(pixels.shape[2:]).expand(len(pixels), 2)
     for op, stream in zip(ops, streams, strict=True):
-        pixels = op.render(pixels, op.place(*draw(op, stream, key, len(pixels)), sizes))
+        pixels = op.render(pixels, op.place(*draws.of(op, stream), sizes))
     return pixels
+
+
+def _chosen(pixels: Tensor, places: Tensor) -> Tensor:
+    """Some of a batch of views, channels-last; all as they are."""
+    if len(places) == len(pixels) and bool((places == torch.arange(len(places))).all()):
+        return pixels
+    return pixels.permute(0, 2, 3, 1).index_select(0, places.to(pixels.device)).permute(0, 3, 1, 2)
 
 
 def _stacked(sources: Sequence[Tensor]) -> Tensor:

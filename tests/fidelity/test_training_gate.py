@@ -35,8 +35,10 @@ class RecordedViews(Views):
 
     given: list[ViewBatch]
 
-    def render(self, store: Store, rows: Tensor, targets: Tensor, key: ViewKey) -> ViewBatch:
-        batch = super().render(store, rows, targets, key)
+    def render(
+        self, store: Store, rows: Tensor, targets: Tensor, key: ViewKey, places: Tensor | None = None
+    ) -> ViewBatch:
+        batch = super().render(store, rows, targets, key, places)
         self.given.append(copy.deepcopy(batch))
         return batch
 

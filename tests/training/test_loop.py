@@ -236,6 +236,7 @@ def test_progress_and_epochs_are_reported() -> None:
 class Watching:
     """An observer that keeps what it sees."""
 
+    wants_batches = True
     wants_features = True
     wants_epoch_checkpoints = True
 

@@ -69,6 +69,7 @@ def _same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
 class Recording:
     """Keeps the parameters after every step and the model's state at each epoch's end; may break off a run."""
 
+    wants_batches = True
     wants_features = False
     wants_epoch_checkpoints = False
 

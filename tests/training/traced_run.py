@@ -41,6 +41,7 @@ RECIPE = Recipe(epochs=4, batch=8, views=(RandomResizedCrop(op="random-resized-c
 class Kill:
     """An observer that ends the process without any clean-up."""
 
+    wants_batches = True
     wants_features = False
     wants_epoch_checkpoints = False
 
