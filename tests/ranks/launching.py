@@ -1,4 +1,4 @@
-"""Real ranks for tests: forked processes that meet on this machine."""
+"""Real ranks for tests: processes that meet on this machine."""
 
 from __future__ import annotations
 
@@ -39,12 +39,13 @@ def launch(world: int, work: Callable[[], Any], folder: Path, *, caches: Sequenc
 
     Args:
         world: how many; 1 = no launch.
-        work: gives tensors, numbers, texts, lists and dicts of them.
+        work: gives tensors, numbers, texts, lists and dicts of them; a function of a module.
         folder: where they work.
         caches: a cache of each rank, instead.
     """
-    # After CUDA was used a process cannot fork.
-    context: Any = multiprocessing.get_context("spawn" if torch.cuda.is_available() else "fork")
+    # A process that has trained on a GPU cannot fork: those that come of a server that never did are as quick to start.
+    context: Any = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["rethinkdc.training", "torch.distributed", "torch._dynamo"])
     port, here = free_port(), folder / "ranks"
     here.mkdir(parents=True, exist_ok=True)
     started = []
