@@ -51,9 +51,11 @@ def decode(source: bytes | Path, *, where: str, decoder: Decoder = PILLOW, at_le
         if decoder.name != "pillow" and isinstance(source, Path):
             source = read_regular(source)
         with open_image(source) as image:
+            whole = image.size
             if at_least is not None:
                 image.draft(None, (at_least, at_least))
-            elif isinstance(source, bytes) and decoder.name != "pillow" and is_ordinary(image, source):
+            given = isinstance(source, bytes) and decoder.name != "pillow" and image.size == whole
+            if given and is_ordinary(image, source):
                 pixels = decode_ordinary(source, image.format or "")
                 if pixels is not None:
                     return pixels

@@ -25,6 +25,8 @@ _TURNS = frozenset({"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif",
 """What may turn an image, or say which of its pixels are transparent."""
 _LATE = (b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"acTL")
 """Chunks of PNG that may lie behind the pixels and say the same, or make it a film."""
+_DEPTH, _EIGHT = 24, 8
+"""Where PNG says how many bits a channel has."""
 
 
 class Decoder(BaseModel):
@@ -73,7 +75,8 @@ def is_ordinary(image: Image.Image, source: bytes) -> bool:
     if image.mode not in _ORDINARY.get(image.format or "", ()) or not _TURNS.isdisjoint(image.info):
         return False
     if image.format == "PNG":
-        return not any(chunk in source for chunk in _LATE)
+        # Sixteen bits are brought to eight in more than one way.
+        return source[_DEPTH] == _EIGHT and not any(chunk in source for chunk in _LATE)
     return not getattr(image, "is_animated", False)
 
 

@@ -34,9 +34,8 @@ def pack(images: Sequence[bytes], names: Sequence[str | None], targets: Sequence
     """
     import pyarrow as pa
 
-    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    metadata = {"huggingface": json.dumps({"info": {"features": columns}})}
-    schema = pa.schema([(_IMAGE, kind), (_LABEL, pa.int64())], metadata=metadata)
+    schema = _schema().with_metadata({"huggingface": json.dumps({"info": {"features": columns}})})
+    kind = schema.field(_IMAGE).type
     image = pa.StructArray.from_arrays(
         [pa.array(images, type=pa.binary()), pa.array(names, type=pa.string())], fields=list(kind)
     )
@@ -44,6 +43,13 @@ def pack(images: Sequence[bytes], names: Sequence[str | None], targets: Sequence
     with pa.ipc.new_stream(sink, schema) as stream:
         stream.write_batch(pa.record_batch([image, pa.array(targets, type=pa.int64())], schema=schema))
     return sink.getvalue()
+
+
+def _schema() -> Any:
+    """Types of the columns; what is called an image's path is the name of its file in the source."""
+    import pyarrow as pa
+
+    return pa.schema([(_IMAGE, pa.struct([("bytes", pa.binary()), ("path", pa.string())])), (_LABEL, pa.int64())])
 
 
 def open_part(folder: Path, prepared: Prepared, part: Part) -> tuple[ArrowBlobs, Tensor]:
@@ -94,10 +100,11 @@ def _open_shard(folder: Path, prepared: Prepared, shard: Shard) -> Any:
             table = pa.ipc.open_stream(file).read_all()
         # Where a row begins and ends is never taken on trust: it may point anywhere.
         table.validate(full=True)
-        columns = table.column_names
-    except (OSError, pa.ArrowInvalid) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+    except (OSError, ValueError, pa.ArrowException) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error).partition("\n")[0]
         raise damaged(folder, prepared, shard, why) from error
-    if columns != [_IMAGE, _LABEL] or len(table) != shard.rows:
-        raise damaged(folder, prepared, shard, f"it holds {len(table)} rows of {', '.join(columns)}, not {shard.rows}")
+    if not table.schema.equals(_schema()) or table.column(_LABEL).null_count:
+        raise damaged(folder, prepared, shard, "it holds other columns than images and class indices")
+    if len(table) != shard.rows:
+        raise damaged(folder, prepared, shard, f"it holds {len(table)} rows, and {shard.rows} were written")
     return table

@@ -228,11 +228,15 @@ def read_about(folder: Path) -> Prepared | None:
             )
         return None
     try:
-        content = json.loads(read_regular(folder / ABOUT, _MOST))
+        written = read_regular(folder / ABOUT, _MOST)
+    except OSError as error:
+        raise DataError(f"Cannot read {show_path(folder / ABOUT)}: {error.strerror}.") from error
+    try:
+        content = json.loads(written)
         if not isinstance(content, Mapping) or digest(content.get("prepared")) != content.get("digest"):
             raise ValueError("what it says is not what its digest is of")
         return Prepared.model_validate_json(canonical_json(content["prepared"]))
-    except (OSError, ValueError, RecursionError, ValidationError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(
             f"{show_path(folder / ABOUT)} does not say what was prepared ({_first_line(error)}): it is damaged, or of "
             "another release. Remove the folder and prepare the dataset again."

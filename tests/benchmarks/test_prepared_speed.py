@@ -24,6 +24,7 @@ from torchvision import transforms
 from torchvision.transforms import v2
 
 from rethinkdc.data.decode import decode
+from rethinkdc.errors import RequestError
 from rethinkdc.layouts import FolderDataset
 from rethinkdc.layouts.prepared import Prepared
 from rethinkdc.preparation.calls import PrepareCall
@@ -99,7 +100,7 @@ def test_a_short_side_is_read_four_times_as_fast_as_pillow_reads_whole_images(tr
         theirs, _ = prepare(tree, "torchcodec", short_side=SIDE, decoder="torchcodec")
         whole, _ = prepare(tree, "torchcodec-original", decoder="torchcodec")
         stores |= {"the same by torchcodec, original bytes": whole, "the same by torchcodec, short side 256": theirs}
-    except Exception as error:
+    except RequestError as error:
         print(f"without torchcodec: {error}")
     view: Any = transforms.Compose([transforms.Resize(SIDE), transforms.CenterCrop(CROP), transforms.PILToTensor()])
     vision_view: Any = v2.Compose([v2.Resize(SIDE, antialias=True), v2.CenterCrop(CROP)])
@@ -142,7 +143,7 @@ def test_a_short_side_is_read_four_times_as_fast_as_pillow_reads_whole_images(tr
 
 def test_scaled_decoding_and_what_it_loses(tree: Path) -> None:
     contents = [file.read_bytes() for file in sorted((tree / "train").rglob("*.JPEG"))]
-    for side in (128, 64, 32):
+    for side in (64, 32):
 
         def full(side: int = side) -> None:
             for content in contents:

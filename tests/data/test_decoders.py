@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -43,6 +44,18 @@ def veiled() -> Image.Image:
     return image
 
 
+def deep() -> bytes:
+    """A PNG of sixteen bits a channel, 2 x 2 px."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return len(content).to_bytes(4, "big") + name + content + zlib.crc32(name + content).to_bytes(4, "big")
+
+    head = (2).to_bytes(4, "big") * 2 + bytes([16, 2, 0, 0, 0])
+    rows = b"".join(b"\0" + bytes(range(20 * row, 20 * row + 12)) for row in (1, 2))
+    chunks = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
 def turned() -> Image.Exif:
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -71,6 +84,7 @@ OTHERS: dict[str, Callable[[], bytes]] = {
     "PNG with transparency": lambda: encode(veiled(), "PNG"),
     "PNG with one transparent colour": lambda: encode(picture(), "PNG", transparency=(1, 2, 3)),
     "PNG of a palette": lambda: encode(picture("P"), "PNG"),
+    "PNG of sixteen bits": deep,
     "turned PNG": lambda: encode(picture(), "PNG", exif=turned()),
     "PNG with words behind its pixels": lambda: encode(picture(), "PNG", pnginfo=commented()),
     "WebP with transparency": lambda: encode(veiled(), "WEBP", lossless=True),
@@ -152,10 +166,14 @@ def test_pixels_of_one_decoder_are_never_served_for_another_s(tmp_path: Path) ->
     assert found[str(PILLOW)].fingerprint == EncodedImages(blobs, targets, ("a", "b")).fingerprint
 
 
+@pytest.mark.usefixtures("black")
 def test_scaled_decoding_keeps_so_many_pixels_of_both_sides() -> None:
     source = encode(picture(size=(500, 400)), "JPEG")
     shapes = {least: decode(source, where="here", at_least=least).shape[1:] for least in (201, 200, 101, 100, 50, 10)}
     assert shapes == {201: (400, 500), 200: (200, 250), 101: (200, 250), 100: (100, 125), 50: (50, 63), 10: (50, 63)}
+    # What is not scaled is the decoder's.
+    assert decode(source, where="here", decoder=THEIRS, at_least=200).any()
+    assert not decode(source, where="here", decoder=THEIRS, at_least=201).any()
     other = encode(picture(size=(500, 400)), "PNG")
     assert decode(other, where="here", at_least=10).shape[1:] == (400, 500)
 

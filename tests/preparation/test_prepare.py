@@ -293,7 +293,23 @@ def other_offsets(content: bytes) -> bytes:
     return content[: at + 4] + (1 << 30).to_bytes(4, "little") + content[at + 8 :]
 
 
-@pytest.mark.parametrize("damage", [cut, empty, other_offsets])
+def other_names(content: bytes) -> bytes:
+    """A column whose name is no text."""
+    return content.replace(b"label\0", b"\xffabel\0", 1)
+
+
+def other_columns(content: bytes) -> bytes:
+    import pyarrow as pa
+
+    table = pa.ipc.open_stream(content).read_all()
+    labels = pa.array([str(label) for label in table["label"].to_pylist()])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, pa.schema([table.schema.field(0), ("label", pa.string())])) as stream:
+        stream.write_table(pa.table({"image": table["image"], "label": labels}))
+    return bytes(sink.getvalue().to_pybytes())
+
+
+@pytest.mark.parametrize("damage", [cut, empty, other_offsets, other_names, other_columns])
 def test_no_damage_of_a_shard_is_read(
     damage: Callable[[bytes], bytes], tree: Path, prepare: Prepare, tmp_path: Path
 ) -> None:
