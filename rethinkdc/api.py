@@ -20,6 +20,7 @@ from rethinkdc.evidence.question import make_runs
 from rethinkdc.inspection import Inspection, inspect_file
 from rethinkdc.layouts.prepared import Prepared
 from rethinkdc.preparation.calls import PrepareCall
+from rethinkdc.preparation.fetching import Fetched, fetch_study
 from rethinkdc.preparation.prepare import prepare_dataset
 from rethinkdc.reports import ReportFile, write_plot, write_report
 from rethinkdc.reports.answers import write_answered
@@ -110,19 +111,21 @@ def compress(call: CompressCall) -> CompressedSet:
 
 
 @takes(PrepareCall)
-def prepare(call: PrepareCall) -> tuple[Prepared, Path]:
+def prepare(call: PrepareCall) -> tuple[Prepared, Path] | tuple[Fetched, ...]:
     """Reads a dataset's layout once, and writes shards of which any row is read at once.
+
+    Of a ``study`` it fetches instead what its runs need of a network, and trains nothing.
 
     Example: ``prepare("imagenet-1k", short_side=256, out="imagenet-256px")``
 
     Returns:
-        What the folder holds, and the folder, which is a dataset from then on.
+        What the folder holds, and the folder, which is a dataset from then on; of a study what was fetched.
 
     Raises:
         RequestError: an option is wrong, the dataset cannot be read or changed, or the folder holds something else.
         StorageError: there is no room; the same call goes on from there.
     """
-    return prepare_dataset(call)
+    return prepare_dataset(call) if call.study is None else fetch_study(call)
 
 
 @takes(ExportCall)

@@ -29,6 +29,7 @@ ROOMS = (
     "measurement",
     "notes",
     "interruption",
+    "offline",
     "ranks",
     "statistics",
     "files",

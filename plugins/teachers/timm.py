@@ -49,6 +49,9 @@ class TimmTeacher(TeacherSource):
                 "a teacher of this data: trained, or checkpoint:path=FILE."
             )
 
+    def fetch(self) -> None:
+        _pretrained(self.id)
+
     def provide(self, context: Context) -> Teacher:
         self.check(context.protocol, len(context.data.class_names))
         return _teacher(self, _pretrained(self.id), context)
@@ -63,8 +66,9 @@ def _pretrained(identity: str) -> nn.Module:
             model: nn.Module = timm.create_model(identity, pretrained=True)
     except (OSError, RuntimeError) as error:
         raise RequestError(
-            f"The weights of timm/{identity} are neither here nor can they be downloaded ({error}). Download them once "
-            "with network access, or name another teacher: trained, or checkpoint:path=FILE,model=[...]."
+            f"The weights of timm/{identity} are neither here nor can they be downloaded ({error}). `rethinkdc "
+            "prepare --study STUDY` fetches what a study needs while there is a network; or name another teacher: "
+            "trained, or checkpoint:path=FILE,model=[...]."
         ) from error
     return model
 

@@ -42,11 +42,18 @@ class TorchvisionTeacher(TeacherSource):
                 f"has {classes}. Use a teacher of this data: trained, or checkpoint:path=FILE."
             )
 
+    def fetch(self) -> None:
+        _downloaded(self._weights().url, self._told)
+
     def provide(self, context: Context) -> Teacher:
         self.check(context.protocol, len(context.data.class_names))
         weights = self._weights()
-        module = _filled(self.id, weights, f"torchvision/{self.id}:weights={self.weights}")
+        module = _filled(self.id, weights, self._told)
         return _teacher(self, module, weights.transforms(), context)
+
+    @property
+    def _told(self) -> str:
+        return f"torchvision/{self.id}:weights={self.weights}"
 
     def _weights(self) -> Any:
         """The member of torchvision's enumeration."""
@@ -90,10 +97,11 @@ def _downloaded(url: str, name: str) -> dict[str, Any]:
     try:
         found: dict[str, Any] = load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
     except (OSError, RuntimeError) as error:
+        file = urlparse(url).path.rpartition("/")[2]
         raise RequestError(
-            f"The weights of {name} are neither here nor can they be downloaded ({error}). Download "
-            f"{urlparse(url).path.rpartition('/')[2]} once with network access, or name another teacher: trained, or "
-            "checkpoint:path=FILE,model=[...]."
+            f"The weights of {name} are neither here nor can they be downloaded ({error}). `rethinkdc prepare --study "
+            f"STUDY` fetches what a study needs while there is a network, or lay {file} into torch's cache; or name "
+            "another teacher: trained, or checkpoint:path=FILE,model=[...]."
         ) from error
     return found
 

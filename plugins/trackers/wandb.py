@@ -44,6 +44,11 @@ class WeightsAndBiases(Tracker):
             )
         import wandb
 
+        if self.mode == "online" and os.environ.get("RETHINKDC_OFFLINE", "0") not in ("", "0"):
+            raise RequestError(
+                "wandb:mode=online sends what happens, and --offline opens no socket: use wandb:mode=offline, and send "
+                "the runs later with `wandb sync`."
+            )
         # Asked here: in the middle of a sweep nobody would see the prompt for a key.
         online = (self.mode or os.environ.get("WANDB_MODE", "online")) == "online"
         if online and not wandb.login(prompt=False, verify=False):

@@ -6,11 +6,12 @@ from typing import Annotated
 
 from rethinkdc.cli.options import Printed, takes_options
 from rethinkdc.cli.saying import say
+from rethinkdc.runs.calls import Networked
 from rethinkdc.runs.options import Option
 
 
 @dataclass(frozen=True)
-class NewProtocolCommand(Printed):
+class NewProtocolCommand(Networked, Printed):
     """What the command takes."""
 
     name: Annotated[str, Option("Name of the new protocol.", argument="name")]

@@ -12,6 +12,7 @@ import typer
 from rethinkdc import ranks
 from rethinkdc.cli.json_output import stdout_kept_for_document
 from rethinkdc.errors import RequestError
+from rethinkdc.offline import connection
 from rethinkdc.runs.calls import Machine
 from rethinkdc.runs.options import Option, OptionField, Options, option_fields
 from rethinkdc.runs.request import Seeded, parse_seeds
@@ -75,7 +76,8 @@ def takes_options(command: type[C]) -> Callable[[Callable[[C], None]], Callable[
     def decorate(function: Callable[[C], None]) -> Callable[..., None]:
         def invoked(**words: Any) -> None:
             made = command(**{one.name: _read(one, words[one.name]) for one in listed if words[one.name] is not None})
-            with stdout_kept_for_document() if getattr(made, "as_json", False) else nullcontext():
+            printing = stdout_kept_for_document() if getattr(made, "as_json", False) else nullcontext()
+            with connection(getattr(made, "offline", False)), printing:
                 function(made)
 
         invoked.__name__, invoked.__doc__ = function.__name__, function.__doc__

@@ -24,11 +24,23 @@ def prepare(command: PrepareCommand) -> None:
     Example: rethinkdc prepare imagenet-1k --short-side 256 --out imagenet-256px
 
     Example: rethinkdc prepare FOLDER --out FOLDER-prepared
+
+    Example: rethinkdc prepare --study digits-small
     """
     from rethinkdc.cli.progress import Bars
     from rethinkdc.cli.tables import print_json
+    from rethinkdc.preparation.fetching import fetch_study
     from rethinkdc.preparation.prepare import prepare_dataset
 
+    if command.study is not None:
+        fetched = fetch_study(replace(command, progress=Bars()))
+        if command.as_json:
+            print_json({"study": str(command.study), "fetched": [one._asdict() for one in fetched]})
+            return
+        for what, seconds in fetched:
+            say(f"{what}: here, {seconds:.1f} s")
+        say(f"Nothing else of it needs a network: rethinkdc sweep {command.study} --offline")
+        return
     prepared, folder = prepare_dataset(replace(command, progress=Bars()))
     if command.as_json:
         print_json({"folder": str(folder), "fingerprint": prepared.fingerprint, **prepared.model_dump(mode="json")})

@@ -8,12 +8,12 @@ import typer
 
 from rethinkdc.cli.options import Printed, takes_options
 from rethinkdc.errors import RequestError
-from rethinkdc.runs.calls import RecordsFolder
+from rethinkdc.runs.calls import Networked, RecordsFolder
 from rethinkdc.runs.options import Option
 
 
 @dataclass(frozen=True)
-class ShowCommand(Printed):
+class ShowCommand(Networked, Printed):
     """What the command takes."""
 
     name: Annotated[

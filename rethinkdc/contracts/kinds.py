@@ -145,6 +145,15 @@ class TeacherSource(Method):
         """The training that gives it here, so that it can be planned; None = it is trained elsewhere."""
         return None
 
+    def fetch(self) -> None:
+        """Brings what it needs of a network onto this machine, so that :meth:`provide` opens no socket afterwards.
+
+        Nothing where it needs none.
+
+        Raises:
+            RequestError: it cannot be had.
+        """
+
     def provide(self, context: Context) -> Teacher:
         """Returns the frozen network with its normalisation, size and test view; its logits have the data's classes.
 

@@ -113,9 +113,9 @@ def load_hub(
         DataError: there is no such dataset, no network to download it, or it cannot be used.
     """
     remedy = (
-        f"There is no folder {repo} here either. Check the id. Download it once with network access (gated datasets "
-        f"need `hf auth login`), or pass a local folder: `hf download {repo} --repo-type dataset --local-dir FOLDER`, "
-        "then --dataset FOLDER."
+        f"There is no folder {repo} here either. Check the id. Fetch it while there is a network (`rethinkdc prepare "
+        "--study STUDY` fetches what a study needs; gated datasets need `hf auth login`), or pass a local folder: "
+        f"`hf download {repo} --repo-type dataset --local-dir FOLDER`, then --dataset FOLDER."
     )
     loaded, _ = load_dataset(repo, None, remedy)
     return from_datasets(loaded, where=repo, cache_folder=cache_folder, backing=backing, known=known)

@@ -5,15 +5,24 @@ from pathlib import Path
 from typing import Annotated
 
 from rethinkdc.choices import Codec, DecoderName
-from rethinkdc.runs.calls import CacheFolder, Reporting
-from rethinkdc.runs.options import Option, Options
+from rethinkdc.errors import RequestError
+from rethinkdc.runs.calls import CacheFolder, Networked, Reporting
+from rethinkdc.runs.options import Option
 
 
 @dataclass(frozen=True)
-class PrepareCall(Options):
+class PrepareCall(Networked):
     """What ``prepare`` takes."""
 
-    dataset: Annotated[str, Option("Name, folder or hub id of the data.", argument="DATASET")]
+    dataset: Annotated[str | None, Option("Name, folder or hub id of the data.", argument="[DATASET]")] = None
+    study: Annotated[
+        str | Path | None,
+        Option(
+            "In place of a dataset: fetch all that the runs of this study (.toml file or shipped name) need of a "
+            "network, so that `sweep STUDY --offline` can make them.",
+            typed=str,
+        ),
+    ] = field(default=None, kw_only=True)
     out: Annotated[
         str | Path | None,
         Option(
@@ -54,3 +63,17 @@ class PrepareCall(Options):
     ] = field(default=None, kw_only=True)
     cache_dir: CacheFolder = field(default=None, kw_only=True)
     progress: Reporting = field(default=None, kw_only=True)
+
+    @property
+    def source(self) -> str:
+        """The data that is prepared.
+
+        Raises:
+            RequestError: none is named.
+        """
+        if self.dataset is None:
+            raise RequestError(
+                "prepare needs the data that it reads: `rethinkdc prepare DATASET`; or --study STUDY, to fetch what "
+                "the runs of a study need."
+            )
+        return self.dataset

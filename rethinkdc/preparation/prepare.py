@@ -54,9 +54,9 @@ def prepare_dataset(call: PrepareCall) -> tuple[Prepared, Path]:
     registry, recipe = Registry(cache_folder=cache.root), _recipe(call)
     folder = expand_home(Path(call.out)) if call.out else _default_folder(call)
     _check_apart(folder, recipe)
-    registry.check_unambiguous("dataset", call.dataset)
-    splits = registry.build(Dataset, call.dataset).load(cache.root, "encoded")
-    parts = parts_of(splits, call.dataset)
+    registry.check_unambiguous("dataset", call.source)
+    splits = registry.build(Dataset, call.source).load(cache.root, "encoded")
+    parts = parts_of(splits, call.source)
     plan = Plan(recipe=recipe, source_fingerprint=splits.fingerprint)
     finished = enter(folder, plan)
     with lock(folder / ".lock"):
@@ -79,10 +79,10 @@ def _recipe(call: PrepareCall) -> Recipe:
         raise RequestError(f"--quality {call.quality}: JPEG's is 1 to {_BEST}.")
     if call.short_side is None and call.scaled:
         raise RequestError("--scaled is about images that are resized: give --short-side too, such as 256.")
-    local = expand_home(Path(call.dataset))
+    local = expand_home(Path(call.source))
     return Recipe(
         # Found from wherever the command that is printed is typed.
-        dataset=os.path.abspath(local) if local.is_dir() else call.dataset,  # noqa: PTH100 - keeps links
+        dataset=os.path.abspath(local) if local.is_dir() else call.source,  # noqa: PTH100 - keeps links
         short_side=call.short_side,
         codec=call.codec,
         quality=call.quality,
@@ -92,7 +92,7 @@ def _recipe(call: PrepareCall) -> Recipe:
 
 
 def _default_folder(call: PrepareCall) -> Path:
-    name = Path(call.dataset.rstrip("/")).name.partition(":")[0]
+    name = Path(call.source.rstrip("/")).name.partition(":")[0]
     return Path(f"{name}-{call.short_side}px" if call.short_side else f"{name}-prepared")
 
 

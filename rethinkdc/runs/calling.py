@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import ForwardRef, ParamSpec, TypeVar, cast
 
 from rethinkdc.errors import RequestError, nearest
+from rethinkdc.offline import connection
 from rethinkdc.runs.options import OptionField, option_fields
 
 P = ParamSpec("P")
@@ -39,7 +40,9 @@ def takes(call: Callable[P, C]) -> Callable[[Callable[[C], R]], Callable[P, R]]:
                 signature.bind(*given, **options)
             except TypeError as error:
                 raise RequestError(f"{public}: {error}. Its parameters: {signature}.") from None
-            return function(call(*given, **options))
+            made = call(*given, **options)
+            with connection(getattr(made, "offline", False)):
+                return function(made)
 
         asked.__name__ = asked.__qualname__ = function.__name__
         asked.__module__ = function.__module__

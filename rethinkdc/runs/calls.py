@@ -63,7 +63,16 @@ Reporting: TypeAlias = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class Machine(Options):
+class Networked(Options):
+    """Whether the network may be asked for what is not on this machine."""
+
+    offline: Annotated[
+        bool, Option("Open no socket; what is not on this machine is an error that says how to fetch it.")
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine(Networked):
     """What computes, and where it keeps what it shares."""
 
     cache_dir: CacheFolder = None
@@ -222,7 +231,7 @@ class EvaluateCall(Recording, Machine, Judging, Labelling, Precise, Seeded, Fini
 
 
 @dataclass(frozen=True)
-class ExportCall(FinishedSet):
+class ExportCall(Networked, FinishedSet):
     """What ``export`` takes."""
 
     out: Annotated[
@@ -340,7 +349,7 @@ class PlotCall(DrawnCall):
 
 
 @dataclass(frozen=True)
-class VerifyCall(Options):
+class VerifyCall(Networked):
     """What ``verify`` takes."""
 
     place: Annotated[

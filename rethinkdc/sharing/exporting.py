@@ -10,6 +10,7 @@ from rethinkdc.compressed import CompressedSet
 from rethinkdc.compressed.encoding import with_files
 from rethinkdc.compressed.publishing import publish_folder
 from rethinkdc.errors import RequestError
+from rethinkdc.offline import is_offline
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.calls import ExportCall
 from rethinkdc.runs.exports import check_new
@@ -45,6 +46,11 @@ def export_set(call: ExportCall) -> Exported:
     repo = find_repo(str(call.out))
     if call.private and not repo:
         raise RequestError(f"--private: only a dataset of the hub is private; {call.out} is a folder.")
+    if repo and is_offline():
+        raise RequestError(
+            f"--offline: {call.out} is reached over a network. Export to a folder, and send that later: "
+            f"`hf upload {repo} FOLDER --repo-type dataset`."
+        )
     if not repo:
         check_new(Path(call.out))
     with tempfile.TemporaryDirectory() as kept:

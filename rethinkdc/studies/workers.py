@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, cast
 
 import torch
 
-from rethinkdc import interruption
+from rethinkdc import interruption, offline
 from rethinkdc.context.cache import Cache
 from rethinkdc.errors import RethinkError
 from rethinkdc.registry.registry import Registry
@@ -219,7 +219,8 @@ def _serve(connection: Connection, machine: _Machine) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     end_with(parent.pid if parent and parent.pid else os.getppid())
-    with interruption.listening():
+    # What the sweep was asked for, its environment tells.
+    with interruption.listening(), offline.connection(offline=False):
         try:
             _answer(connection, machine)
         except KeyboardInterrupt:

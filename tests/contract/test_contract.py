@@ -262,9 +262,9 @@ def test_a_dataset_of_the_hub_states_its_layout_and_says_what_to_do_offline(
     monkeypatch.setattr("datasets.load_dataset_builder", refused)
     monkeypatch.setattr("datasets.load_dataset", refused)
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "empty"))
-    with pytest.raises(DataError, match="Download it once with network access"):
+    with pytest.raises(DataError, match="Fetch it while there is a network"):
         dataset.identify(tmp_path)
-    with pytest.raises(DataError, match="Download it once with network access"):
+    with pytest.raises(DataError, match="Fetch it while there is a network"):
         dataset.load(tmp_path)
 
 
