@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from importlib.metadata import version
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -15,8 +16,12 @@ from urllib.request import urlopen
 import pytest
 
 import rethinkdc as rdc
+from rethinkdc.cli.carry_out import carry_out
 from rethinkdc.errors import DataError, RequestError
 from rethinkdc.offline import ENVIRONMENT, OfflineError, connection, disconnected, is_offline
+from rethinkdc.plugins.engines.ray import Ray
+from rethinkdc.runs.calls import Keeping, Machine
+from rethinkdc.studies.units import Workload, write_workload
 
 
 def test_nobody_opens_a_socket_and_everybody_may_again() -> None:
@@ -140,3 +145,22 @@ def test_weights_that_are_not_here_are_named_with_what_fetches_them(
 def test_what_is_for_the_network_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"--offline: hub:me/mine is reached over a network"):
         rdc.export(tmp_path / "none", out="hub:me/mine", offline=True)
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_processes_of_an_engine_are_offline_where_the_sweep_is(
+    offline: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    workload = Workload((), Machine(offline=offline, cache_dir=tmp_path), Keeping(), tmp_path, version("rethinkdc"))
+    write_workload(tmp_path / "units.json", workload)
+    monkeypatch.setattr("rethinkdc.studies.taking.take_units", lambda *_: seen.append(is_offline()))
+    monkeypatch.chdir(tmp_path)
+    carry_out(file=tmp_path / "units.json", with_parent=False)
+    assert seen == [offline]
+
+
+def test_ray_is_refused_before_it_opens_a_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rethinkdc.plugins.engines.ray.find_spec", lambda _: True)
+    with disconnected(), pytest.raises(RequestError, match="Ray speaks over sockets, and --offline opens none"):
+        Ray().check()

@@ -43,6 +43,11 @@ class Ray(Engine):
             raise RequestError(
                 "The engine ray needs the package ray, which is not installed: pip install 'rethinkdc[ray]'."
             )
+        if os.environ.get("RETHINKDC_OFFLINE", "0") not in ("", "0"):
+            raise RequestError(
+                "Ray speaks over sockets, and --offline opens none. HF_HUB_OFFLINE=1 in the environment keeps this "
+                "sweep from the hub; or use --shard, or --engine submitit."
+            )
 
     def start(self, command: Sequence[str], count: int, folder: Path) -> Crew:
         import ray

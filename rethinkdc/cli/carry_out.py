@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from rethinkdc.cli.options import takes_options
 from rethinkdc.cli.saying import say
+from rethinkdc.offline import connection
 from rethinkdc.runs.options import Option, Options
 
 if TYPE_CHECKING:
@@ -50,4 +51,5 @@ def carry_out(command: CarryOutCommand) -> None:
     def report(ended: "Ended") -> None:
         say(sweep_tables.ending(ended))
 
-    take_units(file, workload, make_runner(workload.machine, workload.keeping), report)
+    with connection(workload.machine.offline):
+        take_units(file, workload, make_runner(workload.machine, workload.keeping), report)
