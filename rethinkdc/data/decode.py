@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from rethinkdc.data.decoders import PILLOW, Decoder, decode_ordinary, is_ordinary
+from rethinkdc.data.decoders import PILLOW, Decoder, decode_ordinary
 from rethinkdc.data.image_files import PIXELS_VARIABLE as PIXELS_VARIABLE
 from rethinkdc.data.image_files import explain_undecodable, most_pixels, open_image, read_size
 from rethinkdc.errors import DataError, RequestError
@@ -54,9 +54,8 @@ def decode(source: bytes | Path, *, where: str, decoder: Decoder = PILLOW, at_le
             whole = image.size
             if at_least is not None:
                 image.draft(None, (at_least, at_least))
-            given = isinstance(source, bytes) and decoder.name != "pillow" and image.size == whole
-            if given and is_ordinary(image, source):
-                pixels = decode_ordinary(source, image.format or "")
+            if decoder.name != "pillow" and isinstance(source, bytes) and image.size == whole:
+                pixels = decode_ordinary(image, source)
                 if pixels is not None:
                     return pixels
             image.load()

@@ -70,7 +70,26 @@ def find_decoder(name: DecoderName) -> Decoder:
         ) from error
 
 
-def is_ordinary(image: Image.Image, source: bytes) -> bool:
+def decode_ordinary(image: Image.Image, source: bytes) -> Tensor | None:
+    """Decodes an image by torchcodec if it is an ordinary one.
+
+    Args:
+        image: whose header Pillow has read.
+        source: its encoded bytes.
+
+    Returns:
+        uint8 [3, h, w], red first, in channels-last memory; None where Pillow is to decode it, or to say why it cannot.
+    """
+    if not _is_ordinary(image, source):
+        return None
+    try:
+        pixels: Tensor = _functions()[image.format or ""](source)
+    except RuntimeError:
+        return None
+    return pixels.permute(1, 2, 0).contiguous().permute(2, 0, 1)
+
+
+def _is_ordinary(image: Image.Image, source: bytes) -> bool:
     """Whether an image, whose header is read, is one that libraries do not differ on."""
     if image.mode not in _ORDINARY.get(image.format or "", ()) or not _TURNS.isdisjoint(image.info):
         return False
@@ -78,23 +97,6 @@ def is_ordinary(image: Image.Image, source: bytes) -> bool:
         # Sixteen bits are brought to eight in more than one way.
         return source[_DEPTH] == _EIGHT and not any(chunk in source for chunk in _LATE)
     return not getattr(image, "is_animated", False)
-
-
-def decode_ordinary(source: bytes, image_format: str) -> Tensor | None:
-    """Decodes an ordinary image by torchcodec.
-
-    Args:
-        source: the encoded bytes.
-        image_format: as Pillow calls it.
-
-    Returns:
-        uint8 [3, h, w], red first, in channels-last memory; None where it is refused, so that Pillow says why.
-    """
-    try:
-        pixels: Tensor = _functions()[image_format](source)
-    except RuntimeError:
-        return None
-    return pixels.permute(1, 2, 0).contiguous().permute(2, 0, 1)
 
 
 @lru_cache(maxsize=1)

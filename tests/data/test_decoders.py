@@ -144,7 +144,7 @@ def test_torchcodec_decodes_ordinary_images_to_the_bits_of_pillow(kind: str) -> 
     source, theirs = ORDINARY[kind](), find_decoder("torchcodec")
     assert torch.equal(decode(source, where="here", decoder=theirs), decode(source, where="here"))
     # Not by way of Pillow.
-    direct = decoders.decode_ordinary(source, Image.open(io.BytesIO(source)).format or "")
+    direct = decoders.decode_ordinary(Image.open(io.BytesIO(source)), source)
     assert direct is not None
     assert direct.stride() == (1, 61 * 3, 3)
 
