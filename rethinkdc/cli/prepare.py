@@ -56,9 +56,8 @@ def _print(prepared: "Prepared", folder: Path) -> None:
         f"{len(prepared.shards)} shards."
     )
     say(f"Disk: {stored:,} bytes of images, {stored / max(1, source):.0%} of the source's {source:,}.")
-    for told in (prepared.recipe.tell(), prepared.loss.tell()):
-        if told:
-            say(told)
+    for told in (*prepared.recipe.tell(), *prepared.loss.tell()):
+        say(told)
     same = prepared.fingerprint == prepared.source_fingerprint
     whose = "that of the source: keys and boards are the same" if same else "not the source's: keys are its own"
     say(f"Fingerprint: {prepared.fingerprint[:12]}, {whose}.")

@@ -62,13 +62,16 @@ class Recipe(_Value):
             words += ["--decoder", self.decoder.name]
         return shlex.join([*words, "--out", show_path(out)])
 
-    def tell(self) -> str:
-        """What became of the images, a sentence; empty where their bytes are the source's."""
-        if self.short_side is None:
-            return ""
-        coded = f"JPEG of quality {self.quality}" if self.codec == "jpeg" else "lossless PNG"
-        how = ", from scaled decoding of much larger ones" if self.scaled else ""
-        return f"Images were resized to a shorter side of {self.short_side} px and stored as {coded}{how}."
+    def tell(self) -> tuple[str, ...]:
+        """What became of the images, a sentence each; none where they are the source's, and Pillow decodes them."""
+        told = []
+        if self.short_side is not None:
+            coded = f"JPEG of quality {self.quality}" if self.codec == "jpeg" else "lossless PNG"
+            how = ", from scaled decoding of much larger ones" if self.scaled else ""
+            told = [f"Images were resized to a shorter side of {self.short_side} px and stored as {coded}{how}."]
+        if self.decoder.name != "pillow":
+            told.append(f"Ordinary images are decoded by {self.decoder}.")
+        return tuple(told)
 
 
 class Plan(_Value):
@@ -113,14 +116,14 @@ class Loss(_Value):
         """Decibels of the image that lost most."""
         return _decibels(self.worst)
 
-    def tell(self) -> str:
-        """What was lost, a sentence; empty where nothing was resized."""
+    def tell(self) -> tuple[str, ...]:
+        """What was lost, a sentence; none where nothing was resized."""
         if not self.images:
-            return ""
+            return ()
         told = "Nothing was lost beside the resize"
         if self.squared_error:
             told = f"Loss beside the resize: PSNR {self.psnr:.1f} dB, {self.worst_psnr:.1f} dB at the worst"
-        return f"{told}, over {self.images:,} sampled images."
+        return (f"{told}, over {self.images:,} sampled images.",)
 
 
 class Shard(_Value):

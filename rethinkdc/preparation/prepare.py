@@ -148,7 +148,6 @@ def _describe(plan: Plan, parts: tuple[SourcePart, SourcePart], shards: dict[str
         )
         for part in parts
     )
-    told = plan.recipe.tell()
     return Prepared(
         recipe=plan.recipe,
         made_by=_libraries(plan.recipe),
@@ -156,7 +155,7 @@ def _describe(plan: Plan, parts: tuple[SourcePart, SourcePart], shards: dict[str
         class_names=parts[0].images.class_names,
         train=train,
         test=test,
-        facts=Facts(notes=(*splits.facts.notes, *[told] * bool(told)), passed_over=splits.facts.passed_over),
+        facts=Facts(notes=(*splits.facts.notes, *plan.recipe.tell()), passed_over=splits.facts.passed_over),
     )
 
 

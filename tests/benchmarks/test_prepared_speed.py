@@ -136,7 +136,7 @@ def test_a_short_side_is_read_four_times_as_fast_as_pillow_reads_whole_images(tr
         | {f"{name}, crop 224": every(images, cropped(images)) for name, images in stores.items()}
     )
     show("crops of 224 px", viewed)
-    print(about.loss.tell())
+    print(*about.loss.tell())
     baseline, ours = viewed["Pillow, full size, resize 256, crop 224"], viewed[f"{list(stores)[1]}, crop 224"]
     assert ours / baseline >= TARGET
 
@@ -165,8 +165,8 @@ def test_scaled_decoding_and_what_it_loses(tree: Path) -> None:
             }
         )
         show(f"short side {side}", found)
-        print(f"  scaled decoding alone: {about.loss.tell()}")
-        print(f"  JPEG 90 alone: {stored.loss.tell()}")
+        print(f"  scaled decoding alone: {' '.join(about.loss.tell())}")
+        print(f"  JPEG 90 alone: {' '.join(stored.loss.tell())}")
         assert about.loss.psnr > 30
         assert len(plain) == len(lossy)
 
