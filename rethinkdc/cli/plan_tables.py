@@ -77,7 +77,7 @@ def make_plan(
     estimated = estimate([standing.run for standing in remaining], past, runner)
     runs = [standing.run for standing in standings]
     detection = None if detect is None else plan_detection(runs, runner.records, read_points(detect))
-    jobs, engine = (elsewhere.slots, call.engine) if elsewhere else (call.jobs, None)
+    jobs, engine = (elsewhere.slots, call.engine) if elsewhere else (call.processes, None)
     return Plan(title, standings, remaining, estimated, jobs, engine, detection)
 
 

@@ -24,12 +24,16 @@ def fill(root: Path) -> dict[str, Path]:
     for name, kind, size, age in (
         ("old", "sets", 1_000, 40), ("large", "proxies", 3_000_000, 40), ("new", "sets", 2_000, 0),
     ):  # fmt: skip
-        made[name] = cache.make(kind, digest(name), lambda _, out, size=size: write(out / "file", size))
+        made[name] = cache.make(kind, digest(name), filling(size))
         when = time.time() - age * DAY
         os.utime(made[name] / MANIFEST, (when, when))
     made["work"] = cache.work("scores", digest("work"))
     write(made["work"] / "checkpoint", 500)
     return made
+
+
+def filling(size: int) -> Callable[[Path, Path], None]:
+    return lambda _, out: write(out / "file", size)
 
 
 def write(path: Path, size: int) -> None:
