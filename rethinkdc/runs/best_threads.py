@@ -60,10 +60,10 @@ def runner_of(call: RunCall) -> Runner:
 
 def best_threads(run: Run, runner: Runner) -> int:
     """The fewest threads of which more are not faster, for steps of the run's student; from the book where it is."""
-    steps = sorted({*(2**power for power in range(cores().bit_length())), cores()})
-    counts = [count for count in steps if count <= cores()]
-    if len(counts) == 1:
-        return counts[0]
+    most = cores()
+    counts = sorted({*(1 << power for power in range(most.bit_length())), most})
+    if counts == [1]:
+        return 1
     about = _about(run, runner, counts)
     place = runner.cache.root / BOOK / f"{digest(about)}.sealed"
     with suppress(OSError, DamagedError, ValueError, KeyError, TypeError):
