@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +13,12 @@ import pytest
 
 from tests.benchmarks.scale.everything import scenarios
 from tests.benchmarks.scale.measuring import carry_out, measure
-from tests.benchmarks.scale.scenario import Scenario, Taken
+from tests.benchmarks.scale.scenario import Facts, Scenario, Taken
 from tests.benchmarks.scale.summary import TAKEN, Point, estimate, read, tables_of
-from tests.benchmarks.scale.tables import Shape
+from tests.benchmarks.scale.tables import Shape, Tables
 
 TINY = Shape(classes=3, per_class=24, longer=2, outputs=8, features=16, epochs=6, side=32)
+ROOT = Path(__file__).resolve().parents[2]
 MOST = 16e9
 """Bytes that nothing may need beside the page cache."""
 
@@ -33,21 +36,34 @@ def test_every_scenario_runs(scenario: Scenario, folder: Path) -> None:
     assert json.loads(json.dumps(taken._asdict()))["facts"] == taken.facts
 
 
-def test_a_process_of_its_own_does_the_same(folder: Path) -> None:
-    (scenario,) = (one for one in scenarios() if (one.group, one.name) == ("selectors", "k-center ipc 10"))
-    alone = measure(scenario.group, scenario.name, TINY, folder)
-    assert alone.facts == carry_out(scenario, TINY, folder).facts
-    assert alone.anonymous > 1 << 20
-    assert alone.disk > 0
+def test_the_command_measures_in_processes_of_their_own_and_tells_what_was_found(tmp_path: Path) -> None:
+    size = ("--classes", "3", "--per-class", "24")
+    command = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.scale",
+        "measure",
+        str(tmp_path),
+        *size,
+        "--only",
+        "k-center ipc",
+    ]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    points = read(tmp_path)
+    assert [one.name for one in points] == ["k-center ipc 10", "k-center ipc 100"]
+    (scenario,) = (one for one in scenarios() if one.name == "k-center ipc 10")
+    here = carry_out(scenario, replace(Shape(), classes=3, per_class=24), tmp_path)
+    assert points[0].taken.facts == here.facts
+    assert points[0].taken.anonymous > 10 << 20
+    assert points[0].taken.disk > 0
 
 
-def test_a_process_that_fails_is_no_measurement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    failing = tmp_path / "failing"
-    failing.write_text("#!/bin/sh\necho no memory >&2\nexit 1\n")
-    failing.chmod(0o700)
-    monkeypatch.setattr(sys, "executable", str(failing))
-    with pytest.raises(RuntimeError, match="k-center ipc 10 failed:\nno memory"):
-        measure("selectors", "k-center ipc 10", TINY, tmp_path)
+def test_a_process_that_fails_is_no_measurement(tmp_path: Path) -> None:
+    def fail(tables: Tables, folder: Path) -> Facts:
+        raise ValueError(f"{tables.shape.rows} rows are too many for {folder}")
+
+    with pytest.raises(RuntimeError, match="boards: none ended with 1"):
+        measure(Scenario("boards", "none", fail), TINY, tmp_path)
 
 
 def _point(classes: int, cpu: float, gigabytes: float = 1.0, per_class: int = 1281) -> Point:
@@ -60,7 +76,8 @@ def test_what_was_not_measured_whole_is_extrapolated_and_said_to_be() -> None:
     assert found.growth == pytest.approx(1.0)
     # The whole shape has 167 rows more than a thousand classes of equal size.
     assert found.cpu == pytest.approx(100, rel=0.01)
-    assert found.anonymous == pytest.approx(5.5e9, rel=0.01)
+    assert found.anonymous == pytest.approx(1.5e9)
+    assert found.disk == pytest.approx(1e6, rel=0.01)
     assert found.of == (100, 200)
     quadratic = estimate([_point(100, 10), _point(200, 40)])
     assert quadratic.growth == pytest.approx(2.0)
@@ -92,10 +109,7 @@ def test_the_last_measurement_of_a_size_is_told(tmp_path: Path) -> None:
 def test_it_fits_into_memory_and_grows_in_proportion(scenario: Scenario, tmp_path: Path) -> None:
     """Of 20 and 50 classes with all their rows; what is told of all 1,000 on the page is measured by the command."""
     sizes = [replace(Shape(), classes=classes) for classes in (20, 50)]
-    points = [
-        Point(scenario.group, scenario.name, shape, measure(scenario.group, scenario.name, shape, tmp_path))
-        for shape in sizes
-    ]
+    points = [Point(scenario.group, scenario.name, shape, measure(scenario, shape, tmp_path)) for shape in sizes]
     found = estimate(points)
     print(f"\n{scenario.group}: {scenario.name}: {found}")
     assert found.anonymous < MOST

@@ -27,7 +27,7 @@ def _measure(folder: Path, classes: list[int], only: list[str], per_class: int) 
             continue
         for count in classes:
             shape = replace(Shape(), classes=count, per_class=per_class)
-            taken = measure(one.group, one.name, shape, folder)
+            taken = measure(one, shape, folder)
             line = {"group": one.group, "name": one.name, "classes": count, "per_class": per_class, **taken._asdict()}
             with (folder / TAKEN).open("a") as file:
                 file.write(json.dumps(line) + "\n")

@@ -12,8 +12,3 @@ def scenarios() -> Iterator[Scenario]:
     """In the order of the page."""
     for module in (selection, traces, stitching, statistics, labels, boards):
         yield from module.scenarios()
-
-
-def find(group: str, name: str) -> Scenario:
-    """The scenario of a group with a name."""
-    return next(one for one in scenarios() if (one.group, one.name) == (group, name))

@@ -14,6 +14,7 @@ from rethinkdc.training.length import Length
 from rethinkdc.types import ViewBatch
 from tests.benchmarks.scale.networks import Answers, teacher_of
 from tests.benchmarks.scale.scenario import Facts, Scenario
+from tests.benchmarks.scale.surroundings import context_of
 from tests.benchmarks.scale.tables import Tables
 
 IPC, BATCH, STORED = 100, 128, 3
@@ -47,11 +48,10 @@ def _store(name: str, tables: Tables, folder: Path) -> Facts:
         own = schedule.rows(batch)
         return ViewBatch(pixels[: len(own)], own, own % classes, schedule.key(batch))
 
-    work, out = folder / "work", folder / "out"
-    for made in (work, out):
-        made.mkdir()
+    context, out = context_of(tables, folder), folder / "out"
+    out.mkdir()
     begun = time.process_time()
-    write_labels(shards, ensemble, render, work=work, out=out, workers=0, done=lambda _: None)
+    write_labels(shards, ensemble, render, context, out)
     written, reader = time.process_time() - begun, LabelReader(out, shards)
     begun, views = time.process_time(), 0
     for batch in range(schedule.count):

@@ -31,7 +31,7 @@ class Estimate(NamedTuple):
 
     Attributes:
         cpu: seconds of the processor.
-        anonymous: bytes at the peak.
+        anonymous: bytes at the peak of the largest size that was measured.
         disk: bytes.
         growth: exponent of the seconds in the number of classes, and so of rows; None where they are too few to tell.
         within: exponent in the rows of a class, where two were measured with as many classes.
@@ -69,7 +69,9 @@ def exponent(small: Point, large: Point) -> float | None:
 def estimate(points: Iterable[Point]) -> Estimate:
     """What one scenario takes with all classes, from its measured sizes.
 
-    Seconds grow by the exponent that was found, but no less than in proportion; memory and disk in a straight line.
+    Seconds grow by the exponent that was found, but no less than in proportion; disk in a straight line. Peaks are told
+    as they were measured: between small sizes they differ by what the allocator happens to hold, and fifty times that
+    would say nothing.
     """
     points = sorted(points, key=lambda one: one.shape.rows)
     sizes, within = [one for one in points if one.shape.per_class == WHOLE.per_class], _within(points)
@@ -81,7 +83,7 @@ def estimate(points: Iterable[Point]) -> Estimate:
     further = (WHOLE.rows - large.shape.rows) / (large.shape.rows - small.shape.rows)
     return Estimate(
         taken.cpu * times ** max(1.0, growth or 1.0),
-        taken.anonymous + max(0, taken.anonymous - small.taken.anonymous) * further,
+        taken.anonymous,
         taken.disk + (taken.disk - small.taken.disk) * further,
         growth,
         within,
