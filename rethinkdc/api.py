@@ -24,6 +24,7 @@ from rethinkdc.preparation.fetching import Fetched, fetch_study
 from rethinkdc.preparation.prepare import prepare_dataset
 from rethinkdc.reports import ReportFile, write_plot, write_report
 from rethinkdc.reports.answers import write_answered
+from rethinkdc.runs.best_threads import runner_of
 from rethinkdc.runs.calling import takes
 from rethinkdc.runs.calls import (
     CompressCall,
@@ -41,7 +42,6 @@ from rethinkdc.runs.calls import (
 )
 from rethinkdc.runs.evaluating import evaluate_set
 from rethinkdc.runs.exports import pick_rows, preview_to, score_rows, write_set, write_trace
-from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.options import part_of
 from rethinkdc.runs.records import Record
 from rethinkdc.runs.request import Request
@@ -65,7 +65,7 @@ def run(call: RunCall) -> Record:
         DivergedError: training diverged; recorded as failed.
     """
     seen = preview_to(call.preview) if call.preview else None
-    return make_runner(call, call).run(part_of(call, Request), force=call.force, seen=seen)[0]
+    return runner_of(call).run(part_of(call, Request), force=call.force, seen=seen)[0]
 
 
 @takes(EvaluateCall)
@@ -216,7 +216,7 @@ def sweep(call: SweepCall) -> list[Record]:
     def keep(standing: Standing, ended: Ended) -> None:
         records[standing.run.key] = ended.record
 
-    carry_out(remaining, runner, keep, jobs=call.jobs, elsewhere=elsewhere)
+    carry_out(remaining, runner, keep, jobs=call.processes, elsewhere=elsewhere)
     return [record for record in records.values() if record]
 
 
@@ -233,7 +233,7 @@ def explain(call: ExplainCall) -> Explanation:
     """
     runner, elsewhere = make_place(call)
     question = ask_explanation(call, runner)
-    explanation = answer_explanation(make_runs(question, runner, jobs=call.jobs, elsewhere=elsewhere))
+    explanation = answer_explanation(make_runs(question, runner, jobs=call.processes, elsewhere=elsewhere))
     write_answered(explanation, question.folder, runner.records)
     return explanation
 
@@ -252,7 +252,7 @@ def compare(call: CompareCall) -> Comparison:
     """
     runner, elsewhere = make_place(call)
     question = ask_comparison(call, runner)
-    comparison = answer_comparison(make_runs(question, runner, jobs=call.jobs, elsewhere=elsewhere))
+    comparison = answer_comparison(make_runs(question, runner, jobs=call.processes, elsewhere=elsewhere))
     write_answered(comparison, question.folder, runner.records)
     return comparison
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from rethinkdc import interruption, ranks
+from rethinkdc.cli.cache import app as cache
 from rethinkdc.cli.carry_out import carry_out
 from rethinkdc.cli.compare import compare
 from rethinkdc.cli.compress import compress
@@ -71,6 +72,7 @@ app = typer.Typer(
 )
 for _name, _command in COMMANDS.items():
     app.command(_name)(refusing_exit()(_command))
+app.add_typer(cache, name="cache")
 
 _TOGETHER = ("run", "compress", "evaluate", "rows", "score", "trace", "sweep")
 """Commands that ranks do together; a sweep refuses them."""

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rethinkdc.cli import evidence_tables, tables
+from rethinkdc.cli.amounts import write_size
 from rethinkdc.cli.plan_lines import PlanLine, gather_lines
 from rethinkdc.cli.saying import say
 from rethinkdc.cli.sweep_tables import counted, write_standing
@@ -76,7 +77,7 @@ def make_plan(
     estimated = estimate([standing.run for standing in remaining], past, runner)
     runs = [standing.run for standing in standings]
     detection = None if detect is None else plan_detection(runs, runner.records, read_points(detect))
-    jobs, engine = (elsewhere.slots, call.engine) if elsewhere else (call.jobs, None)
+    jobs, engine = (elsewhere.slots, call.engine) if elsewhere else (call.processes, None)
     return Plan(title, standings, remaining, estimated, jobs, engine, detection)
 
 
@@ -170,7 +171,7 @@ def _tell_estimate(plan: Plan) -> list[str]:
         return [f"How long it takes is unknown: no run on record is alike ({whole.records:,} records of this machine)."]
     unknown, (disk, unknown_disk) = whole.unknown, whole.disk
     slots = f"on {plan.jobs} slots of the engine {plan.engine}" if plan.engine else f"with --jobs {plan.jobs}"
-    lines = [f"About {write_seconds(seconds)} {slots}, and {_write_bytes(disk)} of disk."]
+    lines = [f"About {write_seconds(seconds)} {slots}, and {write_size(disk)} of disk."]
     if unknown:
         lines.append(f"Not counted: stages of {len(unknown)} of {len(whole.runs)} runs, of which no record tells.")
     if unknown_disk:
@@ -203,10 +204,3 @@ def write_seconds(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
-
-
-def _write_bytes(count: int) -> str:
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count} bytes"

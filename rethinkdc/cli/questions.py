@@ -75,7 +75,7 @@ def carry_out_question(
         say(f"[{done}/{len(remaining)}] {which}: {sweep_tables.ending(ended)}", err=as_json)
         ended_too(known)
 
-    known.carry_out(runner, report, jobs=call.jobs, elsewhere=elsewhere)
+    known.carry_out(runner, report, jobs=call.processes, elsewhere=elsewhere)
     return known
 
 

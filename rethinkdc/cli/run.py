@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from rethinkdc.cli.options import Printed, SeveralSeeds, takes_options, with_bars
+from rethinkdc.cli.saying import say
 from rethinkdc.runs.calls import RunCall
 from rethinkdc.runs.options import part_of
 from rethinkdc.runs.request import Request
@@ -20,10 +21,12 @@ def run(command: RunCommand) -> None:
     Example: rethinkdc run --compressor pca --labeler hard --seeds 0,1,2
     """
     from rethinkdc.cli.seed_runs import print_runs
+    from rethinkdc.runs.best_threads import runner_of
     from rethinkdc.runs.exports import preview_to
-    from rethinkdc.runs.machine import make_runner
 
-    runner = make_runner(with_bars(command), command)
+    runner = runner_of(with_bars(command))
+    if command.threads != runner.threads:
+        say(f"--threads {command.threads}: {runner.threads} suit the student best here.", err=True)
     requests = [replace(part_of(command, Request), seed=seeds) for seeds in command.all_seeds]
     # Of several seeds the picture is of the first.
     pictures = iter([preview_to(command.preview)] if command.preview else [])

@@ -61,7 +61,7 @@ def sweep(command: SweepCommand) -> None:
         records[standing.run.key] = ended.record
         say(f"[{done}/{len(remaining)}] {sweep_tables.ending(ended)}", err=command.as_json)
 
-    carry_out(remaining, runner, report, jobs=command.jobs, elsewhere=elsewhere)
+    carry_out(remaining, runner, report, jobs=command.processes, elsewhere=elsewhere)
     if command.as_json:
         tables.print_json([record.model_dump(mode="json") for record in records.values()])
     else:

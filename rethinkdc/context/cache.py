@@ -34,11 +34,13 @@ from rethinkdc.storage import (
     is_held,
     lock,
     make_folder,
+    mark_used,
     renew_folder,
     show_path,
     storing,
     temporary_folder,
     try_lock,
+    upstream_of,
     verify_folder,
     writable_throughout,
 )
@@ -71,7 +73,7 @@ class Cache:
     """Finds, makes and verifies artefacts under ``root``.
 
     A folder below it that cannot be written is still read; what is missing there is made in a temporary folder of this
-    process, with a warning.
+    process, with a warning. What is not there is looked for in ``upstream``, a cache that is only read; None = in none.
     """
 
     def __init__(self, root: Path | None = None) -> None:
@@ -80,8 +82,9 @@ class Cache:
         self._own: tempfile.TemporaryDirectory[str] | None = None
         self._homes: dict[str, Path] = {}
         self._verified: set[Path] = set()
+        self.upstream = upstream_of(self.root)
         if ranks.world() > 1:
-            for name in (_LOCKS, _WORK):
+            for name in (LOCKS, WORK):
                 if self.home(name) != self.root / name:
                     raise _unshared(self.root / name)
             ranks.join(self.root)
@@ -89,7 +92,7 @@ class Cache:
     def home(self, name: str) -> Path:
         """Where this process writes what belongs into the folder ``name``: there, or below a temporary folder."""
         if name not in self._homes:
-            lost = "a kill loses the work of this process" if name in (_LOCKS, _WORK) else LOST
+            lost = "a kill loses the work of this process" if name in (LOCKS, WORK) else LOST
             self._homes[name] = self.root / name if can_keep(self.root, name, lost) else self._own_place(name)
         return self._homes[name]
 
@@ -99,6 +102,7 @@ class Cache:
             if not os.path.isdir(folder):  # noqa: PTH112 - does not raise where this user may not look
                 continue
             if folder in self._verified:
+                self._mark_used(folder)
                 return folder
             try:
                 verify_folder(folder)
@@ -114,6 +118,7 @@ class Cache:
                 )
                 continue
             self._verified.add(folder)
+            self._mark_used(folder)
             return folder
         return None
 
@@ -174,7 +179,7 @@ class Cache:
                     stacklevel=4,
                 )
             if not usable:
-                yield Hold(self._own_place(_WORK) / shared.name, None)
+                yield Hold(self._own_place(WORK) / shared.name, None)
                 return
             assert lease
             with holding(lease):
@@ -269,7 +274,12 @@ class Cache:
     def _places(self, kind: str, key: str) -> list[Path]:
         """Where an artefact may lie."""
         own = [] if self._own is None else [Path(self._own.name)]
-        return [root / kind / key for root in (self.root, *own)]
+        others = [self.upstream] if self.upstream else []
+        return [root / kind / key for root in (self.root, *own, *others)]
+
+    def _mark_used(self, folder: Path) -> None:
+        if self.upstream is None or self.upstream not in folder.parents:
+            mark_used(folder)
 
     def _own_place(self, name: str) -> Path:
         """A folder of this process in place of one that all share."""
@@ -280,18 +290,18 @@ class Cache:
         return folder
 
     def _shared_work(self, kind: str, key: str) -> Path:
-        return self.root / _WORK / f"{kind}-{key}"
+        return self.root / WORK / f"{kind}-{key}"
 
     def _own_work(self, kind: str, key: str) -> Path | None:
         """This process's working folder, where it can share none; else None."""
-        shared = all(self.home(name) == self.root / name for name in (_LOCKS, _WORK))
-        return None if shared else self._own_place(_WORK) / f"{kind}-{key}"
+        shared = all(self.home(name) == self.root / name for name in (LOCKS, WORK))
+        return None if shared else self._own_place(WORK) / f"{kind}-{key}"
 
     def _lock_path(self, kind: str, key: str) -> Path:
-        return self.home(_LOCKS) / f"{kind}-{key}.lock"
+        return self.home(LOCKS) / f"{kind}-{key}.lock"
 
 
-_LOCKS, _WORK = "locks", "work"
+LOCKS, WORK = "locks", "work"
 
 
 def _begin_making(final: Path, lease: Lease | None) -> Path:

@@ -67,8 +67,8 @@ def make_chunks(
         kept.find()
         with ranks.apart():
             kept.make([index for index in mine if index not in kept.results], make)
-        if len(mine) < len(spans):
-            # Others wait for these, whether or not theirs are there already.
+        if ranks.together():
+            # Others wait for these, whether or not theirs are there already, or they have none.
             kept.write()
             _wait(kept, work, home)
     return [dict(kept.results[index]) for index in range(len(spans))]

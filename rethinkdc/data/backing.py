@@ -21,7 +21,7 @@ from rethinkdc.data.encoded import EncodedImages
 from rethinkdc.data.fingerprint import ContentHash, read_bytes
 from rethinkdc.data.resize import empty_canvases
 from rethinkdc.errors import DamagedError, DataError, StorageError
-from rethinkdc.storage import can_keep, digest, new_folder, verify_folder, write_tensors
+from rethinkdc.storage import can_keep, digest, mark_used, new_folder, upstream_of, verify_folder, write_tensors
 from rethinkdc.types import Images
 
 DECODED_LIMIT = 1 << 30
@@ -83,20 +83,29 @@ def choose_backing(
 
 
 def find_cached_pixels(fingerprint: str, cache_folder: Path | None) -> DecodedImages | None:
-    """Maps the decoded pixels of an earlier process; None when there are none.
+    """Maps the decoded pixels of an earlier process, also of the cache that is only read; None when there are none.
 
     Damaged ones are removed with a warning.
     """
-    folder = _find_folder(fingerprint, cache_folder) if cache_folder else None
-    if folder is None or not os.path.isdir(folder):  # noqa: PTH112 - does not raise where this user may not look
+    if cache_folder is None:
         return None
-    try:
-        verify_folder(folder)
-        return _map(folder, fingerprint)
-    except (DamagedError, DataError, OSError) as error:
-        warnings.warn(f"Cached pixels are decoded again: {error}", stacklevel=2)
-        shutil.rmtree(folder, ignore_errors=True)
-        return None
+    upstream = upstream_of(cache_folder)
+    for root in (cache_folder, upstream) if upstream else (cache_folder,):
+        folder = _find_folder(fingerprint, root)
+        if not os.path.isdir(folder):  # noqa: PTH112 - does not raise where this user may not look
+            continue
+        try:
+            verify_folder(folder)
+            found = _map(folder, fingerprint)
+        except (DamagedError, DataError, OSError) as error:
+            warnings.warn(f"Cached pixels are decoded again: {error}", stacklevel=2)
+            if root != upstream:
+                shutil.rmtree(folder, ignore_errors=True)
+            continue
+        if root != upstream:
+            mark_used(folder)
+        return found
+    return None
 
 
 def _decode_all(encoded: EncodedImages, size: tuple[int, int]) -> DecodedImages:

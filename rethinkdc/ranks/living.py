@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import socket
@@ -66,6 +67,8 @@ def join(home: Path) -> None:
                 "torchrun --standalone, --master-port or --rdzv-id."
             )
         _held[path] = held
+        # Ranks on other hosts see by its note that it has gone.
+        atexit.register(held.release)
 
 
 def wait_for(

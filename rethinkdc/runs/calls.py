@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from rethinkdc.choices import FileKind, LabelForm
 from rethinkdc.errors import RequestError
+from rethinkdc.runs.cores import read_count
 from rethinkdc.runs.options import Option, Options
 from rethinkdc.runs.request import Judging, Labelling, Precise, Request, Seeded, SetRequest
 
@@ -81,8 +82,20 @@ class Machine(Networked):
     rehash: Annotated[
         bool, Option("Read the files of datasets and sets again, whatever their sizes and times say of a change.")
     ] = False
-    threads: Annotated[int, Option("Threads that compute on a CPU; the bits of a result depend on it.", minimum=1)] = 1
+    threads: Annotated[
+        int | str,
+        Option(
+            "Threads that compute on a CPU; the bits of a result depend on it. auto, of run: what suits its student "
+            "best here, measured once.",
+            typed=str,
+            read=partial(read_count, "--threads"),
+        ),
+    ] = 1
     progress: Reporting = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "threads", read_count("--threads", self.threads))
+        super().__post_init__()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -38,6 +38,14 @@ def choose_device(name: str | None, *, here: bool = True) -> torch.device:
     return device
 
 
+def spread_device(device: torch.device, taken: Sequence[torch.device]) -> torch.device:
+    """The device of one more process: of CUDA without a number, the one that has the fewest; else the same for all."""
+    if device != _CUDA:
+        return device
+    devices = [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
+    return min(devices, key=taken.count) if len(devices) > 1 else device
+
+
 @contextmanager
 def deterministic(device: torch.device, threads: int = 1) -> Iterator[None]:
     """Deterministic kernels on ``threads`` CPU threads inside; the caller's settings come back afterwards."""
@@ -61,4 +69,4 @@ def deterministic(device: torch.device, threads: int = 1) -> Iterator[None]:
         torch.set_num_threads(before[3])
 
 
-__all__ = ["choose_device", "deterministic"]
+__all__ = ["choose_device", "deterministic", "spread_device"]

@@ -29,8 +29,14 @@ def make_runner(machine: Machine, keeping: Keeping | None = None, *, here: bool 
         here: whether it computes; else it only plans, and its device need not be in this machine.
 
     Raises:
-        RequestError: there is no such device, no such tracker, or a book that cannot be forgotten.
+        RequestError: there is no such device, no such tracker, or a book that cannot be forgotten; or the threads are
+            still to be chosen, which only a run does.
     """
+    if not isinstance(machine.threads, int):
+        raise RequestError(
+            f"--threads {machine.threads}: only `rethinkdc run` chooses the number, for the network that it trains. "
+            "Give one, such as --threads 2; the record of such a run tells which it chose."
+        )
     device, keeping = choose_device(machine.device, here=here), keeping or Keeping()
     folder = Path(machine.cache_dir) if machine.cache_dir else None
     registry = Registry(cache_folder=folder)

@@ -6,7 +6,15 @@ to disk and renamed. Folders carry a manifest of SHA-256 sums; single files ("se
 
 from rethinkdc.storage.digests import canonical_json, content_digest, digest, file_digest
 from rethinkdc.storage.faults import fault_of_machine, storage_error, storing
-from rethinkdc.storage.folders import MANIFEST, commit_folder, new_folder, read_manifest, renew_folder, verify_folder
+from rethinkdc.storage.folders import (
+    MANIFEST,
+    commit_folder,
+    mark_used,
+    new_folder,
+    read_manifest,
+    renew_folder,
+    verify_folder,
+)
 from rethinkdc.storage.leases import Lease, end_lost_work, fence, holding, is_anothers
 from rethinkdc.storage.locks import WaitingWarning, is_held, lock, try_lock
 from rethinkdc.storage.parts import Part, keep_part, kept_part
@@ -14,6 +22,7 @@ from rethinkdc.storage.permissions import LOST, can_keep, temporary_folder, writ
 from rethinkdc.storage.reading import check_regular, expand_home, read_regular, show_path
 from rethinkdc.storage.sealed import read_sealed, remember, write_sealed
 from rethinkdc.storage.tensors import flush_table, load_tensors, make_table, map_table, open_table, write_tensors
+from rethinkdc.storage.upstream import upstream_of
 from rethinkdc.storage.writing import (
     copy_file,
     make_folder,
@@ -52,6 +61,7 @@ __all__ = [
     "make_folder",
     "make_table",
     "map_table",
+    "mark_used",
     "new_folder",
     "open_table",
     "read_manifest",
@@ -64,6 +74,7 @@ __all__ = [
     "storing",
     "temporary_folder",
     "try_lock",
+    "upstream_of",
     "verify_folder",
     "writable",
     "writable_throughout",

@@ -98,6 +98,12 @@ def verify_folder(folder: Path) -> None:
             raise DamagedError(f"{path} is damaged: its checksum does not match the manifest.")
 
 
+def mark_used(folder: Path) -> None:
+    """Dates a committed folder from now, where that can be done: what nobody uses for long may be pruned."""
+    with suppress(OSError):
+        os.utime(folder / MANIFEST)
+
+
 def renew_folder(folder: Path) -> None:
     """Puts copies in the place of all files of a working folder, if it is there: a former owner has none of them open.
 

@@ -64,14 +64,15 @@ class Lease:
             )
 
     def release(self) -> None:
-        """Frees the lock; the note goes first, so that it never names the next holder."""
+        """Frees the lock, once; the note goes first, so that it never names the next holder."""
         self._ended.set()
         self._thread.join()
         if self._token and not self._lost:
             with suppress(OSError):
                 give_back(self.path, self._token)
-        if self._descriptor is not None:
-            free_flock(self._descriptor)
+        descriptor, self._descriptor, self._token = self._descriptor, None, ""
+        if descriptor is not None:
+            free_flock(descriptor)
 
     def _give_signs(self) -> None:
         while self._token and not self._ended.wait(_BEAT):

@@ -163,7 +163,7 @@ def clear_leftovers(folder: Path) -> None:
     """Removes what killed writes left in a folder an hour ago or longer; once in a process."""
     with suppress(OSError), os.scandir(folder) as found:
         left = [Path(entry.path) for entry in found if is_temporary(entry.name)]
-        now = _clock_of(folder) if left else 0.0
+        now = clock_of(folder) if left else 0.0
         for path in left:
             inside = path.rglob("*") if path.is_dir() else ()
             if now - max(one.lstat().st_mtime for one in (path, *inside)) > _LEFT_BEHIND:
@@ -249,7 +249,11 @@ def _place_by_claim(temporary: Path, final: Path) -> bool:
         claim.unlink()
 
 
-def _clock_of(folder: Path) -> float:
-    """The time of the file system, which may be another machine's."""
+def clock_of(folder: Path) -> float:
+    """The time of the file system, which may be another machine's.
+
+    Raises:
+        OSError: nothing can be written there.
+    """
     with tempfile.TemporaryFile(dir=folder) as file:
         return os.fstat(file.fileno()).st_mtime

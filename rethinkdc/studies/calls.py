@@ -1,11 +1,13 @@
 """What ``sweep`` takes: a study, the machine, and what becomes of the results. Imports nothing heavy."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from rethinkdc.choices import Backing
 from rethinkdc.runs.calls import Keeping, Machine
+from rethinkdc.runs.cores import count_jobs, read_count
 from rethinkdc.runs.options import Option, Options
 
 if TYPE_CHECKING:
@@ -38,7 +40,16 @@ class StudyRequest(Options):
 class Sweeping(Keeping, Machine):
     """What every call takes that makes many runs: the machine, what becomes of results, and which processes."""
 
-    jobs: Annotated[int, Option("Processes side by side; results do not depend on it.", short="-j", minimum=1)] = 1
+    jobs: Annotated[
+        int | str,
+        Option(
+            "Processes side by side; results do not depend on it. auto: as many as cores and memory carry, on CUDA one "
+            "for each device.",
+            short="-j",
+            typed=str,
+            read=partial(read_count, "--jobs"),
+        ),
+    ] = 1
     engine: Annotated[
         str | None,
         Option(
@@ -46,6 +57,17 @@ class Sweeping(Keeping, Machine):
             "local, processes of this one. Results do not depend on it."
         ),
     ] = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "jobs", read_count("--jobs", self.jobs))
+        super().__post_init__()
+
+    @property
+    def processes(self) -> int:
+        """How many processes work side by side."""
+        if isinstance(self.jobs, int):
+            return self.jobs
+        return count_jobs(self.device, self.threads if isinstance(self.threads, int) else 1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,7 +29,7 @@ def _elsewhere(call: Sweeping, reference: str) -> Elsewhere | None:
     registry.check_unambiguous(Engine.kind, reference)
     engine = registry.build(Engine, reference)
     engine.check()
-    slots = engine.slots(call.jobs)
+    slots = engine.slots(call.processes)
     return None if engine.here else Elsewhere(engine, slots, part_of(call, Machine), part_of(call, Keeping))
 
 

@@ -10,6 +10,7 @@ from multiprocessing.connection import wait
 
 from rethinkdc import interruption, ranks
 from rethinkdc.errors import RequestError
+from rethinkdc.runs.device import spread_device
 from rethinkdc.runs.runner import Runner
 from rethinkdc.studies.elsewhere import Elsewhere, Report, carry_out_elsewhere
 from rethinkdc.studies.estimating import estimate
@@ -142,7 +143,8 @@ class _Crew:
     def hire(self, count: int = 1) -> None:
         """Starts workers."""
         for _ in range(count):
-            self.workers.append(Worker(self.runner, tells=self.view.wants_stages))
+            device = spread_device(self.runner.device, [worker.runner.device for worker in self.workers])
+            self.workers.append(Worker(replace(self.runner, device=device), tells=self.view.wants_stages))
 
     def hear(self, worker: Worker) -> None:
         """Takes what a worker says, and gives it its next run; another comes in the place of one that has ended."""

@@ -186,7 +186,8 @@ def _chosen(pixels: Tensor, places: Tensor) -> Tensor:
     """Some of a batch of views, channels-last; all as they are."""
     if len(places) == len(pixels) and bool((places == torch.arange(len(places))).all()):
         return pixels
-    return pixels.permute(0, 2, 3, 1).index_select(0, places.to(pixels.device)).permute(0, 3, 1, 2)
+    places = places.to(pixels.device, non_blocking=True)
+    return pixels.permute(0, 2, 3, 1).index_select(0, places).permute(0, 3, 1, 2)
 
 
 def _stacked(sources: Sequence[Tensor]) -> Tensor:

@@ -206,6 +206,21 @@ def test_a_rank_that_finds_all_others_done_writes_its_own(tmp_path: Path, monkey
     assert files(here) == ["0000000.safetensors", "0000001.safetensors"]
 
 
+@pytest.mark.parametrize("mine", [range(1), range(0)])
+def test_a_pass_of_one_chunk_is_written_for_those_who_have_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mine: range
+) -> None:
+    here = context(tmp_path)
+    monkeypatch.setattr(ranks, "together", lambda: True)
+    monkeypatch.setattr(ranks, "own_parts", lambda _: range(1))
+    first = Pass(here)
+    here.chunks("squares", ROWS, ROWS, first)
+    monkeypatch.setattr(ranks, "own_parts", lambda _: mine)
+    second = Pass(here)
+    here.chunks("squares", ROWS, ROWS, second)
+    assert (first.made, second.made) == ([0], [])
+
+
 def _shared(here: RunContext, expected: Tensor) -> list[int]:
     """The chunks that this rank makes of a pass that all make together."""
     made = Pass(here)

@@ -19,6 +19,7 @@ KILLS = {
     State.IN_PROXY: kill("rethinkdc.training.loop", "save_checkpoint", 2, "before"),
     State.IN_PARTS: kill("rethinkdc.context.sets", "save_working", 2, "before"),
     State.IN_LABELS: kill("rethinkdc.labels.shards", "_give_second_name", 1, "after"),
+    State.IN_PASS: (("keep_chunks_at_once", {}), *kill("rethinkdc.context.chunks", "keep_part", 3, "after")),
     State.IN_STUDENT: kill("rethinkdc.evaluation.student_evaluator", "per_class_top1", 1, "before"),
 }
 

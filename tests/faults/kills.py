@@ -81,9 +81,13 @@ SCENES = {
     "sre2l": Scene("run", "soft", ("run", "-c", SRE2L, "--labeler", "soft")),
     "edc": Scene("run", "soft", ("run", "-c", "edc:iterations=4,teachers=[trained]", "--labeler", "soft-mse-gt")),
     "stored": Scene("run", "soft", ("run", "-c", "random", "--labeler", "soft-stored")),
+    "k-center": Scene("run", "hard", ("run", "-c", "k-center")),
+    "deepfool": Scene("run", "hard", ("run", "-c", "deepfool:direction=hard,iterations=3")),
+    "lpld": Scene("run", "soft", ("run", "-c", "lpld:iterations=4", "--labeler", "soft-topk")),
     "sweep": Scene("sweep", "hard", ("sweep", "hard.toml", "--jobs", "2")),
     "sweep-soft": Scene("sweep", "soft", ("sweep", "soft.toml", "--jobs", "2")),
     "ranks": Scene("ranks", "hard", ("run", "-c", DM)),
+    "ranks-k-center": Scene("ranks", "hard", ("run", "-c", "k-center")),
     "ranks-soft": Scene("ranks", "soft", ("run", "-c", SRE2L, "--labeler", "soft-stored")),
 }
 STUDIES = {
@@ -228,6 +232,8 @@ def _hasten(every: float | None) -> None:
     # So that labels as few as these take two shards.
     shorten(every, 4000)
     if every is not None:
+        passing: Any = importlib.import_module("rethinkdc.context.chunks").make_chunks
+        passing.__kwdefaults__["every"] = every
         resumable: Any = importlib.import_module("rethinkdc.training.checkpoint").Resumable
         original_init = resumable.__init__
         resumable.__init__ = lambda self, folder, definition, _, *rest: original_init(
@@ -285,7 +291,7 @@ def undisturbed(scene: Scene, place: Place) -> Undisturbed:
     ended = [child.finish() for child in _started(scene, place)]
     seconds = time.monotonic() - begun
     if any(ended):
-        raise SystemExit(f"{scene.argv} failed: {[child.said for child in place.children]}")
+        raise SystemExit(f"{scene.argv} failed with {ended}: {[child.said for child in place.children]}")
     return Undisturbed(outcome(place.folder), place.kept()["records"], seconds)
 
 

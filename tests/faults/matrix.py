@@ -41,6 +41,7 @@ class State(Enum):
     IN_PROXY = "the run was killed in its proxy"
     IN_PARTS = "the run was killed between the parts of a set and the set"
     IN_LABELS = "the run was killed between two shards of labels"
+    IN_PASS = "the run was killed in a pass over rows"
     IN_STUDENT = "the run was killed in its student"
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import rethinkdc.context.chunks
 import rethinkdc.labels.shards
 import rethinkdc.training.loop
 from tests.faults.writing import Quota, Sites, watch
@@ -53,6 +54,11 @@ def shorten(checkpoint_every: float | None, shard_bytes: int) -> None:
     if checkpoint_every is not None:
         rethinkdc.training.loop.train_network.__kwdefaults__["checkpoint_every"] = checkpoint_every  # type: ignore[index]
     rethinkdc.labels.shards.SHARD_BYTES = shard_bytes
+
+
+def keep_chunks_at_once() -> None:
+    """Passes over rows keep each chunk when it is made."""
+    rethinkdc.context.chunks.make_chunks.__kwdefaults__["every"] = 0.0  # type: ignore[index]
 
 
 def settle_at_once() -> None:

@@ -116,6 +116,13 @@ def test_a_view_of_each_image_that_stays_the_same_is_cut_too() -> None:
     require_alike(other.render(placed(), CHOSEN, IMAGES.targets[CHOSEN], KEY), wanted, 1)
 
 
+def test_a_rank_cuts_its_own_views_to_the_bit() -> None:
+    views, places = of((RandomResizedCrop(), Flip()), CutMix()), torch.tensor([1, 4])
+    whole = views.render(placed(), CHOSEN, CHOSEN, KEY)
+    own = views.render(placed(), CHOSEN, CHOSEN, KEY, places)
+    assert torch.equal(own.pixels, whole.pixels[places])
+
+
 def test_no_views_can_be_asked_for_and_a_cell_that_leaves_the_image_is_refused() -> None:
     none = of((RandomResizedCrop(), Flip()), CutMix()).render(placed(), CHOSEN[:0], CHOSEN[:0], KEY)
     assert none.pixels.shape == (0, 3, SIZE, SIZE)
@@ -127,14 +134,21 @@ def test_no_views_can_be_asked_for_and_a_cell_that_leaves_the_image_is_refused()
 STRATEGIES = [(Dsa(strategies=(name,)),) for name in ("color", "crop", "cutout", "flip", "scale", "rotate")]
 
 
-@pytest.mark.parametrize("ops", [*OPS, *STRATEGIES])
-@pytest.mark.parametrize("mix", MIXES)
-def test_nothing_that_is_drawn_makes_the_host_wait(ops: tuple[ViewOp, ...], mix: ViewOp | None) -> None:
+@pytest.mark.parametrize(
+    ("ops", "mix", "places"),
+    [
+        *((ops, CutMix(), None) for ops in [*OPS, *STRATEGIES]),
+        *((OPS[2], mix, torch.tensor([1, 3])) for mix in MIXES),
+    ],
+)
+def test_nothing_that_is_drawn_makes_the_host_wait(
+    ops: tuple[ViewOp, ...], mix: ViewOp | None, places: Tensor | None
+) -> None:
     views = of(ops, mix)
     with fake_gpu() as gpu:
         store = placed(CUDA)
         gpu.waits.clear()
-        batch = views.render(store, CHOSEN, IMAGES.targets[CHOSEN], KEY)
+        batch = views.render(store, CHOSEN, IMAGES.targets[CHOSEN], KEY, places)
         assert batch.pixels.device == CUDA
         assert batch.to(CUDA).pixels is not None
     assert gpu.waits == []
