@@ -370,7 +370,7 @@ class Runner:
             tune=run.request.tune,
             track=run.labeler.track,
             metrics=run.evaluator.metrics,
-            environment={**describe_environment(self.device), "threads": self.threads},
+            environment={**describe_environment(self.device), "threads": self.threads, "ranks": ranks.world()},
             plugins=self.registry.used(run.methods),
             **values,
         )

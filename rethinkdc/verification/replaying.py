@@ -29,7 +29,7 @@ from rethinkdc.verification.results import Difference, Outcome, Replay, near
 TOLERANCE = 0.005
 """What another machine may change of a metric: half a point of a fraction, half a percent of any other number."""
 _KEEP = re.compile(r"\bkeep (?P<share>[^ ,)]+)")
-_COMPARED = ("device", "device_name", "cpu", "threads", "python", "platform")
+_COMPARED = ("device", "device_name", "cpu", "threads", "ranks", "python", "platform")
 _SHOWN = 8
 
 
@@ -152,13 +152,15 @@ def _changed(record: Record, place: Path, again: Record, there: Path) -> tuple[i
 
 def _apart(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[str]:
     for name in _COMPARED:
-        if recorded.get(name) != here.get(name):
-            yield f"{name} {here.get(name, 'unknown')} for {recorded.get(name, 'unknown')}"
+        # Before ranks trained together, records did not say how many there were.
+        before, now = (one.get(name, 1 if name == "ranks" else "unknown") for one in (recorded, here))
+        if before != now:
+            yield f"{name} {now} for {before}"
     yield from _apart_versions(recorded.get("versions"), here.get("versions"))
-    before, now = ((one.get("git") or {}) if isinstance(one.get("git"), dict) else {} for one in (recorded, here))
-    if before.get("commit") != now.get("commit"):
-        told = [str(one.get("commit") or "none")[:_SHOWN] for one in (now, before)]
-        yield f"commit {told[0]} for {told[1]}"
+    commits = ((one.get("git") or {}) if isinstance(one.get("git"), dict) else {} for one in (recorded, here))
+    made, found = (str(one.get("commit") or "none")[:_SHOWN] for one in commits)
+    if made != found:
+        yield f"commit {found} for {made}"
 
 
 def _apart_versions(recorded: Any, here: Any) -> Iterator[str]:
