@@ -86,9 +86,14 @@ def begin(home: Path) -> Launch:
     limit = timedelta(seconds=max(1.0, patience()))
     store = _hearing(lambda: next(rendezvous("env://", rank(), world(), timeout=limit))[0], home)
     launch = Launch(rank(), world(), Messages(PrefixStore("messages", store), home, rank(), world()))
-    for package in ("rethinkdc", "torch"):
-        launch.require_alike(f"the version of {package}", version(package), "Install the same on all machines.")
-    _require_one_cache(launch, home)
+    try:
+        for package in ("rethinkdc", "torch"):
+            launch.require_alike(f"the version of {package}", version(package), "Install the same on all machines.")
+        _require_one_cache(launch, home)
+    except RequestError:
+        # All are refused alike: who keeps the store waits until the others have read why.
+        launch.messages.leave()
+        raise
 
     def join_tensors() -> None:
         # Both kinds in one group: which one carries a tensor follows from where it lies.

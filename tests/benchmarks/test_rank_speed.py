@@ -64,7 +64,7 @@ def test_two_ranks_of_one_machine_beside_one(tmp_path: Path) -> None:
     print(
         f"\nresnet18-3x3, {SIZE} px, batch {BATCH}, one thread a rank, load {os.getloadavg()[0]:.1f} on "
         f"{os.cpu_count()} cores: one rank {BATCH / one:.1f} views/s, two {BATCH / two:.1f} ({one / two:.2f} times), "
-        f"two that do not speak {BATCH / silent:.1f} ({one / silent:.2f} times): {max(0.0, 1 - silent / two):.0%} of two "
-        "ranks' time goes into shared gradients and statistics, and into waiting for each other"
+        f"two that do not speak {BATCH / silent:.1f} ({one / silent:.2f} times): {max(0.0, 1 - silent / two):.0%} of "
+        "two ranks' time goes into shared gradients and statistics, and into waiting for each other"
     )
     assert two < 2 * silent

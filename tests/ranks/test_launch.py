@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 from threading import Timer
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from rethinkdc import interruption, ranks
 from rethinkdc.errors import RequestError
-from rethinkdc.ranks import launch as launching_module
 from rethinkdc.ranks.walk import met
 from tests.ranks.launching import launch, values
 
@@ -38,9 +38,11 @@ def test_ranks_with_two_caches_are_refused(tmp_path: Path) -> None:
 
 
 def other_version() -> dict[str, Any]:
-    known = launching_module.version
-    launching_module.version = lambda name: f"9.{ranks.rank()}" if name == "torch" else known(name)  # type: ignore[assignment]
-    return told()
+    def version(package: str) -> str:
+        return f"9.{ranks.rank()}" if package == "torch" else "1"
+
+    with patch("rethinkdc.ranks.launch.version", version):
+        return told()
 
 
 def test_ranks_with_two_versions_are_refused(tmp_path: Path) -> None:
