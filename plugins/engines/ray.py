@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
+import threading
 import time
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -16,6 +18,7 @@ from pydantic import Field, PrivateAttr
 from rethinkdc.contracts import STOPS, Command, Crew, Engine, Method, RequestError, hookimpl, last_words
 
 _LOCAL = "local"
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PASSED = ("RETHINKDC_", "PYTHON", "HF_", "TORCH_", "OMP_", "MKL_", "CUBLAS_")
 """Beginnings of the variables of the environment that tasks on other hosts get."""
 
@@ -70,6 +73,8 @@ class Ray(Engine):
         if ray.is_initialized():
             return
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+        # Ray's own handlers end a process at once, where the sweep's let it keep its work.
+        handlers = {number: signal.getsignal(number) for number in _SIGNALS}
         try:
             if self.address == _LOCAL:
                 ray.init(address=_LOCAL, num_cpus=max(1, round(count * self.cpus)), include_dashboard=False, **quiet)
@@ -80,6 +85,10 @@ class Ray(Engine):
                 f"No Ray can be had at {self.address}: {str(error).strip().splitlines()[0]} `ray status` on a host of "
                 "the cluster tells whether it runs; without an address one is started here."
             ) from None
+        finally:
+            if threading.current_thread() is threading.main_thread():
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
         self._ours = True
 
     def _check_room(self, found: dict[str, float], count: int) -> None:

@@ -33,6 +33,7 @@ def carry_out(command: CarryOutCommand) -> None:
     import os
     import signal
 
+    from rethinkdc import interruption
     from rethinkdc.cli import sweep_tables
     from rethinkdc.runs.machine import make_runner
     from rethinkdc.studies.taking import take_units
@@ -41,6 +42,8 @@ def carry_out(command: CarryOutCommand) -> None:
 
     if command.with_parent:
         end_with(os.getppid())
+        # Engines start processes of theirs, and so this one, with signals held back that are to end it.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, interruption.SIGNALS)
         # A cluster's warning to the process that started this one, which then asks this one to end.
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     file = Path(command.file).absolute()
