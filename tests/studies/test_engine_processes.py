@@ -282,6 +282,41 @@ def test_an_interrupted_sweep_ends_the_ray_that_it_started(tmp_path: Path, sweep
     assert list((tmp_path / "cache" / "sweeps").iterdir()) == []
 
 
+# -- a sweep that is killed ----------------------------------------------------------------------------------------
+
+
+@needs_submitit
+def test_jobs_go_on_when_the_sweep_is_killed(tmp_path: Path, sweep: Sweep, alone: Digests) -> None:
+    running = sweep("--jobs", "2", "--engine", "submitit:cluster=local")
+    wait_until(lambda: busy(tmp_path), running)
+    running.kill()
+    running.wait()
+    until = time.monotonic() + 540
+    while len(list((tmp_path / "records").glob("*/*.json"))) < 4:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert digests(tmp_path / "records") == alone
+    assert max(counted(tmp_path).values()) == 1
+
+
+@needs_ray
+def test_tasks_of_ray_end_with_their_work_kept_when_the_sweep_is_killed(
+    tmp_path: Path, sweep: Sweep, alone: Digests
+) -> None:
+    running = sweep("--jobs", "2", "--engine", "ray", seconds=0.5)
+    wait_until(lambda: busy(tmp_path), running)
+    begun = workers(tmp_path)
+    running.kill()
+    running.wait()
+    until = time.monotonic() + 120
+    while any(Path(f"/proc/{worker}").exists() for worker in begun):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert "4 ok" in ended(sweep("--jobs", "1"))
+    assert max(counted(tmp_path).values()) == 1
+    assert digests(tmp_path / "records") == alone
+
+
 # -- shards --------------------------------------------------------------------------------------------------------
 
 
