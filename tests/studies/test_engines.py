@@ -16,7 +16,7 @@ from rethinkdc.errors import RequestError, RethinkError
 from rethinkdc.runs.calls import Keeping, Machine
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.runner import Runner
-from rethinkdc.studies import elsewhere
+from rethinkdc.studies import elsewhere, taking
 from rethinkdc.studies.elsewhere import Elsewhere, EngineError
 from rethinkdc.studies.journals import Began, Journal, Journals, Left, journal_in
 from rethinkdc.studies.planning import runs_of
@@ -91,8 +91,16 @@ def _anew(monkeypatch: pytest.MonkeyPatch) -> None:
     CREWS.clear()
     monkeypatch.setattr(elsewhere, "_ASKS", 0.0)
     monkeypatch.setattr(elsewhere, "_POLL", 0.01)
+    # Threads share what processes each have of their own, such as the plugins that are loaded: one works at a time.
+    turn, whole = threading.Lock(), taking._Taker.carry_out
+
+    def in_turn(taker: Any, number: int) -> Any:
+        with turn:
+            return whole(taker, number)
+
+    monkeypatch.setattr(taking._Taker, "carry_out", in_turn)
     # It is for processes that do nothing else.
-    monkeypatch.setattr("rethinkdc.studies.taking._heed", lambda asked: None)
+    monkeypatch.setattr(taking, "_heed", lambda asked: None)
 
 
 @pytest.fixture
