@@ -35,7 +35,7 @@ class Estimate(NamedTuple):
         disk: bytes.
         growth: exponent of the seconds in the number of classes, and so of rows; None where they are too few to tell.
         within: exponent in the rows of a class, where two were measured with as many classes.
-        of: the sizes in classes that it comes from; one size, all classes, where it was measured.
+        of: the sizes in classes that it comes from; one of them, where what was measured is told as it is.
     """
 
     cpu: float
@@ -77,8 +77,8 @@ def estimate(points: Iterable[Point]) -> Estimate:
     sizes, within = [one for one in points if one.shape.per_class == WHOLE.per_class], _within(points)
     large, growth = sizes[-1], exponent(*sizes[-2:]) if len(sizes) > 1 else None
     taken = large.taken
-    if large.shape.classes == WHOLE.classes:
-        return Estimate(taken.cpu, taken.anonymous, taken.disk, growth, within, (WHOLE.classes,))
+    if len(sizes) == 1 or large.shape.classes == WHOLE.classes:
+        return Estimate(taken.cpu, taken.anonymous, taken.disk, growth, within, (large.shape.classes,))
     small, times = sizes[-2], WHOLE.rows / large.shape.rows
     further = (WHOLE.rows - large.shape.rows) / (large.shape.rows - small.shape.rows)
     return Estimate(
@@ -113,7 +113,9 @@ def _table(named: dict[str, list[Point]]) -> str:
     for name, points in named.items():
         found = estimate(points)
         growth, within = ("" if one is None else f"{one:.2f}" for one in (found.growth, found.within))
-        how = "measured" if len(found.of) == 1 else f"extrapolated from {found.of[0]} and {found.of[1]} classes"
+        how = "measured" if found.of == (WHOLE.classes,) else f"measured with {found.of[0]} classes"
+        if len(found.of) > 1:
+            how = f"extrapolated from {found.of[0]} and {found.of[1]} classes"
         lines.append(
             f"| `{name}` | {_number(found.cpu)} | {found.anonymous / 2**20:,.0f} | {_number(found.disk / 2**20)} | "
             f"{growth} | {within} | {how} |"
