@@ -293,5 +293,5 @@ class Passing(Protocol):
     """What passes over many rows chunk by chunk: see ``Context.chunks``."""
 
     def __call__(
-        self, name: str, count: int, step: int, make: ChunksMaker, *, unit: str = "rows"
+        self, name: str, count: int, step: int, make: ChunksMaker, *, unit: str = "rows", of: Any = None
     ) -> Sequence[dict[str, Tensor]]: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -116,15 +117,20 @@ class RunContext(Context):
         return make_parts(paths, make, work=self.work, home=self.cache.root, progress=self.progress)
 
     def chunks(
-        self, name: str, count: int, step: int, make: ChunksMaker, *, unit: str = "rows"
+        self, name: str, count: int, step: int, make: ChunksMaker, *, unit: str = "rows", of: Any = None
     ) -> Sequence[dict[str, Tensor]]:
+        # Others would not be chunks of this pass: by their number, or by what computed them.
+        folder = (self.work.part or self.folder) / f"{name}-{digest([self._computing, count, step, of])[:12]}"
+        if of is not None and ranks.writes():
+            for other in folder.parent.glob(f"{name}-*"):
+                if other != folder:
+                    shutil.rmtree(other, ignore_errors=True)
         return make_chunks(
             name,
             count,
             step,
             make,
-            # Others would not be chunks of this pass: by their number, or by what computed them.
-            folder=(self.work.part or self.folder) / f"{name}-{digest([self._computing, count, step])[:12]}",
+            folder=folder,
             work=self.work,
             home=self.cache.root,
             progress=self.progress,

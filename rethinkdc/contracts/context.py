@@ -123,7 +123,7 @@ class Context(ABC):
 
     @abstractmethod
     def chunks(
-        self, name: str, count: int, step: int, make: ChunksMaker, *, unit: str = "rows"
+        self, name: str, count: int, step: int, make: ChunksMaker, *, unit: str = "rows", of: Any = None
     ) -> Sequence[dict[str, Tensor]]:
         """Passes over ``count`` rows, ``step`` at a time: what is done is not lost by a kill, and is not done twice.
 
@@ -147,6 +147,8 @@ class Context(ABC):
             make: is given chunks, as ranges of positions, and yields the result of each in their order, as named
                 tensors. It may look ahead, and must make each result from its own rows alone.
             unit: what is passed over, in the plural.
+            of: JSON data of what the results depend on, where the piece of work does not settle it, such as the weights
+                of a network that is still being trained; the results of another are not kept any longer.
 
         Returns:
             The results of all chunks in order, those that were written memory-mapped.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,7 +41,15 @@ def in_chunks(count: int, work: Callable[[int, int], None], *, workers: int = 0,
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def at_once(name: str, count: int, step: int, make: ChunksMaker, *, unit: str = "rows") -> list[dict[str, Tensor]]:  # noqa: ARG001
+def at_once(
+    name: str,  # noqa: ARG001 - the contract's signature
+    count: int,
+    step: int,
+    make: ChunksMaker,
+    *,
+    unit: str = "rows",  # noqa: ARG001
+    of: Any = None,  # noqa: ARG001
+) -> list[dict[str, Tensor]]:
     """A pass of which nothing is kept: see :class:`rethinkdc.types.Passing`."""
     spans = [range(first, min(first + step, count)) for first in range(0, count, step)]
     return [dict(result) for result in make(spans)]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
+from rethinkdc import ranks
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.kinds import Evaluator
+from rethinkdc.data.chunks import joined
 from rethinkdc.evaluation.metrics import classification_metrics, per_class_top1, predictions_of
 from rethinkdc.measurement import Evaluation, Metric
 from rethinkdc.models import weights_digest
@@ -21,7 +24,7 @@ from rethinkdc.protocol.student import student_training
 from rethinkdc.storage import digest
 from rethinkdc.training.loop import LoopSeeds, train_network
 from rethinkdc.training.memory import peak_memory
-from rethinkdc.training.predict import predict
+from rethinkdc.training.predict import BATCH, predict_batches
 from rethinkdc.types import Images, Supervision
 
 
@@ -40,17 +43,28 @@ class Student:
     def logits(self, images: Images) -> Tensor:
         """Float32 [N, C] of images under the protocol's test view; those asked for last are kept."""
         if self._kept is None or self._kept[0] != images.fingerprint:
-            logits = predict(
+            self._kept = images.fingerprint, self._tested(images)
+        return self._kept[1]
+
+    def _tested(self, images: Images) -> Tensor:
+        context = self._context
+
+        def logits(spans: Sequence[range]) -> Iterator[dict[str, Tensor]]:
+            for said in predict_batches(
                 self.module,
                 images,
-                self._context.protocol.test,
+                context.protocol.test,
                 mean=self._network.mean,
                 std=self._network.std,
-                device=self._context.device,
-                workers=self._context.workers,
-            )
-            self._kept = images.fingerprint, logits
-        return self._kept[1]
+                device=context.device,
+                workers=context.workers,
+                batches=[torch.arange(span.start, span.stop) for span in spans],
+            ):
+                yield {"logits": said.logits}
+
+        # Of one training many are tested: those of another epoch are not taken for these.
+        of = ranks.decided(lambda: [weights_digest(self.module), images.fingerprint], "the student that is tested")
+        return joined(context.chunks("test", len(images), BATCH, logits, unit="test images", of=of), "logits")
 
 
 class StudentEvaluator(Evaluator):

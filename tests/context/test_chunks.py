@@ -126,6 +126,16 @@ def test_chunks_of_another_pass_are_not_taken_for_those_of_this(tmp_path: Path) 
     assert len(once_more.made) == 5 + 6
 
 
+@pytest.mark.usefixtures("at_once")
+def test_chunks_of_a_network_that_has_moved_on_are_not_used_and_go(tmp_path: Path) -> None:
+    here = context(tmp_path)
+    made = Pass(here)
+    for weights, expected in (("first", 6), ("first", 6), ("second", 12), ("second", 12)):
+        here.chunks("tests", ROWS, STEP, made, of=weights)
+        assert len(made.made) == expected
+        assert len(list(here.folder.iterdir())) == 1
+
+
 def test_seconds_and_images_of_earlier_tries_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
     monkeypatch.setattr("time.perf_counter", lambda: clock[0])

@@ -76,7 +76,17 @@ def top1(here: RunContext) -> list[Tensor]:
     return [torch.tensor(replace(here, test=TEST).teacher().top1)]
 
 
+def student(here: RunContext) -> list[Tensor]:
+    """A student that is asked about test images; its training goes on from its last step."""
+    evaluator: Any = here.methods.build("evaluator", "standard")
+    hard: Any = here.methods.build("labeler", "hard")
+    compressed = here.compress("random", DATA, Budget(ipc=IPC, classes=CLASSES, size=SIZE))
+    measured = evaluator.evaluate(compressed, hard.prepare(compressed, here), TEST, here)
+    return [torch.tensor(list(measured.metrics.values())), measured.predictions.predicted]
+
+
 KINDS = {
+    "student": Kind(student, shared=False),
     "predictions": Kind(lambda here: list(here.predictions())),
     "deepfool": Kind(lambda here: [here.score("deepfool:iterations=3")]),
     "grand-full": Kind(lambda here: [here.score("grand-full")]),
@@ -129,6 +139,7 @@ def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """So few rows are several chunks."""
     monkeypatch.setattr("rethinkdc.protocol.proxy.BATCH", 16)
     monkeypatch.setattr("rethinkdc.protocol.teachers.BATCH", 8)
+    monkeypatch.setattr("rethinkdc.evaluation.student_evaluator.BATCH", 8)
     monkeypatch.setattr("rethinkdc.plugins.pruning.deepfool._BATCH_NUMBERS", 16 * 3 * SIZE * SIZE)
     monkeypatch.setattr("rethinkdc.plugins.pruning.grand_full._BATCH", 16)
     monkeypatch.setattr("rethinkdc.distillation.crops.CHUNK", 4)
