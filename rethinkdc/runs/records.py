@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from itertools import islice
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -22,6 +23,8 @@ ENVIRONMENT = "RETHINKDC_RECORDS"
 
 MOST_BYTES = 64 << 20
 """A record of 1,000 classes and 300 epochs has less than a hundredth."""
+MOST_LISTED = 10_000
+"""Runs that are looked at where some of them tell as much as all; keys are digests, so that any are a fair sample."""
 _KEY = re.compile(r"[0-9a-f]{24}")
 _FILE = re.compile(r"[0-9].*\.json")
 
@@ -112,8 +115,11 @@ class Records:
         yield from self._readable(self._files())
 
     def newest(self, count: int) -> Iterator[Record]:
-        """As :meth:`readable`, of the files that were written last, the newest first."""
-        yield from self._readable(sorted(self._files(), key=_written, reverse=True)[:count])
+        """As :meth:`readable`, of the files that were written last, the newest first.
+
+        Of more than :data:`MOST_LISTED` runs so many are looked at, as the file system lists them.
+        """
+        yield from self._readable(sorted(self._files(MOST_LISTED), key=_written, reverse=True)[:count])
 
     def add(self, record: Record) -> Record:
         """Writes a record under the next free attempt number; never replaces a file.
@@ -174,22 +180,25 @@ class Records:
             except RecordError as error:  # noqa: PERF203 - one file must not hide the others
                 warnings.warn(f"A record is left out: {error}", stacklevel=3)
 
-    def _folders(self) -> list[Path]:
-        """What may be the folder of a run.
+    def _folders(self, most: int | None = None) -> list[Path]:
+        """What may be the folder of a run; at most so many, any of them.
 
         Raises:
             RequestError: the records folder cannot be read.
         """
         try:
+            if most is not None:
+                with os.scandir(self.folder) as entries:
+                    return sorted(self.folder / entry.name for entry in islice(entries, most))
             return sorted(self.folder / name for name in os.listdir(self.folder))  # noqa: PTH208 - as below
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
             raise unreadable_folder(self.folder, error) from None
 
-    def _files(self) -> list[Path]:
+    def _files(self, most: int | None = None) -> list[Path]:
         files = []
-        for folder in self._folders():
+        for folder in self._folders(most):
             try:
                 files += _files_in(folder)
             except RecordError as error:  # noqa: PERF203 - one folder must not hide the others

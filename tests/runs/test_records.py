@@ -520,3 +520,14 @@ def test_the_folder_is_the_environments_or_records_here(monkeypatch: pytest.Monk
     assert default_records_folder() == Path("/some/where")
     monkeypatch.delenv("RETHINKDC_RECORDS")
     assert default_records_folder() == Path("records")
+
+
+def test_the_newest_of_very_many_runs_are_sought_among_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of a hundred thousand is not looked at whole before a sweep begins."""
+    monkeypatch.setattr("rethinkdc.runs.records.MOST_LISTED", 5)
+    for index in range(20):
+        (tmp_path / f"{index:024d}").mkdir()
+    looked: list[object] = []
+    monkeypatch.setattr("rethinkdc.runs.records._files_in", lambda folder: looked.append(folder) or [])
+    assert list(Records(tmp_path).newest(2000)) == []
+    assert len(looked) == 5
