@@ -6,6 +6,7 @@ averaged by ``torch.nn.parallel.DistributedDataParallel``. In a single process n
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -61,7 +62,12 @@ class Together:
         if self.alone:
             return model
         devices = [self.device] if self.device.type == "cuda" else None
-        return DistributedDataParallel(model, device_ids=devices, broadcast_buffers=False, find_unused_parameters=True)
+        with warnings.catch_warnings():
+            # Newer versions of torch have another name for what older ones know by this one.
+            warnings.simplefilter("ignore", FutureWarning)
+            return DistributedDataParallel(
+                model, device_ids=devices, broadcast_buffers=False, find_unused_parameters=True
+            )
 
     def hearing(self) -> AbstractContextManager[Any]:
         """Inside, a rank that ends is an error that names it."""

@@ -22,7 +22,7 @@ from tests.ranks.launching import launch, values
 
 pytestmark = pytest.mark.benchmark
 
-SIZE, CLASSES, BATCH, STEPS = 32, 10, 64, 12
+SIZE, CLASSES, BATCH, STEPS = 32, 10, 32, 4
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
 

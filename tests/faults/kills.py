@@ -306,7 +306,7 @@ def _started(scene: Scene, place: Place) -> list[Child]:
 
 def _start_rank(scene: Scene, place: Place, rank: int, port: int) -> Child:
     launch = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    given = {"RANK": str(rank), "LOCAL_RANK": str(rank), "RETHINKDC_RANK_PATIENCE": str(PATIENCE)}
+    given = {"RANK": str(rank), "LOCAL_RANK": str(rank), "RETHINKDC_RANK_PATIENCE": str(PATIENCE / 3)}
     return place.start(scene, **launch, **given)
 
 
