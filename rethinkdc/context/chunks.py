@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save
 from torch import Tensor
 
@@ -148,7 +149,10 @@ class _Kept:
             result = next(made, None)
         if result is None:
             raise ValueError(f"Results of fewer chunks than were asked for: chunk {index} is missing.")
-        self._held[index] = {name: tensor.detach().cpu().contiguous() for name, tensor in result.items()}
+        # Copies: results may be views of one tensor, or of one that is filled again.
+        self._held[index] = {
+            name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in result.items()
+        }
         self.results[index] = self._held[index]
         long = states.exists()
         if long or self._clock.due() or _bytes(self._held.values()) >= HELD_BYTES:

@@ -126,6 +126,21 @@ def test_chunks_of_another_pass_are_not_taken_for_those_of_this(tmp_path: Path) 
     assert len(once_more.made) == 5 + 6
 
 
+def test_results_may_be_views_of_one_tensor_that_is_filled_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "HELD_BYTES", 90)
+    table = torch.zeros(STEP, dtype=torch.int64)
+
+    def make(spans: Sequence[range]) -> Iterator[dict[str, Tensor]]:
+        for span in spans:
+            table[: len(span)] = torch.arange(span.start, span.stop)
+            yield {"rows": table[: len(span)], "again": table[: len(span)]}
+
+    found = context(tmp_path).chunks("views", ROWS, STEP, make)
+    assert joined(found, "rows").tolist() == joined(found, "again").tolist() == list(range(ROWS))
+
+
 @pytest.mark.usefixtures("at_once")
 def test_chunks_of_a_network_that_has_moved_on_are_not_used_and_go(tmp_path: Path) -> None:
     here = context(tmp_path)
