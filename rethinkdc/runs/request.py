@@ -46,6 +46,21 @@ def _read_override(pair: str) -> dict[str, Any]:
         ) from None
 
 
+def _as_in_files(key: str, value: Any) -> Any:
+    """A value as a protocol's file says it: a reference is a text there."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [_as_in_files(key, one) for one in value]
+    if isinstance(value, Mapping):
+        return {name: _as_in_files(key, one) for name, one in value.items()}
+    from rethinkdc.reference import Reference
+
+    if isinstance(value, Reference):
+        return str(value)
+    raise RequestError(f"overrides[{key!r}] = {value!r}: expected a number, a text, a list or a table of them.")
+
+
 def read_share(text: str) -> float:
     """Reads a share of the training set: ``0.3`` or ``30%``.
 
@@ -171,7 +186,7 @@ class Departures(Tuned):
         if not isinstance(self.overrides, Mapping):
             raise RequestError(f"overrides = {self.overrides!r}: expected a table such as {{'training.batch': 32}}.")
         # A copy: the caller's may change afterwards.
-        object.__setattr__(self, "overrides", dict(self.overrides))
+        object.__setattr__(self, "overrides", {key: _as_in_files(key, value) for key, value in self.overrides.items()})
         super().__post_init__()
 
 

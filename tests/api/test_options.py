@@ -85,7 +85,14 @@ PLAIN = {"hookimpl", "contact_sheet", "read_predictions", "read_sheet"}
 def test_every_public_function_takes_a_call_and_has_a_command() -> None:
     functions = {name for name in rdc.__all__ if inspect.isfunction(getattr(rdc, name))} - PLAIN
     assert set(CALLS) == functions
-    assert set(COMMANDS) == functions | {"list-plugins", "list-protocols", "list-studies", "new-protocol", "show"}
+    assert set(COMMANDS) == functions | {
+        "carry-out",
+        "list-plugins",
+        "list-protocols",
+        "list-studies",
+        "new-protocol",
+        "show",
+    }
 
 
 @pytest.mark.parametrize(("name", "one"), SHARED, ids=lambda value: getattr(value, "name", value))

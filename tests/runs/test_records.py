@@ -528,6 +528,11 @@ def test_the_newest_of_very_many_runs_are_sought_among_some(tmp_path: Path, monk
     for index in range(20):
         (tmp_path / f"{index:024d}").mkdir()
     looked: list[object] = []
-    monkeypatch.setattr("rethinkdc.runs.records._files_in", lambda folder: looked.append(folder) or [])
+
+    def look(folder: object) -> list[object]:
+        looked.append(folder)
+        return []
+
+    monkeypatch.setattr("rethinkdc.runs.records._files_in", look)
     assert list(Records(tmp_path).newest(2000)) == []
     assert len(looked) == 5
