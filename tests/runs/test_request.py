@@ -12,7 +12,7 @@ from rethinkdc.runs.request import Request, read_overrides
 def test_a_reference_among_overrides_is_the_text_that_a_file_says() -> None:
     given = read_overrides(["student.model=[convnet:width=16]", "training.batch=4", "proxy.clean=[1.0,0.5]"])
     request = Request("random", overrides=given)
-    assert request.overrides == {"student.model": "convnet:width=16", "training.batch": 4, "proxy.clean": [1.0, 0.5]}
+    assert request.overrides == {"student.model": ["convnet:width=16"], "training.batch": 4, "proxy.clean": [1.0, 0.5]}
     within = {"training.views": [{"op": Reference(name="flip", values={})}]}
     assert Request("random", overrides=within).overrides == {"training.views": [{"op": "flip"}]}
 
