@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rethinkdc.runs.record import name_machine
 from rethinkdc.statistics import ImageInterval
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What computed a result: the kind of device, and the threads of a CPU, on which its bits depend.
+    """What computed a result: the kind of device, the threads of a CPU, and ranks, on which its bits depend.
 
     Attributes:
         device: such as ``cpu`` or ``cuda``; empty where a record does not say.
         threads: None where a record does not say.
+        ranks: processes that made it together.
     """
 
     device: str
     threads: int | None
+    ranks: int = 1
 
     @property
-    def order(self) -> tuple[str, bool, int]:
+    def name(self) -> str:
+        """As records name it; empty where they do not say."""
+        return name_machine(self.device, self.threads, self.ranks)
+
+    @property
+    def order(self) -> tuple[str, bool, int, int]:
         """By what machines are sorted."""
-        return self.device, self.threads is None, self.threads or 0
+        return self.device, self.threads is None, self.threads or 0, self.ranks
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,8 @@ class Entry:
         """What boards need of this record."""
         definition, told = record.definition, record.told
         content = definition.model_dump(mode="json")
-        machine = Machine(record.environment.get("device", ""), record.environment.get("threads"))
+        environment = record.environment
+        machine = Machine(environment.get("device", ""), environment.get("threads"), environment.get("ranks", 1))
         return cls(
             key=record.key,
             attempt=record.attempt,

@@ -10,7 +10,6 @@ from rethinkdc.boards.board import MARK, Board
 from rethinkdc.boards.ranking import LEAST
 from rethinkdc.boards.row import Row
 from rethinkdc.metrics import NEUTRAL
-from rethinkdc.runs.record import name_machine
 from rethinkdc.seeds import write_seeds
 
 
@@ -23,7 +22,7 @@ def conditions(board: Board) -> str:
     """The conditions but for the student."""
     mark = f", {board.changed}" if board.modified else ""
     evaluator = f", evaluator {board.evaluator}" if board.evaluator != "standard" else ""
-    machine = "devices pooled" if board.machine is None else name_machine(board.machine.device, board.machine.threads)
+    machine = "devices pooled" if board.machine is None else board.machine.name
     return (
         f"{board.protocol} ({board.protocol_digest[:12]}{mark}), {board.dataset} ({board.dataset_fingerprint[:12]}), "
         f"{board.track} labels, {board.size}{evaluator}" + (f", {machine}" if machine else "")
@@ -83,7 +82,7 @@ def _on_counts(board: Board) -> Iterator[str]:
 
 
 def _call_machine(machine: Machine) -> str:
-    return name_machine(machine.device, machine.threads) or "not told"
+    return machine.name or "not told"
 
 
 def _on_tests(board: Board) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from rethinkdc.boards import Board, Row
+from rethinkdc.boards import Board, Machine, Row
 from rethinkdc.cli.json_output import document
 from rethinkdc.runs.cost import order_stages
 from rethinkdc.seeds import write_seeds
@@ -75,7 +75,7 @@ def _flatten(board: Board, row: Row, stages: dict[str, list[str]]) -> dict[str, 
         "reported_sd": published.deviation if published else None,
         "reported_source": published.source if published else None,
         "reported_conditions": published.conditions if published else None,
-        "machines": ";".join(f"{one.device}/{one.threads or ''}" for one in row.machines),
+        "machines": ";".join(_write_machine(one) for one in row.machines),
         "teacher_top1": row.teacher_top1,
         "external": ";".join(row.external),
         **{f"{stage}_seconds": row.seconds.get(stage, 0.0) for stage in stages["seconds"]},
@@ -89,6 +89,12 @@ def _flatten(board: Board, row: Row, stages: dict[str, list[str]]) -> dict[str, 
         **{f"image_bytes_{form}": value for form, value in row.image_bytes.items()},
         "missing": "; ".join(f"seed {write_seeds(run.seeds)}: {run.status}: {run.reason}" for run in row.missing),
     }
+
+
+def _write_machine(machine: Machine) -> str:
+    """``cpu/1``, and ``cpu/1/2`` of two ranks."""
+    ranks = f"/{machine.ranks}" if machine.ranks > 1 else ""
+    return f"{machine.device}/{machine.threads or ''}{ranks}"
 
 
 def as_cells(values: Iterable[Any]) -> list[Any]:

@@ -11,7 +11,6 @@ from rethinkdc.boards.beside import Machine
 from rethinkdc.measurement import Metric
 from rethinkdc.reports.figures import Axis, Facets, Label
 from rethinkdc.reports.texts import write_metric
-from rethinkdc.runs.record import name_machine
 from rethinkdc.storage import digest
 from rethinkdc.texts import visible
 
@@ -107,7 +106,7 @@ def axis_of_metric(board: Board) -> Axis:
 def _describe_machine(machine: Machine | None) -> str:
     if machine is None:
         return ""
-    return visible(name_machine(machine.device, machine.threads))
+    return visible(machine.name)
 
 
 def slug(text: str) -> str:

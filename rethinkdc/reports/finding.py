@@ -14,7 +14,6 @@ from rethinkdc.evidence.corners import CORNERS, Corner
 from rethinkdc.evidence.explaining import BESIDE
 from rethinkdc.evidence.explanation import FULL, Explanation, explain_corners
 from rethinkdc.evidence.outcome import Outcome
-from rethinkdc.runs.record import name_machine
 from rethinkdc.runs.records import Records
 from rethinkdc.storage import canonical_json
 
@@ -103,7 +102,7 @@ def _outcome(entries: Sequence[Entry]) -> Outcome:
             seed = entry.seeds.student if entry.fixed else entry.seeds.set
             by_seed[seed].append(entry.results[entry.metrics[0].name])
     values = {seed: fmean(found) for seed, found in sorted(by_seed.items())}
-    machines = {name_machine(entry.machine.device, entry.machine.threads) for entry in entries}
+    machines = {entry.machine.name for entry in entries}
     return Outcome(values, {}, tuple(sorted(entry.key for entry in entries)), tuple(sorted(machines)))
 
 

@@ -36,18 +36,20 @@ class Names(BaseModel):
         return f"{self.compressor} + {self.labeler}"
 
 
-def name_machine(device: str | None, threads: int | None) -> str:
-    """The kind of device, and the threads of a CPU: ``cpu (1 thread)``; empty where a record does not say."""
-    if not device or threads is None:
-        return device or ""
-    return f"{device} ({threads} thread{'s' if threads > 1 else ''})"
+def name_machine(device: str | None, threads: int | None, ranks: int = 1) -> str:
+    """The kind of device, threads, and ranks where there are several: ``cpu (1 thread)``; empty where none is told."""
+    told = [] if threads is None else [f"{threads} thread{'s' if threads > 1 else ''}"]
+    told += [f"{ranks} ranks"] if ranks > 1 else []
+    return f"{device} ({', '.join(told)})" if device and told else device or ""
 
 
 def _check_environment(environment: dict[str, Any]) -> dict[str, Any]:
     """Of all that it tells, boards read what names a machine."""
-    device, threads = environment.get("device", ""), environment.get("threads")
+    device, threads, ranks = environment.get("device", ""), environment.get("threads"), environment.get("ranks", 1)
     if not isinstance(device, str) or not (threads is None or (type(threads) is int and threads >= 0)):
         raise ValueError("device must be a text, and threads a whole number")
+    if type(ranks) is not int or ranks < 1:
+        raise ValueError("ranks must be a whole number, from 1 on")
     return environment
 
 
@@ -133,7 +135,8 @@ class Record(BaseModel):
     @property
     def machine(self) -> str:
         """What its bits depend on; see :func:`name_machine`."""
-        return name_machine(self.environment.get("device"), self.environment.get("threads"))
+        told = self.environment
+        return name_machine(told.get("device"), told.get("threads"), told.get("ranks", 1))
 
     @property
     def main_metric(self) -> Metric:

@@ -74,7 +74,7 @@ class Runner:
     @property
     def machine(self) -> str:
         """What the bits of its results depend on, as its records name it."""
-        return name_machine(self.device.type, self.threads)
+        return name_machine(self.device.type, self.threads, ranks.world())
 
     @refusing_exit()
     def run(

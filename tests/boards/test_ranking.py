@@ -142,6 +142,15 @@ def test_devices_part_boards_until_they_are_pooled(desk: Any, row: Find) -> None
     assert told in notes_on(pooled)
 
 
+def test_ranks_that_made_a_run_together_part_boards_too(desk: Any) -> None:
+    """The order of sums, and so the last bits, depend on their number."""
+    for ranks in (1, 2):
+        desk.record("pca", 0.6, ranks, environment={"device": "cpu", "threads": 1, "ranks": ranks})
+    apart = desk.boards()
+    assert [board.machine for board in apart] == [Machine("cpu", 1), Machine("cpu", 1, 2)]
+    assert apart[1].machine.name == "cpu (1 thread, 2 ranks)"
+
+
 def test_what_is_better_on_every_common_seed_stays_in_the_band(desk: Any, row: Find) -> None:
     """Its seeds were the harder ones: its mean is lower, and it wins each pair."""
     desk.seeds("lead", [*around(0.7), *around(0.9)])
