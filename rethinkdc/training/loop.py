@@ -18,13 +18,14 @@ from rethinkdc import interruption, ranks
 from rethinkdc.choices import Precision
 from rethinkdc.data.device_store import DeviceStore
 from rethinkdc.data.store import Store
-from rethinkdc.errors import DivergedError, RequestError
+from rethinkdc.errors import RequestError
 from rethinkdc.models import Penultimate
 from rethinkdc.seeds import derive_seed
 from rethinkdc.storage import digest
 from rethinkdc.training.ahead import in_order
 from rethinkdc.training.aside import Aside
 from rethinkdc.training.checkpoint import EVERY, Clock, load_checkpoint, save_checkpoint, tell_step
+from rethinkdc.training.epoch_losses import EpochLosses
 from rethinkdc.training.length import Length, Step
 from rethinkdc.training.memory import keep_freed_memory
 from rethinkdc.training.noise import reproducible, seed_noise
@@ -33,7 +34,7 @@ from rethinkdc.training.precision import computing, usual_precision
 from rethinkdc.training.predict import parameter_dtype
 from rethinkdc.training.recipe import Recipe
 from rethinkdc.training.share import share_of
-from rethinkdc.training.together import Together, Told
+from rethinkdc.training.together import Together, Told, agreed_state
 from rethinkdc.types import Progress, Supervision, ViewBatch, ViewKey
 from rethinkdc.views import Normaliser, Views
 
@@ -201,9 +202,7 @@ class _Training:
             self.average.update_parameters(self.model)
         self.features: Penultimate | None = None
         self.aside = Aside(self.device) if self.supervision.cost.teacher_at_training else None
-        self.step, self.curve = 0, list[float]()
-        # On the device: reading a loss back after each step would make a GPU wait.
-        self.losses = torch.zeros(self.length.batches, dtype=torch.float64, device=self.device)
+        self.step, self.losses = 0, EpochLosses(self.length, self.device)
         self.spent, self.started, self.clock = 0.0, time.perf_counter(), Clock(self.checkpoint_every)
 
     def run(self, advance: Callable[[int], None]) -> TrainingLog:
@@ -232,7 +231,7 @@ class _Training:
         if self.average is not None:
             self.model.load_state_dict(self.average.module.state_dict())
         memory = torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else 0
-        return TrainingLog(self.curve, self.length.steps, self.length.views, self._seconds, memory)
+        return TrainingLog(self.losses.curve, self.length.steps, self.length.views, self._seconds, memory)
 
     def _steps(self) -> Iterator[tuple[Step, ViewKey]]:
         for number, step in enumerate(self.length.walk(self.seeds.order, self.step), self.step):
@@ -265,9 +264,7 @@ class _Training:
         losses = losses if self.weights is None else losses * self.weights[batch.rows]
         loss = self.together.mean(losses, count)
         told = self.together.tell(loss, self.clock.due())
-        self.losses[step.batch] = told.loss
-        if self.device.type == "cpu":
-            self._require_finite(step.epoch, step.batch, step.batch)
+        self.losses.add(step, told.loss)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
@@ -296,7 +293,7 @@ class _Training:
             self._end_epoch(step)
         if self.folder is not None and (last or told.due or (ended and self._epoch_checkpoints)):
             # A checkpoint of a diverged run would only diverge again.
-            self._require_finite(step.epoch, 0, step.batch)
+            self.losses.require_finite(step)
             self._save(self.folder)
         if told.asked and not last:
             interruption.ask(told.asked)
@@ -304,11 +301,7 @@ class _Training:
             interruption.heed()
 
     def _end_epoch(self, step: Step) -> None:
-        self._require_finite(step.epoch, 0, step.batch)
-        sizes = torch.full((step.batch + 1,), self.length.batch, dtype=torch.float64)
-        sizes[-1] = len(step.rows)
-        mean = float((self.losses[: step.batch + 1].cpu() * sizes).sum() / sizes.sum())
-        self.curve.append(mean)
+        mean = self.losses.end_epoch(step)
         shown = self.model if self.average is None else self.average.module
         self.together.copy_buffers([self.model, shown])
         for observer in self.observers:
@@ -317,20 +310,6 @@ class _Training:
         ranks.meet("the end of an epoch")
         if self.epoch_ended is not None and ranks.writes():
             self.epoch_ended(step.epoch, mean)
-
-    def _require_finite(self, epoch: int, first: int, last: int) -> None:
-        finite = torch.isfinite(self.losses[first : last + 1])
-        if bool(finite.all()):
-            return
-        batch = first + int((~finite).nonzero()[0, 0])
-        step = epoch * self.length.batches + batch
-        raise DivergedError(
-            f"The loss of step {step + 1} of {self.length.steps}, in epoch {epoch + 1}, is "
-            f"{float(self.losses[batch])}: "
-            "the training diverged. Lower the learning rate, or look at the images and labels that it was given.",
-            epoch=epoch,
-            step=step,
-        )
 
     @property
     def _threads(self) -> int:
@@ -379,8 +358,8 @@ class _Training:
             "definition": self._definition,
             "step": self.step,
             "seconds": self._seconds,
-            "curve": self.curve,
-            "losses": self.losses.cpu(),
+            "curve": self.losses.curve,
+            "losses": self.losses.values.cpu(),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
@@ -392,23 +371,13 @@ class _Training:
 
     def _restore(self) -> None:
         """Goes on from the checkpoint that the first rank finds, or begins."""
-        state = self._found() if ranks.writes() else None
-        told = ranks.decided(lambda: state["step"] if state else None, "the checkpoint")
-        if told is not None and not ranks.writes():
-            state = self._found()
-            if state is None or state["step"] != told:
-                raise ranks.RankError(
-                    f"Rank {ranks.rank()} cannot go on from the checkpoint of step {told:,} in {self.folder}, which "
-                    "the first rank read. Do all see one cache folder?"
-                )
-        # The first rank may write the next one.
-        ranks.meet("the checkpoint, read")
+        state = agreed_state(self._found, self.folder)
         if state is None:
             for observer in self.observers:
                 observer.restore(None)
             return
-        self.step, self.spent, self.curve = state["step"], state["seconds"], state["curve"]
-        self.losses.copy_(state["losses"])
+        self.step, self.spent, self.losses.curve = state["step"], state["seconds"], state["curve"]
+        self.losses.values.copy_(state["losses"])
         interruption.innermost().kept = tell_step(self.step)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -7,16 +7,17 @@ averaged by ``torch.nn.parallel.DistributedDataParallel``. In a single process n
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from rethinkdc import interruption
+from rethinkdc import interruption, ranks
 from rethinkdc.ranks.collectives import copy_first, gather, gather_rows, hearing_ends, sum_up
 from rethinkdc.training.normalisation import GroupedStatistics, SharedStatistics
 from rethinkdc.training.share import Share
@@ -123,3 +124,27 @@ class Together:
         """Gives all ranks the first one's running statistics, where they differ: those of the first group."""
         if not self.alone and self.share.groups > 1:
             copy_first([buffer for model in models for buffer in model.buffers()])
+
+
+def agreed_state(find: Callable[[], dict[str, Any] | None], folder: Path | None) -> dict[str, Any] | None:
+    """The checkpoint that all ranks go on from, or None: that which the first finds.
+
+    Args:
+        find: reads it; its ``step`` names it.
+        folder: where it lies, which an error names.
+
+    Raises:
+        RankError: this rank does not find what the first found.
+    """
+    state = find() if ranks.writes() else None
+    told = ranks.decided(lambda: state["step"] if state else None, "the checkpoint")
+    if told is not None and not ranks.writes():
+        state = find()
+        if state is None or state["step"] != told:
+            raise ranks.RankError(
+                f"Rank {ranks.rank()} cannot go on from the checkpoint of step {told:,} in {folder}, which the first "
+                "rank read. Do all see one cache folder?"
+            )
+    # The first rank may write the next one.
+    ranks.meet("the checkpoint, read")
+    return state
