@@ -232,11 +232,11 @@ def test_a_training_is_ended_with_its_checkpoint_kept(tmp_path: Path, monkeypatc
     whole = context(tmp_path / "whole").train(recipe, "expert").network().state_dict()
     original, steps = _Training._train, list[int]()
 
-    def train(self: Any, *given: Any) -> None:
+    def train(self: Any, *given: Any) -> Any:
         steps.append(self.step)
         if len(steps) == 7:
             ask()
-        original(self, *given)
+        return original(self, *given)
 
     monkeypatch.setattr(_Training, "_train", train)
     with pytest.raises(Interrupted), listening():

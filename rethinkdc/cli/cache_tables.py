@@ -21,8 +21,8 @@ _KEY = 24
 def print_entries(cache: Cache, entries: Sequence[Entry], *, each: bool) -> None:
     """Tables of the own cache and of the one that is only read, by kind or entry by entry, each with its total."""
     places = [("Cache", cache.root, False)]
-    if cache.upstream:
-        places.append(("Cache that is only read", cache.upstream, True))
+    if cache.folders.upstream:
+        places.append(("Cache that is only read", cache.folders.upstream, True))
     for title, root, shared in places:
         found = [entry for entry in entries if entry.shared == shared]
         say(f"{title}: {show_path(root)}")
@@ -37,7 +37,7 @@ def print_listed(cache: Cache, entries: Sequence[Entry]) -> None:
     print_json(
         {
             "cache": str(cache.root),
-            "shared": str(cache.upstream) if cache.upstream else None,
+            "shared": str(cache.folders.upstream) if cache.folders.upstream else None,
             "entries": [_data(entry) for entry in entries],
             "total": {"entries": len(own), "bytes": sum(entry.bytes for entry in own)},
         }

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -20,11 +19,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rethinkdc import interruption, ranks
+from rethinkdc.context.cache_folders import LOCKS, WORK, CacheFolders
 from rethinkdc.errors import DamagedError, RequestError, RethinkError
 from rethinkdc.storage import (
-    LOST,
     Lease,
-    can_keep,
     commit_folder,
     expand_home,
     fault_of_machine,
@@ -34,13 +32,11 @@ from rethinkdc.storage import (
     is_held,
     lock,
     make_folder,
-    mark_used,
     renew_folder,
     show_path,
     storing,
     temporary_folder,
     try_lock,
-    upstream_of,
     verify_folder,
     writable_throughout,
 )
@@ -73,42 +69,33 @@ class Cache:
     """Finds, makes and verifies artefacts under ``root``.
 
     A folder below it that cannot be written is still read; what is missing there is made in a temporary folder of this
-    process, with a warning. What is not there is looked for in ``upstream``, a cache that is only read; None = in none.
+    process, with a warning. What is not there is looked for in the cache that is only read.
     """
 
     def __init__(self, root: Path | None = None) -> None:
         # Not Path.resolve, which takes a link that leads to itself for a mistake in the program.
         self.root = Path(os.path.realpath(expand_home(root or default_cache_folder())))
-        self._own: tempfile.TemporaryDirectory[str] | None = None
-        self._homes: dict[str, Path] = {}
+        self.folders = CacheFolders(self.root)
         self._verified: set[Path] = set()
-        self.upstream = upstream_of(self.root)
         if ranks.world() > 1:
             for name in (LOCKS, WORK):
-                if self.home(name) != self.root / name:
+                if self.folders.home(name) != self.root / name:
                     raise _unshared(self.root / name)
             ranks.join(self.root)
 
-    def home(self, name: str) -> Path:
-        """Where this process writes what belongs into the folder ``name``: there, or below a temporary folder."""
-        if name not in self._homes:
-            lost = "a kill loses the work of this process" if name in (LOCKS, WORK) else LOST
-            self._homes[name] = self.root / name if can_keep(self.root, name, lost) else self._own_place(name)
-        return self._homes[name]
-
     def find(self, kind: str, key: str) -> Path | None:
         """The verified folder of an artefact, or None; a damaged one is reported, moved away and not used."""
-        for folder in self._places(kind, key):
+        for folder in self.folders.places(kind, key):
             if not os.path.isdir(folder):  # noqa: PTH112 - does not raise where this user may not look
                 continue
             if folder in self._verified:
-                self._mark_used(folder)
+                self.folders.mark_used(folder)
                 return folder
             try:
                 verify_folder(folder)
             except DamagedError as error:
                 warnings.warn(f"{error} It is rebuilt.", stacklevel=2)
-                if self.home(kind) in folder.parents:
+                if self.folders.home(kind) in folder.parents:
                     _remove(folder)
                 continue
             except OSError as error:
@@ -118,13 +105,13 @@ class Cache:
                 )
                 continue
             self._verified.add(folder)
-            self._mark_used(folder)
+            self.folders.mark_used(folder)
             return folder
         return None
 
     def holds(self, kind: str, key: str) -> Path | None:
         """The folder of an artefact, not verified: enough for a plan."""
-        return next((folder for folder in self._places(kind, key) if os.path.isdir(folder)), None)  # noqa: PTH112
+        return next((folder for folder in self.folders.places(kind, key) if os.path.isdir(folder)), None)  # noqa: PTH112
 
     def make(self, kind: str, key: str, build: Callable[[Path, Path], None]) -> Path:
         """Returns the artefact's folder, building it if need be.
@@ -149,7 +136,7 @@ class Cache:
     @contextmanager
     def hold_together(self, kind: str, key: str) -> Iterator[Hold]:
         """As :meth:`hold`; of ranks that work together the first holds it, and tells the others when it does."""
-        shared = self._shared_work(kind, key)
+        shared = self.folders.shared_work(kind, key)
         with self.hold(kind, key) if ranks.writes() else nullcontext(Hold(shared, None)) as held:
 
             def require_shared() -> None:
@@ -166,11 +153,11 @@ class Cache:
         Its working folder is the one that all share and that outlives a kill, where the lock is held and all in it can
         be written; else one of this process. What a holder left that gives no sign of life is gone on with.
         """
-        shared, own = self._shared_work(kind, key), self._own_work(kind, key)
+        shared, own = self.folders.shared_work(kind, key), self.folders.own_work(kind, key)
         if own is not None:
             yield Hold(own, None)
             return
-        with lock(self._lock_path(kind, key)) as lease:
+        with lock(self.folders.lock_path(kind, key)) as lease:
             usable = lease is not None and writable_throughout(shared)
             if lease and not usable:
                 warnings.warn(
@@ -179,7 +166,7 @@ class Cache:
                     stacklevel=4,
                 )
             if not usable:
-                yield Hold(self._own_place(WORK) / shared.name, None)
+                yield Hold(self.folders.own_place(WORK) / shared.name, None)
                 return
             assert lease
             with holding(lease):
@@ -190,15 +177,15 @@ class Cache:
     @contextmanager
     def try_hold(self, kind: str, key: str) -> Iterator[Path | None]:
         """Holds a piece of work if nobody does, without waiting; gives the folder that all share, None if it is not."""
-        if self._own_work(kind, key) is not None:
+        if self.folders.own_work(kind, key) is not None:
             yield None
             return
-        with try_lock(self._lock_path(kind, key)) as held:
-            yield self._shared_work(kind, key) if held else None
+        with try_lock(self.folders.lock_path(kind, key)) as held:
+            yield self.folders.shared_work(kind, key) if held else None
 
     def work(self, kind: str, key: str) -> Path:
         """The working folder of a piece of work that all ranks do: kept over kills, removed by whoever finishes it."""
-        folder = self._shared_work(kind, key)
+        folder = self.folders.shared_work(kind, key)
         make_folder(folder)
         return folder
 
@@ -208,7 +195,7 @@ class Cache:
             if found := self._told_place(kind, key):
                 return found
             make_folder(work)
-            final = self._place(kind, key)
+            final = self.folders.place(kind, key)
             made = _begin_making(final, lease) if ranks.writes() else _begin_unused(work)
             try:
                 build(work, made)
@@ -239,11 +226,11 @@ class Cache:
 
     def is_left(self, kind: str, key: str) -> bool:
         """Whether there is a working folder that outlived its process, or one that somebody is at."""
-        return os.path.isdir(self._shared_work(kind, key))  # noqa: PTH112
+        return os.path.isdir(self.folders.shared_work(kind, key))  # noqa: PTH112
 
     def is_held(self, kind: str, key: str) -> bool:
         """Whether somebody is at a piece of work, as far as can be told from here."""
-        return self._own_work(kind, key) is None and is_held(self._lock_path(kind, key))
+        return self.folders.own_work(kind, key) is None and is_held(self.folders.lock_path(kind, key))
 
     def _clear_leftover(self, kind: str, key: str) -> None:
         """Removes the work of a process that was killed after it kept the artefact, unless somebody is at it."""
@@ -265,43 +252,6 @@ class Cache:
             return None
         self._verified.add(Path(found))
         return Path(found)
-
-    def _place(self, kind: str, key: str) -> Path:
-        """Where an artefact goes that is not found; what this user can neither read nor remove there stays."""
-        folder = self.home(kind) / key
-        return self._own_place(kind) / key if os.path.lexists(folder) else folder
-
-    def _places(self, kind: str, key: str) -> list[Path]:
-        """Where an artefact may lie."""
-        own = [] if self._own is None else [Path(self._own.name)]
-        others = [self.upstream] if self.upstream else []
-        return [root / kind / key for root in (self.root, *own, *others)]
-
-    def _mark_used(self, folder: Path) -> None:
-        if self.upstream is None or self.upstream not in folder.parents:
-            mark_used(folder)
-
-    def _own_place(self, name: str) -> Path:
-        """A folder of this process in place of one that all share."""
-        if self._own is None:
-            self._own = tempfile.TemporaryDirectory(prefix="rethinkdc-")
-        folder = Path(self._own.name) / name
-        folder.mkdir(exist_ok=True)
-        return folder
-
-    def _shared_work(self, kind: str, key: str) -> Path:
-        return self.root / WORK / f"{kind}-{key}"
-
-    def _own_work(self, kind: str, key: str) -> Path | None:
-        """This process's working folder, where it can share none; else None."""
-        shared = all(self.home(name) == self.root / name for name in (LOCKS, WORK))
-        return None if shared else self._own_place(WORK) / f"{kind}-{key}"
-
-    def _lock_path(self, kind: str, key: str) -> Path:
-        return self.home(LOCKS) / f"{kind}-{key}.lock"
-
-
-LOCKS, WORK = "locks", "work"
 
 
 def _begin_making(final: Path, lease: Lease | None) -> Path:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from rethinkdc.context.cache import LOCKS, WORK, Cache
+from rethinkdc.context.cache import Cache
+from rethinkdc.context.cache_folders import LOCKS, WORK
 from rethinkdc.context.inventory import Entry, live_holders
 from rethinkdc.errors import DamagedError
 from rethinkdc.storage import MANIFEST, temporary_folder, try_lock, verify_folder

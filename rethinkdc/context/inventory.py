@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from rethinkdc.context.cache import LOCKS, WORK, Cache
+from rethinkdc.context.cache import Cache
+from rethinkdc.context.cache_folders import LOCKS, WORK
 from rethinkdc.errors import RequestError
 from rethinkdc.storage import MANIFEST, show_path
 from rethinkdc.storage.holders import Holder, last_note
@@ -61,8 +62,8 @@ def list_entries(cache: Cache) -> list[Entry]:
     """
     holders, now = live_holders(cache.root), _now(cache.root)
     found = [*_entries(cache.root, now, holders), *_unfinished(cache.root, now, holders)]
-    if cache.upstream:
-        found += _entries(cache.upstream, now, {}, shared=True)
+    if cache.folders.upstream:
+        found += _entries(cache.folders.upstream, now, {}, shared=True)
     return sorted(found, key=lambda entry: (-entry.bytes, entry.kind, entry.key))
 
 

@@ -96,7 +96,7 @@ def tell_cause(error: BaseException) -> str:
     told = f"{type(error).__name__}: {error}"
     cause = error.__cause__
     if cause is None or "error occurred while generating" not in told:
-        return told
+        return f"{told.rstrip('. ')}."
     lines = str(cause).strip().splitlines() or ["no reason given"]
     return f"{type(cause).__name__}: {lines[0].rstrip('.')}."
 

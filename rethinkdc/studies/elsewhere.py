@@ -95,7 +95,7 @@ def carry_out_elsewhere(
 
 
 def _new_folder(runner: Runner) -> Path:
-    home = runner.cache.home(_KIND)
+    home = runner.cache.folders.home(_KIND)
     if home != runner.cache.root / _KIND:
         raise RequestError(
             f"An engine's processes see the runs through {show_path(runner.cache.root)}, which cannot be written. "

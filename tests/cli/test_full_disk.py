@@ -84,7 +84,8 @@ def test_a_full_disk_ends_a_sweep_at_once(cli: Cli, tmp_path: Path, monkeypatch:
 
     def full_at_second(source: Any, target: Any, **more: Any) -> None:
         nonlocal written
-        written += 1
+        # Notes of locks and artefacts are put in place by the same calls.
+        written += "records" in Path(target).parts
         if written > 1:
             raise OSError(errno.ENOSPC, "No space left on device")
         real(source, target, **more)

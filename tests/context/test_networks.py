@@ -39,11 +39,11 @@ def count_steps(monkeypatch: pytest.MonkeyPatch, ends_at: int | None = None) -> 
     """The steps that are trained from here on; training is interrupted at the call ``ends_at``."""
     steps, original = list[int](), loop._Training._train
 
-    def counted(self: Any, step: Any, rendered: Any) -> None:
+    def counted(self: Any, step: Any, rendered: Any) -> Any:
         if len(steps) == ends_at:
             raise KeyboardInterrupt
         steps.append(self.step)
-        original(self, step, rendered)
+        return original(self, step, rendered)
 
     monkeypatch.setattr(loop._Training, "_train", counted)
     return steps

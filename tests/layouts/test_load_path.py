@@ -281,7 +281,7 @@ def test_a_hub_dataset_without_network_is_an_error_that_says_what_to_do(monkeypa
         raise ConnectionError("Couldn't reach the Hub")
 
     monkeypatch.setattr(datasets, "load_dataset_builder", unreachable)
-    with pytest.raises(DataError, match=r"Couldn't reach the Hub.*Download it once.*--dataset FOLDER"):
+    with pytest.raises(DataError, match=r"Couldn't reach the Hub\..*Fetch it while .*--dataset FOLDER"):
         load_hub("owner/name")
 
 

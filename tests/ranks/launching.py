@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import socket
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 from rethinkdc import ranks
 from rethinkdc.ranks import walk
 
+ROOT = str(Path(__file__).resolve().parents[2])
 LIMIT = 600.0
 """Seconds after which a launch hangs: far more than any takes."""
 
@@ -45,6 +47,9 @@ def launch(world: int, work: Callable[[], Any], folder: Path, *, caches: Sequenc
     """
     # A process that has trained on a GPU cannot fork: those that come of a server that never did are as quick to start.
     context: Any = multiprocessing.get_context("forkserver")
+    if ROOT not in sys.path:
+        # However the tests were started, the ranks find them.
+        sys.path.append(ROOT)
     context.set_forkserver_preload(["rethinkdc.training", "torch.distributed", "torch._dynamo"])
     port, here = free_port(), folder / "ranks"
     here.mkdir(parents=True, exist_ok=True)

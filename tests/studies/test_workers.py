@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from multiprocessing import Pipe
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from rethinkdc.studies import sweep
 from rethinkdc.studies.standing import Ended, Standing
@@ -22,14 +24,25 @@ from rethinkdc.studies.watching import Unwatched
 from rethinkdc.studies.workers import StartError, Worker
 
 
+@dataclass(frozen=True)
+class Recorder:
+    """A runner that tells what it would record."""
+
+    device: torch.device = torch.device("cpu")
+
+    def record_end(self, run: Any, status: str, reason: str) -> tuple[str, Any, str]:
+        return status, run, reason
+
+
 class Scripted:
     """A worker that ends while it starts where its turn says so, and else answers each run at once."""
 
     turns: Iterator[int | None]
 
-    def __init__(self, runner: object, *, tells: bool) -> None:
+    def __init__(self, runner: Recorder, *, tells: bool) -> None:
         self.connection, self._theirs = Pipe()
         self.code, self.standing = next(Scripted.turns), None
+        self.runner = runner
         self.process = SimpleNamespace(is_alive=lambda: self.code is None)
         self._theirs.send(None)
 
@@ -61,7 +74,7 @@ def carry_out(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[Any, 
         monkeypatch.setattr(sweep, "stop_all", lambda workers: [])
         monkeypatch.setattr(sweep._Waiting, "take", lambda waiting, running: waiting._standings.pop(0))
         ended: list[tuple[Any, ...]] = []
-        runner: Any = SimpleNamespace(record_end=lambda run, status, reason: (status, run, reason))
+        runner: Any = Recorder()
         standings: Any = [SimpleNamespace(run=run) for run in runs]
         report: Any = lambda standing, end: ended.append(end.record)  # noqa: E731
         sweep._in_processes(standings, runner, report, Unwatched(), 2)
