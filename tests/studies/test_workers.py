@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,7 +28,7 @@ from rethinkdc.studies.workers import StartError, Worker
 class Recorder:
     """A runner that tells what it would record."""
 
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def record_end(self, run: Any, status: str, reason: str) -> tuple[str, Any, str]:
         return status, run, reason
