@@ -552,7 +552,7 @@ def test_a_hub_id_is_read_through_datasets_and_a_missing_one_says_what_to_do(
     monkeypatch.setattr(datasets, "load_dataset", load)
     made = read_set("he-yang/2025-rethinkdc-imagenet-pca-ipc-1", cache_folder=tmp_path / "cache")
     assert (made.targets.tolist(), made.card.method) == ([0, 1], "2025-rethinkdc-imagenet-pca-ipc-1")
-    with pytest.raises(DataError, match=r"he-yang/missing: no network\. .*hf download he-yang/missing"):
+    with pytest.raises(DataError, match=r"missing: ConnectionError: no network\. .*hf download he-yang/missing"):
         read_set("he-yang/missing")
     assert asked == ["he-yang/2025-rethinkdc-imagenet-pca-ipc-1", "he-yang/missing"]
 
