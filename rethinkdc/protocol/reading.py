@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from rethinkdc.errors import RequestError
+from rethinkdc.protocol.extending import EXTENDS, WITHOUT, line_in, read_chain, whole_content
 from rethinkdc.protocol.protocol import Protocol, validated
-from rethinkdc.protocol.toml_files import parse_toml, read_toml_text
+from rethinkdc.protocol.toml_files import TomlFile
 
 STUDIES = "studies"
 """The folder beside protocols that holds studies, which are TOML files too."""
@@ -28,24 +29,29 @@ def protocol_files(place: Path) -> list[Path]:
 
 
 def load_protocol(path: Path) -> Protocol:
-    """Reads a protocol file.
+    """Reads a protocol file, with those that it extends.
 
     Raises:
         RequestError: the file is missing, is no TOML or no protocol, or has unknown or wrong values, one line for each.
     """
-    return _read_protocol(read_toml_text(path, "protocol file", "See `rethinkdc list-protocols`."), path)
+    return _read_protocol(read_chain(path))
 
 
 @lru_cache(maxsize=256)
-def _read_protocol(text: str, path: Path) -> Protocol:
-    """Of the same text the same value: a sweep asks for its protocols once for every run."""
-    file = parse_toml(text, path)
+def _read_protocol(chain: tuple[TomlFile, ...]) -> Protocol:
+    """Of the same texts the same value: a sweep asks for its protocols once for every run."""
+    for file in chain:
+        _check_file(file)
+    return validated(whole_content(chain), str(chain[0].path), lambda place: line_in(chain, place))
+
+
+def _check_file(file: TomlFile) -> None:
     if any(key in file.content for key in STUDY_KEYS):
-        raise RequestError(f"{path} is a study, no protocol. Run it with `rethinkdc sweep {path}`.")
-    check_purpose(file.content, Protocol.model_fields, f"{path} is no protocol", "`rethinkdc new-protocol` writes one.")
+        raise RequestError(f"{file.path} is a study, no protocol. Run it with `rethinkdc sweep {file.path}`.")
+    known = [*Protocol.model_fields, EXTENDS, WITHOUT]
+    check_purpose(file.content, known, f"{file.path} is no protocol", "`rethinkdc new-protocol` writes one.")
     if "overrides" in file.content:
-        raise RequestError(f"{path}: 'overrides' is set by the command line only; change the values themselves.")
-    return validated(file.content, str(path), lambda place: f"{path}, line {file.line(place)}: ")
+        raise RequestError(f"{file.path}: 'overrides' is set by the command line only; change the values themselves.")
 
 
 def load_protocols(place: Path) -> dict[str, Protocol]:

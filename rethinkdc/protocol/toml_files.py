@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ _TOKEN = re.compile(r'"""|\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|#.*|[\[\]{}]')
 
 @dataclass(frozen=True)
 class TomlFile:
-    """What a TOML file says, and where.
+    """What a TOML file says, and where; two of the same path and text are equal.
 
     Attributes:
         path: of the file.
@@ -39,7 +39,7 @@ class TomlFile:
 
     path: Path
     text: str
-    content: dict[str, Any]
+    content: dict[str, Any] = field(compare=False)
 
     def line(self, place: Place) -> int:
         """The 1-based line of a value; where it is missing, or lies in a line with others, of what should hold it."""

@@ -37,7 +37,7 @@ def _read_study(name: str, through: tuple[Path, ...], known: dict[str, Study]) -
     path = find_shipped(name, shipped_studies(), "study")
     file = read_toml(path, "study", "Give the path of a .toml file, or the name of a shipped study.")
     content, names = file.content, [field.name for field in fields(Study)]
-    if "student" in content and not any(key in content for key in STUDY_KEYS):
+    if any(key in content for key in ("student", "extends")) and not any(key in content for key in STUDY_KEYS):
         raise RequestError(f"{path} is a protocol, no study. Use it with --protocol {path}.")
     check_purpose(content, names, f"{path} is no study", 'A study has a line such as compressors = ["random", "pca"].')
     included, faults = _included(file, (*through, path.resolve()), known)
