@@ -8,8 +8,9 @@ Codec = Literal["jpeg", "png"]
 DecoderName = Literal["pillow", "torchcodec"]
 """What decodes ordinary images."""
 LabelForm = Literal["logits", "probabilities"]
-Precision = Literal["float32", "tf32", "bf16"]
-"""Numbers that networks compute in: IEEE single precision, TF32 of tensor cores, or autocast to bfloat16."""
+Precision = Literal["float32", "tf32", "tf32-conv", "bf16"]
+"""Numbers that networks compute in: IEEE single precision, TF32 of tensor cores, autocast to bfloat16; or TF32 in
+convolutions alone, PyTorch's own default on GPUs, which the code of most papers leaves as it is."""
 Track = Literal["hard", "static", "stored", "online"]
 FileKind = Literal["dataset", "set", "rows", "scores", "trace", "weights", "protocol", "study", "record", "records"]
 """What a file or folder may be."""

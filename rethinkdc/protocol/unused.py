@@ -8,7 +8,12 @@ from typing import Any
 from rethinkdc.training.recipe import Optimizer, Schedule
 
 _BY_OPTIMIZER = {"adamw": {"momentum", "nesterov"}, "sgd": {"betas"}}
-_BY_SCHEDULE = {"cosine": {"milestones", "gamma"}, "constant": {"milestones", "gamma", "warmup"}, "step": {"stretch"}}
+_BY_SCHEDULE = {
+    "cosine": {"milestones", "gamma"},
+    "linear": {"milestones", "gamma"},
+    "constant": {"milestones", "gamma", "warmup"},
+    "step": {"stretch"},
+}
 _DEFAULTS: dict[str, Mapping[str, Any]] = {
     "optimizer": Optimizer().model_dump(mode="json"),
     "schedule": Schedule().model_dump(mode="json"),

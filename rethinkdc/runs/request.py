@@ -112,8 +112,8 @@ class Precise(Options):
     precision: Annotated[
         Precision | None,
         Option(
-            "Numbers of synthesis and of teachers' training in place of the protocol's: float32, tf32 or bf16; marks "
-            "the record modified."
+            "Numbers of synthesis and of teachers' training in place of the protocol's: float32, tf32, tf32-conv (in "
+            "convolutions alone) or bf16; marks the record modified."
         ),
     ] = None
 

@@ -219,7 +219,7 @@ class _Training:
             stack.enter_context(reproducible(self.device))
             if self.precision is not None:
                 # Autocast is for the forward pass alone: neither losses nor tests are to lose digits.
-                stack.enter_context(computing(self.device, "tf32" if self.precision == "tf32" else "float32"))
+                stack.enter_context(computing(self.device, "float32" if self.precision == "bf16" else self.precision))
             if any(observer.wants_features for observer in self.observers):
                 self.features = stack.enter_context(Penultimate(self.model))
             rendered = stack.enter_context(closing(in_order(self._render, self._steps(), self._threads)))

@@ -29,7 +29,7 @@ def require_precision(precision: Precision, device: torch.device) -> None:
         return
     if device.type == "cuda" and torch.cuda.get_device_capability(device) >= _AMPERE:
         return
-    name = "TF32" if precision == "tf32" else "bfloat16"
+    name = "bfloat16" if precision == "bf16" else "TF32"
     instead = "--precision float32, or bf16" if device.type == "cpu" else "--precision float32"
     raise RequestError(
         f"precision = {precision}: {name} is arithmetic of NVIDIA GPUs from Ampere on, and {device} has none; float32 "
@@ -41,15 +41,16 @@ def require_precision(precision: Precision, device: torch.device) -> None:
 def computing(device: torch.device, precision: Precision) -> Iterator[None]:
     """Networks inside compute in ``precision``, and repeat themselves bit for bit; weights stay what they are.
 
-    float32 is neither autocast nor TF32. bf16 is autocast: products and convolutions take and give bfloat16, sums that
-    would lose too much do not. What is not said by a loss's own float32 is as coarse as that.
+    float32 is neither autocast nor TF32; tf32-conv has TF32 in convolutions, not in products. bf16 is autocast:
+    products and convolutions take and give bfloat16, sums that would lose too much do not. What is not said by a loss's
+    own float32 is as coarse as that.
     """
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
-    before, coarse = matmul.allow_tf32, precision == "tf32"
+    before, coarse = matmul.allow_tf32, precision in ("tf32", "tf32-conv")
     chosen = cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=coarse)
     # Without the cache of cast weights: it lasts as long as this does, and the weights may be trained inside.
     cast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16", cache_enabled=False)
-    matmul.allow_tf32 = coarse
+    matmul.allow_tf32 = precision == "tf32"
     try:
         with cast, chosen:
             yield

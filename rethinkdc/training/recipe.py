@@ -71,25 +71,28 @@ class Schedule(_Part):
     """The factor on the learning rate, held over an epoch or a step and changed after it.
 
     With t of T epochs (or steps) done, after a linear ``warmup`` over the first W of them: cosine
-    0.5 (1 + cos(pi (t - W) / (stretch (T - W)))), so that the last epoch's factor is above 0; ``step`` multiplies by
-    ``gamma`` at each milestone. Warm-up and milestones are fractions of T.
+    0.5 (1 + cos(pi (t - W) / (stretch (T - W)))), so that the last epoch's factor is above 0; linear
+    1 - (t - W) / (stretch (T - W)); ``step`` multiplies by ``gamma`` at each milestone. Warm-up and milestones are
+    fractions of T.
     """
 
     later: ClassVar[tuple[str, ...]] = ("stretch",)
 
-    name: Literal["cosine", "constant", "step"] = "cosine"
+    name: Literal["cosine", "linear", "constant", "step"] = "cosine"
     per: Literal["epoch", "step"] = "epoch"
     warmup: float = Field(default=0.0, ge=0, lt=1, description="fraction of the training")
     milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
         default=(), description="fractions of the training"
     )
     gamma: float = Field(default=0.1, gt=0, description="factor at each milestone")
-    stretch: float = Field(default=1.0, ge=1, description="cosine only: its length over the training's; 2 ends at half")
+    stretch: float = Field(
+        default=1.0, ge=1, description="cosine and linear: its length over the training's; 2 ends at half"
+    )
 
     @model_validator(mode="after")
     def _check_stretch(self) -> Schedule:
-        if self.stretch != 1 and self.name != "cosine":
-            raise ValueError(f"stretch is for cosine schedules; found {self.stretch} with name {self.name!r}")
+        if self.stretch != 1 and self.name not in ("cosine", "linear"):
+            raise ValueError(f"stretch is for cosine or linear schedules; found {self.stretch} with name {self.name!r}")
         return self
 
     def factor(self, step: int, length: Length) -> float:
@@ -100,6 +103,8 @@ class Schedule(_Part):
             return (done + 1) / warm
         if self.name == "cosine":
             return 0.5 * (1 + math.cos(math.pi * (done - warm) / (self.stretch * (total - warm))))
+        if self.name == "linear":
+            return 1 - (done - warm) / (self.stretch * (total - warm))
         if self.name == "step":
             return float(self.gamma ** sum(done >= round(milestone * total) for milestone in self.milestones))
         return 1.0

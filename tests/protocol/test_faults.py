@@ -55,7 +55,7 @@ def faults(folder: Path, text: str, read: object = load_protocol) -> list[str]:
         ("batch = 16", "batch = true\nepochs = [1]", "line 16: training.epochs = [1]: expected a whole number"),
         ("steps = { 1 = 20", "steps = { 1 = 0", "line 14: training.steps.1 = 0: expected a value greater"),
         ("steps = { 1 = 20, 10 = 60 }", 'steps = "x"', "line 14: training.steps = 'x': expected a whole number or a"),
-        ('name = "cosine"', 'name = "cosin"', "line 17: training.schedule.name = 'cosin': expected 'cosine', 'con"),
+        ('name = "cosine"', 'name = "cosin"', "line 17: training.schedule.name = 'cosin': expected 'cosine', 'lin"),
         ('op = "flip"', 'op = "flop"', "line 19: training.views[0].op = 'flop': expected one of 'random-resized-crop'"),
         ('op = "flip"', 'op = "flip"\nq = 1', "line 20: training.views[0].q = 1: no such field."),
         (

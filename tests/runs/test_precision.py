@@ -67,7 +67,7 @@ def test_an_option_and_an_override_say_the_same() -> None:
     assert not usual.modified
     with pytest.raises(RequestError, match="--set precision=tf32 and --precision bf16 differ"):
         Request("random", precision="bf16", overrides={"precision": "tf32"})
-    with pytest.raises(RequestError, match="--precision fp16: choose float32, tf32 or bf16"):
+    with pytest.raises(RequestError, match="--precision fp16: choose float32, tf32, tf32-conv or bf16"):
         Request("random", precision="fp16")  # type: ignore[arg-type]
 
 

@@ -58,13 +58,14 @@ def own_setting() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("own_setting")
-@pytest.mark.parametrize("precision", ["float32", "tf32", "bf16"])
+@pytest.mark.parametrize("precision", ["float32", "tf32", "tf32-conv", "bf16"])
 def test_settings_hold_inside_and_come_back(precision: Precision) -> None:
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     for before in (False, True):
         matmul.allow_tf32 = before
         with computing(CPU, precision):
-            assert matmul.allow_tf32 == cudnn.allow_tf32 == (precision == "tf32")
+            assert matmul.allow_tf32 == (precision == "tf32")
+            assert cudnn.allow_tf32 == (precision in ("tf32", "tf32-conv"))
             product = torch.ones(2, 2) @ torch.ones(2, 2)
             assert product.dtype == (torch.bfloat16 if precision == "bf16" else torch.float32)
         assert matmul.allow_tf32 == before
@@ -89,13 +90,15 @@ def test_a_cpu_has_no_tf32_and_says_what_it_has() -> None:
     require_precision("bf16", CPU)
     with pytest.raises(RequestError, match=r"precision = tf32: .* cpu has none; .* --precision float32, or bf16"):
         require_precision("tf32", CPU)
+    with pytest.raises(RequestError, match="precision = tf32-conv: TF32 is arithmetic of NVIDIA GPUs"):
+        require_precision("tf32-conv", CPU)
 
 
 @pytest.mark.parametrize(("capability", "has"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
 def test_older_gpus_have_neither(capability: tuple[int, int], has: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
     require_precision("float32", CUDA)
-    for precision in ("tf32", "bf16"):
+    for precision in ("tf32", "tf32-conv", "bf16"):
         if has:
             require_precision(precision, CUDA)
         else:

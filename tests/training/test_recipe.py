@@ -60,10 +60,26 @@ def test_a_stretched_cosine_follows_the_warm_up() -> None:
     assert _factors(Schedule(per="step", warmup=1 / 3, stretch=3), length) == pytest.approx(expected)
 
 
+def test_a_stretched_line_is_edcs_schedule() -> None:
+    # The lambda that the LambdaLR of shaoshitong/EDC at 80116a7 (train_FKD_parallel.py) steps by with --ls-type cos and
+    # --st 2, at epochs 0, 1, 150 and 299 of 300: 1 - e / 600, whatever the option is called.
+    length = Length(rows=1, batch=1, steps=300, epochs=300)
+    schedule = Schedule(name="linear", stretch=2)
+    assert [schedule.factor(epoch, length) for epoch in (0, 1, 150, 299)] == pytest.approx(
+        [1.0, 0.9983333333333333, 0.75, 0.5016666666666667], abs=1e-15
+    )
+
+
+def test_a_line_follows_the_warm_up_and_would_end_at_zero() -> None:
+    length = Length(rows=4, batch=2, steps=6, epochs=3)
+    expected = [0.5, 1.0, 1.0, 0.75, 0.5, 0.25]
+    assert _factors(Schedule(name="linear", per="step", warmup=1 / 3), length) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("name", ["constant", "step"])
-def test_only_a_cosine_can_be_stretched(name: str) -> None:
+def test_only_a_curve_can_be_stretched(name: str) -> None:
     Schedule.model_validate({"name": name, "stretch": 1})
-    with pytest.raises(ValidationError, match=f"stretch is for cosine schedules; found 2.0 with name '{name}'"):
+    with pytest.raises(ValidationError, match=f"stretch is for .* linear schedules; found 2.0 with name '{name}'"):
         Schedule.model_validate({"name": name, "stretch": 2})
 
 
