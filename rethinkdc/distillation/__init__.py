@@ -5,7 +5,8 @@ from rethinkdc.distillation.channels import ChannelStatistics, channel_statistic
 from rethinkdc.distillation.class_images import RealImages
 from rethinkdc.distillation.convolution import CONVOLUTION, patch_moments, patch_statistics, patches
 from rethinkdc.distillation.descent import Optimisation, Turn, recover
-from rethinkdc.distillation.feature_matching import embedding, mean_distance
+from rethinkdc.distillation.distribution_matching import DistributionMatching
+from rethinkdc.distillation.feature_matching import attention_maps, embedding, mean_distance, rectified
 from rethinkdc.distillation.gathering import class_statistics
 from rethinkdc.distillation.gradient_matching import GradientMatching
 from rethinkdc.distillation.inverting import Inverting
@@ -38,6 +39,7 @@ __all__ = [
     "ChannelStatistics",
     "DifferentiableOp",
     "DifferentiableViews",
+    "DistributionMatching",
     "Dsa",
     "Gathered",
     "Goal",
@@ -67,6 +69,7 @@ __all__ = [
     "ViewKey",
     "ViewOp",
     "assemble_set",
+    "attention_maps",
     "build_seeded",
     "channel_moments",
     "channel_statistics",
@@ -90,6 +93,7 @@ __all__ = [
     "patches",
     "real_images",
     "recover",
+    "rectified",
     "reproducible",
     "require_finite",
     "resolve",

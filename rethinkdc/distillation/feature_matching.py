@@ -1,9 +1,10 @@
-"""What real and synthetic images are matched by: mean features (DM) and gradients of a network's weights (DC, DSA)."""
+"""What images are matched by: mean features (DM), attention (DataDAM), gradients of a network's weights (DC, DSA)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -37,6 +38,62 @@ def embedding(module: nn.Module) -> Iterator[Callable[[Tensor], Tensor]]:
         yield embed
     finally:
         handle.remove()
+
+
+class Seen(NamedTuple):
+    """What a network makes of images.
+
+    Attributes:
+        layers: what each ReLU gives, float [B, channels, h, w], in the order of their calls.
+        features: what the linear classifier reads, float [B, d].
+    """
+
+    layers: list[Tensor]
+    features: Tensor
+
+
+@contextmanager
+def rectified(module: nn.Module) -> Iterator[Callable[[Tensor], Seen]]:
+    """Gives a function from images [B, 3, S, S] to what the module's ReLUs give and its linear classifier reads.
+
+    The hooks are removed when the block ends, also by an exception.
+
+    Raises:
+        RequestError: the module ends in no linear classifier.
+    """
+    layers: list[Tensor] = []
+    # A copy: what follows may write in place.
+    handles = [
+        layer.register_forward_hook(lambda *given: layers.append(given[2].clone()))
+        for layer in module.modules()
+        if isinstance(layer, nn.ReLU)
+    ]
+
+    try:
+        with embedding(module) as embed:
+
+            def look(images: Tensor) -> Seen:
+                layers.clear()
+                features = embed(images)
+                return Seen(list(layers), features)
+
+            yield look
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def attention_maps(layer: Tensor, power: float) -> Tensor:
+    """Spatial attention of unit length: the sum over channels of |a|^power, flat (DataDAM, arXiv 2310.00093).
+
+    Args:
+        layer: float [B, channels, h, w].
+        power: p.
+
+    Returns:
+        Float [B, h * w].
+    """
+    return F.normalize(widened(layer).abs().pow(power).sum(dim=1).flatten(1), dim=1)
 
 
 def mean_distance(real: Tensor, made: Tensor) -> Tensor:

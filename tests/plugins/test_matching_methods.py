@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partialmethod
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.contracts import Compressor, Model, Resumable
+from rethinkdc.contracts import Model, Resumable
 from rethinkdc.contracts.context import Context
-from rethinkdc.distillation import GradientMatching, gradient_matching
+from rethinkdc.distillation import GradientMatching, distribution_matching, gradient_matching
 from rethinkdc.distillation.feature_matching import embedding
 from rethinkdc.errors import DivergedImagesError, RequestError, UnsupportedError
 from rethinkdc.models import build_seeded
@@ -79,7 +78,7 @@ def test_what_a_network_draws_follows_the_set_seed_too(
         network = build_seeded(*given)
         return nn.Sequential(network[:-1], nn.Dropout(), network[-1])  # type: ignore[index]
 
-    for module in (gradient_matching, sys.modules[type(here(tmp_path).method(Compressor, "dm")).__module__]):
+    for module in (gradient_matching, distribution_matching):
         monkeypatch.setattr(module, "build_seeded", build)
     found = []
     for folder in ("one", "two"):
