@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,8 @@ def make_chunks(
             # Others wait for these, whether or not theirs are there already, or they have none.
             kept.write()
             _wait(kept, work, home)
+            # The files may go as soon as the first rank begins another pass.
+            ranks.meet("the end of a pass")
     return [dict(kept.results[index]) for index in range(len(spans))]
 
 
@@ -94,6 +96,7 @@ class _Kept:
         self._going, self._of_all, self._done = going, of_all, done
         self._files: set[Path] = set()
         self._held: dict[int, dict[str, Tensor]] = {}
+        self._held_bytes = 0
         self._begin()
 
     def find(self) -> None:
@@ -139,6 +142,7 @@ class _Kept:
                 lambda: spent + self._work.books.beside - before,
             )
         self._held.clear()
+        self._held_bytes = 0
         self._read(path)
         self._begin()
 
@@ -154,8 +158,9 @@ class _Kept:
             name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in result.items()
         }
         self.results[index] = self._held[index]
+        self._held_bytes += sum(tensor.nbytes for tensor in self._held[index].values())
         long = states.exists()
-        if long or self._clock.due() or _bytes(self._held.values()) >= HELD_BYTES:
+        if long or self._clock.due() or self._held_bytes >= HELD_BYTES:
             self.write()
             if long:
                 shutil.rmtree(states, ignore_errors=True)
@@ -190,12 +195,8 @@ def _wait(kept: _Kept, work: Work, home: Path) -> None:
     def owners() -> set[int]:
         return {index % ranks.world() for index in range(len(kept.spans)) if index not in kept.results}
 
-    ranks.wait_for(complete, home, owners, "a chunk of its pass", met=True)
+    ranks.wait_for(complete, home, owners, "a chunk of its pass")
     work.books.earlier -= time.perf_counter() - begun
-
-
-def _bytes(results: Iterable[Mapping[str, Tensor]]) -> int:
-    return sum(tensor.nbytes for result in results for tensor in result.values())
 
 
 def _close(made: Any) -> None:

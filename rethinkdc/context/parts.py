@@ -93,7 +93,7 @@ def _wait_for_parts(paths: Sequence[Path], mine: range, work: Work, home: Path, 
     def owners() -> set[int]:
         return {index % ranks.world() for index in pending}
 
-    ranks.wait_for(complete, home, owners, "a part of the set", met=True)
+    ranks.wait_for(complete, home, owners, "a part of the set")
     work.books.earlier -= time.perf_counter() - begun
 
 

@@ -120,9 +120,9 @@ class RunContext(Context):
         self, name: str, count: int, step: int, make: ChunksMaker, *, unit: str = "rows", of: Any = None
     ) -> Sequence[dict[str, Tensor]]:
         # Others would not be chunks of this pass: by their number, or by what computed them.
-        folder = (self.work.part or self.folder) / f"{name}-{digest([self._computing, count, step, of])[:12]}"
-        if of is not None and ranks.writes():
-            for other in folder.parent.glob(f"{name}-*"):
+        folder = (self.work.part or self.folder) / name / digest([self._computing, count, step, of])[:12]
+        if of is not None and ranks.writes() and folder.parent.exists():
+            for other in folder.parent.iterdir():
                 if other != folder:
                     shutil.rmtree(other, ignore_errors=True)
         return make_chunks(

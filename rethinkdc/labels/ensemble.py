@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rethinkdc.errors import RequestError
+from rethinkdc.ranks.collectives import whole_norms
 from rethinkdc.training.teacher import Teacher
 
 Averaging = Literal["mean", "normed"]
@@ -52,6 +53,6 @@ class Ensemble:
             return answers[0]
         stacked = torch.stack(answers)
         if self.averaging == "normed":
-            norms = stacked.flatten(1).norm(dim=1)
+            norms = whole_norms(stacked.flatten(1).norm(dim=1))
             stacked = stacked * (norms.mean() / norms)[:, None, None]
         return stacked.mean(dim=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 import torch.distributed as dist
@@ -16,6 +17,8 @@ from rethinkdc.ranks.walk import home, met
 
 _SIGNS = ("connection", "gloo", "nccl", "timed out", "socket", "peer", "process group")
 """Words in what torch raises where a rank does not answer."""
+_batch: ContextVar[bool | None] = ContextVar("batch", default=None)
+"""Whether this rank's rows count in the batch that all share; None = a batch is this process's own."""
 
 
 @contextmanager
@@ -30,7 +33,7 @@ def hearing_ends() -> Iterator[None]:
     except RuntimeError as error:
         if not any(word in str(error).lower() for word in _SIGNS):
             raise
-        raise _silent() from error
+        raise _silent(error) from error
 
 
 def sum_up(tensor: Tensor) -> Tensor:
@@ -46,6 +49,37 @@ def gather(tensor: Tensor) -> list[Tensor]:
     found = [torch.empty_like(tensor, memory_format=torch.contiguous_format) for _ in range(world())]
     dist.all_gather(found, tensor.contiguous())
     return found
+
+
+@contextmanager
+def sharing_batch(*, counts: bool) -> Iterator[None]:
+    """Inside, what this rank has of a batch is a piece of the one that all share.
+
+    Args:
+        counts: whether its rows count; a rank without any goes along with one that does not.
+    """
+    before = _batch.set(counts)
+    try:
+        yield
+    finally:
+        _batch.reset(before)
+
+
+def counts_here() -> bool:
+    """Whether this rank's rows count in the batch that all share."""
+    return _batch.get() is not False
+
+
+def whole_norms(norms: Tensor) -> Tensor:
+    """Frobenius norms [...] of matrices with a row for each image of a batch, of which each rank has some.
+
+    Args:
+        norms: those of this rank's rows; of all rows where no batch is shared, and then given back.
+    """
+    if _batch.get() is None:
+        return norms
+    squares = norms.double().square() if counts_here() else torch.zeros_like(norms, dtype=torch.float64)
+    return sum_up(squares).sqrt().to(norms.dtype)
 
 
 def gather_rows(tensor: Tensor, counts: Sequence[int]) -> Tensor | None:
@@ -71,8 +105,8 @@ def copy_first(tensors: Sequence[Tensor]) -> None:
         dist.broadcast(tensor, src=0)
 
 
-def _silent() -> RankError:
-    """Who has ended, as far as that is seen soon."""
+def _silent(cause: RuntimeError) -> RankError:
+    """Who has ended, as far as that is seen soon; else what torch says."""
     missing, until = Missing(home()), time.monotonic() + ENDED
     while time.monotonic() < until:
         gone = missing.longer_than(0.5, [other for other in range(world()) if other != rank()])
@@ -80,6 +114,7 @@ def _silent() -> RankError:
             return ended(gone, "what all compute together")
         time.sleep(0.1)
     return RankError(
-        "Another rank did not answer in time, or could not be reached: it says itself why, if it ended. What is "
-        "finished and the last checkpoint are kept: run the same command again, with any number of ranks."
+        f"Another rank did not answer in time, or could not be reached ({str(cause).strip().splitlines()[0]}): it says "
+        "itself why, if it ended. What is finished and the last checkpoint are kept: run the same command again, with "
+        "any number of ranks."
     )

@@ -71,22 +71,19 @@ def join(home: Path) -> None:
         atexit.register(held.release)
 
 
-def wait_for(
-    found: Callable[[], _T | None], home: Path, needed: Callable[[], Iterable[int]], what: str, *, met: bool = False
-) -> _T:
-    """Waits until ``found`` gives something.
+def wait_for(found: Callable[[], _T | None], home: Path, needed: Callable[[], Iterable[int]], what: str) -> _T:
+    """Waits until ``found`` gives something, where all ranks have met: none is still to come.
 
     Args:
         found: asked again and again; None = not yet.
         home: the cache folder that all ranks share.
         needed: the ranks that it still depends on.
         what: names it in the error.
-        met: whether all ranks were there before: none is still to come.
 
     Raises:
-        RankError: one of them is missing: it has ended, or never started.
+        RankError: one of them has ended.
     """
-    waits = min(patience(), ENDED) if met else patience()
+    waits = min(patience(), ENDED)
     missing = Missing(home)
     poll, longest = _POLLS
     looks = time.monotonic()
@@ -108,8 +105,7 @@ def ended(which: int, what: str, seconds: float = ENDED) -> RankError:
     """The error of a rank that is missing, and what depended on it."""
     return RankError(
         f"Rank {which} of {world()} has not been there for {seconds:.0f} s, and {what} depends on it. It says itself "
-        "why it ended; were all ranks started, with one cache folder? What is finished is kept: run the same command "
-        "again, with any number of ranks."
+        "why it ended. What is finished is kept: run the same command again, with any number of ranks."
     )
 
 

@@ -100,7 +100,7 @@ class Messages:
         def needed() -> list[int]:
             return [0] if len(keys) == 1 else list(range(self._world))
 
-        found = wait_for(there, self._home, needed, about, met=True)
+        found = wait_for(there, self._home, needed, about)
         if wrong := [message["about"] for message in found if message["about"] != about]:
             raise RankError(f"Ranks do different work: one is at {wrong[0]}, this one at {about}. Start all alike.")
         return found

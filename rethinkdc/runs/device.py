@@ -17,25 +17,37 @@ _CUDA = torch.device("cuda")
 def choose_device(name: str | None, *, here: bool = True) -> torch.device:
     """The named device; without a name CUDA where there is one, else the CPU.
 
+    Of CUDA without a number each rank of a machine takes a device of its own.
+
     Args:
         name: as ``cuda:1``.
         here: whether it must be in this machine.
 
     Raises:
-        RequestError: no such device here.
+        RequestError: no such device here, or fewer than ranks.
     """
     if name is None:
-        if torch.cuda.is_available():
-            # Ranks take a device each, as far as there are devices.
-            return torch.device("cuda", ranks.local_rank() % torch.cuda.device_count()) if ranks.world() > 1 else _CUDA
-        return torch.device("cpu")
+        return _own_device() if torch.cuda.is_available() else torch.device("cpu")
     try:
         device = torch.device(name)
     except RuntimeError:
         raise RequestError(f"Unknown device {name!r}. Use cpu, cuda or cuda:N.") from None
     if here and device.type == "cuda" and not torch.cuda.is_available():
         raise RequestError(f"There is no CUDA device here for --device {name}. Use --device cpu.")
-    return device
+    return _own_device() if here and device == _CUDA else device
+
+
+def _own_device() -> torch.device:
+    """CUDA, or that device of this machine which is the rank's own."""
+    if ranks.world() == 1:
+        return _CUDA
+    which, count = ranks.local_rank(), torch.cuda.device_count()
+    if which >= count:
+        raise RequestError(
+            f"Rank {ranks.rank()} is number {which + 1} on this machine, which has {count} CUDA devices: each "
+            f"rank needs one of its own. Start {count} or fewer (torchrun --nproc-per-node), or use --device cpu."
+        )
+    return torch.device("cuda", which)
 
 
 def spread_device(device: torch.device, taken: Sequence[torch.device]) -> torch.device:

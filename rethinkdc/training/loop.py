@@ -21,7 +21,7 @@ from rethinkdc.data.store import Store
 from rethinkdc.errors import RequestError
 from rethinkdc.models import Penultimate
 from rethinkdc.seeds import derive_seed
-from rethinkdc.storage import digest
+from rethinkdc.storage import digest, end_lost_work
 from rethinkdc.training.ahead import in_order
 from rethinkdc.training.aside import Aside
 from rethinkdc.training.checkpoint import EVERY, Clock, load_checkpoint, save_checkpoint, tell_step
@@ -34,7 +34,7 @@ from rethinkdc.training.precision import computing, usual_precision
 from rethinkdc.training.predict import parameter_dtype
 from rethinkdc.training.recipe import Recipe
 from rethinkdc.training.share import share_of
-from rethinkdc.training.together import Together, Told, agreed_state
+from rethinkdc.training.together import Together, agreed_state
 from rethinkdc.types import Progress, Supervision, ViewBatch, ViewKey
 from rethinkdc.views import Normaliser, Views
 
@@ -224,9 +224,9 @@ class _Training:
                 self.features = stack.enter_context(Penultimate(self.model))
             rendered = stack.enter_context(closing(in_order(self._render, self._steps(), self._threads)))
             for step, batch in rendered:
-                told = self._train(step, batch)
+                loss = self._train(step, batch)
                 self.step += 1
-                self._end_step(step, told)
+                self._end_step(step, loss)
                 advance(1)
         if self.average is not None:
             self.model.load_state_dict(self.average.module.state_dict())
@@ -245,7 +245,7 @@ class _Training:
         places = None if self.together.alone else self.together.share.places(len(step.rows))
         return step, self.views.render(self.store, step.rows, self.targets[step.rows], key, places)
 
-    def _train(self, step: Step, rendered: ViewBatch) -> Told:
+    def _train(self, step: Step, rendered: ViewBatch) -> Tensor:
         batch, count = rendered.to(self.device), len(step.rows)
         rate = self.recipe.optimizer.lr * self.recipe.schedule.factor(self.step, self.length)
         for group in self.optimizer.param_groups:
@@ -263,15 +263,13 @@ class _Training:
         losses = self.supervision.loss(logits, labels)
         losses = losses if self.weights is None else losses * self.weights[batch.rows]
         loss = self.together.mean(losses, count)
-        told = self.together.tell(loss, self.clock.due())
-        self.losses.add(step, told.loss)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
         if self.average is not None:
             self.average.update_parameters(self.model)
         self._show(step, logits.detach().float(), batch.hard)
-        return told
+        return loss
 
     def _show(self, step: Step, logits: Tensor, hard: Tensor) -> None:
         """Shows the whole batch to those who watch."""
@@ -285,8 +283,10 @@ class _Training:
             for observer in watching:
                 observer.batch(step.epoch, step.rows, all_logits, all_hard, features)
 
-    def _end_step(self, step: Step, told: Told) -> None:
-        """Ends the epoch and saves, where it is time to."""
+    def _end_step(self, step: Step, loss: Tensor) -> None:
+        """Ends the epoch and saves, where it is time to, and ends the work where any rank was asked to."""
+        told = self.together.tell(loss, self.clock)
+        self.losses.add(step, told.loss)
         last = self.step == self.length.steps
         ended = last or step.batch + 1 == self.length.batches
         if ended:
@@ -295,9 +295,10 @@ class _Training:
             # A checkpoint of a diverged run would only diverge again.
             self.losses.require_finite(step)
             self._save(self.folder)
+        end_lost_work()
         if told.asked and not last:
+            # Not what this rank hears now: all end after the same step, whose checkpoint is written.
             interruption.ask(told.asked)
-        if not last:
             interruption.heed()
 
     def _end_epoch(self, step: Step) -> None:

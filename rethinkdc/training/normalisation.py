@@ -10,22 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from rethinkdc.ranks.collectives import sum_up
+from rethinkdc.ranks.collectives import counts_here, sum_up
 
 
 class SharedStatistics(TorchFunctionMode):
     """Inside, BatchNorm in training normalises by the statistics of the whole batch, of which each rank has a piece.
 
     So do teachers that take their batch's statistics. Whatever calls ``F.batch_norm`` is reached: networks stay as
-    they are, and so do their checkpoints.
-
-    Args:
-        counts: whether the rows of this rank count; a rank without any goes along with one that does not.
+    they are, and so do their checkpoints. It is for use inside :func:`rethinkdc.ranks.collectives.sharing_batch`.
     """
-
-    def __init__(self, *, counts: bool) -> None:
-        super().__init__()
-        self.counts = counts
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
@@ -35,7 +28,7 @@ class SharedStatistics(TorchFunctionMode):
         given = _given(*args, **(kwargs or {}))
         if not given["training"]:
             return func(**given)
-        return _shared(given, counts=self.counts)
+        return _shared(given)
 
 
 class GroupedStatistics(TorchFunctionMode):
@@ -95,8 +88,8 @@ def _units(rows: Tensor) -> dict[str, Tensor]:
     return {"running_mean": mean, "running_var": torch.ones_like(mean)}
 
 
-def _shared(given: dict[str, Any], *, counts: bool) -> Tensor:
-    rows: Tensor = given["input"]
+def _shared(given: dict[str, Any]) -> Tensor:
+    rows, counts = given["input"], counts_here()
     sums = _sums(rows.detach(), counts=counts)
     total, mean = sums[0, 0], sums[1] / sums[0, 0]
     variance = (sums[2] / total - mean.square()).clamp_(min=0)

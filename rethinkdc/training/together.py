@@ -7,8 +7,8 @@ averaged by ``torch.nn.parallel.DistributedDataParallel``. In a single process n
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,18 +18,19 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from rethinkdc import interruption, ranks
-from rethinkdc.ranks.collectives import copy_first, gather, gather_rows, hearing_ends, sum_up
+from rethinkdc.ranks.collectives import copy_first, gather, gather_rows, hearing_ends, sharing_batch, sum_up
+from rethinkdc.training.checkpoint import Clock
 from rethinkdc.training.normalisation import GroupedStatistics, SharedStatistics
 from rethinkdc.training.share import Share
 
 
 class Told(NamedTuple):
-    """What ranks told each other in a step.
+    """What ranks told each other at the end of a step.
 
     Attributes:
         loss: float64 [], the mean loss of the whole batch.
-        asked: the signal that asked any of them to end; None = none did.
-        due: whether the first wants a checkpoint.
+        asked: the signal that asked any of them to end; None = none did. All end then, with a checkpoint.
+        due: whether a checkpoint is to be written.
     """
 
     loss: Tensor
@@ -74,9 +75,14 @@ class Together:
         """Inside, a rank that ends is an error that names it."""
         return nullcontext() if self.alone else hearing_ends()
 
-    def asking(self, count: int) -> AbstractContextManager[Any]:
+    @contextmanager
+    def asking(self, count: int) -> Iterator[None]:
         """Inside, teachers are asked of a batch of ``count``: those that take its statistics take all of it."""
-        return nullcontext() if self.alone else SharedStatistics(counts=bool(self.share.own(count)))
+        if self.alone:
+            yield
+            return
+        with sharing_batch(counts=bool(self.share.own(count))), SharedStatistics():
+            yield
 
     def normalising(self, count: int) -> AbstractContextManager[Any]:
         """Inside, the network that is trained is shown this rank's share of a batch of ``count``."""
@@ -95,24 +101,27 @@ class Together:
             return losses.mean()
         return losses[: len(self.share.own(count))].sum() * (self.share.world / count)
 
-    def tell(self, loss: Tensor, due: bool) -> Told:
-        """Tells the others of a step, and hears of theirs.
+    def tell(self, loss: Tensor, clock: Clock) -> Told:
+        """Tells the others of a step that is done, and hears of theirs.
 
         Args:
             loss: what :meth:`mean` gave.
-            due: whether this rank wants a checkpoint.
+            clock: says whether this rank wants a checkpoint.
         """
+        # In this order: a signal that comes in between is heard of at the end of the next step, by all.
+        asked, due = interruption.signalled(), clock.due()
         if self.alone:
-            return Told(loss.detach(), None, due)
+            return Told(loss.detach(), asked, due)
         mine = (loss.detach().double() / self.share.world).view(1)
-        flags = torch.tensor([float(interruption.signalled() or 0), float(due)], dtype=torch.float64)
+        flags = torch.tensor([float(asked or 0), float(due)], dtype=torch.float64)
         if self.device.type == "cpu":
             rows = torch.stack(gather(torch.cat([mine, flags])))
             losses, flags = rows[:, 0].sum(), rows[:, 1:]
         else:
             # Beside the others: reading it back would make a GPU wait.
             losses, flags = sum_up(mine)[0], torch.stack(gather(flags))
-        return Told(losses, int(flags[:, 0].max()) or None, bool(flags[0, 1]))
+        signal = int(flags[:, 0].max()) or None
+        return Told(losses, signal, signal is not None or bool(flags[0, 1]))
 
     def seen(self, tensor: Tensor, count: int) -> Tensor | None:
         """The rows of a whole batch of ``count`` from those of each rank, on the first; None on the others."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import traceback
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from rethinkdc.context.run import RunContext
 from rethinkdc.contracts import joined
 from rethinkdc.testing import context
 from rethinkdc.training.checkpoint import Clock
+from tests.ranks.launching import launch, values
 
 ROWS, STEP = 23, 4
 
@@ -148,7 +149,7 @@ def test_chunks_of_a_network_that_has_moved_on_are_not_used_and_go(tmp_path: Pat
     for weights, expected in (("first", 6), ("first", 6), ("second", 12), ("second", 12)):
         here.chunks("tests", ROWS, STEP, made, of=weights)
         assert len(made.made) == expected
-        assert len(list(here.folder.iterdir())) == 1
+        assert len(list((here.folder / "tests").iterdir())) == 1
 
 
 def test_seconds_and_images_of_earlier_tries_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,23 +261,48 @@ def _shared(here: RunContext, expected: Tensor) -> list[int]:
     return made.made
 
 
+def made_together(folder: Path) -> list[int]:
+    here = context(folder / "together")
+    return _shared(here, (torch.arange(ROWS) + 0.5) ** 2)
+
+
 @pytest.mark.parametrize("world", [2, 3])
 def test_ranks_make_a_share_of_the_chunks_each_and_all_get_all(tmp_path: Path, world: int) -> None:
-    expected = Pass(context(tmp_path / "alone")).run()
-    port, children = str(20000 + os.getpid() % 20000), []
-    for rank in range(world):
-        child = os.fork()
-        if not child:
-            code = 1
-            try:
-                os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1"}
-                os.environ |= {"MASTER_PORT": port, "RETHINKDC_RANK_PATIENCE": "900"}
-                code = 0 if _shared(context(tmp_path / "together"), expected) == list(range(rank, 6, world)) else 2
-                # As at the end of an interpreter: the first rank waits until the others have heard all.
-                ranks.leave()
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                os._exit(code)
-        children.append(child)
-    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * world
+    made = values(launch(world, partial(made_together, tmp_path), tmp_path))
+    assert made == [list(range(rank, 6, world)) for rank in range(world)]
+
+
+def passed_twice(folder: Path) -> list[int]:
+    """What a rank makes of two passes, of which the second makes the first's files go."""
+    made: list[int] = []
+
+    def build(inner: Any, out: Path) -> None:
+        for weights in ("first", "second"):
+            one = Pass(inner)
+            found = inner.chunks("tests", ROWS, STEP, one, of=weights)
+            if ranks.rank() == 1:
+                # Slower than the first rank, which is at the next pass meanwhile.
+                time.sleep(0.2)
+            assert torch.equal(joined(found, "square"), (torch.arange(ROWS) + 0.5) ** 2)
+            made.extend(one.made)
+        (out / "done").write_text("")
+
+    context(folder / "together").artefact("squares", "key", "squaring", build, files=["done"])
+    return made
+
+
+def test_the_next_pass_takes_no_files_from_a_rank_that_is_slower(
+    tmp_path: Path,
+) -> None:
+    made = values(launch(2, partial(passed_twice, tmp_path), tmp_path))
+    assert made == [[0, 2, 4] * 2, [1, 3, 5] * 2]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_pass_leaves_those_alone_whose_names_begin_like_its_own(tmp_path: Path) -> None:
+    here = context(tmp_path)
+    longer = Pass(here)
+    here.chunks("tests-of-others", ROWS, STEP, longer, of="these")
+    here.chunks("tests", ROWS, STEP, Pass(here), of="those")
+    here.chunks("tests-of-others", ROWS, STEP, longer, of="these")
+    assert len(longer.made) == 6

@@ -18,7 +18,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -44,6 +43,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT))
 
 from tests.faults.shims import shorten  # noqa: E402
+from tests.ranks.launching import free_port  # noqa: E402
 from tests.small import write_digits, write_short_protocol  # noqa: E402
 
 PATIENCE = 60.0
@@ -303,9 +303,7 @@ def undisturbed(scene: Scene, place: Place) -> Undisturbed:
 def _started(scene: Scene, place: Place) -> list[Child]:
     if scene.way != "ranks":
         return [place.start(scene)]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     return [_start_rank(scene, place, rank, port) for rank in (0, 1)]
 
 

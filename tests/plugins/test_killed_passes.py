@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ from rethinkdc.testing import context, images
 from rethinkdc.testing.surroundings import shortened
 from rethinkdc.training.checkpoint import Clock
 from rethinkdc.types import Budget
+from tests.ranks.launching import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES, PER_CLASS, IPC, SIZE = 4, 12, 2, 8
@@ -260,7 +260,7 @@ def test_two_ranks_share_the_passes_and_have_the_bits_of_one(known: Path, tmp_pa
     chosen = {reference: made(reference).work(alone) for reference in SELECTORS}
     surroundings(tmp_path / "together", known)
     # Of their own, and no forks: this process has computed, and threads do not survive a fork.
-    launch = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": _free_port()}
+    launch = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     command = [sys.executable, "-c", f"from {__name__} import take_part; take_part({str(tmp_path)!r})"]
     both = [
         subprocess.Popen(command, cwd=ROOT, env={**launch, "RANK": str(rank), "LOCAL_RANK": str(rank)})
@@ -290,9 +290,3 @@ def take_part(folder: str) -> None:
         for reference in SELECTORS:
             found[reference] = made(reference).work(here)
     torch.save({"found": found, "counts": counts}, Path(folder) / f"rank-{os.environ['RANK']}.pt")
-
-
-def _free_port() -> str:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return str(found.getsockname()[1])

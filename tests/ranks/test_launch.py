@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from threading import Timer
@@ -15,8 +16,9 @@ import pytest
 
 from rethinkdc import interruption, ranks
 from rethinkdc.errors import RequestError
+from rethinkdc.ranks.living import Missing
 from rethinkdc.ranks.walk import met
-from tests.ranks.launching import launch, values
+from tests.ranks.launching import LIMIT, launch, values
 
 
 def told() -> dict[str, Any]:
@@ -88,38 +90,57 @@ def test_a_killed_rank_ends_those_who_wait(which: int, tmp_path: Path) -> None:
     assert "ended" in ended[1 - which].error
 
 
-def lost_before_all_met() -> None:
+def lost_before_all_met(folder: Path) -> None:
     """The second rank lives, is seen, and ends before it comes to where all meet."""
     if ranks.rank() == 1:
-        time.sleep(2)
+        wait_until((folder / "seen").exists)
         os.kill(os.getpid(), signal.SIGKILL)
+    look = Missing.there
+
+    def there(self: Missing) -> set[int]:
+        seen = look(self)
+        if 1 in seen:
+            (folder / "seen").touch()
+        return seen
+
+    Missing.there = there  # type: ignore[method-assign]
     ranks.meet("it")
 
 
 @pytest.mark.slow
 def test_a_rank_that_ends_before_all_meet_is_not_waited_for(tmp_path: Path) -> None:
     begun = time.monotonic()
-    first, _ = launch(2, lost_before_all_met, tmp_path)
+    first, _ = launch(2, partial(lost_before_all_met, tmp_path), tmp_path)
     assert "RankError: Rank 1 of 2 has not been there" in first.error
     # Not the patience with those who are still to come.
     assert time.monotonic() - begun < 90
 
 
-def waiting() -> str:
+def waiting(folder: Path) -> str:
+    """The second rank is asked to end while it waits for the first, which goes on when it has heard."""
     ranks.meet("the begin")
+    heard = folder / "heard"
     with interruption.listening():
         try:
             if ranks.rank() == 1:
                 Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
-            ranks.decided(lambda: time.sleep(3), "it")
+            ranks.decided(lambda: wait_until(heard.exists), "it")
         except interruption.Interrupted as end:
+            heard.touch()
             return f"signal {end.number}"
     return "went on"
 
 
 def test_a_rank_that_waits_hears_signals(tmp_path: Path) -> None:
-    first, second = launch(2, waiting, tmp_path)
+    first, second = launch(2, partial(waiting, tmp_path), tmp_path)
     assert (first.value, second.value) == ("went on", f"signal {int(signal.SIGTERM)}")
+
+
+def wait_until(there: Callable[[], bool]) -> None:
+    until = time.monotonic() + LIMIT
+    while not there():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.01)
 
 
 def nowhere() -> None:

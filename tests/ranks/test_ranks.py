@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from rethinkdc.ranks import RankError, living, walk
 from rethinkdc.ranks.launch import Launch
 from rethinkdc.storage.locks import is_held
 from rethinkdc.testing import context
+from tests.ranks.launching import free_port
 
 PATIENT = "900"
 
@@ -85,9 +85,7 @@ def site(tmp_path: Path) -> Path:
 @pytest.fixture
 def start(tmp_path: Path, site: Path) -> Callable[..., subprocess.Popen[str]]:
     """Starts ``rethinkdc WORDS...`` in the test's folder: as one rank of two, or as the only process."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
+    port = free_port()
 
     def started(
         *words: str, rank: int | None = None, cache: str = "cache", patience: str = PATIENT, kill: str = ""

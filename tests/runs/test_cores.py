@@ -12,7 +12,7 @@ import rethinkdc as rdc
 from rethinkdc.errors import RequestError
 from rethinkdc.runs import best_threads, cores
 from rethinkdc.runs.cores import MEMORY_PER_JOB, count_jobs, free_memory, read_count
-from rethinkdc.runs.device import spread_device
+from rethinkdc.runs.device import choose_device, spread_device
 from rethinkdc.studies.calls import SweepCall
 
 SHORT = {"training.steps": 2}
@@ -40,6 +40,24 @@ def test_jobs_are_as_many_as_cores_and_memory_carry(
     monkeypatch.setattr(cores, "free_memory", lambda: None if memory is None else memory * MEMORY_PER_JOB)
     assert count_jobs("cpu", threads) == expected
     assert SweepCall("digits-small", jobs="auto", device="cpu", threads=threads).processes == expected
+
+
+@pytest.mark.parametrize("name", [None, "cuda"])
+def test_ranks_of_a_machine_take_a_device_each_and_no_more_start_than_there_are(
+    name: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert choose_device(name) == torch.device("cuda")
+    # Of the second machine.
+    for rank, local in ((2, 0), (3, 1)):
+        for key, value in {"RANK": rank, "WORLD_SIZE": 5, "LOCAL_RANK": local}.items():
+            monkeypatch.setenv(key, str(value))
+        assert choose_device(name) == torch.device("cuda", local)
+        assert choose_device("cuda:1") == torch.device("cuda", 1)
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(RequestError, match=r"number 3 on this machine, which has 2 CUDA devices.*Start 2 or fewer"):
+        choose_device(name)
 
 
 def test_on_cuda_there_is_a_process_for_each_device_and_each_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rethinkdc import ranks
+from rethinkdc import interruption, ranks
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.store import CanvasStore, Store
 from rethinkdc.errors import DivergedError, RequestError
@@ -272,6 +273,51 @@ def test_a_killed_rank_ends_the_others_and_the_last_checkpoint_is_kept(tmp_path:
     assert len(gone_on["rows"]) == 51 - 10
 
 
+def asked_to_end(folder: Path, which: int, when: str) -> dict[str, Any]:
+    """A rank is sent a signal in its tenth step, of which no checkpoint is due."""
+    if ranks.rank() == which:
+        ask_once = count_to(10, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        if when == "rendered":
+            render = RecordedViews.render
+
+            def asked(self: RecordedViews, *given: Any, **named: Any) -> ViewBatch:
+                ask_once()
+                return render(self, *given, **named)
+
+            RecordedViews.render = asked  # type: ignore[method-assign]
+        else:
+            backward: Any = Tensor.backward
+
+            def heard(self: Tensor, *given: Any, **named: Any) -> None:
+                backward(self, *given, **named)
+                ask_once()
+
+            Tensor.backward = heard  # type: ignore[method-assign]
+    with interruption.listening():
+        try:
+            train(folder)
+        except interruption.Interrupted as end:
+            return {"signal": end.number, "told": interruption.told()}
+    return {"signal": 0, "told": ""}
+
+
+def count_to(number: int, call: Callable[[], None]) -> Callable[[], None]:
+    """Calls when it is called that often."""
+    calls = count(1)
+    return lambda: call() if next(calls) == number else None
+
+
+@pytest.mark.parametrize("when", ["rendered", "learned"])
+@pytest.mark.parametrize(("world", "which"), [(1, 0), (2, 0), (2, 1)])
+def test_a_signal_to_any_rank_ends_all_after_the_same_step_which_is_kept(
+    world: int, which: int, when: str, tmp_path: Path
+) -> None:
+    for told in values(launch(world, partial(asked_to_end, tmp_path, which, when), tmp_path)):
+        assert told["signal"] == signal.SIGTERM
+        assert "step 10" in told["told"]
+    assert len(train(tmp_path)["rows"]) == 51 - 10
+
+
 def test_all_ranks_diverge_alike(tmp_path: Path) -> None:
     ended = launch(2, partial(train, tmp_path, broken=True), tmp_path)
     assert len({one.error for one in ended}) == 1
@@ -281,15 +327,15 @@ def test_all_ranks_diverge_alike(tmp_path: Path) -> None:
 # -- shares ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [1, 3, 4, 7, 8, 130])
+@pytest.mark.parametrize("images", [1, 3, 4, 7, 8, 130])
 @pytest.mark.parametrize("world", [1, 2, 4])
 @pytest.mark.parametrize("groups", [1, 4, 8])
-def test_every_position_is_one_ranks(count: int, world: int, groups: int) -> None:
+def test_every_position_is_one_ranks(images: int, world: int, groups: int) -> None:
     shares = [Share(rank, world, groups) for rank in range(world)]
-    assert [place for share in shares for place in share.own(count)] == list(range(count))
+    assert [place for share in shares for place in share.own(images)] == list(range(images))
     for share in shares:
-        assert len(share.places(count)) == max(1, len(share.own(count)))
-        assert groups == 1 or sum(share.own_sizes(count)) == len(share.own(count))
+        assert len(share.places(images)) == max(1, len(share.own(images)))
+        assert groups == 1 or sum(share.own_sizes(images)) == len(share.own(images))
 
 
 def test_groups_are_those_of_replicas() -> None:
