@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from rethinkdc.contracts import Context, Method, hookimpl
-from rethinkdc.labels import Coding, Dense, Quantised, StoredLabeler, StudentTraining
+from rethinkdc.labels import Coding, Dense, Quantised, StoredLabeler, StudentTraining, pruned
 
 
 class SoftPruned(StoredLabeler):
@@ -31,8 +31,7 @@ class SoftPruned(StoredLabeler):
         return Quantised() if self.dtype == "uint8" else Dense(self.dtype)
 
     def batches(self, training: StudentTraining) -> int:
-        length = training.length
-        return min(length.steps, max(int(length.steps / self.ratio), length.batches))
+        return pruned(training.length, self.ratio)
 
 
 @hookimpl

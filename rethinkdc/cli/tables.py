@@ -56,7 +56,7 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
         ("label bytes", _label_bytes(cost, record.track)),
         ("teacher", _teacher(cost, notes)),
         ("weights read", _teacher_weights(notes)),
-        ("receiver bytes", _receiver_bytes(cost)),
+        ("receiver bytes", _receiver_bytes(cost, len(record.histogram))),
         ("source", notes.source),
         ("read", "\n".join(notes.reading)),
         ("classes", notes.classes),
@@ -153,6 +153,9 @@ def _teacher_weights(notes: Notes) -> str:
     )
 
 
-def _receiver_bytes(cost: Cost) -> str:
+def _receiver_bytes(cost: Cost, classes: int) -> str:
+    if cost.receiver_bytes is None:
+        return ""
     parts = "JPEG, labels and teacher" if cost.teacher_bytes else "JPEG and labels"
-    return "" if cost.receiver_bytes is None else f"{cost.receiver_bytes:,} ({parts})"
+    each = f"; {cost.receiver_bytes / classes:,.0f} per class" if classes else ""
+    return f"{cost.receiver_bytes:,} ({parts}{each})"

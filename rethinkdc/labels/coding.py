@@ -116,4 +116,36 @@ class TopK:
 
     @property
     def _index_dtype(self) -> torch.dtype:
-        return torch.uint8 if self.classes <= 256 else torch.int16 if self.classes <= 1 << 15 else torch.int32
+        return index_dtype(self.classes)
+
+
+@dataclass(frozen=True)
+class TopLogits:
+    """The ``k`` largest logits in half precision; the other classes are gone, and decode to minus infinity.
+
+    A softmax at any temperature then shares all of the probability among the classes that were kept: the marginal
+    re-normalisation of LPQLD (arXiv 2604.18135). ``classes`` must be known to decode.
+    """
+
+    k: int
+    classes: int
+
+    def encode(self, logits: Tensor) -> dict[str, Tensor]:
+        largest = logits.topk(self.k, dim=1)
+        return {"classes": largest.indices.to(index_dtype(self.classes)), "logits": largest.values.half()}
+
+    def decode(self, stored: dict[str, Tensor]) -> Tensor:
+        values = stored["logits"].float()
+        gone = values.new_full((len(values), self.classes), -math.inf)
+        return gone.scatter_(1, stored["classes"].long(), values)
+
+    def bytes_per_view(self, classes: int) -> int:  # noqa: ARG002 - its own number is the same
+        return self.k * (2 + index_dtype(self.classes).itemsize)
+
+    def definition(self) -> dict[str, Any]:
+        return {"coding": "top-logits", **asdict(self)}
+
+
+def index_dtype(count: int) -> torch.dtype:
+    """The smallest type that holds indices below ``count``."""
+    return torch.uint8 if count <= 256 else torch.int16 if count <= 1 << 15 else torch.int32

@@ -63,3 +63,28 @@ def mse_gt(logits: Tensor, target: Tensor, hard: Tensor, weight: float) -> Tenso
         ours = logits.float()
         squared = (ours - target.float()).square().mean(dim=1)
         return squared + weight * F.cross_entropy(ours, hard, reduction="none")
+
+
+def refined_cosine(logits: Tensor, target: Tensor, hard: Tensor, *, weight: float, smoothing: float) -> Tensor:
+    """One minus the cosine of the logits and a refined label: the objective of GIFT (arXiv 2405.14736).
+
+    The refined label is the teacher's answer at norm 1 plus ``weight`` times the smoothed class at norm 1, which has
+    1 - ``smoothing`` on the view's own class and ``smoothing`` / (C - 1) on each other one. The class is that of the
+    image under a mix.
+
+    Args:
+        logits: float [B, C], the student's.
+        target: float [B, C], the teacher's logits.
+        hard: int64 [B].
+        weight: of the smoothed class.
+        smoothing: share of the smoothed class that the other classes have together.
+
+    Returns:
+        Float32 [B], between 0 and 2.
+    """
+    with torch.autocast(logits.device.type, enabled=False):
+        theirs = target.float()
+        smoothed = torch.full_like(theirs, smoothing / (theirs.shape[1] - 1))
+        smoothed.scatter_(1, hard[:, None], 1 - smoothing)
+        refined = F.normalize(theirs, dim=1) + weight * F.normalize(smoothed, dim=1)
+        return 1 - F.cosine_similarity(logits.float(), refined, dim=1)

@@ -28,6 +28,7 @@ class LabelSchedule:
         order: seed of the order of the rows.
         views: seed of the views.
         draws: seed of what each step draws.
+        distinct: an epoch draws no batch twice, but for the short ones (LPQLD, arXiv 2604.18135).
     """
 
     length: Length
@@ -35,6 +36,7 @@ class LabelSchedule:
     order: int
     views: int
     draws: int = 0
+    distinct: bool = False
 
     def start(self, batch: int) -> int:
         """Views in the batches before ``batch``."""
@@ -54,7 +56,11 @@ class LabelSchedule:
         if short or last == 0:
             return int(torch.randint(whole, (), generator=drawn)) * self.length.batches + last
         full = last if self.length.rows % self.length.batch else self.length.batches
-        chosen = int(torch.randint(whole * full + min(rest, full), (), generator=drawn))
+        stored = whole * full + min(rest, full)
+        if self.distinct:
+            chosen = int(_shuffled(derive_seed(self.draws, "epoch", step // self.length.batches), stored)[place])
+        else:
+            chosen = int(torch.randint(stored, (), generator=drawn))
         return chosen // full * self.length.batches + chosen % full
 
     def key(self, batch: int) -> ViewKey:
@@ -80,3 +86,13 @@ class LabelSchedule:
 @lru_cache(maxsize=8)
 def _orders(seed: int, epoch: int, rows: int) -> Tensor:
     return order(seed, epoch, rows)
+
+
+@lru_cache(maxsize=8)
+def _shuffled(seed: int, count: int) -> Tensor:
+    return torch.randperm(count, generator=generator(seed))
+
+
+def pruned(length: Length, ratio: float) -> int:
+    """How many batches get labels where there are to be ``ratio`` times fewer of them: at least one epoch's."""
+    return min(length.steps, max(int(length.steps / ratio), length.batches))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -126,16 +126,23 @@ def write_labels(
 
 
 class LabelReader:
-    """Reads the logits of a batch back; a shard is mapped when it is first asked for."""
+    """Reads the logits of a batch back; a shard is mapped when it is first asked for.
 
-    def __init__(self, folder: Path, shards: Shards) -> None:
-        self.folder, self.shards = folder, shards
+    Args:
+        folder: of the shards.
+        shards: which batches, how coded.
+        decoder: file of what the coding was learned to be; None = it was not learned.
+    """
+
+    def __init__(self, folder: Path, shards: Shards, decoder: Path | None = None) -> None:
+        self.folder, self.shards, self.decoder = folder, shards, decoder
         self._mapped: dict[int, dict[str, Tensor]] = {}
 
     @property
     def bytes(self) -> int:
-        """Bytes of the files, exactly as on disk."""
-        return sum((self.folder / name).stat().st_size for name in self.shards.files)
+        """Bytes of the files, exactly as on disk: those of the labels, and what is needed to decode them."""
+        files = [self.folder / name for name in self.shards.files]
+        return sum(path.stat().st_size for path in (*files, *filter(None, [self.decoder])))
 
     def logits(self, batch: int) -> Tensor:
         """Float32 [B, C]."""
@@ -156,6 +163,22 @@ def _other_labels(path: Path) -> DamagedError:
     return DamagedError(f"{path} is damaged: it holds other labels. Delete its folder and run again.")
 
 
+def asked(
+    batches: Sequence[int], ensemble: Ensemble, render: Callable[[int], ViewBatch], workers: int
+) -> Generator[tuple[int, Tensor], None, None]:
+    """The number of each batch, and what the teachers say of its views: float32 [B, C] on the CPU.
+
+    Raises:
+        RequestError: a logit is not finite; names the batch.
+    """
+    with closing(in_order(lambda number: (number, render(number)), batches, workers)) as rendered:
+        for number, batch in rendered:
+            logits = ensemble.logits(batch.pixels).cpu()
+            if not bool(torch.isfinite(logits).all()):
+                raise RequestError(f"A teacher gives logits that are not finite, first in batch {number} of the views.")
+            yield number, logits
+
+
 def _coded(
     batches: Sequence[int],
     coding: Coding,
@@ -164,11 +187,8 @@ def _coded(
     workers: int,
 ) -> Iterator[dict[str, Tensor]]:
     """What is stored of each batch."""
-    with closing(in_order(lambda number: (number, render(number)), batches, workers)) as rendered:
-        for number, batch in rendered:
-            logits = ensemble.logits(batch.pixels).cpu()
-            if not bool(torch.isfinite(logits).all()):
-                raise RequestError(f"A teacher gives logits that are not finite, first in batch {number} of the views.")
+    with closing(asked(batches, ensemble, render, workers)) as answers:
+        for number, logits in answers:
             code = coding.encode(logits)
             # A float16 may not hold what a float32 did.
             if not all(bool(torch.isfinite(tensor).all()) for tensor in code.values() if tensor.is_floating_point()):

@@ -105,7 +105,7 @@ def train_network(
         store: the pixels of N images.
         targets: int64 [N], class of each image.
         views: renders a batch from its key.
-        supervision: gives the targets and the loss of each view.
+        supervision: gives the targets and the loss of each view; one that is an observer too sees every batch.
         recipe: optimiser and schedule.
         length: length and batch size, from ``recipe.length``.
         mean: channel means of the model's input, of pixels in 0..1.
@@ -184,6 +184,8 @@ class _Training:
     epoch_ended: Callable[[int, float], None] | None
 
     def __post_init__(self) -> None:
+        if isinstance(self.supervision, Observer):
+            self.observers = [*self.observers, self.supervision]
         if self._epoch_checkpoints and not self.length.whole:
             raise RequestError(
                 "This training is observed row by row and must end with a whole epoch, but its "

@@ -8,11 +8,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from rethinkdc.labels import Coding, Dense, Quantised, TopK
+from rethinkdc.labels import Coding, Dense, Quantised, TopK, TopLogits
 from rethinkdc.seeds import generator
 
 LOGITS = 5 * torch.randn((7, 10), generator=generator(0))
-CODINGS: list[Coding] = [Dense("float32"), Dense("float16"), Quantised(), TopK(3, 4.0, 10), TopK(99, 4.0, 10)]
+CODINGS: list[Coding] = [
+    Dense("float32"),
+    Dense("float16"),
+    Quantised(),
+    TopK(3, 4.0, 10),
+    TopK(99, 4.0, 10),
+    TopLogits(3, 10),
+]
 
 
 def decoded(coding: Coding, logits: Tensor = LOGITS) -> Tensor:
@@ -70,3 +77,15 @@ def test_a_sure_teacher_leaves_a_small_rest_and_not_zero() -> None:
 
 def test_an_index_takes_the_fewest_bytes_that_hold_the_classes() -> None:
     assert [TopK(1, 1.0, classes).bytes_per_view(classes) for classes in (256, 257, 40_000)] == [5, 6, 8]
+    assert [TopLogits(1, classes).bytes_per_view(classes) for classes in (256, 257, 40_000)] == [3, 4, 6]
+
+
+@pytest.mark.parametrize("temperature", [1.0, 20.0])
+def test_the_largest_logits_share_all_of_the_probability_at_any_temperature(temperature: float) -> None:
+    found = torch.softmax(decoded(TopLogits(4, 10)) / temperature, dim=1)
+    largest = LOGITS.topk(4, dim=1)
+    expected = torch.zeros_like(LOGITS).scatter_(1, largest.indices, (largest.values / temperature).softmax(dim=1))
+    # Half precision is off by 2**-11 of a logit, a probability by that much over the temperature.
+    bound = float(LOGITS.abs().max()) * 2**-11 / temperature
+    assert float((found - expected).abs().max()) <= bound
+    assert torch.equal(found == 0, expected == 0)

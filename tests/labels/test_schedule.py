@@ -12,9 +12,11 @@ from rethinkdc.training.length import Length
 from rethinkdc.types import ViewKey
 
 
-def schedule(rows: int = 10, batch: int = 4, steps: int = 30, count: int | None = None) -> LabelSchedule:
+def schedule(
+    rows: int = 10, batch: int = 4, steps: int = 30, count: int | None = None, distinct: bool = False
+) -> LabelSchedule:
     length = Length(rows, batch, steps, -(-steps // -(-rows // batch)))
-    return LabelSchedule(length, steps if count is None else count, order=1, views=2, draws=3)
+    return LabelSchedule(length, steps if count is None else count, order=1, views=2, draws=3, distinct=distinct)
 
 
 def test_in_full_every_step_is_given_its_own_batch() -> None:
@@ -58,3 +60,17 @@ def test_batches_are_drawn_uniformly_with_replacement() -> None:
     counts = Counter(found.batch_of(step) for step in range(9000))
     assert all(abs(counts[full] - 1000) < 5 * 30 for full in (0, 1, 3, 4, 6, 7))
     assert all(abs(counts[short] - 1500) < 5 * 30 for short in (2, 5))
+
+
+@pytest.mark.parametrize(("rows", "batch", "count"), [(10, 4, 6), (12, 4, 8), (10, 4, 7)])
+def test_distinct_draws_name_no_full_batch_twice_in_an_epoch(rows: int, batch: int, count: int) -> None:
+    found = schedule(rows, batch, 3000, count, distinct=True)
+    drawn = [found.batch_of(step) for step in range(3000)]
+    assert set(drawn) == set(range(count))
+    full = rows // batch
+    for epoch in range(1000):
+        assert len(set(drawn[3 * epoch : 3 * epoch + full])) == full
+    assert all(len(found.drawn(step).rows) == len(schedule(rows, batch).drawn(step).rows) for step in range(30))
+    counts = Counter(drawn[place] for place in range(3000) if place % 3 < full)
+    expected = 1000 * full / len(counts)
+    assert all(abs(seen - expected) < 5 * expected**0.5 for seen in counts.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,70 +11,23 @@ import torch
 import torch.nn.functional as F
 
 from rethinkdc.compressed import CompressedSet, grid_boxes
-from rethinkdc.contracts import Evaluator, Labeler
+from rethinkdc.contracts import Labeler
 from rethinkdc.contracts.context import Context
 from rethinkdc.errors import RequestError, UnsupportedError
-from rethinkdc.labels import LABEL_SEMANTICS, OnlineTargets, StaticTargets, StoredTargets, distillation
-from rethinkdc.measurement import Evaluation
+from rethinkdc.labels import (
+    LABEL_SEMANTICS,
+    OnlineTargets,
+    StaticTargets,
+    StoredTargets,
+    distillation,
+)
 from rethinkdc.models import weights_digest
-from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.student import student_training
-from rethinkdc.registry.registry import Registry
-from rethinkdc.seeds import Seeds
-from rethinkdc.testing import context, images
-from rethinkdc.types import Drawn, Supervision, ViewKey, ViewRule
+from rethinkdc.testing import context
+from rethinkdc.types import Drawn, ViewKey, ViewRule
+from tests.plugins.labelling import IPC, Bench, bench, protocol
 
-IPC = 3
-
-
-def protocol(steps: int = 9, batch: int = 5) -> Protocol:
-    """A teacher and a student with BatchNorm, a few steps long."""
-    small = {"name": "convnet", "values": {"depth": 1, "width": 8, "norm": "batch"}}
-    found = (
-        Registry()
-        .protocols.find("digits-soft")
-        .override(
-            {
-                "training.steps": steps,
-                "training.batch": batch,
-                "student.model": small,
-                "teacher.recipes.standard.model": small,
-                "teacher.recipes.standard.training.epochs": 3,
-                "teacher.recipes.weak.model": small,
-                "teacher.recipes.weak.training.epochs": 1,
-            }
-        )
-    )
-    assert found.teacher
-    return found
-
-
-@dataclass
-class Bench:
-    """A set of a few rows, and what trains on it."""
-
-    here: Context
-
-    @property
-    def made(self) -> CompressedSet:
-        first = [(self.here.data.targets == index).nonzero().flatten()[:IPC] for index in range(4)]
-        return CompressedSet.of_rows(self.here.data, torch.cat(first))
-
-    def prepared(self, labeler: str) -> Supervision:
-        found: Supervision = self.here.method(Labeler, labeler).prepare(self.made, self.here)
-        return found
-
-    def evaluated(self, supervision: Supervision) -> Evaluation:
-        test = images(per_class=5, seed=1)
-        found = self.here.method(Evaluator, "standard").evaluate(self.made, supervision, test, self.here)
-        assert isinstance(found, Evaluation)
-        return found
-
-
-def bench(folder: Path, given: Protocol | None = None, **seeds: int) -> Bench:
-    return Bench(
-        context(folder, data=images(), protocol=given or protocol(), ipc=IPC, seeds=Seeds(**seeds), short=False)
-    )
+ONLINE_AND_OFF = ("soft", "soft-mse-gt", "gift", "soft-stored", "soft-static")
 
 
 class Redirected:
@@ -157,7 +110,7 @@ def test_a_damaged_shard_is_named_and_made_again(tmp_path: Path) -> None:
     assert torch.equal(after.reader.logits(4), expected)
 
 
-@pytest.mark.parametrize("labeler", ["soft", "soft:teacher_bn=batch", "soft-mse-gt", "soft-stored", "soft-static"])
+@pytest.mark.parametrize("labeler", [*ONLINE_AND_OFF, "soft:teacher_bn=batch"])
 def test_the_teacher_is_the_same_after_a_student_was_taught(
     labeler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,10 +129,10 @@ def test_the_teacher_is_the_same_after_a_student_was_taught(
 def test_only_the_online_track_costs_a_teacher(tmp_path: Path) -> None:
     tried = bench(tmp_path)
     teacher = tried.here.teacher()
-    costs = {name: tried.prepared(name).cost for name in ("soft", "soft-mse-gt", "soft-stored", "soft-static")}
-    assert [name for name, cost in costs.items() if cost.teacher_at_training] == ["soft", "soft-mse-gt"]
-    assert [cost.teacher_bytes for cost in costs.values()] == [teacher.bytes, teacher.bytes, 0, 0]
-    assert [costs["soft"].label_bytes, costs["soft-mse-gt"].label_bytes] == [0, 12]
+    costs = {name: tried.prepared(name).cost for name in ONLINE_AND_OFF}
+    assert [name for name, cost in costs.items() if cost.teacher_at_training] == ["soft", "soft-mse-gt", "gift"]
+    assert [cost.teacher_bytes for cost in costs.values()] == [teacher.bytes] * 3 + [0, 0]
+    assert [costs[name].label_bytes for name in ("soft", "soft-mse-gt", "gift")] == [0, 12, 12]
 
 
 def test_a_static_label_is_the_teachers_of_the_whole_image_mixed_by_the_pasted_area(tmp_path: Path) -> None:
