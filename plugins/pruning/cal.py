@@ -1,7 +1,8 @@
 """CAL: rows that the network sees unlike their neighbours (Margatina et al., EMNLP 2021, arXiv 2109.03764).
 
 The paper keeps the highest scores (``direction=hard``). Its neighbours are labelled rows; here, as in DeepCore, they
-are the other rows of the class, in the features of the trained proxy.
+are the other rows of the class, in the features of the trained proxy. DeepCore takes both directions of the divergence
+(``symmetric=true``), finds neighbours in features of a network pretrained on ImageNet, and keeps the *lowest* scores.
 """
 
 from __future__ import annotations

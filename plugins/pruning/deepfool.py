@@ -1,6 +1,7 @@
 """DeepFool: rows near a decision boundary (Ducoffe and Precioso, 2018, arXiv 1802.09841, by arXiv 1511.04599).
 
 The paper keeps the rows of the smallest perturbation (``direction=hard``). Any trained network serves as the proxy.
+DeepCore looks at all classes, does not overshoot, and ranks by the square.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Dyn-Unc: dynamic uncertainty (He et al., CVPR 2024 workshops, arXiv 2306.05175).
 
 The standard deviation of the true class's probability in sliding windows of ten epochs, over a whole run (200 epochs on
-CIFAR). The paper keeps the highest. Its code leaves out the last window and takes p = 0 for a missed visit; here every
-window counts, and no visit is missed.
+CIFAR). The paper keeps the highest. Its code multiplies by ten, leaves out the last window and takes p = 0 for a missed
+visit; here every window counts, and no visit is missed.
 """
 
 from __future__ import annotations

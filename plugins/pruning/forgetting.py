@@ -1,7 +1,8 @@
 """Forgetting events (Toneva et al., ICLR 2019, arXiv 1812.05159): learned at one visit, wrong at the next.
 
 The paper counts over one full run of 200 epochs on CIFAR. Rows that were never learned are infinitely often forgotten
-there; at 0 they would count as the easiest.
+there, and in its authors' code as often as there are epochs, which ranks alike. In the code of CCS, D2 and DUAL, and in
+DeepCore, they count 0 and so as the easiest: ``never_learned=zero``.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ class Forgetting(Dynamics):
     name: ClassVar[str] = "forgetting"
     paper: ClassVar[str] = "arXiv 1812.05159"
     wants: ClassVar[PaperProxy | None] = PaperProxy("one full run: 200 epochs on CIFAR, 60 on ImageNet", "sgd", 60)
+    revision: ClassVar[int] = 2
 
-    never_learned: Literal["T+1", "inf", "zero"] = Field(
-        default="T+1", description="Count of rows that were never right: epochs + 1, infinite, or 0."
+    never_learned: Literal["T", "inf", "zero"] = Field(
+        default="T", description="Count of rows that were never right: the epochs, infinite, or 0 as in CCS and D2."
     )
 
     def of_trace(self, trace: TraceTable, span: Span) -> Tensor:
-        never = {"T+1": span.length + 1.0, "inf": float("inf"), "zero": 0.0}[self.never_learned]
+        never = {"T": float(span.length), "inf": float("inf"), "zero": 0.0}[self.never_learned]
         return forgetting_events(trace.column("train.correct", *span), never)
 
 

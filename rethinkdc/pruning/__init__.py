@@ -25,7 +25,7 @@ from rethinkdc.pruning.neighbours import nearest_neighbours
 from rethinkdc.pruning.norms import gradient_norms
 from rethinkdc.pruning.picking import Picked, pick, random_rows
 from rethinkdc.pruning.pooled import PooledScore
-from rethinkdc.pruning.pursuit import match_gradients
+from rethinkdc.pruning.pursuit import match_gradients, require_room
 from rethinkdc.pruning.running import cut_graph, herd
 from rethinkdc.pruning.sampling import baseline_rows, draw, dual_beta_weights
 from rethinkdc.pruning.selector import Selector
@@ -86,6 +86,7 @@ __all__ = [
     "random_rows",
     "read_rows",
     "read_scores",
+    "require_room",
     "rotate",
     "spread",
     "spread_of_the_uncertain",

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rethinkdc.errors import UnsupportedError
 from rethinkdc.pruning.classwise import Choice
 from rethinkdc.pruning.gradients import LastLayer
 from rethinkdc.pruning.ties import descending, settled
@@ -19,13 +20,33 @@ _ROUNDS = 10
 _DEPENDENT = 1e-10
 """Share of a squared gradient outside the span of those picked below which it adds nothing but rounding."""
 
+_MOST_BYTES = 16 * 10**9
+"""Bytes of numbers for each row and pick that are held at most; beyond, the machine's memory ends and not the work."""
+
+
+def require_room(rows: int, count: int) -> None:
+    """Refuses a pursuit of so many picks among so many rows at once that it would not fit into memory.
+
+    It holds a float64 number for each row and pick, and twice as many more while its state is written.
+
+    Raises:
+        UnsupportedError: it takes more than 16 GB; says what to do.
+    """
+    held = 3 * 8 * rows * count
+    if held > _MOST_BYTES:
+        raise UnsupportedError(
+            f"gradmatch: picking {count:,} of {rows:,} rows at once takes {held / 1e9:,.1f} GB of memory; "
+            f"{_MOST_BYTES / 1e9:.0f} GB is the most. Pick class by class (balance=class, the default), or choose a "
+            "smaller --ipc."
+        )
+
 
 def match_gradients(gradients: LastLayer, count: int, lam: float, kept: Resumable | None = None) -> Choice:
     """Picks rows whose weighted gradients add up to the sum of all (GRAD-MATCH, algorithm 2).
 
     Minimises ||sum_S w_i g_i - sum_V g_j||^2 + lam ||w||^2 over w >= 0 greedily: the row with the largest inner product
     with the residual is added, then all weights are solved for anew. Rows that the final non-negative least squares
-    leaves without weight are given back, and the pursuit goes on. Memory: n x count float64 numbers.
+    leaves without weight are given back, and the pursuit goes on. Memory: see :func:`require_room`.
 
     Args:
         gradients: of n rows, in the order in which ties are broken.
@@ -34,10 +55,15 @@ def match_gradients(gradients: LastLayer, count: int, lam: float, kept: Resumabl
         kept: where a kill left off; None = it loses the picks.
 
     Returns:
-        Exactly ``count`` distinct positions and their weights, float64, which are scaled to add up to n: ``lam`` would
-        shrink the weights of rows with small gradients, and with them their whole class. Where no further row brings
-        the sum nearer, the rest are the next best ones, with weight 0.
+        Exactly ``count`` distinct positions and their weights, float64, as they are solved for: sum_S w_i g_i is what
+        comes near the sum of all, so weights of two calls can be compared, and a class of small gradients weighs less
+        the larger ``lam`` is. Where no further row brings the sum nearer, the rest are the next best ones, with weight
+        0; where none weighs anything, all weigh n / count.
+
+    Raises:
+        UnsupportedError: it would not fit into memory.
     """
+    require_room(len(gradients), count)
     pursuit = _Pursuit(gradients, count, lam, kept)
     weights = pursuit.extend()
     while pursuit.restarts < _ROUNDS and not bool((weights > 0).all()):
@@ -50,8 +76,8 @@ def _filled(pursuit: _Pursuit, weights: Tensor, count: int) -> Choice:
     rest = descending(pursuit.gains.masked_fill(pursuit.taken, -torch.inf))[: count - len(weights)]
     weights = torch.cat([weights, weights.new_zeros(len(rest))])
     if not bool(weights.any()):
-        weights = torch.ones_like(weights)
-    return Choice(torch.cat([pursuit.picks, rest]), weights * (len(pursuit.gains) / weights.sum()))
+        weights = torch.full_like(weights, len(pursuit.gains) / max(1, count))
+    return Choice(torch.cat([pursuit.picks, rest]), weights)
 
 
 class _Pursuit:

@@ -177,7 +177,8 @@ def test_the_weights_of_gradmatch_reach_the_set(tmp_path: Path) -> None:
     assert weights is not None
     assert weights.dtype == torch.float32
     assert float(weights.mean()) == pytest.approx(1)
-    assert weights.view(4, 3).sum(1).tolist() == pytest.approx([3.0] * 4)
+    # The sums of the classes tell how far each is from being learned.
+    assert len(set(weights.view(4, 3).sum(1).tolist())) == 4
 
 
 def test_the_weights_of_craig_reach_the_set_and_add_up_alike_in_each_class(tmp_path: Path) -> None:

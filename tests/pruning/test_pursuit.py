@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 import pytest
 import torch
@@ -10,10 +12,12 @@ from hypothesis import strategies as st
 from scipy.optimize import nnls
 from torch import Tensor
 
+from rethinkdc.errors import UnsupportedError
+from rethinkdc.plugins.pruning.gradmatch import GradMatch
 from rethinkdc.pruning.gradients import LastLayer
-from rethinkdc.pruning.pursuit import match_gradients
+from rethinkdc.pruning.pursuit import match_gradients, require_room
 from rethinkdc.seeds import generator
-from rethinkdc.types import Predictions
+from rethinkdc.types import Budget, Images, Predictions
 
 
 def layer(rows: int = 20, classes: int = 3, seed: int = 0, copies: int = 1, one_class: bool = False) -> LastLayer:
@@ -58,7 +62,7 @@ def test_picks_are_those_of_a_plain_pursuit_as_long_as_all_weigh_something(seed:
     if (plain > 0).all():
         assert found.picks.tolist() == wanted
         assert found.weights is not None
-        assert found.weights.tolist() == pytest.approx((plain * len(gradients) / plain.sum()).tolist())
+        assert found.weights.tolist() == pytest.approx(plain.tolist())
 
 
 @given(st.integers(0, 500), st.integers(1, 20), st.sampled_from([0.0, 0.5, 1.0]), st.integers(1, 2))
@@ -72,15 +76,54 @@ def test_the_budget_is_exact_and_the_weights_are_the_best_non_negative_ones(
     assert found.weights is not None
     assert len(set(found.picks.tolist())) == count == len(found.weights)
     assert bool((found.weights >= 0).all())
-    assert float(found.weights.sum()) == pytest.approx(len(gradients))
     chosen = found.picks.numpy()
     root = np.linalg.cholesky(kernel[np.ix_(chosen, chosen)] + (lam + 1e-9) * np.eye(count))
     best, _ = nnls(root.T, np.linalg.solve(root, kernel.sum(1)[chosen]), maxiter=1000)
-    # Ours are scaled to a sum: back to the best length along their direction.
-    ours = found.weights.numpy()
-    ours = ours * float(ours @ kernel.sum(1)[chosen]) / float(np.square(root.T @ ours).sum())
     wanted = objective(kernel, found.picks, best, lam)
-    assert objective(kernel, found.picks, ours, lam) == pytest.approx(wanted, rel=1e-5, abs=1e-5)
+    assert objective(kernel, found.picks, found.weights.numpy(), lam) == pytest.approx(wanted, rel=1e-5, abs=1e-5)
+
+
+def test_the_weighted_gradients_of_two_classes_add_up_to_the_sum_of_both() -> None:
+    """Weights that each class scales to its number of rows would not: one class is learned, the other is not."""
+    draws = generator(2)
+    features, logits = torch.randn((40, 4), generator=draws), 0.3 * torch.randn((40, 3), generator=draws)
+    targets = torch.arange(2).repeat_interleave(20)
+    logits[:20, 0] += 6
+    made, sums = Predictions(features, logits), []
+    total, weighted, scaled = (torch.zeros((3, 5), dtype=torch.float64) for _ in range(3))
+    for rows in (torch.arange(20), torch.arange(20, 40)):
+        gradients = LastLayer(made, targets, rows)
+        found = match_gradients(gradients, 8, 0.01)
+        assert found.weights is not None
+        total += gradients.total()
+        weighted += gradients.sum_of(found.picks, found.weights)
+        scaled += gradients.sum_of(found.picks, found.weights * 20 / found.weights.sum())
+        sums.append(float(found.weights.sum()))
+    assert float((weighted - total).norm()) < 0.05 * float(total.norm())
+    assert float((scaled - total).norm()) > float((weighted - total).norm())
+    assert sums[0] < sums[1]
+
+
+def test_a_pursuit_that_would_not_fit_into_memory_is_refused() -> None:
+    """ImageNet-1K at 10 images per class, from all rows at once."""
+    with pytest.raises(UnsupportedError, match=r"10,000 of 1,281,167 rows at once takes 307.5 GB.*balance=class"):
+        require_room(1_281_167, 10_000)
+    require_room(50_000, 10_000)
+
+
+def test_the_plugin_refuses_before_a_proxy_is_asked() -> None:
+    """A context that is asked nothing: the training set alone says that it would not fit."""
+
+    class Long:
+        targets = torch.zeros(1_281_167, dtype=torch.int64)
+
+        def __len__(self) -> int:
+            return len(self.targets)
+
+    method, budget = GradMatch(balance=None), Budget(ipc=10, classes=1000, size=224)
+    nothing: Any = None
+    with pytest.raises(UnsupportedError, match="gradmatch: picking 10,000"):
+        method.chooser(cast(Images, Long()), budget, torch.arange(1), nothing)
 
 
 def test_rows_left_without_weight_are_replaced_as_long_as_another_helps() -> None:
