@@ -68,13 +68,14 @@ class ViewRule(BaseModel):
     """How a compressed set wants to be viewed.
 
     ``cell``: a view is a crop inside one cell of the canvas's grid, never across cells. ``choice``: the cell is drawn
-    uniformly, or cycles with the epoch. ``scale``: area range of the random crop; None = the protocol's.
+    uniformly, or cycles with the epoch, so that an epoch has one view of each canvas; or each cell is an image of its
+    own, so that an epoch has a view of every cell. ``scale``: area range of the random crop; None = the protocol's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     scope: Literal["canvas", "cell"] = "canvas"
-    choice: Literal["uniform", "cycle"] = "uniform"
+    choice: Literal["uniform", "cycle", "each"] = "uniform"
     scale: Areas | None = None
 
 

@@ -1,12 +1,22 @@
 """Distillation: images that are optimised, or stitched of crops, as networks see them; bases and maths."""
 
+from rethinkdc.compressed.canvases import grid_boxes
 from rethinkdc.distillation.batchnorm import matchable, running_statistics
 from rethinkdc.distillation.channels import ChannelStatistics, channel_statistics
 from rethinkdc.distillation.class_images import RealImages
 from rethinkdc.distillation.convolution import CONVOLUTION, patch_moments, patch_statistics, patches
+from rethinkdc.distillation.cut_mixing import Mixed, cut_mixed, mixed_loss
 from rethinkdc.distillation.descent import Optimisation, Turn, recover
 from rethinkdc.distillation.distribution_matching import DistributionMatching
-from rethinkdc.distillation.feature_matching import attention_maps, embedding, mean_distance, rectified
+from rethinkdc.distillation.feature_matching import (
+    attention_maps,
+    embedding,
+    gradient_difference,
+    mean_distance,
+    rectified,
+    weight_gradients,
+)
+from rethinkdc.distillation.formation import EACH_CELL, begun_canvases, fill, form
 from rethinkdc.distillation.gathering import class_statistics
 from rethinkdc.distillation.gradient_matching import GradientMatching
 from rethinkdc.distillation.inverting import Inverting
@@ -34,6 +44,7 @@ __all__ = [
     "BATCHNORM",
     "CHECK_EVERY",
     "CONVOLUTION",
+    "EACH_CELL",
     "STRATEGIES",
     "Batch",
     "ChannelStatistics",
@@ -45,6 +56,7 @@ __all__ = [
     "Goal",
     "GradientMatching",
     "Inverting",
+    "Mixed",
     "Moments",
     "MovingMoments",
     "Optimisation",
@@ -70,21 +82,28 @@ __all__ = [
     "ViewOp",
     "assemble_set",
     "attention_maps",
+    "begun_canvases",
     "build_seeded",
     "channel_moments",
     "channel_statistics",
     "class_statistics",
     "computing",
     "cosine_rate",
+    "cut_mixed",
     "densification",
     "embedding",
+    "fill",
+    "form",
     "full_precision",
     "gather",
+    "gradient_difference",
+    "grid_boxes",
     "image_state",
     "make_part",
     "matchable",
     "mean_distance",
     "mean_norm",
+    "mixed_loss",
     "nearest_dataset",
     "normalised_range",
     "optimise",
@@ -102,4 +121,5 @@ __all__ = [
     "seed_noise",
     "to_canvases",
     "total_variation",
+    "weight_gradients",
 ]

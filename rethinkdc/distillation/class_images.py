@@ -50,6 +50,11 @@ class RealImages:
             )
         return self._images(rows)
 
+    def mixed(self, count: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+        """At most ``count`` different images of all classes, in random order: as :meth:`batch`, and int64 [B]."""
+        rows = torch.randperm(len(self.data), generator=draws)[:count]
+        return self._images(rows), self.data.targets[rows].to(self.device)
+
     def _chosen(self, label: int, count: int, draws: torch.Generator) -> Tensor:
         """At most ``count`` different rows of a class, in random order: int64."""
         known = self._rows[label]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -126,15 +126,33 @@ def gradient_distance(real: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:
     return torch.stack(distances).sum()
 
 
-def weight_gradients(module: nn.Module, images: Tensor, label: int, *, graph: bool) -> tuple[Tensor, ...]:
-    """Gradients of the mean cross-entropy of one class by every parameter of ``module``.
+def gradient_difference(real: Sequence[Tensor], made: Sequence[Tensor], metric: Literal["mse", "l1"]) -> Tensor:
+    """Sum over all numbers of their squared or absolute differences (IDC, arXiv 2205.14959, as its code has it).
+
+    Only convolutions count: tensors of three or more dimensions.
+
+    Args:
+        real: gradients of one network's parameters.
+        made: gradients of the same parameters, through which gradients flow.
+        metric: ``mse`` or ``l1``.
+    """
+    differences = [ours - theirs for ours, theirs in zip(made, real, strict=True) if ours.ndim > 2]
+    return torch.stack([(each.square() if metric == "mse" else each.abs()).sum() for each in differences]).sum()
+
+
+def weight_gradients(
+    module: nn.Module, images: Tensor, label: int, *, graph: bool, parameters: Sequence[Tensor] | None = None
+) -> tuple[Tensor, ...]:
+    """Gradients of the mean cross-entropy of one class by parameters of ``module``.
 
     Args:
         module: logits [B, C].
         images: normalised float [B, 3, S, S].
         label: the class of all images.
         graph: keep the graph, so that gradients of the gradients reach the images.
+        parameters: by which; None = all of them.
     """
     targets = torch.full((len(images),), label, device=images.device)
     loss = F.cross_entropy(widened(module(images)), targets)
-    return torch.autograd.grad(loss, tuple(module.parameters()), create_graph=graph)
+    chosen = tuple(module.parameters() if parameters is None else parameters)
+    return torch.autograd.grad(loss, chosen, create_graph=graph)

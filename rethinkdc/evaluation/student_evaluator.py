@@ -113,7 +113,7 @@ class StudentEvaluator(Evaluator):
         log = train_network(
             network,
             training.store,
-            compressed.targets,
+            training.targets,
             training.views,
             supervision,
             training.recipe,

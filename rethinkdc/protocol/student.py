@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.data.device_store import place_store
@@ -15,7 +16,7 @@ from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.training.length import Length
 from rethinkdc.training.recipe import Recipe
 from rethinkdc.types import Drawn, ViewBatch
-from rethinkdc.views import Views
+from rethinkdc.views import Views, views_per_image
 
 _CPU = torch.device("cpu")
 
@@ -26,6 +27,7 @@ class StudentTraining:
 
     Attributes:
         compressed: what the student is trained on.
+        targets: int64 [rows of an epoch], class of each: of each canvas, or of each cell that is an image of its own.
         recipe: the protocol's; the reference's for a full set.
         length: length and batch size.
         views: renders a batch from its key.
@@ -35,6 +37,7 @@ class StudentTraining:
     """
 
     compressed: CompressedSet
+    targets: Tensor
     recipe: Recipe
     length: Length
     views: Views
@@ -51,7 +54,7 @@ class StudentTraining:
 
     def render(self, drawn: Drawn) -> ViewBatch:
         """One batch of views, mixed, not normalised."""
-        return self.views.render(self.store, drawn.rows, self.compressed.targets[drawn.rows], drawn.key)
+        return self.views.render(self.store, drawn.rows, self.targets[drawn.rows], drawn.key)
 
 
 def student_training(
@@ -75,17 +78,19 @@ def student_training(
     """
     like = protocol.full_at_ipc if ipc is None else None
     recipe = protocol.reference if ipc is None and like is None and protocol.reference else protocol.training
+    targets = compressed.targets.repeat_interleave(views_per_image(compressed.view_rule, compressed.cell_boxes))
     if like is None:
-        length = recipe.length(len(compressed), ipc)
+        length = recipe.length(len(targets), ipc)
     else:
-        length = recipe.length(min(like * len(compressed.class_names), len(compressed)), like).on(len(compressed))
+        length = recipe.length(min(like * len(compressed.class_names), len(targets)), like).on(len(targets))
     return StudentTraining(
         compressed=compressed,
+        targets=targets,
         recipe=recipe,
         length=length,
         views=recipe.make_views(
             recipe.mix if mix == "protocol" else mix,
-            compressed.targets,
+            targets,
             size=protocol.store.size,
             rule=compressed.view_rule,
             cell_boxes=compressed.cell_boxes,

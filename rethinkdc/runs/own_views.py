@@ -58,8 +58,8 @@ def measure_agreement(compressed: CompressedSet, supervision: Supervision, conte
     pixels = CanvasStore(compressed, store.size, store.fit, store.interpolation, limit_bytes=0)
     named, seen, rows = [], [], []
     for step in range(training.length.steps):
-        drawn = supervision.drawn(step) or _own(step, training.length.batch, len(compressed), context)
-        batch = training.views.render(pixels, drawn.rows, compressed.targets[drawn.rows], drawn.key)
+        drawn = supervision.drawn(step) or _own(step, training.length.batch, len(training.targets), context)
+        batch = training.views.render(pixels, drawn.rows, training.targets[drawn.rows], drawn.key)
         on_device = batch.to(context.device)
         said = _said(supervision.targets(on_device))
         if said is None:
@@ -67,7 +67,7 @@ def measure_agreement(compressed: CompressedSet, supervision: Supervision, conte
         named.append(said.argmax(dim=1).cpu())
         seen.append(_shown(batch))
         rows.append(drawn.rows)
-        if sum(map(len, rows)) >= min(_MOST, 4 * len(compressed)):
+        if sum(map(len, rows)) >= min(_MOST, 4 * len(training.targets)):
             break
     if not rows:
         return None

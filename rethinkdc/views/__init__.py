@@ -24,7 +24,7 @@ from rethinkdc.views.op import (
     ShufflePatches,
     ViewOp,
 )
-from rethinkdc.views.pipeline import VIEWS_REVISION, Views
+from rethinkdc.views.pipeline import VIEWS_REVISION, Views, views_per_image
 from rethinkdc.views.render import render_crops
 from rethinkdc.views.uniforms import uniforms
 
@@ -54,4 +54,5 @@ __all__ = [
     "matrix_crops",
     "render_crops",
     "uniforms",
+    "views_per_image",
 ]

@@ -33,7 +33,7 @@ class FixedViews(Views):
         size: side of a view in pixels.
         rule: as of :class:`Views`.
         cell_boxes: as of :class:`Views`.
-        targets: int64 [N], class of each image of the set.
+        targets: int64 [N], class of each row: of each image of the set, or of each cell where it is one of its own.
         limit_bytes: most bytes of finished views that are kept; the result does not depend on it.
     """
 
@@ -67,10 +67,10 @@ class FixedViews(Views):
             rows, targets = rows[places], targets[places]
         views = [self._view(store, row, key.seed) for row in rows.tolist()]
         pixels = torch.cat([view.pixels for view in views]).contiguous(memory_format=torch.channels_last)
-        batch = ViewBatch(pixels=pixels, rows=rows, hard=targets, key=key, places=places)
+        batch = ViewBatch(pixels=pixels, rows=self.images_of(rows), hard=targets, key=key, places=places)
         if self.mix is not None:
-            batch.partner_rows = torch.tensor([view.partner for view in views])
-            batch.partner_hard = self._targets[batch.partner_rows]
+            partners = torch.tensor([view.partner for view in views])
+            batch.partner_rows, batch.partner_hard = self.images_of(partners), self._targets[partners]
             batch.area = torch.cat([view.area for view in views])
         return batch
 

@@ -34,7 +34,8 @@ class Views:
             the crop is then cut out of, and such images must be of one size.
         mix: op that mixes the finished views of a batch; None = no mix.
         size: side of a view in pixels.
-        rule: whether a view lies on the whole image or in one cell of it, and the crop's area range.
+        rule: whether a view lies on the whole image or in one cell of it, and the crop's area range. Where each cell is
+            an image of its own, row r means cell ``r % cells`` of image ``r // cells``.
         cell_boxes: int32 [cells, 4] as (y, x, height, width) on the canvas; needed when the rule's scope is the cell.
 
     Raises:
@@ -60,6 +61,7 @@ class Views:
         self.rule = rule
         self._streams = stream_names([*self.before, *self.ops])
         self._cells = cell_boxes.long() if rule.scope == "cell" and cell_boxes is not None else None
+        self.per_image = views_per_image(rule, cell_boxes)
         if rule.scale is not None:
             self.crop = _scaled(self.crop, rule.scale)
 
@@ -71,7 +73,9 @@ class Views:
     def render(
         self, store: Store, rows: Tensor, targets: Tensor, key: ViewKey, places: Tensor | None = None
     ) -> ViewBatch:
-        """Renders the views of ``rows`` (int64 [B], of ``store``) that ``key`` names; ``targets`` int64 [B] goes along.
+        """Renders the views of ``rows`` (int64 [B]) that ``key`` names; ``targets`` int64 [B] goes along.
+
+        The batch tells of each view the row of its image in ``store``.
 
         The result's pixels are a tensor of their own: [B, 3, size, size], channels-last, uint8 or what the mix gives.
         They are where the store hands its images out; of a :class:`~rethinkdc.data.DeviceStore` they are cut there.
@@ -88,9 +92,9 @@ class Views:
             RequestError: an op comes before the crop and the images are not of one size.
         """
         wanted = torch.arange(len(rows)) if places is None else places
-        batch = ViewBatch(rows.new_empty(0), rows[wanted], targets[wanted], key, places=places)
+        batch = ViewBatch(rows.new_empty(0), self.images_of(rows[wanted]), targets[wanted], key, places=places)
         if self.mix is None or not len(rows):
-            batch.pixels = self._unmixed(store, batch.rows, Draws(key, len(rows), wanted))
+            batch.pixels = self._unmixed(store, rows[wanted], Draws(key, len(rows), wanted))
             return batch
         per_view, per_batch = draw(self.mix, self.mix.op, key, len(rows))
         partner = self.mix.partners(per_view)
@@ -105,9 +109,14 @@ class Views:
         placed = self.mix.place(per_view[seen], per_batch, self._sizes(len(seen)))
         mixed = self.mix.render(self._unmixed(store, rows[seen], Draws(key, len(rows), seen)), placed, into)
         batch.pixels = _chosen(mixed, own)
-        batch.partner_rows, batch.partner_hard = rows[partner[wanted]], targets[partner[wanted]]
+        batch.partner_rows = self.images_of(rows[partner[wanted]])
+        batch.partner_hard = targets[partner[wanted]]
         batch.area = self.mix.area(placed, self.size, len(seen))[own]
         return batch
+
+    def images_of(self, rows: Tensor) -> Tensor:
+        """Int64 [B]: the images that rows show, which are these rows unless each cell is an image of its own."""
+        return rows if self.per_image == 1 else rows // self.per_image
 
     def boxes(self, sizes: Tensor, rows: Tensor, key: ViewKey) -> Tensor:
         """Where each view lies in its source: int64 [B, 4] as (y, x, height, width).
@@ -145,12 +154,12 @@ class Views:
 
     def _cut(self, store: Store, rows: Tensor, draws: Draws) -> Tensor:
         if isinstance(store, DeviceStore):
-            return self._cut_on_device(store.gather(rows), rows, draws)
+            return self._cut_on_device(store.gather(self.images_of(rows)), rows, draws)
         stored = store.pixels
         if self.crop is None and self._cells is None and stored is not None and stored.shape[2:] == (self.size,) * 2:
             # Through the permuted view whole images are copied, and the result stays channels-last.
             return stored.permute(0, 2, 3, 1).index_select(0, rows).permute(0, 3, 1, 2)
-        sources = store.fetch(rows)
+        sources = store.fetch(self.images_of(rows))
         if self.before and len(rows):
             sources = _applied(self.before, self._streams[: len(self.before)], _stacked(sources), draws).unbind()
         sizes = torch.tensor([source.shape[1:] for source in sources], dtype=torch.int64).reshape(-1, 2)
@@ -167,11 +176,18 @@ class Views:
 
     def _cell_choice(self, cells: int, rows: Tensor, draws: Draws) -> Tensor:
         """Int64 [B]: the cell that each view lies in."""
+        if self.rule.choice == "each":
+            return rows % cells
         if self.rule.choice == "cycle":
             return (draws.key.epoch + rows) % cells
         key = draws.key
         drawn = draws.wanted(uniforms(key.seed, "cell", key.epoch, key.batch, (draws.size,)))
         return (drawn * cells).floor().long()
+
+
+def views_per_image(rule: ViewRule, cell_boxes: Tensor | None) -> int:
+    """How many views of each image an epoch has: 1, or the number of cells where each is an image of its own."""
+    return len(cell_boxes) if rule.scope == "cell" and rule.choice == "each" and cell_boxes is not None else 1
 
 
 def _applied(ops: Sequence[PixelOp], streams: Sequence[str], pixels: Tensor, draws: Draws) -> Tensor:

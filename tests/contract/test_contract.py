@@ -41,6 +41,8 @@ OTHER_SRE2L = "sre2l:iterations=2,batch=3,crop=true,flip=true,roll=[-2,2],views=
 NARROW = "network=[convnet:depth=1,width=4]"
 OTHER_DM = f"dm:iterations=2,init=noise,strategies=[],{NARROW}"
 DATADAM = "datadam:iterations=3,network=[convnet:depth=2,width=4]"
+IDC = f"idc:iterations=1,steps=2,images=16,{NARROW}"
+OTHER_IDC = f"idc:iterations=1,steps=1,factor=1,metric=l1,early=1,init=noise,{NARROW}"
 OTHER_DSA = f"dsa:iterations=2,outer=2,inner=1,strategies=[crop,rotate],{NARROW}"
 OTHER_DC = f"dc:iterations=1,outer=2,inner=1,init=real,{NARROW}"
 
@@ -61,6 +63,7 @@ VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("compressor", "lpld"): ("lpld:iterations=3", "lpld:iterations=2,batch=1,crop=true,flip=true"),
     ("compressor", "dm"): (f"dm:iterations=3,{NARROW}", OTHER_DM),
     ("compressor", "datadam"): (DATADAM,),
+    ("compressor", "idc"): (IDC, OTHER_IDC),
     ("compressor", "dc"): (f"dc:iterations=2,outer=1,inner=0,{NARROW}", OTHER_DC),
     ("compressor", "dsa"): (OTHER_DSA,),
     ("compressor", "gvbsm"): ("gvbsm:iterations=3", OTHER_GVBSM),
@@ -146,6 +149,8 @@ AXES: dict[tuple[str, str], tuple[Axis, ...]] = {
     ("compressor", f"dm:iterations=3,{NARROW}"): ("set",),
     ("compressor", OTHER_DM): ("set",),
     ("compressor", DATADAM): ("set",),
+    ("compressor", IDC): ("set",),
+    ("compressor", OTHER_IDC): ("set",),
     ("compressor", f"dc:iterations=2,outer=1,inner=0,{NARROW}"): ("set",),
     ("compressor", OTHER_DC): ("set",),
     ("compressor", OTHER_DSA): ("set",),

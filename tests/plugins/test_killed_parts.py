@@ -18,6 +18,7 @@ NETWORK = "network=[convnet:depth=1,width=4]"
 BOTH = "teachers=[trained,trained:recipe=weak]"
 METHODS = (
     f"dm:iterations=5,{NETWORK}",
+    f"idc:iterations=2,steps=3,images=3,batch=3,init=noise,{NETWORK}",
     "datadam:iterations=5,network=[convnet:depth=2,width=4]",
     # Three steps of the images for each network: the third state lies between two of one.
     f"dsa:iterations=2,outer=3,inner=1,{NETWORK}",
