@@ -30,6 +30,7 @@ ROOMS = (
     "notes",
     "interruption",
     "offline",
+    "cores",
     "ranks",
     "statistics",
     "files",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import signal
 import threading
@@ -77,7 +78,7 @@ class Ray(Engine):
         handlers = {number: signal.getsignal(number) for number in _SIGNALS}
         try:
             if self.address == _LOCAL:
-                ray.init(address=_LOCAL, num_cpus=max(1, round(count * self.cpus)), include_dashboard=False, **quiet)
+                ray.init(address=_LOCAL, num_cpus=math.ceil(count * self.cpus), include_dashboard=False, **quiet)
             else:
                 ray.init(address=self.address, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:

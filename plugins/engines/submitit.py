@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from rethinkdc.contracts import STOPS, Command, Crew, Engine, Method, RequestError, hookimpl, last_words
 
@@ -44,6 +44,8 @@ class Submitit(Engine):
     constraint: str | None = Field(default=None, description="Features that the nodes must have; none = any.")
     warning: int = Field(default=90, ge=1, description="Seconds before its end at which a job begins to keep its work.")
     requeues: int = Field(default=100, ge=0, description="How often a job goes on whose time was up.")
+
+    _taken: list[tuple[Any, tuple[int, ...]]] = PrivateAttr(default_factory=list)
 
     def check(self) -> None:
         if find_spec("submitit") is None:
@@ -101,28 +103,35 @@ class Submitit(Engine):
     def _start_here(self, function: Resumed, count: int, folder: Path) -> list[Job[int]]:
         import submitit
 
-        self._check_gpus_here(count)
+        free = self._free_gpus(count)
         jobs = []
         for number in range(count):
+            own = tuple(free[number * self.gpus : (number + 1) * self.gpus])
             executor = submitit.LocalExecutor(folder, max_num_timeout=self.requeues)
             executor.update_parameters(
                 timeout_min=self.minutes,
                 signal_delay_s=self.warning,
                 gpus_per_node=self.gpus,
-                visible_gpus=tuple(range(number * self.gpus, (number + 1) * self.gpus)),
+                visible_gpus=own,
             )
             jobs.append(executor.submit(function))
+            self._taken.append((jobs[-1], own))
         return jobs
 
-    def _check_gpus_here(self, count: int) -> None:
+    def _free_gpus(self, count: int) -> list[int]:
+        """The GPUs of this machine that no job of the sweep has which goes on."""
         import torch
 
+        taken = {gpu for job, own in self._taken if own and not job.done() for gpu in own}
         found, needed = torch.cuda.device_count(), count * self.gpus
-        if needed > found:
+        free = [gpu for gpu in range(found) if gpu not in taken]
+        if needed > len(free):
+            others = f", {len(taken)} of them taken by jobs that go on" if taken else ""
             raise RequestError(
-                f"submitit:gpus={self.gpus} with {count} jobs needs {needed} GPUs, and this machine has {found}. Ask "
-                "for fewer, or leave gpus out."
+                f"submitit:gpus={self.gpus} with {count} jobs needs {needed} GPUs, and this machine has "
+                f"{found}{others}. Ask for fewer, or leave gpus out."
             )
+        return free
 
 
 class Resumed:

@@ -145,8 +145,9 @@ def last_words(folder: Path) -> str:
     """What the command wrote last that wrote last of those with a log in a folder; empty = none wrote anything."""
     logs = sorted(folder.glob(f"*{_LOG}"), key=lambda log: log.stat().st_mtime_ns)
     for log in reversed(logs):
-        if lines := log.read_text(encoding="utf-8", errors="replace").split("\n")[-_LINES:]:
-            return " ".join(line.strip() for line in lines if line.strip())
+        lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+        if lines:
+            return " ".join(line.strip() for line in lines[-_LINES:])
     return ""
 
 

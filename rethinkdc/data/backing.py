@@ -14,6 +14,7 @@ from pathlib import Path
 import PIL
 
 from rethinkdc.choices import Backing as Backing
+from rethinkdc.cores import cores
 from rethinkdc.data.chunks import CHUNK, in_chunks
 from rethinkdc.data.decode import decode
 from rethinkdc.data.decoded import DecodedImages
@@ -79,7 +80,7 @@ def choose_backing(
             f"The decoded backing holds images of one size, but {encoded.blobs.where(0)} is {height} x {width} and "
             f"{encoded.blobs.where(error.row)} is {error.size[0]} x {error.size[1]} px. Use the encoded backing."
         ) from error
-    return _keep(decoded, cache_folder)
+    return keep_pixels(decoded, cache_folder)
 
 
 def find_cached_pixels(fingerprint: str, cache_folder: Path | None) -> DecodedImages | None:
@@ -111,7 +112,7 @@ def find_cached_pixels(fingerprint: str, cache_folder: Path | None) -> DecodedIm
 def _decode_all(encoded: EncodedImages, size: tuple[int, int]) -> DecodedImages:
     """Decodes the very bytes that the fingerprint is of: a file that changed since must not pass for the one before."""
     pixels, content = empty_canvases(len(encoded), size), ContentHash(encoded.targets, encoded.class_names)
-    workers = os.cpu_count() or 1
+    workers = cores()
     held = workers * CHUNK
     for begin in range(0, len(encoded), held):
         sources = [read_bytes(encoded.blobs, row) for row in range(begin, min(begin + held, len(encoded)))]
@@ -134,7 +135,7 @@ def _decode_all(encoded: EncodedImages, size: tuple[int, int]) -> DecodedImages:
     return DecodedImages(pixels, encoded.targets, encoded.class_names, encoded.fingerprint)
 
 
-def _keep(decoded: DecodedImages, cache_folder: Path | None) -> DecodedImages:
+def keep_pixels(decoded: DecodedImages, cache_folder: Path | None) -> DecodedImages:
     """Stores the pixels and returns them memory-mapped; returns them as they are where nothing can be stored."""
     if cache_folder is None:
         return decoded

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rethinkdc.data.backing import Backing, choose_backing
+from torch import Tensor
+
+from rethinkdc.cores import cores
+from rethinkdc.data.backing import Backing, choose_backing, find_cached_pixels, keep_pixels
+from rethinkdc.data.blobs import ArrowBlobs
+from rethinkdc.data.chunks import in_chunks
 from rethinkdc.data.decode import decode
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.decoders import PILLOW, find_decoder
@@ -41,10 +46,12 @@ def read_prepared(
     if prepared is None:
         return None
     _check_decoder(folder, prepared)
-    train, test = (open_images(folder, prepared, part, trusted=known is not None) for part in prepared.parts)
+    train, test = (
+        _held(folder, prepared, part, cache_folder, backing, trusted=known is not None) for part in prepared.parts
+    )
     return Splits(
-        train=_hold(train, cache_folder, backing),
-        test=_hold(test, cache_folder, backing),
+        train=train,
+        test=test,
         facts=prepared.facts.model_copy(update={"notes": (*prepared.facts.notes, *_tell_pillow(prepared))}),
         names=(prepared.train.name, prepared.test.name),
     )
@@ -85,15 +92,43 @@ def images_of(folder: Path, prepared: Prepared, part: Part, fingerprint: str | N
     blobs, targets = open_part(folder, prepared, part)
     if part.form == "files":
         return EncodedImages(blobs, targets, prepared.class_names, fingerprint, prepared.recipe.decoder)
+    return DecodedImages(_decode(blobs), targets, prepared.class_names, fingerprint)
+
+
+def _decode(blobs: ArrowBlobs) -> Tensor:
+    """Uint8 [N, 3, h, w] of images of one size.
+
+    Raises:
+        DataError: one is of another size than the first, or cannot be read.
+    """
     first = decode(blobs.read(0), where=blobs.where(0))
     pixels = empty_canvases(len(blobs), (first.shape[1], first.shape[2]))
-    for row, canvas in enumerate(pixels):
-        canvas.copy_(decode(blobs.read(row), where=blobs.where(row)))
-    return DecodedImages(pixels, targets, prepared.class_names, fingerprint)
+
+    def fill(begin: int, end: int) -> None:
+        for row in range(begin, end):
+            image = decode(blobs.read(row), where=blobs.where(row))
+            if image.shape != first.shape:
+                raise DataError(
+                    f"{blobs.where(row)} is {image.shape[1]} x {image.shape[2]} px, and {blobs.where(0)} "
+                    f"{first.shape[1]} x {first.shape[2]}: pixels that were prepared are of one size. Remove the "
+                    "folder and prepare the dataset again."
+                )
+            pixels[row].copy_(image)
+
+    in_chunks(len(blobs), fill, workers=cores())
+    return pixels
 
 
-def _hold(images: Images, cache_folder: Path | None, backing: Backing) -> Images:
-    return choose_backing(images, cache_folder, backing=backing) if isinstance(images, EncodedImages) else images
+def _held(
+    folder: Path, prepared: Prepared, part: Part, cache_folder: Path | None, backing: Backing, *, trusted: bool
+) -> Images:
+    """The images of a split, in the backing that is asked for; pixels are decoded once, and mapped from then on."""
+    if part.form == "pixels" and trusted and (known := find_cached_pixels(part.fingerprint, cache_folder)):
+        return known
+    images = open_images(folder, prepared, part, trusted=trusted)
+    if isinstance(images, EncodedImages):
+        return choose_backing(images, cache_folder, backing=backing)
+    return keep_pixels(images, cache_folder) if isinstance(images, DecodedImages) else images
 
 
 def _tell_pillow(prepared: Prepared) -> tuple[str, ...]:

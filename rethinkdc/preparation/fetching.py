@@ -57,7 +57,8 @@ def fetch_study(call: PrepareCall) -> tuple[Fetched, ...]:
 
 
 def _check(call: PrepareCall) -> None:
-    given = [name for name in ("out", "short_side") if getattr(call, name) is not None]
+    about_shards = ("out", "short_side", "codec", "quality", "scaled", "decoder", "workers")
+    given = [name for name in about_shards if getattr(call, name) != getattr(PrepareCall, name)]
     if call.dataset is not None or given:
         other = f"the dataset {call.dataset}" if call.dataset is not None else f"--{given[0].replace('_', '-')}"
         raise RequestError(

@@ -11,20 +11,19 @@ from rethinkdc.errors import DataError, RequestError
 from rethinkdc.layouts.arrow_shards import features
 from rethinkdc.layouts.prepared import ABOUT, PLAN, Plan, Prepared, read_about, read_plan
 from rethinkdc.preparation.shards import seal_of
-from rethinkdc.storage import make_folder, show_path, write_atomic
+from rethinkdc.storage import show_path, write_atomic
 
 _SHOWN = 5
 
 
-def enter(folder: Path, plan: Plan) -> Prepared | None:
-    """Makes the folder, or goes on in one that was begun or finished by the same plan.
+def refuse_other(folder: Path, plan: Plan) -> Prepared | None:
+    """Checks that a folder is empty, or was begun or finished by the same plan.
 
     Returns:
         What it says of itself where it was finished.
 
     Raises:
         RequestError: it holds something else.
-        StorageError: it cannot be made.
     """
     finished = None
     if folder.exists() and not folder.is_dir():
@@ -40,7 +39,16 @@ def enter(folder: Path, plan: Plan) -> Prepared | None:
             f"--out {show_path(folder)} exists, and is no prepared dataset: it holds "
             f"{', '.join(map(show_path, found[:_SHOWN]))}{more}. Choose another folder."
         )
-    make_folder(folder)
+    return finished
+
+
+def enter(folder: Path, plan: Plan) -> Prepared | None:
+    """Begins in a folder whose lock is held, or goes on; see :func:`refuse_other`.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    finished = refuse_other(folder, plan)
     if finished is None:
         write_atomic(folder / PLAN, plan.model_dump_json(indent=1).encode())
     return finished

@@ -15,6 +15,7 @@ from PIL import features as pillow_features
 from rethinkdc import interruption
 from rethinkdc.context.cache import Cache
 from rethinkdc.contracts.context import Silent
+from rethinkdc.cores import cores
 from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.decoders import find_decoder
 from rethinkdc.data.encoded import EncodedImages
@@ -28,11 +29,11 @@ from rethinkdc.layouts.walking import is_within
 from rethinkdc.notes import Facts
 from rethinkdc.preparation.calls import PrepareCall
 from rethinkdc.preparation.making import make_shards
-from rethinkdc.preparation.place import clear, enter, write_saved
+from rethinkdc.preparation.place import clear, enter, refuse_other, write_saved
 from rethinkdc.preparation.shards import find_made
 from rethinkdc.preparation.sources import SourcePart, parts_of
 from rethinkdc.registry.registry import Registry
-from rethinkdc.storage import expand_home, lock, show_path
+from rethinkdc.storage import expand_home, lock, make_folder, show_path
 from rethinkdc.types import Images
 
 _BEST = 100
@@ -58,8 +59,16 @@ def prepare_dataset(call: PrepareCall) -> tuple[Prepared, Path]:
     splits = registry.build(Dataset, call.source).load(cache.root, "encoded")
     parts = parts_of(splits, call.source)
     plan = Plan(recipe=recipe, source_fingerprint=splits.fingerprint)
-    finished = enter(folder, plan)
-    with lock(folder / ".lock"):
+    refuse_other(folder, plan)
+    make_folder(folder)
+    with lock(folder / ".lock") as lease:
+        if lease is None:
+            raise RequestError(
+                f"{show_path(folder)} cannot be locked, and two commands would spoil each other's shards. "
+                "Choose a folder on another file system with --out."
+            )
+        # Another command may have begun or finished it meanwhile.
+        finished = enter(folder, plan)
         shards = _make_all(call, folder, recipe, parts, finished)
         splits.check_unchanged()
         if finished and all(shards[shard.file] == shard for shard in finished.shards):
@@ -77,6 +86,13 @@ def prepare_dataset(call: PrepareCall) -> tuple[Prepared, Path]:
 def _recipe(call: PrepareCall) -> Recipe:
     if call.quality > _BEST:
         raise RequestError(f"--quality {call.quality}: JPEG's is 1 to {_BEST}.")
+    if call.short_side is None and (call.codec != PrepareCall.codec or call.quality != PrepareCall.quality):
+        raise RequestError(
+            "--codec and --quality are about images that are resized, and others keep their bytes: give --short-side "
+            "too, such as 256."
+        )
+    if call.codec == "png" and call.quality != PrepareCall.quality:
+        raise RequestError(f"--quality {call.quality} is JPEG's, and --codec png loses nothing. Leave one of them out.")
     if call.short_side is None and call.scaled:
         raise RequestError("--scaled is about images that are resized: give --short-side too, such as 256.")
     local = expand_home(Path(call.source))
@@ -92,7 +108,10 @@ def _recipe(call: PrepareCall) -> Recipe:
 
 
 def _default_folder(call: PrepareCall) -> Path:
-    name = Path(call.source.rstrip("/")).name.partition(":")[0]
+    local = expand_home(Path(call.source))
+    # `.` and `..` have the name of what they are.
+    named = Path(os.path.realpath(local)) if local.is_dir() else Path(call.source.rstrip("/"))
+    name = named.name.partition(":")[0]
     return Path(f"{name}-{call.short_side}px" if call.short_side else f"{name}-prepared")
 
 
@@ -109,7 +128,7 @@ def _make_all(
     call: PrepareCall, folder: Path, recipe: Recipe, parts: tuple[SourcePart, ...], finished: Prepared | None
 ) -> dict[str, Shard]:
     """Every shard by its file: those that are whole already, and the others made."""
-    workers = call.workers if call.workers is not None else _cores()
+    workers = call.workers if call.workers is not None else cores()
     known = {shard.file: shard for shard in finished.shards} if finished else {}
     files = [file for part in parts for file in part.files]
     with ThreadPoolExecutor(max(1, workers)) as threads:
@@ -132,10 +151,6 @@ def _make_all(
         tasks = (task for part in parts for task in part.tasks(folder, recipe, whole))
         make_shards(tasks, min(workers, len(files) - len(made)), done)
     return made
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _describe(plan: Plan, parts: tuple[SourcePart, SourcePart], shards: dict[str, Shard], splits: Splits) -> Prepared:

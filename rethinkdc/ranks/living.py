@@ -13,10 +13,8 @@ from typing import TypeVar
 
 from rethinkdc.errors import RequestError
 from rethinkdc.ranks.place import RankError, rank, world
-from rethinkdc.storage import locks
-from rethinkdc.storage.holders import Signs
 from rethinkdc.storage.leases import Lease
-from rethinkdc.storage.locks import acquire, is_held
+from rethinkdc.storage.locks import Watch, acquire, is_held
 
 PATIENCE = "RETHINKDC_RANK_PATIENCE"
 """Environment: seconds that a rank may be missing, not started or ended, until the others give up."""
@@ -120,7 +118,7 @@ class Missing:
         self.home = home
         self._since: dict[int, float] = {}
         self._before: set[int] = set()
-        self._signs = {other: Signs(_lock_of(home, other)) for other in range(world())}
+        self._watched = {other: Watch(_lock_of(home, other), _SILENT) for other in range(world())}
 
     def there(self) -> set[int]:
         """The ranks whose locks are held, this one's too."""
@@ -128,12 +126,7 @@ class Missing:
 
     def longer_than(self, seconds: float, needed: Iterable[int]) -> int | None:
         """The first of the needed ranks that has been missing for longer; None = all have been seen since."""
-        # The lock of a host that is dead may stay held: whoever gives no sign of life is missing too.
-        missing = {
-            other
-            for other in needed
-            if not is_held(_lock_of(self.home, other)) or self._signs[other].silence() > min(locks.PATIENCE, _SILENT)
-        }
+        missing = {other for other in needed if not self._watched[other].lives()}
         now = time.monotonic()
         # Seen twice in a row: another rank that asks at the same moment looks like the one that is asked for.
         self._since = {other: self._since.get(other, now) for other in missing | self._before}

@@ -14,10 +14,10 @@ import torch
 from torch.nn import functional
 
 from rethinkdc import ranks
+from rethinkdc.cores import cores
 from rethinkdc.errors import DamagedError, RequestError
 from rethinkdc.models.model import Model, build_seeded
 from rethinkdc.runs.calls import RunCall
-from rethinkdc.runs.cores import cores
 from rethinkdc.runs.device import deterministic
 from rethinkdc.runs.environment import describe_environment
 from rethinkdc.runs.machine import make_runner

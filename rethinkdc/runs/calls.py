@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from rethinkdc.choices import FileKind, LabelForm
+from rethinkdc.cores import read_count
 from rethinkdc.errors import RequestError
-from rethinkdc.runs.cores import read_count
 from rethinkdc.runs.options import Option, Options
 from rethinkdc.runs.request import Judging, Labelling, Precise, Request, Seeded, SetRequest
 

@@ -21,6 +21,7 @@ replaced. Work may then be done twice, and never is mixed.
 from __future__ import annotations
 
 import errno
+import math
 import os
 import time
 import warnings
@@ -108,6 +109,24 @@ def is_held(path: Path) -> bool:
     except OSError:
         return True
     return note is not None and not note.is_void
+
+
+class Watch:
+    """Whether the holder of a lock lives, as it is seen from here over time.
+
+    The lock of a dead host may stay held for ever: whoever gives no sign of life holds nothing.
+
+    Args:
+        path: of the lock.
+        patience: seconds without a sign of life, if fewer than :data:`PATIENCE`.
+    """
+
+    def __init__(self, path: Path, patience: float = math.inf) -> None:
+        self._path, self._patience, self._signs = path, patience, Signs(path)
+
+    def lives(self) -> bool:
+        """Whether somebody holds it and was heard of; only what is asked again and again sees a silence."""
+        return is_held(self._path) and self._signs.silence() <= min(PATIENCE, self._patience)
 
 
 def _wait(path: Path) -> Lease | None:

@@ -13,7 +13,7 @@ from rethinkdc.storage.reading import expand_home, show_path
 
 ENVIRONMENT = "RETHINKDC_CACHE_SHARED"
 _KEY = re.compile(r"[0-9a-f]{64}")
-_LOOKED_AT = 8
+_LOOKED_AT = 64
 """Entries of a folder that are looked at to see whether it holds artefacts."""
 _REMEDY = f"Name the folder of a cache with {ENVIRONMENT}, or unset it"
 
@@ -48,7 +48,8 @@ def upstream_of(root: Path) -> Path | None:
 def _holds_artefacts(kind: Path) -> bool:
     try:
         with os.scandir(kind) as entries:
-            keys = islice((entry.path for entry in entries if _KEY.fullmatch(entry.name)), _LOOKED_AT)
+            # Of locks and the like there may be very many, none of them an artefact.
+            keys = [entry.path for entry in islice(entries, _LOOKED_AT) if _KEY.fullmatch(entry.name)]
             return any(os.path.isfile(Path(key, MANIFEST)) for key in keys)  # noqa: PTH113 - does not raise
     except OSError:
         return False

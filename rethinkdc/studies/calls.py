@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from rethinkdc.choices import Backing
+from rethinkdc.cores import count_jobs, read_count
 from rethinkdc.runs.calls import Keeping, Machine
-from rethinkdc.runs.cores import count_jobs, read_count
 from rethinkdc.runs.options import Option, Options
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from rethinkdc.errors import RequestError, RethinkError
 from rethinkdc.runs.calls import Keeping, Machine
 from rethinkdc.runs.record import Record
 from rethinkdc.runs.runner import Runner
-from rethinkdc.storage import make_folder, show_path
+from rethinkdc.storage import is_held, make_folder, show_path
 from rethinkdc.studies.journals import Began, Broke, Event, Journals, Left, Over
 from rethinkdc.studies.standing import Ended, Standing, name_run
 from rethinkdc.studies.taking import ask_to_end
@@ -35,6 +36,8 @@ _ASKS = 5.0
 """Seconds between two questions to the engine: some ask a cluster."""
 _APPEARS = 60.0
 """Seconds within which a file that another host has written is seen here."""
+_OLD = 30 * 86400.0
+"""Seconds after which a sweep that was left, and of which no process lives, is cleared away: jobs may queue long."""
 _LOST = 3
 """Processes that may end in a row before they have begun a run, until the engine is given up."""
 
@@ -101,9 +104,18 @@ def _new_folder(runner: Runner) -> Path:
             f"An engine's processes see the runs through {show_path(runner.cache.root)}, which cannot be written. "
             f"Choose a cache that all hosts share with --cache-dir or {ENVIRONMENT}."
         )
+    _clear_old(home)
     folder = home / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
     make_folder(folder)
     return folder
+
+
+def _clear_old(home: Path) -> None:
+    """Removes what sweeps left whose processes and logs nobody can need any more."""
+    with suppress(OSError):
+        for folder in list(home.iterdir()):
+            if time.time() - folder.stat().st_mtime > _OLD and not any(map(is_held, folder.rglob("*.lock"))):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Sweep:
@@ -172,12 +184,13 @@ class _Sweep:
         return self._runner.records.read_in_place(path)
 
     def _make_up(self) -> None:
-        """Other processes in place of those that ended while runs wait that nobody is at."""
+        """Other processes in place of those that ended while there is work for them."""
         running = sum(crew.running() for crew in self._crews)
         for event in self._journals.refresh():
             self._hear(event)
         left = len(self._standings) - len(self._ended)
-        short = min(self._place.slots - running, left - len(self._journals.going()))
+        # Those that wait for a place count: they will take what is left.
+        short = min(self._place.slots, left) - running
         if short <= 0:
             return
         self._lost += 1

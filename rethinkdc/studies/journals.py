@@ -20,7 +20,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from rethinkdc.storage import is_held, lock, make_folder, storing
+from rethinkdc.errors import RequestError
+from rethinkdc.storage import lock, make_folder, show_path, storing
+from rethinkdc.storage.locks import Watch
 from rethinkdc.studies.watching import Stage
 
 FOLDER = "journals"
@@ -114,10 +116,19 @@ class Journal:
 
 @contextmanager
 def journal_in(folder: Path) -> Iterator[Journal]:
-    """The journal of this process, among those of a sweep's folder, until it ends."""
+    """The journal of this process, among those of a sweep's folder, until it ends.
+
+    Raises:
+        RequestError: there are no locks, so that nobody would see that it lives.
+    """
     make_folder(folder / FOLDER)
     path = folder / FOLDER / f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
-    with lock(path.with_suffix(".lock")):
+    with lock(path.with_suffix(".lock")) as lease:
+        if lease is None:
+            raise RequestError(
+                f"The processes of a sweep tell each other by locks that they live, and {show_path(path.parent)} has "
+                "none. Choose a cache on another file system with --cache-dir or RETHINKDC_CACHE."
+            )
         yield Journal(path)
 
 
@@ -126,15 +137,14 @@ class Journals:
 
     Attributes:
         over: how units ended, by their number.
-        broke: what ended a process, and would end all.
     """
 
     def __init__(self, folder: Path) -> None:
         self.over: dict[int, Over] = {}
-        self.broke: Broke | None = None
         self._folder = folder / FOLDER
         self._read: Counter[str] = Counter()
         self._at: dict[str, int] = {}
+        self._watched: dict[str, Watch] = {}
 
     def refresh(self) -> list[Event]:
         """Reads what was written since, and returns it."""
@@ -148,8 +158,6 @@ class Journals:
                 self._at.pop(name, None)
                 if isinstance(event, Over):
                     self.over.setdefault(event.unit, event)
-                if isinstance(event, Broke):
-                    self.broke = event
         return news
 
     def going(self) -> dict[str, int]:
@@ -171,7 +179,9 @@ class Journals:
         return sum(self._lives(name) for name in list(self._read))
 
     def _lives(self, name: str) -> bool:
-        return is_held(self._folder / f"{name}.lock")
+        if name not in self._watched:
+            self._watched[name] = Watch(self._folder / f"{name}.lock")
+        return self._watched[name].lives()
 
     def _names(self) -> list[str]:
         try:

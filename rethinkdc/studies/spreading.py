@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from rethinkdc.contracts.engines import Engine
+from rethinkdc.cores import AUTO
+from rethinkdc.errors import RequestError
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.calls import Keeping, Machine
 from rethinkdc.runs.machine import make_runner
@@ -29,6 +31,11 @@ def _elsewhere(call: Sweeping, reference: str) -> Elsewhere | None:
     registry.check_unambiguous(Engine.kind, reference)
     engine = registry.build(Engine, reference)
     engine.check()
+    if not engine.here and call.jobs == AUTO:
+        raise RequestError(
+            f"--jobs auto counts the cores and devices of this machine, and --engine {engine.name} starts processes "
+            "elsewhere. Give a number."
+        )
     slots = engine.slots(call.processes)
     return None if engine.here else Elsewhere(engine, slots, part_of(call, Machine), part_of(call, Keeping))
 

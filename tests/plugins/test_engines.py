@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -118,6 +120,36 @@ def test_gpus_that_this_machine_has_not_are_refused(tmp_path: Path, monkeypatch:
         Submitit(cluster="local", gpus=1).start(COMMAND, 2, tmp_path)
 
 
+@needs_submitit
+def test_a_job_that_takes_the_place_of_another_gets_the_device_that_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
+    given: list[tuple[int, ...]] = []
+    ended: list[bool] = []
+
+    class Executor:
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def update_parameters(self, *, visible_gpus: tuple[int, ...], **_: object) -> None:
+            given.append(visible_gpus)
+
+        def submit(self, _: object) -> Any:
+            number = len(ended)
+            ended.append(False)
+            return SimpleNamespace(done=lambda: ended[number])
+
+    monkeypatch.setattr("submitit.LocalExecutor", Executor)
+    engine = Submitit(cluster="local", gpus=1)
+    engine.start(COMMAND, 3, tmp_path)
+    with pytest.raises(RequestError, match="needs 1 GPUs, and this machine has 3, 3 of them taken by jobs that go on"):
+        engine.start(COMMAND, 1, tmp_path)
+    ended[1] = True
+    engine.start(COMMAND, 1, tmp_path)
+    assert given == [(0,), (1,), (2,), (1,)]
+
+
 # -- Ray -----------------------------------------------------------------------------------------------------------
 
 
@@ -152,6 +184,14 @@ def test_a_command_ends_where_its_block_ends_and_leaves_its_last_words(
             assert running.wait(0.01) is None
     assert running.wait() == -15
     assert last_words(tmp_path) == "ready"
+
+
+def test_the_last_words_are_those_of_whoever_said_something(tmp_path: Path) -> None:
+    for place, (name, text) in enumerate({"a": "first\n\n", "b": "no room\nhere\n\n\n\n", "c": "", "d": "\n"}.items()):
+        log = tmp_path / f"{name}.log"
+        log.write_text(text)
+        os.utime(log, (place, place))
+    assert last_words(tmp_path) == "no room here"
 
 
 def test_a_command_says_how_it_ended(asked: Callable[[str], Command], tmp_path: Path) -> None:

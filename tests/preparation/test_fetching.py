@@ -69,6 +69,9 @@ def test_what_cannot_be_had_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     [
         ({"study": "digits-small", "dataset": "digits"}, "the dataset digits is about shards"),
         ({"study": "digits-small", "out": "shards"}, "--out is about shards"),
+        ({"study": "digits-small", "codec": "png"}, "--codec is about shards"),
+        ({"study": "digits-small", "quality": 80}, "--quality is about shards"),
+        ({"study": "digits-small", "workers": 0}, "--workers is about shards"),
         ({}, "prepare needs the data that it reads"),
     ],
 )

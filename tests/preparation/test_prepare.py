@@ -6,7 +6,7 @@ import io
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,17 @@ from rethinkdc.data import DecodedImages, EncodedImages, RowsOf, Splits, decoder
 from rethinkdc.data.fingerprint import read_bytes
 from rethinkdc.errors import DataError, RequestError, StorageError, UnsupportedError
 from rethinkdc.layouts import FolderDataset
+from rethinkdc.layouts.arrow_shards import features, pack
 from rethinkdc.layouts.prepared import ABOUT, PLAN, Prepared, write_about
+from rethinkdc.preparation import prepare as preparation
 from rethinkdc.preparation import shards
+from rethinkdc.preparation.calls import PrepareCall
+from rethinkdc.preparation.prepare import _default_folder
 from rethinkdc.preparation.sources import parts_of
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.request import Request
 from rethinkdc.runs.resolving import resolve_run
-from rethinkdc.storage import write_atomic
+from rethinkdc.storage import file_digest, write_atomic
 from tests.preparation.conftest import Prepare, encode
 from tests.small import write_parquet
 
@@ -112,6 +116,34 @@ def test_pixels_that_have_no_files_keep_their_fingerprint(prepare: Prepare, tmp_
     assert isinstance(found.train, DecodedImages)
     assert torch.equal(found.train.pixels, source.train.pixels)
     assert found.fingerprint == source.fingerprint
+
+
+def test_pixels_are_decoded_once_and_mapped_from_then_on(
+    prepare: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(write_batches(tmp_path / "cifar-10-batches-bin"))
+    first = load(tmp_path / "out", tmp_path / "cache")
+    monkeypatch.setattr("rethinkdc.layouts.prepared_splits.decode", None)
+    again = load(tmp_path / "out", tmp_path / "cache")
+    assert again.fingerprint == first.fingerprint
+    for before, after in ((first.train, again.train), (first.test, again.test)):
+        assert isinstance(before, DecodedImages)
+        assert isinstance(after, DecodedImages)
+        assert torch.equal(before.pixels, after.pixels)
+
+
+def test_pixels_of_another_size_are_a_sentence(prepare: Prepare, tmp_path: Path) -> None:
+    """A shard that somebody wrote, checksums and all."""
+    prepared = prepare(write_batches(tmp_path / "cifar-10-batches-bin"))
+    shard = prepared.train.shards[0]
+    path = tmp_path / "out" / shard.file
+    images = [encode(row, (32, 32) if row else (16, 32), "PNG") for row in range(shard.rows)]
+    path.write_bytes(pack(images, [None] * shard.rows, [0] * shard.rows, features(prepared.class_names)).to_pybytes())
+    changed = shard.model_copy(update={"sha256": file_digest(path)})
+    train = prepared.train.model_copy(update={"shards": (changed, *prepared.train.shards[1:])})
+    write_about(tmp_path / "out", prepared.model_copy(update={"train": train}))
+    with pytest.raises(DataError, match=r"is 32 x 32 px, and .* 32 x 16: pixels that were prepared are of one size"):
+        load(tmp_path / "out")
 
 
 def test_a_run_on_the_prepared_dataset_has_the_key_of_one_on_the_source(prepare: Prepare, tmp_path: Path) -> None:
@@ -341,6 +373,40 @@ def test_the_folder_may_hold_nothing_else(tree: Path, prepare: Prepare, tmp_path
         prepare(tree, short_side=24)
 
 
+def test_the_usual_folder_has_the_name_of_the_one_that_is_read(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tree)
+    for source in (".", "../tree", "../tree/", str(tree)):
+        call = PrepareCall(source, cache_dir=tmp_path / "cache")
+        assert _default_folder(call) == Path("tree-prepared")
+    assert _default_folder(PrepareCall("owner/name", short_side=64)) == Path("name-64px")
+
+
+def test_a_folder_that_another_command_began_meanwhile_is_refused(
+    tree: Path, prepare: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes between the first look and the lock."""
+    whole = preparation.lock
+
+    @contextmanager
+    def slow(path: Path) -> Iterator[Any]:
+        monkeypatch.setattr(preparation, "lock", whole)
+        prepare(tree, short_side=16)
+        with whole(path) as lease:
+            yield lease
+
+    monkeypatch.setattr(preparation, "lock", slow)
+    with pytest.raises(RequestError, match=r"holds what another command made: .*--short-side 16"):
+        prepare(tree, short_side=24)
+
+
+def test_a_folder_without_locks_is_refused(tree: Path, prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparation, "lock", lambda _: nullcontext())
+    with pytest.raises(RequestError, match=r"cannot be locked.*--out"):
+        prepare(tree)
+
+
 def test_a_source_that_became_another_is_refused(tree: Path, prepare: Prepare) -> None:
     prepare(tree)
     (tree / "train" / "ant" / "0.jpg").write_bytes(encode(5))
@@ -377,6 +443,11 @@ def test_wrong_options_are_refused_before_anything_is_read(tree: Path, prepare: 
         prepare(tree, quality=101)
     with pytest.raises(RequestError, match="--scaled is about images that are resized"):
         prepare(tree, scaled=True)
+    for options in ({"quality": 80}, {"codec": "png"}):
+        with pytest.raises(RequestError, match="--codec and --quality are about images that are resized"):
+            prepare(tree, **options)
+    with pytest.raises(RequestError, match="--quality 80 is JPEG's, and --codec png loses nothing"):
+        prepare(tree, short_side=16, codec="png", quality=80)
     assert not (tmp_path / "out").exists()
 
 

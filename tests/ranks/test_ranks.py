@@ -448,7 +448,7 @@ def test_a_rank_whose_lock_stays_held_after_its_host_died_is_missed(
     """A network file system may never free it: whoever gives no sign of life is not there."""
     as_rank(monkeypatch, "0", "2")
     monkeypatch.setenv(ranks.PATIENCE, "0")
-    monkeypatch.setattr("rethinkdc.ranks.living.is_held", lambda _: True)
+    monkeypatch.setattr("rethinkdc.storage.locks.is_held", lambda _: True)
     monkeypatch.setattr("rethinkdc.storage.locks.PATIENCE", 0.1)
     monkeypatch.setattr("rethinkdc.storage.holders._LOOK", 0.0)
     with pytest.raises(RankError, match="Rank 1 of 2 has not been there"):

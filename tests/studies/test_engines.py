@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,12 +12,14 @@ from typing import Any, ClassVar
 
 import pytest
 
+import rethinkdc as rdc
 from rethinkdc import interruption
 from rethinkdc.contracts import Crew, Engine
 from rethinkdc.errors import RequestError, RethinkError
 from rethinkdc.runs.calls import Keeping, Machine
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.runs.runner import Runner
+from rethinkdc.storage import locks
 from rethinkdc.studies import elsewhere, taking
 from rethinkdc.studies.elsewhere import Elsewhere, EngineError
 from rethinkdc.studies.journals import Began, Journal, Journals, Left, journal_in
@@ -271,6 +275,41 @@ def test_an_interruption_ends_the_processes_or_says_that_they_are_left(
     goes_on.set()
 
 
+def test_processes_that_wait_for_a_place_are_not_hired_again(
+    runner: Runner, standings: list[Standing], machine: Machine, keeping: Keeping
+) -> None:
+    """Two of four have a place; the others will have one, and there is no work for a fifth."""
+    places = threading.Semaphore(2)
+
+    def take_a_place(file: Path, workload: Workload, runner: Runner) -> None:
+        with places:
+            take(file, workload, runner)
+
+    TAKE[0] = take_a_place
+    carry_out(standings, runner, lambda *_: None, elsewhere=Elsewhere(Threads(), 4, machine, keeping))
+    assert [len(crew.threads) for crew in CREWS] == [4]
+
+
+def test_a_sweep_that_was_left_long_ago_is_cleared_away_unless_a_process_of_it_lives(
+    swept: Callable[[], list[Any]], runner: Runner
+) -> None:
+    old, living, new = (runner.cache.root / "sweeps" / name for name in ("old", "living", "new"))
+    with journal_in(living):
+        for folder in (old, new):
+            folder.mkdir()
+        for folder in (old, living):
+            os.utime(folder, (0, 0))
+        swept()
+        assert sorted((runner.cache.root / "sweeps").iterdir()) == [living, new]
+
+
+def test_jobs_of_an_engine_are_a_number(machine: Machine, keeping: Keeping, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"--jobs auto counts the cores.*--engine submitit starts.*Give a number"):
+        rdc.sweep(
+            IMPOSSIBLE, jobs="auto", engine="submitit", cache_dir=tmp_path / "cache", records=tmp_path / "records"
+        )
+
+
 # -- files ---------------------------------------------------------------------------------------------------------
 
 
@@ -312,6 +351,35 @@ def test_how_far_a_unit_has_come_is_told_seldom(tmp_path: Path) -> None:
         for done in (1, 2, 3):
             journal.tell(Stage("student", done, 10))
         assert list(journals.stages()) == [(3, Stage("student", 1, 10))]
+
+
+def test_a_process_on_a_host_that_gives_no_sign_of_life_counts_as_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock of a dead host may stay held."""
+    monkeypatch.setattr("rethinkdc.storage.holders._LOOK", 0.0)
+    clock = [0.0]
+    monkeypatch.setattr("rethinkdc.storage.holders.time.monotonic", lambda: clock[0])
+    with journal_in(tmp_path) as journal:
+        journal.write(Began(unit=3))
+        journals = Journals(tmp_path)
+        journals.refresh()
+        for clock[0], dead in ((1.0, 0), (locks.PATIENCE - 1, 0), (locks.PATIENCE + 2, 1)):
+            assert journals.deaths().total() == dead
+            assert len(journals.going()) == 1 - dead
+
+
+def test_processes_that_nobody_would_see_to_live_do_not_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", fail)
+    with (
+        pytest.warns(UserWarning, match="Locks cannot be had"),
+        pytest.raises(RequestError, match="tell each other by locks that they live"),
+        journal_in(tmp_path),
+    ):
+        pass
 
 
 def test_a_line_that_is_half_written_is_read_when_it_is_whole(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -14,7 +13,12 @@ AUTO: Auto = "auto"
 
 MEMORY_PER_JOB = 2 << 30
 """Bytes that one process of a sweep may take: about 1 for torch and data, and as much for a run of a small protocol."""
-_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_CGROUP = Path("/sys/fs/cgroup")
+_CONTAINERS = (
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),
+)
+"""Files of a container's limit and of what it takes, and what of this the system gives back at need."""
 
 
 def read_count(flag: str, text: str | int) -> int | Auto:
@@ -32,10 +36,10 @@ def read_count(flag: str, text: str | int) -> int | Auto:
 
 
 def cores() -> int:
-    """Cores that this process may use, which may be fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that this process may use: fewer than the machine has where it is bound to some, or a container is."""
+    from joblib import cpu_count
+
+    return int(cpu_count())
 
 
 def count_jobs(device: str | None, threads: int) -> int:
@@ -64,7 +68,16 @@ def free_memory() -> int | None:
     with suppress(OSError, ValueError, IndexError):
         lines = Path("/proc/meminfo").read_text().splitlines()
         found += [int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")]
-    for limit in _LIMITS:
+    for limit, taken, spare in _CONTAINERS:
         with suppress(OSError, ValueError):
-            found.append(int(Path(limit).read_text()))
+            most, used = (int((_CGROUP / name).read_text()) for name in (limit, taken))
+            found.append(max(0, most - used + _stated(_CGROUP / taken, spare)))
     return min(found, default=None)
+
+
+def _stated(beside: Path, name: str) -> int:
+    """A number of the ``memory.stat`` beside a file; 0 where it has none."""
+    with suppress(OSError, ValueError):
+        lines = (line.split() for line in beside.with_name("memory.stat").read_text().splitlines())
+        return int(dict(line for line in lines if len(line) == 2).get(name, 0))
+    return 0

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 import rethinkdc as rdc
+from rethinkdc import cores
+from rethinkdc.cores import MEMORY_PER_JOB, count_jobs, free_memory, read_count
 from rethinkdc.errors import RequestError
-from rethinkdc.runs import best_threads, cores
-from rethinkdc.runs.cores import MEMORY_PER_JOB, count_jobs, free_memory, read_count
+from rethinkdc.runs import best_threads
 from rethinkdc.runs.device import choose_device, spread_device
 from rethinkdc.studies.calls import SweepCall
 
@@ -76,6 +77,33 @@ def test_on_cuda_there_is_a_process_for_each_device_and_each_has_its_own(monkeyp
 def test_this_machine_has_cores_and_tells_its_memory() -> None:
     assert cores.cores() >= 1
     assert (free_memory() or 1) > 0
+
+
+@pytest.mark.parametrize(
+    ("limit", "taken", "spare"),
+    [
+        ("memory.max", "memory.current", "inactive_file"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),
+    ],
+)
+def test_what_a_container_takes_already_is_not_free(
+    limit: str, taken: str, spare: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cores, "_CGROUP", tmp_path)
+    whole = free_memory()
+    (tmp_path / limit).parent.mkdir(exist_ok=True)
+    (tmp_path / limit).write_text("max\n")
+    (tmp_path / taken).write_text("700\n")
+    assert (free_memory() is None) is (whole is None)
+    (tmp_path / limit).write_text("1000\n")
+    assert free_memory() == 300
+    (tmp_path / taken).with_name("memory.stat").write_text(f"anon 500\n{spare} 150\n")
+    assert free_memory() == 450
+
+
+def test_a_quota_of_a_container_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("joblib.cpu_count", lambda: 3)
+    assert cores.cores() == 3
 
 
 @pytest.mark.parametrize(
