@@ -30,7 +30,7 @@ from rethinkdc.preparation.sources import parts_of
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.request import Request
 from rethinkdc.runs.resolving import resolve_run
-from rethinkdc.storage import file_digest, write_atomic
+from rethinkdc.storage import file_digest, lock, write_atomic
 from tests.preparation.conftest import Prepare, encode
 from tests.small import write_parquet
 
@@ -387,7 +387,7 @@ def test_a_folder_that_another_command_began_meanwhile_is_refused(
     tree: Path, prepare: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It comes between the first look and the lock."""
-    whole = preparation.lock
+    whole = lock
 
     @contextmanager
     def slow(path: Path) -> Iterator[Any]:
