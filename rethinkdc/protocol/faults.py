@@ -127,7 +127,10 @@ def _problem(items: list[Any], kind: Any) -> str:
         return f"expected at least {item['ctx']['min_length']}, each {expected(_item_type(kind))}"
     if "[key]" in item["loc"]:
         return "as a key: expected a whole number"
-    if len(items) > 1 or item["type"].endswith(_OTHER_TYPE):
+    bounded = [each for each in items if not each["type"].endswith(_OTHER_TYPE)]
+    # A value of the type of one alternative alone, beyond its bounds.
+    item = bounded[0] if len(bounded) == 1 else item
+    if len(bounded) > 1 or item["type"].endswith(_OTHER_TYPE):
         return f"expected {expected(kind) or item['msg'].removeprefix('Input should be ')}"
     return str(item["msg"]).replace("Input should be ", "expected a value ").replace("Tuple", "List")
 

@@ -100,8 +100,12 @@ def _about(run: Run, runner: Runner, counts: Sequence[int]) -> dict[str, Any]:
         "network": runner.registry.definition(run.student_model),
         "classes": run.layout.classes,
         "size": run.protocol.store.size,
-        "batch": run.protocol.training.batch,
+        "batch": _batch(run),
     }
+
+
+def _batch(run: Run) -> int:
+    return run.protocol.training.batch_at(run.ipc or run.protocol.full_at_ipc or 1)
 
 
 def _measure(run: Run, counts: Sequence[int]) -> dict[int, float]:
@@ -109,7 +113,7 @@ def _measure(run: Run, counts: Sequence[int]) -> dict[int, float]:
 
     In turns, so that what else the machine does meanwhile slows none of them alone.
     """
-    size, classes, batch = run.protocol.store.size, run.layout.classes, run.protocol.training.batch
+    size, classes, batch = run.protocol.store.size, run.layout.classes, _batch(run)
     assert isinstance(run.student_model, Model)
     model = build_seeded(run.student_model, classes, size, 0)
     images = torch.zeros(batch, 3, size, size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -72,11 +72,13 @@ class Schedule(_Part):
 
     With t of T epochs (or steps) done, after a linear ``warmup`` over the first W of them: cosine
     0.5 (1 + cos(pi (t - W) / (stretch (T - W)))), so that the last epoch's factor is above 0; linear
-    1 - (t - W) / (stretch (T - W)); ``step`` multiplies by ``gamma`` at each milestone. Warm-up and milestones are
-    fractions of T.
+    1 - (t - W) / (stretch (T - W)); ``step`` multiplies by ``gamma`` at each milestone. Warm-up, milestones and tail
+    are fractions of T. The warm-up goes through (t + 1) / W, or with a ``start`` through start + (1 - start) t / W, as
+    torch's ``LinearLR``. From a ``tail`` on the factor is the cosine's where the tail begins, times 1 - t / T, as in
+    EDC's code (arXiv 2404.13733): there it drops at once, and then to 0.
     """
 
-    later: ClassVar[tuple[str, ...]] = ("stretch",)
+    later: ClassVar[tuple[str, ...]] = ("stretch", "start", "tail")
 
     name: Literal["cosine", "linear", "constant", "step"] = "cosine"
     per: Literal["epoch", "step"] = "epoch"
@@ -88,11 +90,17 @@ class Schedule(_Part):
     stretch: float = Field(
         default=1.0, ge=1, description="cosine and linear: its length over the training's; 2 ends at half"
     )
+    start: float | None = Field(default=None, ge=0, le=1, description="factor that the warm-up begins with")
+    tail: float | None = Field(default=None, gt=0, lt=1, description="cosine only: after which the rate falls to 0")
 
     @model_validator(mode="after")
-    def _check_stretch(self) -> Schedule:
+    def _check_shape(self) -> Schedule:
         if self.stretch != 1 and self.name not in ("cosine", "linear"):
             raise ValueError(f"stretch is for cosine or linear schedules; found {self.stretch} with name {self.name!r}")
+        if self.tail is not None and (self.name != "cosine" or self.warmup):
+            raise ValueError(f"tail is for cosine schedules without a warm-up; found {self.tail} with {self.name!r}")
+        if self.start is not None and not self.warmup:
+            raise ValueError(f"start is for a warm-up; found {self.start} with a warm-up of 0")
         return self
 
     def factor(self, step: int, length: Length) -> float:
@@ -100,8 +108,10 @@ class Schedule(_Part):
         done, total = (step // length.batches, length.epochs) if self.per == "epoch" else (step, length.steps)
         warm = round(self.warmup * total)
         if done < warm:
-            return (done + 1) / warm
+            return (done + 1) / warm if self.start is None else self.start + (1 - self.start) * done / warm
         if self.name == "cosine":
+            if self.tail is not None and done > self.tail * total:
+                return 0.5 * (1 + math.cos(math.pi * self.tail / self.stretch)) * (1 - done / total)
             return 0.5 * (1 + math.cos(math.pi * (done - warm) / (self.stretch * (total - warm))))
         if self.name == "linear":
             return 1 - (done - warm) / (self.stretch * (total - warm))
@@ -113,13 +123,14 @@ class Schedule(_Part):
 class Recipe(_Part):
     """Optimiser, schedule, length, batch and views of a training run.
 
-    Exactly one of ``epochs`` and ``steps`` is given. ``steps`` may be a table by ipc: an entry counts exactly, between
-    two entries the steps follow a straight line in log ipc and log steps, and beyond the table its nearest entry
-    counts. With ``ema`` the training ends with, and is tested at, a moving average of the weights: average = ema x
-    average + (1 - ema) x weights after each step, from the initial weights on. With ``fixed_views`` each image has one
-    view, mix included, that is drawn once and shown in every epoch. With ``norm_groups`` BatchNorm normalises each of
-    so many equal parts of a batch by itself, as the replicas of ``torch.nn.DataParallel`` do, and the running
-    statistics are those of the first; the result does not depend on how many ranks share the batch.
+    Exactly one of ``epochs`` and ``steps`` is given. ``steps`` may be a table by ipc: an entry counts exactly,
+    between two entries the steps follow a straight line in log ipc and log steps, and beyond the table its nearest
+    entry counts. ``batch`` may be one too: the entry of the largest ipc up to the set's counts, below all the
+    first. With ``ema`` the training ends with, and is tested at, a moving average of the weights: average = ema x
+    average + (1 - ema) x weights after each step, from the initial weights on. With ``fixed_views`` each image has
+    one view, mix included, that is drawn once and shown in every epoch. With ``norm_groups`` BatchNorm normalises
+    each of so many equal parts of a batch by itself, as the replicas of ``torch.nn.DataParallel`` do, and the
+    running statistics are those of the first; the result does not depend on how many ranks share the batch.
     """
 
     later: ClassVar[tuple[str, ...]] = ("ema", "fixed_views", "norm_groups")
@@ -128,7 +139,7 @@ class Recipe(_Part):
     schedule: Schedule = Schedule()
     epochs: _Positive | None = None
     steps: _Positive | dict[_Positive, _Positive] | None = None
-    batch: _Positive = 128
+    batch: _Positive | dict[_Positive, _Positive] = 128
     views: tuple[AnyViewOp, ...] = ()
     mix: AnyViewOp | None = None
     ema: float | None = Field(default=None, gt=0, lt=1, description="decay per step of the average of the weights")
@@ -141,25 +152,37 @@ class Recipe(_Part):
     def _check_one_length(self) -> Recipe:
         if (self.epochs is None) == (self.steps is None):
             raise ValueError(f"give exactly one of epochs ({self.epochs}) and steps ({self.steps})")
-        if self.steps == {}:
-            raise ValueError("the table of steps by ipc is empty")
+        for name in ("steps", "batch"):
+            if getattr(self, name) == {}:
+                raise ValueError(f"the table of {name} by ipc is empty")
         return self
 
     def length(self, rows: int, ipc: int | None = None) -> Length:
         """The length for a set of ``rows`` images.
 
         Raises:
-            RequestError: the set is empty, or the steps are a table and ``ipc`` is None.
+            RequestError: the set is empty, or the steps or batches are a table and ``ipc`` is None.
         """
         if rows < 1:
             raise RequestError("There is nothing to train on: the set has no images.")
-        batch = min(self.batch, rows)
+        batch = min(self.batch_at(ipc), rows)
         batches = -(-rows // batch)
         if self.epochs is not None:
             return Length(rows, batch, self.epochs * batches, self.epochs)
         assert self.steps is not None
         steps = self.steps if isinstance(self.steps, int) else _interpolate_steps(self.steps, ipc)
         return Length(rows, batch, steps, -(-steps // batches))
+
+    def batch_at(self, ipc: int | None) -> int:
+        """Images in a batch of a set of ``ipc``, which may have fewer.
+
+        Raises:
+            RequestError: the batches are a table and ``ipc`` is None.
+        """
+        if isinstance(self.batch, int):
+            return self.batch
+        known = sorted(self.batch)
+        return self.batch[known[max(0, bisect_right(known, _known_ipc(ipc, "batches", self.batch)) - 1)]]
 
     def make_views(
         self, mix: ViewOp | None, targets: Tensor, *, size: int, rule: ViewRule, cell_boxes: Tensor | None
@@ -179,11 +202,7 @@ class Recipe(_Part):
 
 
 def _interpolate_steps(table: Mapping[int, int], ipc: int | None) -> int:
-    if ipc is None:
-        raise RequestError(
-            f"The recipe's steps are a table by ipc ({dict(table)}), and this training has no ipc. "
-            "Give the recipe epochs, or one number of steps."
-        )
+    ipc = _known_ipc(ipc, "steps", table)
     known = sorted(table)
     above = bisect_left(known, ipc)
     if above == len(known):
@@ -193,3 +212,12 @@ def _interpolate_steps(table: Mapping[int, int], ipc: int | None) -> int:
     low, high = known[above - 1], known[above]
     share = math.log(ipc / low) / math.log(high / low)
     return round(table[low] * math.pow(table[high] / table[low], share))
+
+
+def _known_ipc(ipc: int | None, what: str, table: Mapping[int, int]) -> int:
+    if ipc is None:
+        raise RequestError(
+            f"The recipe's {what} are a table by ipc ({dict(table)}), and this training has no ipc. "
+            f"Give the recipe one number of {what}{', or epochs' * (what == 'steps')}."
+        )
+    return ipc

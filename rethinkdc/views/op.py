@@ -12,11 +12,12 @@ from rethinkdc.views.cutmix import CutMix
 from rethinkdc.views.dsa import Dsa
 from rethinkdc.views.geometry import Affine, CropPad, Flip
 from rethinkdc.views.mixup import MixUp
+from rethinkdc.views.rand_augment import RandAugment
 from rethinkdc.views.roll import Roll
 from rethinkdc.views.shuffle import ShufflePatches
 
 AnyViewOp = Annotated[
-    RandomResizedCrop | Flip | CropPad | Roll | Affine | Dsa | ShufflePatches | CutMix | MixUp,
+    RandomResizedCrop | Flip | CropPad | Roll | Affine | Dsa | RandAugment | ShufflePatches | CutMix | MixUp,
     Field(discriminator="op"),
 ]
 
@@ -32,6 +33,7 @@ __all__ = [
     "MixOp",
     "MixUp",
     "PixelOp",
+    "RandAugment",
     "RandomResizedCrop",
     "Roll",
     "ShufflePatches",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -122,6 +123,35 @@ def test_a_step_schedule_drops_at_its_milestones() -> None:
     assert _factors(schedule, length) == pytest.approx([1.0] * 4 + [0.1] * 2 + [0.01] * 2)
 
 
+def test_a_warmup_with_a_start_is_that_of_torch() -> None:
+    """As ``LinearLR(start_factor=0.01, total_iters=5)``, then ``CosineAnnealingLR(T_max=15)``."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    rise = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.01, total_iters=5)
+    factors = []
+    for _ in range(5):
+        factors.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        rise.step()
+    fall = [0.5 * (1 + math.cos(math.pi * epoch / 15)) for epoch in range(15)]
+    length = Length(rows=8, batch=8, steps=20, epochs=20)
+    assert _factors(Schedule(warmup=0.25, start=0.01), length) == pytest.approx([*factors, *fall])
+
+
+def test_a_cosine_with_a_tail_is_that_of_edc() -> None:
+    """The schedule ``cos2`` of ``train/direct_train.py`` of shaoshitong/EDC (80116a7), with st 2 and 12 epochs."""
+    made = _factors(Schedule(stretch=2.0, tail=0.8334), Length(rows=8, batch=8, steps=12, epochs=12))
+    assert made == pytest.approx(
+        [1.0, 0.995722, 0.982963, 0.96194, 0.933013, 0.896677, 0.853553, 0.804381, 0.75, 0.691342, 0.62941, 0.052451],
+        abs=1e-4,
+    )
+
+
+@pytest.mark.parametrize("wrong", [{"tail": 0.5, "name": "step"}, {"tail": 0.5, "warmup": 0.1}, {"start": 0.1}])
+def test_a_tail_and_a_start_that_mean_nothing_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="is for"):
+        Schedule.model_validate(wrong)
+
+
 def test_a_constant_schedule_is_constant() -> None:
     assert set(_factors(Schedule(name="constant"), FOUR_EPOCHS_OF_THREE)) == {1.0}
 
@@ -181,7 +211,20 @@ def test_a_table_of_steps_needs_an_ipc() -> None:
         Recipe(steps={10: 600}).length(100)
 
 
-@pytest.mark.parametrize("length", [{}, {"epochs": 1, "steps": 1}, {"steps": {}}, {"epochs": 0}, {"steps": {10: 0}}])
+@pytest.mark.parametrize(("ipc", "batch"), [(1, 10), (9, 10), (10, 50), (49, 50), (50, 100), (200, 100)])
+def test_of_a_table_of_batches_the_largest_ipc_up_to_the_sets_counts(ipc: int, batch: int) -> None:
+    recipe = Recipe.model_validate_json('{"epochs": 3, "batch": {"50": 100, "1": 10, "10": 50}}')
+    assert recipe.length(1000, ipc).batch == batch
+    assert recipe.length(5, ipc).batch == 5
+    assert Recipe.model_validate(recipe.model_dump(mode="json")) == recipe
+    with pytest.raises(RequestError, match=r"batches are a table by ipc .* Give the recipe one number of batches\."):
+        recipe.length(100)
+
+
+@pytest.mark.parametrize(
+    "length",
+    [{}, {"epochs": 1, "batch": {}}, {"epochs": 1, "steps": 1}, {"steps": {}}, {"epochs": 0}, {"steps": {10: 0}}],
+)
 def test_exactly_one_length_is_given(length: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Recipe.model_validate(length)
