@@ -52,7 +52,7 @@ def whole_content(chain: Sequence[TomlFile]) -> dict[str, Any]:
         own = {key: value for key, value in file.content.items() if key not in (EXTENDS, WITHOUT)}
         kept = _without(content, file)
         inherited = {key: value for key, value in kept.items() if key not in _OWN}
-        sources = _sources(kept.get("sources"), own)
+        sources = _sources(kept.get("sources"), own, file.content.get(WITHOUT, []))
         content = _merged(inherited, own) | ({"sources": sources} if sources is not None else {})
     return content
 
@@ -144,8 +144,8 @@ def _is_one_value(table: Mapping[str, Any]) -> bool:
     return "values" in table or any(key.isdecimal() for key in table)
 
 
-def _sources(below: Any, own: Mapping[str, Any]) -> Any:
-    """A file's sources, and those of what it extends for the fields that it does not say itself.
+def _sources(below: Any, own: Mapping[str, Any], without: Sequence[str]) -> Any:
+    """A file's sources, and those of what it extends for the fields that it neither says itself nor is without.
 
     The source of a table is kept where the file says a part of it: its own sources are nearer to that part. Where they
     speak of more than the table, they take its place.
@@ -154,6 +154,7 @@ def _sources(below: Any, own: Mapping[str, Any]) -> Any:
     if not isinstance(said, Mapping) or not isinstance(below, Mapping):
         return own.get("sources", below)
     places = list(_places({key: value for key, value in own.items() if key != "sources"}))
+    places += [tuple(key.split(".")) for key in without]
 
     def holds(source: str) -> bool:
         place = tuple(source.split("."))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections import defaultdict
+from importlib import resources
 from pathlib import Path
 from typing import get_args
 
@@ -17,6 +19,7 @@ from rethinkdc.training.recipe import Optimizer, Recipe, Schedule
 from rethinkdc.views import AnyViewOp
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocols.md"
+CLAIMS = "Protocols of the claims"
 SECTIONS: dict[str, type[BaseModel]] = {
     "The file": Protocol,
     "`[data]`": Schema,
@@ -70,7 +73,18 @@ def test_the_views_are_listed_with_their_fields() -> None:
 
 
 def test_no_table_is_left_over() -> None:
-    assert set(rows()) == {*SECTIONS, "Views"}
+    assert set(rows()) == {*SECTIONS, "Views", CLAIMS}
+
+
+def test_the_evaluations_of_authors_are_all_listed() -> None:
+    """Those that differ from a protocol for all methods, and no other; each pattern is of some."""
+    folder = Path(str(resources.files("rethinkdc.protocols")))
+    shipped = {path.stem for path in folder.glob("*.toml") if "\nextends = " in path.read_text(encoding="utf-8")}
+    shipped |= {f"{name}-dc-hard" for name in ("cifar10", "cifar100", "tiny-imagenet")}
+    patterns = [pattern for row in rows()[CLAIMS] for pattern in re.findall(r"`([^`]+)`", row[0])]
+    assert all(fnmatch.filter(shipped, pattern) for pattern in patterns)
+    twins = {name for name in shipped if name.startswith(("digits-", "cifar10-small-"))}
+    assert {name for name in shipped - twins if not any(fnmatch.fnmatch(name, one) for one in patterns)} == set()
 
 
 def test_the_models_that_protocols_are_made_of_are_all_listed() -> None:

@@ -122,6 +122,10 @@ def test_a_source_goes_with_the_value_that_it_is_of(folder: Path) -> None:
         **kept,
         "training.batch": "mine",
     }
+    without = 'without = ["training.views"]\n'
+    assert read(folder, without).sources == {
+        k: v for k, v in (kept | {"training.batch": "the batch"}).items() if k != "training.views"
+    }
     # A source that speaks of more takes the place of those of the values that the file says.
     assert read(folder, '[training]\nbatch = 8\nviews = []\n[sources]\n"training" = "mine"\n').sources == {
         "training": "mine",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,6 +21,7 @@ from rethinkdc.measurement import Evaluation
 from rethinkdc.models import Model
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.reading import load_protocol, protocol_files
+from rethinkdc.protocol.toml_files import parse_toml
 from rethinkdc.registry.registry import Registry
 from rethinkdc.seeds import generator
 from rethinkdc.testing import context, shortened
@@ -33,8 +36,12 @@ ROWS = 4
 NATIVE = {"imagenet-1k": (240, 280), "tiny-imagenet": (64, 64), "digits": (8, 8)}
 
 each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.id)
+FILES = {path.stem: parse_toml(path.read_text(), path).content for path in protocol_files(FOLDER)}
+EXTENDING = sorted(name for name, content in FILES.items() if "extends" in content)
+"""Protocols that differ from another one in a few values: sizes, networks and proxies are mostly those of that one."""
 # Their networks, sizes and proxies are those of another protocol that is tried in every run.
 LIKE_ANOTHER = {
+    *EXTENDING,
     "imagenet1k-hard-sgd",
     "imagenet1k-soft",
     "tiny-imagenet-hard",
@@ -109,7 +116,32 @@ def test_a_protocol_ships_a_weak_a_standard_and_a_strong_teacher(protocol: Proto
         assert isinstance(registry.build("model", recipe.model), Model)
 
 
-@pytest.mark.parametrize("protocol", [p for p in PROTOCOLS if p.soft], ids=lambda protocol: protocol.id)
+@pytest.mark.parametrize("name", EXTENDING)
+def test_a_file_that_extends_another_gives_the_source_of_each_value_that_it_says(name: str) -> None:
+    content, described = FILES[name], {"id", "version", "summary", "extends", "without", "sources", "track"}
+    said = {key for key in content if key not in described | {"transfer_students", "twin"}}
+    sources = [tuple(source.split(".")) for source in content["sources"]]
+    unsourced = [
+        place
+        for key in said
+        for place in leaves({key: content[key]})
+        if not any(place[: len(source)] == source for source in sources)
+    ]
+    assert unsourced == []
+
+
+def leaves(content: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The places of all values in tables."""
+    found: list[tuple[str, ...]] = []
+    for key, value in content.items():
+        inner = leaves(value) if isinstance(value, dict) and not any(each.isdecimal() for each in value) else [()]
+        found += [(key, *place) for place in inner]
+    return found
+
+
+@pytest.mark.parametrize(
+    "protocol", [p for p in PROTOCOLS if p.soft and p.id not in EXTENDING], ids=lambda protocol: protocol.id
+)
 def test_a_soft_protocol_is_its_hard_one_with_soft_labels_and_a_mix(protocol: Protocol) -> None:
     assert protocol.soft is not None
     hard = Registry().protocols.find(protocol.id.replace("soft", "hard"))
@@ -151,12 +183,52 @@ def random_images(protocol: Protocol, rows: int, seed: int) -> DecodedImages:
     return DecodedImages(pixels, targets, [str(index) for index in range(protocol.data.classes)])
 
 
+def labeler_of(protocol: Protocol) -> str:
+    """The labels of the claims that are judged under a protocol."""
+    if any(name in protocol.id for name in ("-edc-", "-gvbsm-")):
+        return "soft-mse-gt"
+    return "soft-static" if "-static-" in protocol.id else "soft" if protocol.soft else "hard"
+
+
 def evaluated(surroundings: Context, made: CompressedSet, test: DecodedImages) -> Evaluation:
-    labeler = "soft" if surroundings.protocol.soft else "hard"
+    labeler = labeler_of(surroundings.protocol)
     supervision = surroundings.method(Labeler, labeler).prepare(made, surroundings)
     found = surroundings.method(Evaluator, "standard").evaluate(made, supervision, test, surroundings)
     assert isinstance(found, Evaluation)
     return found
+
+
+def in_miniature(protocol: Protocol) -> Protocol:
+    """The protocol with images of 16 px and small networks: optimisers, schedules, views and labels are its own."""
+    tiny = {"name": "convnet", "values": {"depth": 1, "width": 4, "norm": "batch"}}
+    networks = [key for key in protocol.networks if not key.startswith("transfer_students")]
+    sizes = {"store.size": 16, "test.resize": 16, "test.size": 16}
+    return shortened(protocol).override({**sizes, **dict.fromkeys(networks, tiny), "teacher.use": "trained"})
+
+
+@each_protocol
+def test_a_protocol_trains_its_student_for_two_steps_in_miniature(protocol: Protocol, tmp_path: Path) -> None:
+    """Of ipc 10, so that tables by ipc are read in their middle; the full size is another test, which may be slow."""
+    pixels = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8, generator=generator(0))
+    data = DecodedImages(pixels, torch.arange(8) % 4, list("abcd"))
+    short = in_miniature(protocol)
+    made = CompressedSet.of_rows(data, torch.arange(8))
+    for ipc in (10, None) if protocol.reference or protocol.full_at_ipc else (10,):
+        found = evaluated(context(tmp_path / str(ipc), data=data, protocol=short, short=False, ipc=ipc), made, data)
+        assert found.steps == 2
+        assert all(math.isfinite(point["train_loss"]) for point in found.curve)
+
+
+@pytest.mark.parametrize("protocol", [p for p in PROTOCOLS if "-steps-" in p.id], ids=lambda protocol: protocol.id)
+def test_under_compute_matched_protocols_every_set_is_seen_as_often(protocol: Protocol) -> None:
+    images, classes = protocol.data.train or 1437, protocol.data.classes
+
+    def views(ipc: int | None) -> int:
+        rows = images if ipc is None else ipc * classes
+        length = protocol.training.length(rows, protocol.full_at_ipc if ipc is None else ipc)
+        return length.steps * length.batch
+
+    assert len({views(ipc) for ipc in (1, 2, 6, 7, 10, 50, None)}) == 1
 
 
 @pytest.mark.parametrize(
