@@ -33,6 +33,8 @@ from rethinkdc.distillation.statistical_matching import Real, Start, Statistical
 from rethinkdc.distillation.statistics import BATCHNORM, Gathered, Statistic, channel_moments, gather
 from rethinkdc.distillation.stitching import Stitching
 from rethinkdc.distillation.storing import StoredCanvases, to_canvases
+from rethinkdc.distillation.trajectory_matching import ALL, Matching, TrajectoryMatching
+from rethinkdc.distillation.unrolling import Learned, Pull, StudentStep, Weights, match
 from rethinkdc.models import build_seeded
 from rethinkdc.training.noise import reproducible, seed_noise
 from rethinkdc.training.precision import computing
@@ -41,6 +43,7 @@ from rethinkdc.types import ViewKey
 from rethinkdc.views import STRATEGIES, DifferentiableOp, DifferentiableViews, Dsa, Roll, Strategy, ViewOp
 
 __all__ = [
+    "ALL",
     "BATCHNORM",
     "CHECK_EVERY",
     "CONVOLUTION",
@@ -56,12 +59,15 @@ __all__ = [
     "Goal",
     "GradientMatching",
     "Inverting",
+    "Learned",
+    "Matching",
     "Mixed",
     "Moments",
     "MovingMoments",
     "Optimisation",
     "PixelRange",
     "Preset",
+    "Pull",
     "Real",
     "RealImages",
     "Recovering",
@@ -75,11 +81,14 @@ __all__ = [
     "Stitching",
     "StoredCanvases",
     "Strategy",
+    "StudentStep",
     "Synthesis",
     "Targets",
+    "TrajectoryMatching",
     "Turn",
     "ViewKey",
     "ViewOp",
+    "Weights",
     "assemble_set",
     "attention_maps",
     "begun_canvases",
@@ -100,6 +109,7 @@ __all__ = [
     "grid_boxes",
     "image_state",
     "make_part",
+    "match",
     "matchable",
     "mean_distance",
     "mean_norm",

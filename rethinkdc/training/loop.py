@@ -26,6 +26,7 @@ from rethinkdc.training.ahead import in_order
 from rethinkdc.training.aside import Aside
 from rethinkdc.training.checkpoint import EVERY, Clock, load_checkpoint, save_checkpoint, tell_step
 from rethinkdc.training.epoch_losses import EpochLosses
+from rethinkdc.training.flatness import flatten
 from rethinkdc.training.length import Length, Step
 from rethinkdc.training.memory import keep_freed_memory
 from rethinkdc.training.noise import reproducible, seed_noise
@@ -256,6 +257,17 @@ class _Training:
         with self.together.asking(count), self.aside.work() if self.aside else nullcontext():
             labels = self.supervision.targets(batch)
         pixels = self.normalise(batch.pixels)
+        logits, loss = self._looked(pixels, batch, labels, count)
+        if rho := self.recipe.optimizer.rho:
+            flatten(self.model, rho, self.recipe.optimizer.alpha, lambda: self._looked(pixels, batch, labels, count))
+        self.optimizer.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        self._show(step, logits.detach().float(), batch.hard)
+        return loss
+
+    def _looked(self, pixels: Tensor, batch: ViewBatch, labels: dict[str, Tensor], count: int) -> tuple[Tensor, Tensor]:
+        """Logits [B, C] of a batch of views, and its mean loss, whose gradients the weights hold afterwards."""
         seed_noise(self._noise, self.device)
         with self._autocast(), self.together.normalising(count):
             logits = self.trained(pixels)
@@ -267,11 +279,7 @@ class _Training:
         loss = self.together.mean(losses, count)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        self.optimizer.step()
-        if self.average is not None:
-            self.average.update_parameters(self.model)
-        self._show(step, logits.detach().float(), batch.hard)
-        return loss
+        return logits, loss
 
     def _show(self, step: Step, logits: Tensor, hard: Tensor) -> None:
         """Shows the whole batch to those who watch."""

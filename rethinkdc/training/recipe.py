@@ -40,7 +40,13 @@ class _Part(BaseModel):
 
 
 class Optimizer(_Part):
-    """AdamW or SGD. ``decay="weights"`` spares every tensor that is not named "weight" or has one dimension."""
+    """AdamW or SGD. ``decay="weights"`` spares every tensor that is not named "weight" or has one dimension.
+
+    With ``rho`` each step takes its gradient at the highest loss nearby, which needs a second pass: see
+    :func:`rethinkdc.training.flatness.flatten`.
+    """
+
+    later: ClassVar[tuple[str, ...]] = ("rho", "alpha")
 
     name: Literal["adamw", "sgd"] = "adamw"
     lr: float = Field(default=1e-3, gt=0, description="rate before the schedule's factor")
@@ -49,6 +55,14 @@ class Optimizer(_Part):
     nesterov: bool = Field(default=False, description="SGD only")
     betas: tuple[float, float] = Field(default=(0.9, 0.999), description="AdamW only")
     decay: Literal["weights", "all"] = Field(default="weights", description="which tensors the weight decay pulls on")
+    rho: float = Field(default=0.0, ge=0, description="GSAM's radius, adaptive as ASAM's; 0 = plain steps")
+    alpha: float = Field(default=0.0, ge=0, description="weight of GSAM's surrogate gap; with rho only")
+
+    @model_validator(mode="after")
+    def _check_alpha(self) -> Optimizer:
+        if self.alpha and not self.rho:
+            raise ValueError(f"alpha is GSAM's and needs rho; found alpha {self.alpha} with rho 0")
+        return self
 
     def make(self, model: nn.Module) -> torch.optim.Optimizer:
         """The torch optimiser over the trainable parameters of ``model``, in groups by weight decay."""

@@ -45,6 +45,9 @@ IDC = f"idc:iterations=1,steps=2,images=16,{NARROW}"
 OTHER_IDC = f"idc:iterations=1,steps=1,factor=1,metric=l1,early=1,init=noise,{NARROW}"
 OTHER_DSA = f"dsa:iterations=2,outer=2,inner=1,strategies=[crop,rotate],{NARROW}"
 OTHER_DC = f"dc:iterations=1,outer=2,inner=1,init=real,{NARROW}"
+SHORT = f"iterations=2,steps=2,last_start=1,expert_epochs=1,experts=2,epochs=1,expert_batch=40,{NARROW}"
+OTHER_MTT = f"mtt:batch=3,through=each,strategies=[],{SHORT}"
+SHORT_DATM = f"datm:init=real,first_last=1,widened=1,{SHORT}"
 
 VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("compressor", "select"): (
@@ -66,6 +69,9 @@ VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("compressor", "idc"): (IDC, OTHER_IDC),
     ("compressor", "dc"): (f"dc:iterations=2,outer=1,inner=0,{NARROW}", OTHER_DC),
     ("compressor", "dsa"): (OTHER_DSA,),
+    ("compressor", "mtt"): (f"mtt:{SHORT}", OTHER_MTT),
+    ("compressor", "ftd"): (f"ftd:{SHORT}",),
+    ("compressor", "datm"): (SHORT_DATM,),
     ("compressor", "gvbsm"): ("gvbsm:iterations=3", OTHER_GVBSM),
     ("compressor", "edc"): ("edc:iterations=3", OTHER_EDC, "edc:iterations=2,init=noise"),
     ("compressor", "noise"): ("noise", "noise:distribution=gaussian"),
@@ -154,6 +160,10 @@ AXES: dict[tuple[str, str], tuple[Axis, ...]] = {
     ("compressor", f"dc:iterations=2,outer=1,inner=0,{NARROW}"): ("set",),
     ("compressor", OTHER_DC): ("set",),
     ("compressor", OTHER_DSA): ("set",),
+    ("compressor", f"mtt:{SHORT}"): ("set", "teacher"),
+    ("compressor", OTHER_MTT): ("set", "teacher"),
+    ("compressor", f"ftd:{SHORT}"): ("set", "teacher"),
+    ("compressor", SHORT_DATM): ("set", "teacher"),
     ("compressor", "gvbsm:iterations=3"): ("set", "teacher"),
     ("compressor", OTHER_GVBSM): ("set", "teacher"),
     ("compressor", "edc:iterations=3"): ("set", "teacher"),

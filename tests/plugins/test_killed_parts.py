@@ -16,6 +16,7 @@ from rethinkdc.distillation import optimisation
 
 NETWORK = "network=[convnet:depth=1,width=4]"
 BOTH = "teachers=[trained,trained:recipe=weak]"
+EXPERTS = f"last_start=2,expert_epochs=1,experts=2,epochs=2,expert_batch=8,{NETWORK}"
 METHODS = (
     f"dm:iterations=5,{NETWORK}",
     f"idc:iterations=2,steps=3,images=3,batch=3,init=noise,{NETWORK}",
@@ -27,6 +28,9 @@ METHODS = (
     "dwa:iterations=5,batch=4",
     f"gvbsm:iterations=5,batch=4,drop=0.5,alpha=0.8,{BOTH}",
     f"edc:iterations=5,batch=4,alpha=0.8,drop=0.5,init=real,{BOTH}",
+    f"mtt:iterations=5,steps=3,batch=3,{EXPERTS}",
+    f"ftd:iterations=5,steps=3,batch=3,{EXPERTS}",
+    f"datm:iterations=5,steps=3,batch=3,init=real,first_last=1,widened=3,{EXPERTS}",
 )
 
 

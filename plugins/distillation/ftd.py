@@ -1,0 +1,89 @@
+"""FTD: flat trajectories (Du et al., CVPR 2023, arXiv 2211.11004).
+
+Specified after the authors' code, AngusDujw/FTD-distillation at 711532a; values from table 7 of the paper, which its
+readme shows too, and rho from its run_buffer.sh. Matching is MTT's; experts step by GSAM, and the set is a moving
+average of the images. Deviations are those of ``mtt``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from rethinkdc.contracts import Method, Optimizer, hookimpl
+from rethinkdc.distillation import ALL, Preset, TrajectoryMatching
+
+
+def _preset(
+    steps: int,
+    epochs: int,
+    last: int,
+    lr: float,
+    rate_lr: float,
+    alpha: float,
+    ema: float,
+    *,
+    rate: float = 0.01,
+    batch: int | str = ALL,
+) -> Preset:
+    values = {
+        "steps": steps,
+        "expert_epochs": epochs,
+        "last_start": last,
+        "lr": lr,
+        "rate_lr": rate_lr,
+        "rate": rate,
+        "batch": batch,
+        "alpha": alpha,
+        "ema": ema,
+    }
+    return Preset(values, "table 7 of arXiv 2211.11004")
+
+
+class FTD(TrajectoryMatching):
+    """Matches trajectories as ``mtt`` does, of experts that seek flat places, and averages the images over time."""
+
+    name: ClassVar[str] = "ftd"
+    paper: ClassVar[str] = "arXiv 2211.11004"
+
+    rho: float = Field(default=0.01, ge=0, description="Radius of the experts' ascent; 0 = plain SGD.")
+    alpha: float | None = Field(
+        default=None, ge=0, description="Weight of the experts' surrogate gap; none = the paper's."
+    )
+    ema: float | None = Field(
+        default=None, ge=0, lt=1, description="Decay of the images' moving average in each step; none = the paper's."
+    )
+
+    presets: ClassVar[Mapping[str, Mapping[int, Preset]]] = {
+        "cifar10": {
+            1: _preset(50, 2, 2, 100, 1e-7, 0.3, 0.9999),
+            10: _preset(30, 2, 20, 100, 1e-5, 0.3, 0.9995, rate=0.001),
+            50: _preset(30, 2, 40, 1000, 1e-5, 1, 0.999),
+        },
+        "cifar100": {
+            1: _preset(40, 3, 20, 1000, 1e-5, 1, 0.9995),
+            10: _preset(20, 2, 40, 1000, 1e-5, 1, 0.9995),
+            50: _preset(80, 2, 40, 1000, 1e-5, 1, 0.999, batch=1000),
+        },
+        "tiny-imagenet": {
+            1: _preset(30, 2, 10, 10_000, 1e-4, 1, 0.999),
+            10: _preset(20, 2, 40, 10_000, 1e-4, 1, 0.999, batch=500),
+        },
+        "imagenet-1k": {
+            1: _preset(20, 2, 10, 10_000, 1e-4, 1, 0.999, batch=64)._replace(
+                source="the authors, issue 3 of AngusDujw/FTD-distillation, for subsets of ImageNet"
+            ),
+        },
+    }
+
+    def expert_optimizer(self, values: Mapping[str, Any]) -> Optimizer:
+        plain = super().expert_optimizer(values)
+        return plain.model_copy(update={"rho": self.rho, "alpha": values["alpha"]}) if self.rho else plain
+
+
+@hookimpl
+def register_methods() -> list[type[Method]]:
+    """Returns the compressor ``ftd``."""
+    return [FTD]
