@@ -1,7 +1,10 @@
 """D2 pruning: hard and diverse rows by messages on a neighbour graph (Maharana et al., ICLR 2024, arXiv 2310.07931).
 
-The paper scores by forgetting on CIFAR (one run of 200 epochs) and by AUM on ImageNet, reads features of that trained
-network, picks class by class, and tunes ``gamma`` and ``cut`` for each pruning rate (CIFAR-10 at 90%: ``cut=0.4``).
+The paper scores by forgetting on CIFAR (one run of 200 epochs; rows that were never learned count 0 in its code) and
+by AUM on ImageNet, reads features of that trained network, picks class by class, and tunes ``gamma`` and ``cut`` for
+each pruning rate (CIFAR-10 at 90%: ``cut=0.4``). Its graph is undirected, as in its code for CIFAR; where that code
+reads neighbours from a file, as for ImageNet, it is directed: ``graph=directed``. Its mode of strata,
+which picks within bands of the score, is left out.
 """
 
 from __future__ import annotations
@@ -30,9 +33,12 @@ from rethinkdc.pruning import (
     ascending,
     by_rank,
     gather_scores,
+    join,
     nearest_neighbours,
     pick_apart,
 )
+
+FORGETTING = Reference(name="forgetting", values={"never_learned": "zero"})
 
 
 class D2(Selector):
@@ -40,14 +46,18 @@ class D2(Selector):
 
     name: ClassVar[str] = "d2"
     paper: ClassVar[str] = "arXiv 2310.07931"
+    revision: ClassVar[int] = 2
 
     score: Annotated[Reference, OfKind("score")] = Field(
-        default=Reference(name="forgetting"), description="The score whose messages are passed on."
+        default=FORGETTING, description="The score whose messages are passed on."
     )
     direction: Literal["easy", "hard"] = Field(
         default="hard", description="The end that is kept: hard (highest) or easy (lowest)."
     )
     k_nn: int = Field(default=5, ge=1, description="Nearest neighbours that a row is joined to.")
+    graph: Literal["undirected", "directed"] = Field(
+        default="undirected", description="Whether a row also hears from, and lowers, the rows whose neighbour it is."
+    )
     gamma: float = Field(default=0.1, ge=0, description="How fast a pick's influence fades with the distance.")
     cut: float = Field(
         default=0.0, ge=0, lt=1, description="Share of rows left out first, the hardest (often mislabelled)."
@@ -65,9 +75,10 @@ class D2(Selector):
                 raise UnsupportedError(
                     f"d2: cannot pick {count} of {len(kept)} rows that are scored and not cut. Choose a smaller --ipc."
                 )
-            graph = nearest_neighbours(features[rows[kept]], self.k_nn, kept=context.resumable("neighbours"))
-            scores = gather_scores(worth[rows[kept]], graph)
-            return Choice(kept[pick_apart(scores, graph, count, self.gamma, context.resumable("picks"))])
+            near = nearest_neighbours(features[rows[kept]], self.k_nn, kept=context.resumable("neighbours"))
+            edges = join(near, both_ways=self.graph == "undirected")
+            scores = gather_scores(worth[rows[kept]], edges)
+            return Choice(kept[pick_apart(scores, edges, count, self.gamma, context.resumable("picks"))])
 
         return by_rank(ranks, choose)
 

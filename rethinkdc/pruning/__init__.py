@@ -1,8 +1,8 @@
 """Pruning: rows of the training set chosen by scores, features and gradients; the bases and the maths."""
 
-from rethinkdc.pruning.ascent import pick_by_step
+from rethinkdc.pruning.ascent import Ascent, pick_by_step
 from rethinkdc.pruning.boundary import boundary_distances
-from rethinkdc.pruning.classwise import Choice, Choose, random_ranks
+from rethinkdc.pruning.classwise import Choice, Choose, groups_of, random_ranks
 from rethinkdc.pruning.curves import (
     epoch_mean,
     forgetting_events,
@@ -20,7 +20,7 @@ from rethinkdc.pruning.foreign import OfCopy
 from rethinkdc.pruning.gradients import LastLayer, Space, vectors_of
 from rethinkdc.pruning.medians import median_distances, middle
 from rethinkdc.pruning.medoids import k_means_medoids
-from rethinkdc.pruning.messages import gather_scores, pick_apart
+from rethinkdc.pruning.messages import Edges, gather_scores, join, pick_apart
 from rethinkdc.pruning.neighbours import nearest_neighbours
 from rethinkdc.pruning.norms import gradient_norms
 from rethinkdc.pruning.picking import Picked, pick, random_rows
@@ -35,9 +35,11 @@ from rethinkdc.pruning.vectors import Points
 from rethinkdc.row_files.files import count_rows, read_rows, read_scores
 
 __all__ = [
+    "Ascent",
     "Choice",
     "Choose",
     "Dynamics",
+    "Edges",
     "LastLayer",
     "Observed",
     "OfCopy",
@@ -70,7 +72,9 @@ __all__ = [
     "forgetting_events",
     "gather_scores",
     "gradient_norms",
+    "groups_of",
     "herd",
+    "join",
     "k_means_medoids",
     "largest_probability",
     "locate_facilities",

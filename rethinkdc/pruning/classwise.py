@@ -30,6 +30,27 @@ def random_ranks(rows: int, generator: torch.Generator) -> Tensor:
     return torch.randperm(rows, generator=generator)
 
 
+def groups_of(targets: Tensor, budget: Budget, *, balanced: bool) -> list[tuple[Tensor, int]]:
+    """Rows that are picked from together, int64 [n], and how many: those of each class when ``balanced``, else all.
+
+    Args:
+        targets: int64 [N].
+        budget: its ``total`` rows are picked, ``per_class`` of each class when ``balanced``.
+        balanced: one class at a time.
+
+    Raises:
+        UnsupportedError: fewer rows than asked for.
+    """
+    counts: tuple[int, ...] = (budget.total,)
+    groups = [torch.arange(len(targets))]
+    if balanced:
+        groups, counts = rows_by_class(targets, budget.classes), budget.per_class
+    for rows, count in zip(groups, counts, strict=True):
+        if count > len(rows):
+            raise UnsupportedError(f"Cannot pick {count} of {len(rows)} rows. Choose a smaller --ipc.")
+    return list(zip(groups, counts, strict=True))
+
+
 def choose_rows(
     targets: Tensor, budget: Budget, *, balanced: bool, choose: Choose, passing: Passing = at_once
 ) -> Choice:
@@ -48,17 +69,11 @@ def choose_rows(
     Raises:
         UnsupportedError: fewer rows than asked for.
     """
-    counts: tuple[int, ...] = (budget.total,)
-    groups = [torch.arange(len(targets))]
-    if balanced:
-        groups, counts = rows_by_class(targets, budget.classes), budget.per_class
-    for rows, count in zip(groups, counts, strict=True):
-        if count > len(rows):
-            raise UnsupportedError(f"Cannot pick {count} of {len(rows)} rows. Choose a smaller --ipc.")
+    groups = groups_of(targets, budget, balanced=balanced)
 
     def picked(spans: Sequence[range]) -> Iterator[dict[str, Tensor]]:
         for span in spans:
-            rows, count = groups[span.start], counts[span.start]
+            rows, count = groups[span.start]
             choice = choose(rows, count)
             assert len(choice.picks) == count, f"{len(choice.picks)} rows were picked in place of {count}"
             yield {

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts.kinds import Compressor
-from rethinkdc.pruning.classwise import Choose, choose_rows, random_ranks
+from rethinkdc.pruning.classwise import Choice, Choose, choose_rows, random_ranks
 from rethinkdc.types import Budget, Images
 
 if TYPE_CHECKING:
@@ -45,8 +45,22 @@ class Selector(Compressor):
         """
         raise NotImplementedError
 
+    def choice(self, data: Images, budget: Budget, ranks: Tensor, context: Context) -> Choice:
+        """Picks the rows of the whole set: for a subclass whose classes depend on one another, in place of a chooser.
+
+        Args:
+            data: the training set.
+            budget: of the whole set.
+            ranks: as for :meth:`chooser`.
+            context: keeps what is picked.
+
+        Returns:
+            Rows (not positions) int64 [total], class by class when ``balanced``; weights where there are some.
+        """
+        choose = self.chooser(data, budget, ranks, context)
+        return choose_rows(data.targets, budget, balanced=self.balanced, choose=choose, passing=context.chunks)
+
     def compress(self, data: Images, budget: Budget, context: Context) -> CompressedSet:
         ranks = random_ranks(len(data), context.generator("set", self.name))
-        choose = self.chooser(data, budget, ranks, context)
-        rows, weights = choose_rows(data.targets, budget, balanced=self.balanced, choose=choose, passing=context.chunks)
+        rows, weights = self.choice(data, budget, ranks, context)
         return CompressedSet.of_rows(data, rows, weights)

@@ -90,7 +90,7 @@ VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("compressor", "craig"): ("craig", "craig:space=features,balance=none"),
     ("compressor", "moderate"): ("moderate", "moderate:balance=none"),
-    ("compressor", "d2"): ("d2", "d2:cut=0.2,direction=easy,balance=none"),
+    ("compressor", "d2"): ("d2", "d2:cut=0.2,direction=easy,balance=none", "d2:graph=directed"),
     ("compressor", "gradmatch"): ("gradmatch", "gradmatch:lam=0.0,balance=none"),
     ("compressor", "glister"): ("glister", "glister:rounds=3,balance=none"),
     ("compressor", "contextual-diversity"): ("contextual-diversity", "contextual-diversity:balance=none"),
@@ -136,6 +136,9 @@ AXES: dict[tuple[str, str], tuple[Axis, ...]] = {
     ("compressor", "k-center:robust=0.2,balance=none"): ("set", "proxy"),
     # Two rows that only cover each other have equal gains.
     ("compressor", "facility-location:space=features,balance=none"): ("set", "proxy"),
+    # Few rows are ever forgotten, and all others have one score.
+    ("compressor", "d2"): ("set", "proxy"),
+    ("compressor", "d2:graph=directed"): ("set", "proxy"),
     ("compressor", "d2:cut=0.2,direction=easy,balance=none"): ("set", "proxy"),
     ("compressor", "contextual-diversity"): ("set", "proxy"),
     ("compressor", "contextual-diversity:balance=none"): ("set", "proxy"),

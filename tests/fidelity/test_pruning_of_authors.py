@@ -26,12 +26,16 @@ from rethinkdc.pruning import (
     epoch_mean,
     farthest_first,
     forgetting_events,
+    gather_scores,
+    join,
     locate_facilities,
     log_probabilities,
     match_gradients,
     median_distances,
     middle,
     nearest_neighbours,
+    pick_apart,
+    pick_by_step,
     spread,
     spread_of_the_uncertain,
     windowed_mean,
@@ -180,6 +184,26 @@ def test_gradmatch_picks_and_weighs_alike(count: int) -> None:
     assert ours.tolist() == near(authors[f"cords {count}"], within=1e-5)
     # DeepCore matches the mean of the 24 gradients, in float32.
     assert ours.tolist() == near(24 * authors[f"weights {count}"], within=1e-5)
+
+
+@pytest.mark.parametrize("step", ["0.05", "0.5"])
+def test_glister_makes_the_same_picks_of_all_classes_under_one_loss(step: str) -> None:
+    inputs, authors = golden("glister")
+    layer = LastLayer(Predictions(inputs["features"], inputs["logits"]), inputs["targets"], torch.arange(24))
+    found = pick_by_step(layer, torch.zeros(24, dtype=torch.int64), [12], inputs["rounds"], float(step))
+    assert found.picks.tolist() == authors[f"picks {step}"].tolist()
+    assert found.restarts == 0
+
+
+@pytest.mark.parametrize("gamma", ["0.1", "1.0"])
+@pytest.mark.parametrize("graph", ["undirected", "directed"])
+def test_d2_passes_the_same_messages_and_makes_the_same_picks(graph: str, gamma: str) -> None:
+    inputs, authors = golden("d2")
+    edges = join(nearest_neighbours(inputs["features"], inputs["neighbours"]), both_ways=graph == "undirected")
+    gathered = gather_scores(inputs["scores"], edges)
+    # Theirs lets no score pass on less than 1e-7.
+    assert gathered.tolist() == near(authors[f"{graph} gathered"])
+    assert pick_apart(gathered, edges, 12, float(gamma)).tolist() == authors[f"{graph} {gamma}"].tolist()
 
 
 def test_weighted_facility_location_makes_the_same_picks() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from rethinkdc.data.chunks import at_once
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.errors import RequestError, UnsupportedError
 from rethinkdc.plugins.pruning.contextual_diversity import ContextualDiversity
@@ -26,7 +27,7 @@ from rethinkdc.plugins.pruning.k_center import KCenter
 from rethinkdc.plugins.pruning.k_means import KMeans
 from rethinkdc.plugins.pruning.moderate import Moderate
 from rethinkdc.plugins.pruning.weighted_facility_location import WeightedFacilityLocation
-from rethinkdc.pruning.classwise import Choice, choose_rows
+from rethinkdc.pruning.classwise import Choice
 from rethinkdc.pruning.selector import Selector
 from rethinkdc.seeds import generator
 from rethinkdc.testing import context
@@ -41,7 +42,7 @@ SELECTORS: tuple[Selector, ...] = tuple(
         KMeans(balance=balance),
         Moderate(balance=balance),
         D2(balance=balance),
-        D2(direction="easy", cut=0.1, k_nn=3, balance=balance),
+        D2(direction="easy", cut=0.1, k_nn=3, graph="directed", balance=balance),
         GradMatch(balance=balance),
         GradMatch(lam=0.0, balance=balance),
         Glister(balance=balance, rounds=2),
@@ -66,6 +67,7 @@ class Predicted:
 
     made: Predictions
     scores: Tensor
+    notes: dict[str, Any] = field(default_factory=dict)
 
     def predictions(self) -> Predictions:
         return self.made
@@ -78,6 +80,12 @@ class Predicted:
 
     def resumable(self, _: str) -> None:
         return None
+
+    def chunks(self, *given: Any, **named: Any) -> Any:
+        return at_once(*given, **named)
+
+    def note(self, **facts: Any) -> None:
+        self.notes.update(facts)
 
     def generator(self, *_: Any) -> torch.Generator:
         return generator(5)
@@ -94,8 +102,7 @@ def chosen(method: Selector, here: Predicted, targets: Tensor, ipc: int, ranks: 
     data = DecodedImages(torch.zeros((len(targets), 3, 1, 1), dtype=torch.uint8), targets, ["class"] * classes)
     budget = Budget(ipc=ipc, classes=classes, size=1)
     surrounding: Any = here
-    choose = method.chooser(data, budget, ranks, surrounding)
-    return choose_rows(targets, budget, balanced=method.balanced, choose=choose)
+    return method.choice(data, budget, ranks, surrounding)
 
 
 @each_selector
@@ -205,6 +212,15 @@ def test_a_row_without_a_score_cannot_be_weighed() -> None:
         chosen(WeightedFacilityLocation(), here, torch.zeros(10, dtype=torch.int64), 2, torch.arange(10))
 
 
+def test_glister_notes_how_often_its_gradient_vanished() -> None:
+    here = Predicted(Predictions(torch.ones(8, 2), torch.zeros(8, 2)), torch.zeros(8))
+    chosen(Glister(step=90.0, rounds=2), here, torch.tensor([0] * 8), 4, torch.arange(8))
+    assert here.notes == {"glister_vanished": 1}
+    here.notes.clear()
+    chosen(Glister(rounds=2), here, torch.tensor([0] * 8), 4, torch.arange(8))
+    assert here.notes == {}
+
+
 def test_moderate_of_all_rows_ranks_the_distances_of_all_classes_together() -> None:
     """Class 0 lies close to its median and class 1 far: the middle is where they meet."""
     values = torch.tensor([[-1.0], [-0.5], [0.0], [0.5], [1.0], [-9.0], [-8.0], [0.0], [8.0], [9.0]])
@@ -241,7 +257,7 @@ def test_d2_never_picks_what_was_not_scored() -> None:
 
 
 def test_d2_refuses_a_score_that_drowns_all_others() -> None:
-    with pytest.raises(RequestError, match="score forgetting of training row 1 is infinite"):
+    with pytest.raises(RequestError, match="score forgetting:never_learned=zero of training row 1 is infinite"):
         d2_picks([0.0, float("inf"), 1.0], 1)
 
 
