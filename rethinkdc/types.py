@@ -70,6 +70,7 @@ class ViewRule(BaseModel):
     ``cell``: a view is a crop inside one cell of the canvas's grid, never across cells. ``choice``: the cell is drawn
     uniformly, or cycles with the epoch, so that an epoch has one view of each canvas; or each cell is an image of its
     own, so that an epoch has a view of every cell. ``scale``: area range of the random crop; None = the protocol's.
+    ``whole``: share of the views that are crops of the whole canvas all the same; each is drawn by itself.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -77,6 +78,12 @@ class ViewRule(BaseModel):
     scope: Literal["canvas", "cell"] = "canvas"
     choice: Literal["uniform", "cycle", "each"] = "uniform"
     scale: Areas | None = None
+    whole: float = Field(default=0.0, ge=0.0, le=1.0)
+
+    @model_serializer(mode="wrap")
+    def _dump(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Left out where there are none: sets keep the fingerprint that records know them by.
+        return {key: value for key, value in dump(self).items() if key != "whole" or value}
 
 
 class Trainable(Images, Protocol):

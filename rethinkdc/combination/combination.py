@@ -28,6 +28,9 @@ class Combination(Compressor):
     interpolation: Interpolation = Field(default="bilinear", description="Antialiased filter of the resize.")
     constrained: bool = Field(default=True, description="Views lie inside one cell; false: anywhere on the canvas.")
     choice: Literal["uniform", "cycle"] = Field(default="uniform", description="How a view chooses its cell.")
+    whole: float = Field(
+        default=0.0, ge=0.0, le=1.0, description="Share of views that show the whole canvas in place of one cell."
+    )
     scale: Areas | None = Field(
         default=None, description="Area range of the random crop inside a cell; none = the protocol's."
     )
@@ -58,7 +61,12 @@ class Combination(Compressor):
         if chosen.rows is None:
             raise UnsupportedError(f"{self.name} combines training rows; {selector.name} gives images of its own.")
         sources = cells_of(chosen.sources[:, 0], chosen.targets, budget, cells)
-        rule = ViewRule(scope="cell" if self.constrained else "canvas", choice=self.choice, scale=self.scale)
+        rule = ViewRule(
+            scope="cell" if self.constrained else "canvas",
+            choice=self.choice,
+            scale=self.scale,
+            whole=self.whole if self.constrained else 0.0,
+        )
         return combine_rows(
             data,
             sources,

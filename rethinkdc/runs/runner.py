@@ -39,6 +39,7 @@ from rethinkdc.runs.records import Records, now
 from rethinkdc.runs.request import Request
 from rethinkdc.runs.resolving import Run, resolve_run
 from rethinkdc.runs.serving import check_request
+from rethinkdc.runs.sharpness import doubt_of_sharpness
 from rethinkdc.runs.sheets import check_sheets, keep_sheet
 from rethinkdc.runs.working import RunFolder, clear_recorded, hold_run
 from rethinkdc.storage import fault_of_machine, fence, is_anothers
@@ -323,6 +324,8 @@ class Runner:
         agreement = None if track == "hard" else measure_agreement(compressed, labels.supervision, context)
         doubted = doubt_of_labels(agreement, context.books.told)
         doubts = doubts_of(evaluation, splits.test, track=track, family=family, labels=doubted)
+        if blurred := doubt_of_sharpness(compressed, splits.test, context):
+            doubts.append(blurred)
         said = evaluation.predictions if self.beside.predictions else None
         return self._record(
             run,

@@ -140,6 +140,8 @@ class Views:
                     f"Cells reach to {(self._cells[:, :2] + self._cells[:, 2:]).amax(0).tolist()} px (height, width), "
                     f"but an image has {sizes.amin(0).tolist()}: store the set at the size of its canvases."
                 )
+            if self.rule.whole:
+                scene = torch.where(self._whole(draws)[:, None], torch.cat([torch.zeros_like(sizes), sizes], 1), scene)
         if self.crop is None:
             return scene
         placed = self.crop.place(*draws.of(self.crop, self.crop.op), scene[:, 2:])
@@ -183,6 +185,11 @@ class Views:
         key = draws.key
         drawn = draws.wanted(uniforms(key.seed, "cell", key.epoch, key.batch, (draws.size,)))
         return (drawn * cells).floor().long()
+
+    def _whole(self, draws: Draws) -> Tensor:
+        """Bool [B]: the views that lie on the whole canvas although there are cells."""
+        key = draws.key
+        return draws.wanted(uniforms(key.seed, "whole", key.epoch, key.batch, (draws.size,))) < self.rule.whole
 
 
 def views_per_image(rule: ViewRule, cell_boxes: Tensor | None) -> int:

@@ -24,6 +24,7 @@ from rethinkdc.plugins.models.resnet_light import ResNetLight
         (ResNet18Small(), 32),
         (ResNetLight(width=4), 32),
         (ResNetLight(width=4), 64),
+        (ResNetLight(width=4, norm="group"), 32),
     ],
     ids=lambda value: value.name if isinstance(value, Model) else str(value),
 )
@@ -55,6 +56,12 @@ def test_norms_of_the_convnet_are_the_ones_named() -> None:
     assert groups(ConvNet(width=16)) == {16}
     assert groups(ConvNet(width=16, norm="group")) == {8}
     assert groups(ConvNet(width=12, norm="group")) == {4}
+
+
+def test_norms_of_the_light_resnet_are_the_ones_named() -> None:
+    network = build_seeded(ResNetLight(width=4, norm="group"), 2, 8, 0)
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in network.modules())
+    assert {layer.num_groups for layer in network.modules() if isinstance(layer, nn.GroupNorm)} == {4, 8}
 
 
 @pytest.mark.parametrize("model", [ConvNet(depth=4), ResNetLight()], ids=["convnet", "resnet-light"])

@@ -154,6 +154,22 @@ def test_cells_that_cycle_move_on_with_the_epoch_from_a_start_of_each_rows_own()
         assert torch.equal(boxes, CELLS.long()[(rows + epoch) % 4])
 
 
+def test_a_share_of_the_views_lies_on_the_whole_canvas_and_the_others_stay_as_they_were() -> None:
+    sizes, rows = torch.full((4000, 2), 32), torch.arange(4000)
+    in_cells = views(rule=ViewRule(scope="cell"), cells=CELLS).boxes(sizes, rows, KEY)
+    shared = views(rule=ViewRule(scope="cell", whole=0.25), cells=CELLS).boxes(sizes, rows, KEY)
+    whole = (shared == torch.tensor([0, 0, 32, 32])).all(1)
+    assert 900 < int(whole.sum()) < 1100
+    assert torch.equal(shared[~whole], in_cells[~whole])
+    assert (views(rule=ViewRule(scope="cell", whole=1.0), cells=CELLS).boxes(sizes, rows, KEY)[:, 2:] == 32).all()
+
+
+def test_a_rule_is_written_as_before_where_no_view_lies_on_the_whole_canvas() -> None:
+    assert ViewRule(scope="cell").model_dump(mode="json") == {"scope": "cell", "choice": "uniform", "scale": None}
+    rule = ViewRule(scope="cell", whole=0.5)
+    assert ViewRule.model_validate(rule.model_dump(mode="json")) == rule
+
+
 def test_the_rule_of_the_set_overrides_the_crops_scale() -> None:
     made = views(RandomResizedCrop(scale=(0.08, 0.1)), rule=ViewRule(scale=(0.9, 1.0)))
     boxes = made.boxes(torch.full((500, 2), 100), torch.arange(500), KEY)
