@@ -33,21 +33,16 @@ from rethinkdc.contracts import (
     hookimpl,
 )
 from rethinkdc.distillation import (
-    EACH_CELL,
+    CutMix,
     DifferentiableViews,
     Dsa,
+    Formation,
     Preset,
-    RealImages,
     ViewKey,
-    assemble_set,
-    begun_canvases,
     build_seeded,
     computing,
-    form,
     gradient_difference,
-    grid_boxes,
     image_state,
-    make_part,
     mixed_loss,
     reproducible,
     require_finite,
@@ -57,8 +52,6 @@ from rethinkdc.distillation import (
     weight_gradients,
 )
 
-BLACK, WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-"""Images are kept as pixels in 0..1: not normalised, mean 0 and deviation 1."""
 TRAINING = (Dsa(strategies=("color",)), Dsa(strategies=("crop",)))
 """What augments the networks' images, one after the other, with parameters of each image."""
 MATCHING = (*TRAINING, Dsa(strategies=("cutout",)))
@@ -108,7 +101,7 @@ class IDC(Compressor):
     network_lr: float | None = Field(default=None, gt=0, description="Rate of the networks' SGD; none = the paper's.")
     decay: float | None = Field(default=None, ge=0, description="Of the networks' weights; none = the paper's.")
     init: Literal["real", "noise"] = Field(default="real", description="What cells begin as; the paper's is real.")
-    mixing: float = Field(default=0.5, ge=0, le=1, description="Share of the networks' batches that CutMix mixes.")
+    mixing: float = Field(default=0.5, gt=0, le=1, description="Share of the networks' batches that CutMix mixes.")
     network: Annotated[Reference | None, OfKind("model")] = Field(
         default=None, description="Architecture of the networks; none = the paper's."
     )
@@ -155,14 +148,7 @@ class IDC(Compressor):
                 f"Name one, for example {self.name}:network=[convnet:depth=5]."
             )
         work = _Matching(self, values, data, budget, context)
-
-        def make(index: int) -> dict[str, Tensor]:
-            # All classes share their networks: the set is one part, with checkpoints of its own.
-            assert index == 0
-            return make_part(work.run(), work.targets, BLACK, WHITE)
-
-        cells, rule = (grid_boxes(budget.size, self.factor), EACH_CELL) if self.factor > 1 else (None, None)
-        return assemble_set(context.parts(1, make), data.class_names, cell_boxes=cells, view_rule=rule)
+        return work.formed.assembled(work.run)
 
 
 @dataclass
@@ -176,22 +162,16 @@ class _Matching:
     context: Context
 
     def __post_init__(self) -> None:
-        context, size = self.context, self.budget.size
-        proxy = context.protocol.proxy_recipe()
-        self.real = RealImages(self.data, context.protocol.store, BLACK, WHITE, context.device)
-        self.mean, self.std = (
-            torch.tensor(numbers, device=context.device).view(1, 3, 1, 1) for numbers in (proxy.mean, proxy.std)
-        )
-        self.alike = DifferentiableViews(MATCHING, size=size, shared=True)
-        self.apart = DifferentiableViews(TRAINING, size=size, shared=False)
+        context, budget, method = self.context, self.budget, self.method
+        # All classes share their networks.
+        self.formed = Formation(method.name, self.data, budget, context, method.factor, MATCHING)
+        self.apart = DifferentiableViews(TRAINING, size=budget.size, shared=False)
         self.model = context.method(Model, self.values["network"])
-        self.targets = torch.arange(self.budget.classes).repeat_interleave(self.budget.ipc)
 
     def run(self) -> Tensor:
         """The canvases after all iterations: pixels float32 [C * ipc, 3, S, S]; resumes after a kill."""
         iterations: int = self.values["iterations"]
-        factor, init = self.method.factor, self.method.init
-        images = begun_canvases(self.method.name, self.real, self.budget, self.context, factor, init).requires_grad_()
+        images = self.formed.begun(self.method.init).requires_grad_()
         optimizer = torch.optim.SGD([images], lr=self.values["lr"], momentum=self.method.momentum)
         kept, first = self.context.resumable("matching"), 0
         if state := kept.restore():
@@ -261,15 +241,15 @@ class _Matching:
         """One step down one class's distance; the others' canvases go on with their momentum, as in the code."""
         own = slice(label * self.budget.ipc, (label + 1) * self.budget.ipc)
         names = (label, iteration, step)
-        batch = self.real.batch(label, self.values["batch"], self.context.generator("set", "real", *names))
+        batch = self.formed.real.batch(label, self.values["batch"], self.context.generator("set", "real", *names))
         canvases = images[own].detach().requires_grad_()
-        cells = form(canvases, self.method.factor)
+        cells = self.formed.cells(canvases)
         order = torch.randperm(len(cells), generator=self.context.generator("set", "cells", *names))
         cells = cells[order[: self.method.most].to(cells.device)] if len(cells) > self.method.most else cells
         self.context.count_images(len(batch) + len(cells))
         key = ViewKey(self.context.seeds.of("set", "views", label), iteration, step)
         weights = [each for each in network.parameters() if each.ndim > 2]
-        shown = [self.alike.render(self._normalised(some), key) for some in (batch, cells)]
+        shown = [self.formed.shown(some, key) for some in (batch, cells)]
         real = weight_gradients(network, shown[0], label, graph=False, parameters=weights)
         made = weight_gradients(network, shown[1], label, graph=True, parameters=weights)
         loss = gradient_difference(real, made, self.values["metric"])
@@ -283,17 +263,14 @@ class _Matching:
         for place in range(-(-count // self.values["batch"])):
             names = ("train", iteration, step, place)
             draws = self.context.generator("set", *names)
-            batch, targets = self.real.mixed(self.values["batch"], draws)
+            batch, targets = self.formed.real.mixed(self.values["batch"], draws)
             self.context.count_images(len(batch))
             key = ViewKey(self.context.seeds.of("set", *names), 0, 0)
-            shown = self.apart.render(self._normalised(batch), key)
-            loss = mixed_loss(network, shown, targets, self.method.mixing, draws)
+            shown = self.apart.render(self.formed.normalised(batch), key)
+            loss = mixed_loss(network, shown, targets, CutMix(p=self.method.mixing), draws)
             trainer.zero_grad(set_to_none=True)
             loss.backward()
             trainer.step()
-
-    def _normalised(self, pixels: Tensor) -> Tensor:
-        return (pixels - self.mean) / self.std
 
 
 @hookimpl

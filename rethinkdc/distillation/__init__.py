@@ -3,6 +3,7 @@
 from rethinkdc.compressed.canvases import grid_boxes
 from rethinkdc.distillation.batchnorm import matchable, running_statistics
 from rethinkdc.distillation.channels import ChannelStatistics, channel_statistics
+from rethinkdc.distillation.characteristic import FrequencySampler, characteristic_distance
 from rethinkdc.distillation.class_images import RealImages
 from rethinkdc.distillation.convolution import CONVOLUTION, patch_moments, patch_statistics, patches
 from rethinkdc.distillation.cut_mixing import Mixed, cut_mixed, mixed_loss
@@ -16,7 +17,7 @@ from rethinkdc.distillation.feature_matching import (
     rectified,
     weight_gradients,
 )
-from rethinkdc.distillation.formation import EACH_CELL, begun_canvases, fill, form
+from rethinkdc.distillation.formation import EACH_CELL, Formation, fill, form
 from rethinkdc.distillation.gathering import class_statistics
 from rethinkdc.distillation.gradient_matching import GradientMatching
 from rethinkdc.distillation.inverting import Inverting
@@ -40,7 +41,7 @@ from rethinkdc.training.noise import reproducible, seed_noise
 from rethinkdc.training.precision import computing
 from rethinkdc.training.teacher import full_precision
 from rethinkdc.types import ViewKey
-from rethinkdc.views import STRATEGIES, DifferentiableOp, DifferentiableViews, Dsa, Roll, Strategy, ViewOp
+from rethinkdc.views import STRATEGIES, CutMix, DifferentiableOp, DifferentiableViews, Dsa, Roll, Strategy, ViewOp
 
 __all__ = [
     "ALL",
@@ -51,10 +52,13 @@ __all__ = [
     "STRATEGIES",
     "Batch",
     "ChannelStatistics",
+    "CutMix",
     "DifferentiableOp",
     "DifferentiableViews",
     "DistributionMatching",
     "Dsa",
+    "Formation",
+    "FrequencySampler",
     "Gathered",
     "Goal",
     "GradientMatching",
@@ -91,10 +95,10 @@ __all__ = [
     "Weights",
     "assemble_set",
     "attention_maps",
-    "begun_canvases",
     "build_seeded",
     "channel_moments",
     "channel_statistics",
+    "characteristic_distance",
     "class_statistics",
     "computing",
     "cosine_rate",

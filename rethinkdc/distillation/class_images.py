@@ -36,6 +36,10 @@ class RealImages:
         """At most ``count`` different images of a class, in random order: normalised float32 [B, 3, S, S]."""
         return self._images(self._chosen(label, count, draws))
 
+    def first(self, label: int, count: int) -> Tensor:
+        """At most the first ``count`` images of a class, as :meth:`batch`."""
+        return self._images(self._rows[label][:count])
+
     def start(self, method: str, label: int, count: int, draws: torch.Generator) -> Tensor:
         """Just ``count`` different images of a class, as :meth:`batch`, for a method that begins with them.
 

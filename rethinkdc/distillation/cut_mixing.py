@@ -27,14 +27,15 @@ class Mixed(NamedTuple):
     area: float
 
 
-def cut_mixed(images: Tensor, draws: torch.Generator) -> Mixed:
-    """Fills one box of a whole batch from partners in random order; the kept share is uniform.
+def cut_mixed(images: Tensor, op: CutMix, draws: torch.Generator) -> Mixed:
+    """Fills one box of a whole batch from partners in random order.
 
     Args:
         images: float [B, 3, S, S]; left as they are.
+        op: the mix.
         draws: where the box and the partners come from.
     """
-    op, size = CutMix(), images.shape[-1]
+    size = images.shape[-1]
     per_view = torch.rand((len(images), op.view_uniforms), generator=draws, dtype=torch.float64)
     per_batch = torch.rand(op.batch_uniforms, generator=draws, dtype=torch.float64)
     placed = op.place(per_view, per_batch, torch.tensor([[size, size]]))
@@ -44,20 +45,18 @@ def cut_mixed(images: Tensor, draws: torch.Generator) -> Mixed:
 
 
 def mixed_loss(
-    network: Callable[[Tensor], Tensor], images: Tensor, targets: Tensor, share: float, draws: torch.Generator
+    network: Callable[[Tensor], Tensor], images: Tensor, targets: Tensor, op: CutMix, draws: torch.Generator
 ) -> Tensor:
-    """Mean cross-entropy of a batch that is mixed with probability ``share``; labels count by the area really seen.
+    """Mean cross-entropy of a batch after its mix; labels count by the area really seen.
 
     Args:
         network: logits [B, C].
         images: float [B, 3, S, S].
         targets: int64 [B], on the images' device.
-        share: of batches that are mixed.
-        draws: whether this one is, and how.
+        op: the mix.
+        draws: of the mix.
     """
-    if float(torch.rand(1, generator=draws)) >= share:
-        return F.cross_entropy(widened(network(images)), targets)
-    mixed = cut_mixed(images, draws)
+    mixed = cut_mixed(images, op, draws)
     logits = widened(network(mixed.images))
     own, partner = F.cross_entropy(logits, targets), F.cross_entropy(logits, targets[mixed.partner])
     return own * (1 - mixed.area) + partner * mixed.area

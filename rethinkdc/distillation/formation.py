@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from rethinkdc.compressed import CompressedSet
 from rethinkdc.compressed.canvases import grid_boxes
 from rethinkdc.contracts.context import Context
 from rethinkdc.distillation.class_images import RealImages
-from rethinkdc.types import Budget, ViewRule
-from rethinkdc.views import matrix_crops
+from rethinkdc.distillation.parts import assemble_set, make_part
+from rethinkdc.types import Budget, Images, ViewKey, ViewRule
+from rethinkdc.views import DifferentiableViews, ViewOp, matrix_crops
+
+_BLACK, _WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+"""Mean and deviation of pixels that are not normalised."""
 
 EACH_CELL = ViewRule(scope="cell", choice="each")
 """How a student sees such a set: every cell is a training image of its own, in every epoch."""
@@ -54,28 +60,76 @@ def fill(images: Tensor, factor: int) -> Tensor:
     return canvases
 
 
-def begun_canvases(
-    method: str, real: RealImages, budget: Budget, context: Context, factor: int, init: Literal["real", "noise"]
-) -> Tensor:
-    """What the canvases of all classes begin as: pixels float32 [C * ipc, 3, S, S], class by class.
+class Formation:
+    """Canvases of several training images while they are made: pixels in 0..1, and what networks are shown of them.
 
     Args:
         method: whose they are; names it in errors.
-        real: images as pixels in 0..1, not normalised.
+        data: the training set.
         budget: of the set.
         context: of the making.
         factor: cells per side.
-        init: a random real image in each cell, or noise.
+        ops: augment what is matched, with parameters that real and synthetic images share.
 
-    Raises:
-        UnsupportedError: a class has too few images.
+    Attributes:
+        real: training images as pixels, not normalised.
     """
-    if init == "noise":
-        shape = (budget.total, 3, budget.size, budget.size)
-        noise = torch.randn(shape, generator=context.generator("set", "init"))
-        return (noise / 4 + 0.5).clamp(0, 1).to(context.device)
-    count = budget.ipc * factor**2
-    begun = [
-        real.start(method, label, count, context.generator("set", "init", label)) for label in range(budget.classes)
-    ]
-    return torch.cat([fill(some, factor) for some in begun])
+
+    def __init__(
+        self, method: str, data: Images, budget: Budget, context: Context, factor: int, ops: Sequence[ViewOp]
+    ) -> None:
+        self.method, self.budget, self.context, self.factor = method, budget, context, factor
+        self.class_names = data.class_names
+        proxy = context.protocol.proxy_recipe()
+        self.real = RealImages(data, context.protocol.store, _BLACK, _WHITE, context.device)
+        self._mean, self._std = (
+            torch.tensor(numbers, device=context.device).view(1, 3, 1, 1) for numbers in (proxy.mean, proxy.std)
+        )
+        self._views = DifferentiableViews(ops, size=budget.size, shared=True)
+
+    def begun(self, init: Literal["real", "noise"]) -> Tensor:
+        """What the canvases of all classes begin as: float32 [C * ipc, 3, S, S], class by class.
+
+        Args:
+            init: a random real image in each cell, or noise.
+
+        Raises:
+            UnsupportedError: a class has too few images.
+        """
+        budget, context = self.budget, self.context
+        if init == "noise":
+            shape = (budget.total, 3, budget.size, budget.size)
+            noise = torch.randn(shape, generator=context.generator("set", "init"))
+            return (noise / 4 + 0.5).clamp(0, 1).to(context.device)
+        count = budget.ipc * self.factor**2
+        begun = [
+            self.real.start(self.method, label, count, context.generator("set", "init", label))
+            for label in range(budget.classes)
+        ]
+        return torch.cat([fill(some, self.factor) for some in begun])
+
+    def cells(self, canvases: Tensor) -> Tensor:
+        """What is trained on, as :func:`form` gives it."""
+        return form(canvases, self.factor)
+
+    def normalised(self, pixels: Tensor) -> Tensor:
+        """Pixels [B, 3, S, S] as networks read them."""
+        return (pixels - self._mean) / self._std
+
+    def shown(self, pixels: Tensor, key: ViewKey) -> Tensor:
+        """Pixels [B, 3, S, S] normalised, then augmented as all are under this key."""
+        return self._views.render(self.normalised(pixels), key)
+
+    def assembled(self, run: Callable[[], Tensor]) -> CompressedSet:
+        """The set of the canvases [C * ipc, 3, S, S] that ``run`` makes: one part, with checkpoints of its own."""
+
+        def make(index: int) -> dict[str, Tensor]:
+            assert index == 0
+            targets = torch.arange(self.budget.classes).repeat_interleave(self.budget.ipc)
+            return make_part(run(), targets, _BLACK, _WHITE)
+
+        parts = self.context.parts(1, make)
+        if self.factor == 1:
+            return assemble_set(parts, self.class_names)
+        boxes = grid_boxes(self.budget.size, self.factor)
+        return assemble_set(parts, self.class_names, cell_boxes=boxes, view_rule=EACH_CELL)

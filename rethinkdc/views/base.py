@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 from torch import Tensor
 
 from rethinkdc.types import Interpolation
@@ -99,14 +99,26 @@ class MixOp(ViewOp):
 
 
 class BetaMixOp(MixOp):
-    """A mix with one kept share per batch, from Beta(``alpha``, ``alpha``), and partners by one uniform per view."""
+    """A mix with one kept share per batch, from Beta(``alpha``, ``alpha``), and partners by one uniform per view.
+
+    Of batches a share ``p`` is mixed; the others keep all.
+    """
 
     view_uniforms: ClassVar[int] = 1
 
     alpha: float = Field(gt=0.0, description="both parameters of the Beta distribution of the kept share")
+    p: float = Field(default=1.0, gt=0.0, le=1.0, description="share of the batches that are mixed")
+
+    @model_serializer(mode="wrap")
+    def _leave_out_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # It came after version 1: protocols without it keep their digest.
+        return {key: value for key, value in dump(self).items() if key != "p" or value != 1.0}
 
     def kept(self, uniform: float) -> float:
-        """The kept share in 0..1 at a quantile: Beta's inverse distribution function."""
+        """The kept share in 0..1 at a quantile: Beta's inverse distribution function, above ``p`` of them 1."""
+        if uniform >= self.p:
+            return 1.0
+        uniform /= self.p
         if self.alpha == 1.0:
             return uniform
         from scipy.special import betaincinv

@@ -43,6 +43,11 @@ OTHER_DM = f"dm:iterations=2,init=noise,strategies=[],{NARROW}"
 DATADAM = "datadam:iterations=3,network=[convnet:depth=2,width=4]"
 IDC = f"idc:iterations=1,steps=2,images=16,{NARROW}"
 OTHER_IDC = f"idc:iterations=1,steps=1,factor=1,metric=l1,early=1,init=noise,{NARROW}"
+NCFM = f"ncfm:iterations=2,batch=8,frequencies=16,networks=1,epochs=1,{NARROW}"
+OTHER_NCFM = (
+    "ncfm:iterations=1,batch=8,networks=2,epochs=1,sampling=learned,optimizer=sgd,factor=1,init=noise,as_published=true,"
+    f"{NARROW}"
+)
 OTHER_DSA = f"dsa:iterations=2,outer=2,inner=1,strategies=[crop,rotate],{NARROW}"
 OTHER_DC = f"dc:iterations=1,outer=2,inner=1,init=real,{NARROW}"
 SHORT = f"iterations=2,steps=2,last_start=1,expert_epochs=1,experts=2,epochs=1,expert_batch=40,{NARROW}"
@@ -67,6 +72,7 @@ VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("compressor", "dm"): (f"dm:iterations=3,{NARROW}", OTHER_DM),
     ("compressor", "datadam"): (DATADAM,),
     ("compressor", "idc"): (IDC, OTHER_IDC),
+    ("compressor", "ncfm"): (NCFM, OTHER_NCFM),
     ("compressor", "dc"): (f"dc:iterations=2,outer=1,inner=0,{NARROW}", OTHER_DC),
     ("compressor", "dsa"): (OTHER_DSA,),
     ("compressor", "mtt"): (f"mtt:{SHORT}", OTHER_MTT),
@@ -159,6 +165,8 @@ AXES: dict[tuple[str, str], tuple[Axis, ...]] = {
     ("compressor", OTHER_DM): ("set",),
     ("compressor", DATADAM): ("set",),
     ("compressor", IDC): ("set",),
+    ("compressor", NCFM): ("set",),
+    ("compressor", OTHER_NCFM): ("set",),
     ("compressor", OTHER_IDC): ("set",),
     ("compressor", f"dc:iterations=2,outer=1,inner=0,{NARROW}"): ("set",),
     ("compressor", OTHER_DC): ("set",),

@@ -24,7 +24,7 @@ from rethinkdc.protocol.student import student_training
 from rethinkdc.registry.registry import Registry
 from rethinkdc.testing import context, images
 from rethinkdc.types import Budget, ViewKey
-from rethinkdc.views import DifferentiableViews, Dsa
+from rethinkdc.views import CutMix, DifferentiableViews, Dsa
 
 NETWORK = "network=[convnet:depth=1,width=4]"
 
@@ -133,9 +133,8 @@ def test_the_loop_is_that_of_the_authors_code(tmp_path: Path) -> None:
                 draws = surroundings.generator("set", *used)
                 rows = torch.randperm(36, generator=draws)[:batch]
                 views = apart.render((pixels(rows) - mean) / std, ViewKey(surroundings.seeds.of("set", *used), 0, 0))
-                targets, area, partner = rows // 12, 0.0, torch.arange(len(rows))
-                if float(torch.rand(1, generator=draws)) < 0.5:
-                    views, partner, area = cut_mixed(views, draws)
+                targets = rows // 12
+                views, partner, area = cut_mixed(views, CutMix(p=0.5), draws)
                 said = network(views)
                 loss = (1 - area) * F.cross_entropy(said, targets) + area * F.cross_entropy(said, targets[partner])
                 trainer.zero_grad()

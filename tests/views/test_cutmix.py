@@ -75,3 +75,15 @@ def test_the_kept_share_follows_the_beta_distribution(alpha: float) -> None:
     assert kept.mean().item() == pytest.approx(0.5, abs=1e-4)
     assert kept.var().item() == pytest.approx(1 / (4 * (2 * alpha + 1)), rel=0.01)
     assert bool((kept.diff() >= 0).all())
+
+
+def test_of_batches_a_share_is_mixed_and_the_others_stay_as_they_are() -> None:
+    op, always, sizes = CutMix(p=0.5), CutMix(), torch.tensor([[8, 8]])
+    for share, stretched in ((0.1, 0.2), (0.4, 0.8)):
+        placed = op.place(torch.zeros(1, 1), torch.tensor([share, 0.5, 0.5]), sizes)
+        assert torch.equal(placed, always.place(torch.zeros(1, 1), torch.tensor([stretched, 0.5, 0.5]), sizes))
+    for share in (0.5, 0.9):
+        placed = op.place(torch.zeros(1, 1), torch.tensor([share, 0.5, 0.5]), sizes)
+        assert op.area(placed, 8, 2).tolist() == [0.0, 0.0]
+    assert always.model_dump() == {"op": "cutmix", "alpha": 1.0}
+    assert op.model_dump() == {"op": "cutmix", "alpha": 1.0, "p": 0.5}
