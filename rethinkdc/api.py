@@ -11,12 +11,14 @@ from torch import Tensor
 from rethinkdc.boards import Board
 from rethinkdc.boards.leaderboard import rank_records
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.evidence.calls import CompareCall, ExplainCall
+from rethinkdc.evidence.calls import CompareCall, ExplainCall, RobustCall
 from rethinkdc.evidence.comparing import answer_comparison, ask_comparison
 from rethinkdc.evidence.comparison import Comparison
 from rethinkdc.evidence.explaining import answer_explanation, ask_explanation
 from rethinkdc.evidence.explanation import Explanation
 from rethinkdc.evidence.question import make_runs
+from rethinkdc.evidence.sensitivity import Sensitivity
+from rethinkdc.evidence.surveying import answer_sensitivity, ask_sensitivity, runs_of_shard
 from rethinkdc.inspection import Inspection, inspect_file
 from rethinkdc.layouts.prepared import Prepared
 from rethinkdc.preparation.calls import PrepareCall
@@ -257,6 +259,27 @@ def compare(call: CompareCall) -> Comparison:
     return comparison
 
 
+@takes(RobustCall)
+def robust(call: RobustCall) -> Sensitivity:
+    """Tells how far a comparison hangs on its protocol: the same methods under every setting of a declared family.
+
+    The study has ``axes``: knobs with levels. Makes what is not on record, and writes study, answer and report into a
+    folder. A setting counts when all of its runs have a result.
+
+    Example: ``robust("robust/digits").pairs``
+
+    Raises:
+        RequestError: the study has no axes, or has fewer than two methods or two sets of each; nothing was run.
+    """
+    runner, elsewhere = make_place(call)
+    question = ask_sensitivity(call, runner)
+    mine = runs_of_shard(question, call.shard)
+    known = make_runs(question, runner, jobs=call.processes, elsewhere=elsewhere, mine=mine)
+    answer = answer_sensitivity(known, runner.records)
+    write_answered(answer, question.folder, runner.records)
+    return answer
+
+
 @takes(LeaderboardCall)
 def leaderboard(call: LeaderboardCall) -> list[Board]:
     """Ranks the methods on record, one board for each set of equal conditions; see :mod:`rethinkdc.boards`.
@@ -321,6 +344,7 @@ __all__ = [
     "plot",
     "prepare",
     "report",
+    "robust",
     "rows",
     "run",
     "score",

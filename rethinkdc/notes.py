@@ -127,6 +127,7 @@ class Notes(_Note):
         student_lr: where a learned rate was read.
         doubts: what makes a result doubtful, a sentence each.
         overrides: values of the protocol that were replaced.
+        setting: of which family of protocols, and which, the run was made as; other families may share it.
         derived_protocol: one that was derived from the data, and no file holds.
         proxy: where the proxy's training comes from.
     """
@@ -143,6 +144,7 @@ class Notes(_Note):
     student_lr: str = ""
     doubts: tuple[str, ...] = ()
     overrides: dict[str, Any] = {}
+    setting: str = ""
     derived_protocol: ProtocolNote | None = None
     proxy: str = ""
 

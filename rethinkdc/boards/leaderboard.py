@@ -96,8 +96,12 @@ def _beside_reported(boards: list[Board], study: StudyRuns) -> list[Board]:
     return placed
 
 
-def rank_records(call: LeaderboardCall) -> Ranking:
+def rank_records(call: LeaderboardCall, runs: StudyRuns | None = None) -> Ranking:
     """As :func:`rank_folder`, for what has its options in one value.
+
+    Args:
+        call: the options.
+        runs: those of the study that is meant; None = the call names one, or all runs are meant.
 
     Raises:
         RequestError: there is no record, or none that was asked for.
@@ -110,7 +114,7 @@ def rank_records(call: LeaderboardCall) -> Ranking:
         dataset=call.dataset,
         pool_devices=call.pool_devices,
         test_error=call.test_error,
-        study=_open(call.study) if call.study is not None else None,
+        study=runs or (None if call.study is None else _open(call.study)),
     )
 
 

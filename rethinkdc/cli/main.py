@@ -28,6 +28,7 @@ from rethinkdc.cli.output import finish_output, is_of_output, silence_output, sp
 from rethinkdc.cli.plot import plot
 from rethinkdc.cli.prepare import prepare
 from rethinkdc.cli.report import report
+from rethinkdc.cli.robust import robust
 from rethinkdc.cli.rows import rows
 from rethinkdc.cli.run import run
 from rethinkdc.cli.saying import say
@@ -58,6 +59,7 @@ COMMANDS = {
     "carry-out": carry_out,
     "compare": compare,
     "explain": explain,
+    "robust": robust,
     "leaderboard": leaderboard,
     "report": report,
     "plot": plot,

@@ -17,6 +17,8 @@ _COLUMNS: dict[str, Callable[[Run], str]] = {
     "overrides": lambda run: ", ".join(f"{key}={value}" for key, value in run.request.changes.items()),
 }
 """What a line says only where the lines of a plan differ in it."""
+_SETTING = "setting"
+"""What takes their place where the runs are of a family of protocols, whose settings say all three."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ def gather_lines(standings: Sequence[Standing]) -> list[PlanLine]:
         alike[_place(standing.run)].append(standing)
     firsts = [group[0].run for group in alike.values()]
     told = {name: read for name, read in _COLUMNS.items() if len({read(run) for run in firsts}) > 1}
+    if firsts and all(run.request.setting for run in firsts):
+        told = {_SETTING: lambda run: run.request.setting.partition(f"{_SETTING} ")[2]}
     return [
         PlanLine(tuple(group), {name: read(group[0].run) for name, read in told.items()}) for group in alike.values()
     ]

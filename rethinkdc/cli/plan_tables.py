@@ -101,12 +101,17 @@ def print_plan(plan: Plan, *, as_json: bool) -> None:
             _write_line(plan.estimate, line, to_do),
         )
     _console.print(table)
+    print_totals(plan)
+    if plan.detection:
+        evidence_tables.print_detection(plan.detection)
+
+
+def print_totals(plan: Plan) -> None:
+    """How many runs there are and remain, what they share, and what they will take together."""
     say(counted(list(plan.standings), list(plan.remaining)))
     if plan.remaining:
         for told in (*_tell_shared(plan.estimate), *_tell_estimate(plan)):
             say(told)
-    if plan.detection:
-        evidence_tables.print_detection(plan.detection)
 
 
 def describe_plan(plan: Plan) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What ``explain`` and ``compare`` share. Imports nothing heavy before a command is called."""
+"""What ``explain``, ``compare`` and ``robust`` share. Imports nothing heavy before a command is called."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,14 +11,18 @@ from rethinkdc.cli.saying import say
 from rethinkdc.runs.options import Option
 
 if TYPE_CHECKING:
-    from rethinkdc.evidence.calls import Asking
+    from collections.abc import Collection
+
     from rethinkdc.evidence.comparison import Comparison
     from rethinkdc.evidence.explanation import Explanation
     from rethinkdc.evidence.question import Progressing, Question
+    from rethinkdc.evidence.sensitivity import Sensitivity
+    from rethinkdc.runs.resolving import Run
     from rethinkdc.runs.runner import Runner
+    from rethinkdc.studies.calls import Sweeping
     from rethinkdc.studies.sweep import Elsewhere, Ended, Standing
 
-    _Answer = TypeVar("_Answer", Explanation, Comparison)
+    _Answer = TypeVar("_Answer", Explanation, Comparison, Sensitivity)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +33,7 @@ class AskedOnce(Printed):
 
 
 def print_plan(
-    question: "Question[Any]", runner: "Runner", call: "Asking", elsewhere: "Elsewhere | None", *, as_json: bool
+    question: "Question[Any]", runner: "Runner", call: "Sweeping", elsewhere: "Elsewhere | None", *, as_json: bool
 ) -> None:
     """Every run of a question and how it stands."""
     from rethinkdc.cli import plan_tables
@@ -43,10 +47,11 @@ def print_plan(
 def carry_out_question(
     question: "Question[Any]",
     runner: "Runner",
-    call: "Asking",
+    call: "Sweeping",
     elsewhere: "Elsewhere | None",
     *,
     as_json: bool,
+    mine: "Collection[Run] | None" = None,
     ended_too: Callable[["Progressing[Any]"], None] = lambda _: None,
 ) -> "Progressing[Any]":
     """Writes the study and makes what is not on record, a line for each run.
@@ -57,13 +62,14 @@ def carry_out_question(
         call: how many side by side.
         elsewhere: the engine that makes them; None = this process and its own do.
         as_json: lines go to stderr, since stdout is the answer's alone.
+        mine: the runs that this process makes; None = all.
         ended_too: called as each run has ended, after its line.
     """
     from rethinkdc.cli import sweep_tables
     from rethinkdc.evidence.question import Progressing
 
     file = question.write()
-    known = Progressing(question, question.standings(runner))
+    known = Progressing(question, question.standings(runner), mine)
     remaining, done = known.remaining, 0
     say(f"{question.study.title}: {file}", err=as_json)
     say(sweep_tables.counted(known.standings, remaining), err=as_json)

@@ -9,7 +9,7 @@ from typing import Annotated
 from rethinkdc.errors import RequestError
 from rethinkdc.runs.options import Option
 from rethinkdc.runs.request import Basis, Tiling, parse_seeds
-from rethinkdc.studies.calls import Sweeping
+from rethinkdc.studies.calls import StudyRequest, Sweeping
 
 
 def read_students(text: str) -> tuple[str, ...]:
@@ -97,4 +97,18 @@ class CompareCall(Asking):
         super().__post_init__()
 
 
-__all__ = ["Asking", "CompareCall", "ExplainCall"]
+@dataclass(frozen=True, kw_only=True)
+class RobustCall(Sweeping, StudyRequest):
+    """What ``robust`` takes."""
+
+    shard: Annotated[
+        str | None,
+        Option("Make one part of so many of the runs, counted from 0; the answer is of all that is on record then."),
+    ] = None
+    out: Annotated[
+        str | Path | None,
+        Option("Folder for study, answer and report; default: named after the study.", short="-o", typed=Path),
+    ] = None
+
+
+__all__ = ["Asking", "CompareCall", "ExplainCall", "RobustCall"]

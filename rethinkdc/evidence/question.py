@@ -34,19 +34,21 @@ class Question(Generic[P]):
         parts: the runs of each part, which differ in seeds alone.
         folder: where the study and the answer go.
         later: parts that are run after all others.
+        by_part: whether a part is done before the next begins; otherwise all have one seed before any has two.
     """
 
     study: Study
     parts: Mapping[P, tuple[Run, ...]]
     folder: Path
     later: Collection[P] = ()
+    by_part: bool = False
 
     @property
     def runs(self) -> list[Run]:
-        """Every run once, so that answers come soonest: the first seed of all parts, then the second."""
+        """Every run once, so that answers come soonest: the first seed of all parts, then the second, or by part."""
         ordered = sorted(
             (
-                (part in self.later, number, place, run)
+                (part in self.later, *((place, number) if self.by_part else (number, place)), run)
                 for place, (part, runs) in enumerate(self.parts.items())
                 for number, run in enumerate(runs)
             ),
@@ -74,11 +76,16 @@ class Question(Generic[P]):
 
 
 def make_runs(
-    question: Question[P], runner: Runner, *, jobs: int, elsewhere: Elsewhere | None = None
+    question: Question[P],
+    runner: Runner,
+    *,
+    jobs: int,
+    elsewhere: Elsewhere | None = None,
+    mine: Collection[Run] | None = None,
 ) -> Progressing[P]:
-    """Writes the study, makes what is not on record, and tells nobody."""
+    """Writes the study, makes what is not on record, or only what is ``mine`` of it, and tells nobody."""
     question.write()
-    known = Progressing(question, question.standings(runner))
+    known = Progressing(question, question.standings(runner), mine)
     known.carry_out(runner, lambda *_: None, jobs=jobs, elsewhere=elsewhere)
     return known
 
@@ -90,11 +97,13 @@ class Progressing(Generic[P]):
     Attributes:
         question: whose.
         standings: all runs, as they stood at the beginning.
+        mine: the runs that this process makes; None = all that are not on record.
         records: of the runs that ended, now or before.
     """
 
     question: Question[P]
     standings: list[Standing]
+    mine: Collection[Run] | None = None
     records: dict[str, Record] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,7 +113,8 @@ class Progressing(Generic[P]):
     @property
     def remaining(self) -> list[Standing]:
         """The runs that a sweep makes."""
-        return [standing for standing in self.standings if standing.remains()]
+        mine = None if self.mine is None else {_name(run) for run in self.mine}
+        return [one for one in self.standings if one.remains() and (mine is None or _name(one.run) in mine)]
 
     def carry_out(
         self,
@@ -122,6 +132,10 @@ class Progressing(Generic[P]):
 
         carry_out(self.remaining, runner, keep, jobs=jobs, elsewhere=elsewhere)
 
+    def record_of(self, run: Run) -> Record | None:
+        """The record of a run, as far as there is one."""
+        return self.records.get(_name(run))
+
     def outcome(self, part: P, metric: Metric) -> Outcome:
         """What the runs of a part came to so far."""
         values: dict[int, float] = {}
@@ -129,7 +143,7 @@ class Progressing(Generic[P]):
         keys = []
         machines = set()
         for run in self.question.parts[part]:
-            record = self.records.get(_name(run))
+            record = self.record_of(run)
             if record and metric.name in record.results:
                 values[run.seeds.student] = record.results[metric.name]
                 keys.append(record.key)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, Field, FiniteFloat, TypeAdapter, ValidationError
 
 from rethinkdc.documents import parse_json
 from rethinkdc.errors import RequestError
@@ -14,6 +15,7 @@ from rethinkdc.evidence.conditions import Conditions
 from rethinkdc.evidence.corners import Corner
 from rethinkdc.evidence.explanation import Explanation, explain_corners
 from rethinkdc.evidence.outcome import Counted, Outcome
+from rethinkdc.evidence.sensitivity import Sensitivity
 from rethinkdc.evidence.writing import ANSWER_FILE
 from rethinkdc.protocol.faults import list_faults
 from rethinkdc.runs.schemas import seal_of
@@ -23,10 +25,11 @@ _MOST_BYTES = 64 << 20
 """Of an answer: one of a hundred seeds has a thousandth."""
 
 
-def read_explanations(place: Path) -> list[Explanation]:
-    """The answers of ``explain`` in a folder of questions, or in that of one; what ``compare`` answered is passed over.
+def read_answers(place: Path) -> list[Explanation | Sensitivity]:
+    """The answers of ``explain`` and ``robust`` in a folder of questions, or in that of one; those of ``compare`` not.
 
-    Shares and intervals are worked out again from the results of the corners. One without a seal is warned of.
+    Of an explanation shares and intervals are worked out again from the results of the corners. One without a seal is
+    warned of.
 
     Raises:
         RequestError: there is no such folder or answer, or one cannot be read.
@@ -69,18 +72,25 @@ class _Written(BaseModel):
     beside: dict[str, _Outcome]
 
 
-def _read(file: Path) -> Explanation | None:
+def _read(file: Path) -> Explanation | Sensitivity | None:
+    asked = ""
     try:
         content = parse_json(read_regular(file, _MOST_BYTES))
-        if content["question"] != "explain":
+        asked = content["question"]
+        if asked not in ("explain", "robust"):
             return None
         _check_seal(file, content)
+        if asked == "robust":
+            # Whoever draws it needs numbers: this refuses what no file of ours holds.
+            json.dumps(content, allow_nan=False)
+            return TypeAdapter(Sensitivity).validate_python(content)
         return _explanation(_Written.model_validate(content))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        told = list_faults(error, content, _Written)[0] if isinstance(error, ValidationError) else str(error)
+        kind = Sensitivity if asked == "robust" else _Written
+        told = list_faults(error, content, kind)[0] if isinstance(error, ValidationError) else str(error)
         raise RequestError(
-            f"{file} is no answer that explain wrote ({type(error).__name__}: {told}). Ask again: what is on record is "
-            "not run twice."
+            f"{file} is no answer that {asked or 'explain'} wrote ({type(error).__name__}: {told}). Ask again: what is "
+            "on record is not run twice."
         ) from None
 
 

@@ -78,13 +78,18 @@ def tell_difference(contender: Contender, metric: Metric) -> str:
     unit = " points" if metric.unit == "fraction" else ""
     if half is None:
         why = "one pair has no interval" if found.n == 1 else "equal differences have no interval"
-        return f"{_number(found.mean, metric)}{unit} from random, n = {found.n}: {why}"
+        return f"{write_gain(found.mean, metric)}{unit} from random, n = {found.n}: {why}"
     low, high = found.mean - half, found.mean + half
-    between = f"{_number(low, metric)} to {_number(high, metric)}{unit}"
+    between = f"{write_gain(low, metric)} to {write_gain(high, metric)}{unit}"
     side = "above" if low > 0 else "below" if high < 0 else "from"
     untold = "" if side != "from" else "; not told apart"
     worse = "" if metric.better == "higher" else " (lower is better)"
     return f"{between} {side} random, n = {found.n}{untold}{worse}"
+
+
+def write_gain(value: float, metric: Metric) -> str:
+    """A difference with its sign, in points where the metric is a fraction."""
+    return f"{100 * value:+.2f}" if metric.unit == "fraction" else f"{value:+.4g}"
 
 
 def _tell_floor(explanation: Explanation) -> str:
@@ -124,10 +129,6 @@ def _points(difference: Difference) -> str:
 
 def _signed(difference: Difference) -> str:
     return f"{100 * difference.mean:+.2f}"
-
-
-def _number(value: float, metric: Metric) -> str:
-    return f"{100 * value:+.2f}" if metric.unit == "fraction" else f"{value:+.4g}"
 
 
 def _name(contender: Contender, several: bool) -> str:

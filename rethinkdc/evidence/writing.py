@@ -11,14 +11,17 @@ from typing import Any
 from rethinkdc.evidence.comparison import Comparison
 from rethinkdc.evidence.explanation import Explanation
 from rethinkdc.evidence.outcome import Outcome
+from rethinkdc.evidence.sensitivity import Sensitivity
+from rethinkdc.evidence.telling import tell_sensitivity
 from rethinkdc.evidence.wording import tell_comparison, tell_explanation
 from rethinkdc.runs.schemas import seal_of
 from rethinkdc.storage import write_atomic
 
 ANSWER_FILE = "answer.json"
+Answer = Explanation | Comparison | Sensitivity
 
 
-def write_answer(answer: Explanation | Comparison, folder: Path) -> Path:
+def write_answer(answer: Answer, folder: Path) -> Path:
     """Writes the answer, sealed, into the folder of its question; the same records give the same bytes."""
     file = folder / ANSWER_FILE
     write_atomic(file, (json.dumps(_seal(describe_answer(answer)), indent=1) + "\n").encode())
@@ -30,8 +33,10 @@ def _seal(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "seal": seal_of(json.loads(json.dumps(content)))}
 
 
-def describe_answer(answer: Explanation | Comparison) -> dict[str, Any]:
+def describe_answer(answer: Answer) -> dict[str, Any]:
     """An answer as JSON data: fractions, the keys of the records that it is made of, and what it says in words."""
+    if isinstance(answer, Sensitivity):
+        return {**asdict(answer), "says": list(tell_sensitivity(answer))}
     return _describe_explanation(answer) if isinstance(answer, Explanation) else _describe_comparison(answer)
 
 

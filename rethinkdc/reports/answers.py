@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from rethinkdc.evidence.comparison import Comparison
+from rethinkdc.boards.study_runs import StudyRuns
 from rethinkdc.evidence.explanation import Explanation
 from rethinkdc.evidence.question import STUDY_FILE
-from rethinkdc.evidence.writing import write_answer
+from rethinkdc.evidence.sensitivity import Sensitivity
+from rethinkdc.evidence.writing import Answer, write_answer
 from rethinkdc.reports.writing import write_report
 from rethinkdc.runs.calls import ReportCall
 from rethinkdc.runs.records import Records
@@ -15,7 +17,7 @@ from rethinkdc.runs.records import Records
 REPORT_FILE = "report.html"
 
 
-def write_answered(answer: Explanation | Comparison, folder: Path, records: Records) -> tuple[Path, ...]:
+def write_answered(answer: Answer, folder: Path, records: Records) -> tuple[Path, ...]:
     """Writes an answer and the page of its records beside the study; returns all three files.
 
     Args:
@@ -26,13 +28,16 @@ def write_answered(answer: Explanation | Comparison, folder: Path, records: Reco
     Raises:
         RequestError: none of its runs has a record, or a file cannot be written.
     """
-    conditions = answer.conditions
-    call = ReportCall(
-        records=records.folder,
-        out=folder / REPORT_FILE,
-        ipc=conditions.ipc,
-        protocol=conditions.protocol.rpartition(" v")[0],
-        dataset=conditions.dataset,
-    )
-    explained = [answer] if isinstance(answer, Explanation) else []
-    return folder / STUDY_FILE, write_answer(answer, folder), write_report(call, explained).path
+    call = ReportCall(records=records.folder, out=folder / REPORT_FILE)
+    runs = None
+    if isinstance(answer, Sensitivity):
+        # Under many protocols: its runs are told by their keys.
+        survey = answer.survey
+        keys = (key for setting in survey.settings for cell in setting.cells.values() for key in cell.records)
+        runs = StudyRuns(survey.family, frozenset(keys), ())
+    else:
+        conditions = answer.conditions
+        protocol = conditions.protocol.rpartition(" v")[0]
+        call = replace(call, ipc=conditions.ipc, protocol=protocol, dataset=conditions.dataset)
+    drawn = [answer] if isinstance(answer, Explanation | Sensitivity) else []
+    return folder / STUDY_FILE, write_answer(answer, folder), write_report(call, drawn, runs).path

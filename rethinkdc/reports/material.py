@@ -11,6 +11,7 @@ from rethinkdc.boards import Board, Row
 from rethinkdc.boards.entry import semantics_across_labels
 from rethinkdc.boards.index import LeftOut
 from rethinkdc.evidence.explanation import Explanation
+from rethinkdc.evidence.sensitivity import Sensitivity
 from rethinkdc.reports.palette import Styles
 from rethinkdc.reports.trainings import Training, read_trainings
 from rethinkdc.runs.records import Records
@@ -25,12 +26,14 @@ class Material:
         records: the folder.
         explanations: of methods on the boards.
         left_out: files in the folder that enter no board, because no run wrote them.
+        sensitivities: of comparisons under families of protocols.
     """
 
     boards: tuple[Board, ...]
     records: Records
     explanations: tuple[Explanation, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    sensitivities: tuple[Sensitivity, ...] = ()
 
     @cached_property
     def styles(self) -> Styles:

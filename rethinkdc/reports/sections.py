@@ -12,6 +12,7 @@ from rethinkdc.reports.figures import Figure, Section
 from rethinkdc.reports.insides import draw_classes, draw_curves
 from rethinkdc.reports.material import Material
 from rethinkdc.reports.published import draw_published
+from rethinkdc.reports.sensitivities import draw_sensitivities
 from rethinkdc.reports.tracks import draw_tracks
 
 
@@ -64,6 +65,13 @@ KINDS = {
         "Three switches, images, labels and views, each on or off under one budget: what the student gains from each "
         "is its Shapley value, which splits what two do together evenly between them.",
         "No method has runs at all eight corners: `rethinkdc explain METHOD` makes them.",
+    ),
+    "robust": _Kind(
+        draw_sensitivities,
+        "How far it hangs on the protocol",
+        "The same methods under every setting of a declared family of protocols. The settings were chosen, not drawn: "
+        "in how many one method is above another is a count over a design, not a probability.",
+        "No answer of `rethinkdc robust STUDY` is named: `--answers FOLDER` does.",
     ),
     "reported": _Kind(
         draw_published,

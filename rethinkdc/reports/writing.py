@@ -9,9 +9,11 @@ from pathlib import Path
 
 from rethinkdc.boards import Board
 from rethinkdc.boards.leaderboard import rank_records
+from rethinkdc.boards.study_runs import StudyRuns
 from rethinkdc.errors import RequestError, nearest
 from rethinkdc.evidence.explanation import Explanation
-from rethinkdc.evidence.reading import read_explanations
+from rethinkdc.evidence.reading import read_answers
+from rethinkdc.evidence.sensitivity import Sensitivity
 from rethinkdc.reports.figures import Figure
 from rethinkdc.reports.finding import find_explanations
 from rethinkdc.reports.material import Material
@@ -23,6 +25,9 @@ from rethinkdc.runs.calls import DrawnCall, PlotCall, ReportCall
 from rethinkdc.runs.records import Records
 from rethinkdc.storage import writable, write_atomic
 from rethinkdc.texts import visible
+
+Drawn = Explanation | Sensitivity
+"""Answers that have figures of their own."""
 
 
 @dataclass(frozen=True)
@@ -42,19 +47,20 @@ class ReportFile:
     figures: int
 
 
-def write_report(call: ReportCall, explanations: Sequence[Explanation] = ()) -> ReportFile:
+def write_report(call: ReportCall, answers: Sequence[Drawn] = (), runs: StudyRuns | None = None) -> ReportFile:
     """Writes the page; an older one is replaced.
 
     Args:
         call: which records, and where to.
-        explanations: that stand beside their boards.
+        answers: that stand beside their boards.
+        runs: those that boards are made of; None = the call says.
 
     Raises:
         RequestError: there is no record, none that was asked for, or the file cannot be written.
     """
     out = Path(call.out)
     _check_out(out, (".html", ".htm"))
-    content = make_content(_collect(call, explanations))
+    content = make_content(_collect(call, answers, runs))
     payload = render_page(content).encode()
     write_atomic(out, payload)
     return ReportFile(out, len(payload), len(content.tables), sum(len(one.figures) for one in content.sections))
@@ -125,19 +131,25 @@ def _find(figures: list[Figure], wanted: str) -> Figure:
     )
 
 
-def _collect(call: DrawnCall, explanations: Sequence[Explanation] = ()) -> Material:
+def _collect(call: DrawnCall, answers: Sequence[Drawn] = (), runs: StudyRuns | None = None) -> Material:
     records = Records(Path(call.records) if call.records else None)
-    boards, left_out = rank_records(call)
-    left = read_explanations(Path(call.answers).expanduser()) if call.answers else ()
+    boards, left_out = rank_records(call, runs)
+    left = [*(read_answers(Path(call.answers).expanduser()) if call.answers else ()), *answers]
     # Corners are changed protocols: without a board of one there is nothing to be found.
     found = find_explanations(records, boards) if any(board.modified for board in boards) else ()
     # What was answered tells more than what records say: it knows finished sets, and why a corner is missing.
-    known = {_identify(one): one for one in [*found, *left, *explanations]}
-    return Material(tuple(boards), records, tuple(known.values()), tuple(left_out))
+    known = {_identify(one): one for one in [*found, *(one for one in left if isinstance(one, Explanation))]}
+    surveyed = {_name(one): one for one in left if isinstance(one, Sensitivity)}
+    return Material(tuple(boards), records, tuple(known.values()), tuple(left_out), tuple(surveyed.values()))
 
 
 def _identify(explanation: Explanation) -> tuple[object, ...]:
     return explanation.method, explanation.labeler, explanation.conditions
+
+
+def _name(sensitivity: Sensitivity) -> tuple[object, ...]:
+    survey = sensitivity.survey
+    return survey.family, survey.dataset, survey.ipc, survey.methods, survey.sets, survey.design
 
 
 def _conditions(boards: tuple[Board, ...]) -> list[tuple[str, ...]]:

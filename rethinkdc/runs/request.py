@@ -194,6 +194,10 @@ class Departures(Tuned):
 class Request(Departures, Judging, Labelling, SetRequest):
     """A run; every field is optional but the compressor."""
 
+    setting: Annotated[
+        str, Option("Which setting of a family of protocols it is, noted on the record.", python_only=True)
+    ] = field(default="", kw_only=True)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         told = self.overrides.get("precision", self.precision)

@@ -401,11 +401,12 @@ def _told(record: Callable[[], Record | None]) -> Record | None:
 
 
 def _assumed(run: Run) -> dict[str, Any]:
-    """The values of a derived protocol, which no file holds, and those that overrides put in place of a file's."""
+    """What no file holds: values of a derived protocol, those that overrides put in place of a file's, the setting."""
     derived = run.protocol.status == "derived"
     values = run.protocol.model_dump(mode="json", exclude={"sources"}, exclude_none=True)
     overrides = run.request.changes if run.modified else {}
     return {
         **({"derived_protocol": values} if derived else {}),
         **({"overrides": overrides} if overrides else {}),
+        **({"setting": run.request.setting} if run.request.setting else {}),
     }

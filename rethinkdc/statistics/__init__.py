@@ -4,6 +4,10 @@ Every number is in the unit of what was measured: fractions stay fractions. Noth
 """
 
 from rethinkdc.statistics.components import Components, part_variance
+from rethinkdc.statistics.concordance import Concordance, agree, kendall_tau
+from rethinkdc.statistics.crossed import Estimate, Part, part_crossed, weigh
+from rethinkdc.statistics.designs import Design, choose_design
+from rethinkdc.statistics.effects import MainEffect, fit_effects
 from rethinkdc.statistics.families import adjust_holm, judge_family
 from rethinkdc.statistics.images import ImageInterval, resample_images
 from rethinkdc.statistics.paired import CONFIDENCE, Difference, compare_pairs
@@ -17,21 +21,32 @@ __all__ = [
     "CONFIDENCE",
     "POWER",
     "Components",
+    "Concordance",
+    "Design",
     "Deviation",
     "Difference",
+    "Estimate",
     "ImageInterval",
+    "MainEffect",
+    "Part",
     "Spread",
     "adjust_holm",
+    "agree",
     "attribute",
     "bound_share",
+    "choose_design",
     "coalitions",
     "compare_pairs",
     "describe",
+    "fit_effects",
     "judge_family",
+    "kendall_tau",
     "mean_of",
     "paired_power",
     "pairs_needed",
+    "part_crossed",
     "part_variance",
     "pool_deviations",
     "resample_images",
+    "weigh",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from functools import lru_cache, partial
+from pathlib import Path
 
 from rethinkdc.context.cache import Cache
 from rethinkdc.contracts.kinds import Compressor
@@ -27,7 +28,19 @@ _MOST_FAULTS = 20
 
 
 def runs_of(study: Study, name: object, registry: Registry, cache: Cache) -> list[Run]:
-    """Resolves every run of a study, each once, in the study's order; nothing is computed.
+    """Resolves every run of a study, each once, in the study's order; see :func:`runs_by_point`.
+
+    Raises:
+        RequestError: unknown names and wrong values, one line for each, with the study and the entry that holds it.
+    """
+    runs: dict[str, Run] = {}
+    for _, run in runs_by_point(study, name, registry, cache):
+        runs.setdefault(run.key, run)
+    return list(runs.values())
+
+
+def runs_by_point(study: Study, name: object, registry: Registry, cache: Cache) -> list[tuple[Point, Run]]:
+    """Resolves every point of a study, in its order; nothing is computed.
 
     A finished set that is not known yet is read once; one of the hub that is not here is not fetched.
 
@@ -43,7 +56,7 @@ def runs_of(study: Study, name: object, registry: Registry, cache: Cache) -> lis
     expansion, grounds = expand(study, str(name), registry), Grounds(registry, cache)
     # What is asked for again and again is looked at once: a folder of many files takes seconds.
     identify = lru_cache(maxsize=None)(partial(identify_set, cache_folder=cache.root))
-    runs: dict[str, Run] = {}
+    runs: list[tuple[Point, Run]] = []
     faults: dict[str, list[Point]] = {}
     for point in expansion.points:
         try:
@@ -54,12 +67,12 @@ def runs_of(study: Study, name: object, registry: Registry, cache: Cache) -> lis
             faults.setdefault(_explain(error, point), []).append(point)
             continue
         _tell_size(run, point)
-        runs.setdefault(run.key, run)
+        runs.append((point, run))
     if expansion.faults or faults:
         raise RequestError("\n".join([*expansion.faults, *_list(faults)]))
     if not runs:
         raise RequestError(f"{name}: exclude leaves no run. Take out an entry of it.")
-    return list(runs.values())
+    return runs
 
 
 def wanted_runs(study: Study, name: object, shard: str | None, runner: Runner) -> list[Run]:
@@ -88,8 +101,18 @@ def _request(point: Point, registry: Registry) -> AnyRequest:
         keep=point.keep if budgeted else None,
         seed=point.seeds,
         overrides=point.overrides,
+        setting=_tell_setting(point),
     )
     return FinishedRequest(made.finished, request) if isinstance(made, StudySet) else request
+
+
+def _tell_setting(point: Point) -> str:
+    """Which setting of which family the run is, for its record; empty where the study has none."""
+    if point.setting is None:
+        return ""
+    # Never the path of somebody's machine.
+    family = Path(point.where).stem if point.where.endswith(".toml") else point.where
+    return f"{family}, setting {point.setting.number}: {point.setting}"
 
 
 def _tell_size(run: Run, point: Point) -> None:

@@ -12,6 +12,7 @@ from rethinkdc.errors import RequestError
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.request import parse_seeds
 from rethinkdc.seeds import Seeds
+from rethinkdc.studies.family import Setting, flatten
 from rethinkdc.studies.sets import StudySet
 from rethinkdc.studies.study import Axes, Exclusion, Study
 
@@ -24,6 +25,7 @@ class Point:
         where: the study, and the block in it.
         study: what the run shares with the others.
         listed_ipc: every ``ipc`` of its block.
+        setting: of the study's family of protocols; None where it has none.
     """
 
     where: str
@@ -37,10 +39,12 @@ class Point:
     seeds: Seeds
     overrides: Mapping[str, Any]
     listed_ipc: tuple[int, ...]
+    setting: Setting | None = None
 
     def __str__(self) -> str:
         sizes = (f", ipc {self.ipc}" if self.ipc else "") + (f", keep {self.keep:g}" if self.keep else "")
-        return f"{self.where}, compressor {str(self.compressor)!r}, labeler {self.labeler!r}{sizes}"
+        where = f"{self.where}, setting {self.setting.number} ({self.setting})" if self.setting else self.where
+        return f"{where}, compressor {str(self.compressor)!r}, labeler {self.labeler!r}{sizes}"
 
 
 @dataclass(frozen=True)
@@ -93,17 +97,8 @@ def _expand(study: Study, name: str, registry: Registry, known: dict[str, Expans
     return Expansion(points, faults)
 
 
-def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Overrides by dotted keys: TOML reads an unquoted ``training.steps = 5`` as a table within a table."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from dotted(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
-
-
 def _points(study: Study, block: Axes, where: str) -> Iterator[Point]:
-    seeds = _read_seeds(block.seeds)
+    seeds = _with_students(_read_seeds(block.seeds), study.students_per_set)
     sizes: list[tuple[int | None, float | None]] = [(ipc, None) for ipc in block.ipc]
     sizes = [*sizes, *((None, keep) for keep in block.keep)] or [(None, None)]
     rows = product(block.protocols, block.students, block.overrides, sizes, block.labelers, block.compressors)
@@ -119,13 +114,22 @@ def _points(study: Study, block: Axes, where: str) -> Iterator[Point]:
                 ipc=ipc,
                 keep=keep,
                 seeds=chosen,
-                overrides=dict(dotted(overrides)),
+                overrides=dict(flatten(overrides)),
                 listed_ipc=block.ipc,
+                setting=block.setting,
             )
 
 
 def _read_seeds(given: tuple[int, ...] | str | None) -> list[Seeds]:
     return parse_seeds(",".join(map(str, given)) if isinstance(given, tuple) else given)
+
+
+def _with_students(seeds: list[Seeds], count: int) -> list[Seeds]:
+    """The same, each with so many students; the first is that of the seeds themselves, and none is any other's."""
+    apart = max(each.student for each in seeds) + 1
+    return [
+        each.model_copy(update={"student": each.student + apart * number}) for each in seeds for number in range(count)
+    ]
 
 
 def _differing(seeds: list[Seeds]) -> list[Seeds]:
@@ -143,7 +147,7 @@ def _excludes(exclusion: Exclusion, point: Point, registry: Registry) -> bool:
         "ipc": lambda value: value == point.ipc,
         "keep": lambda value: value == point.keep,
         "seed": lambda value: _read_seeds((value,) if isinstance(value, int) else value) == [point.seeds],
-        "overrides": lambda value: dict(dotted(value)) == point.overrides,
+        "overrides": lambda value: dict(flatten(value)) == point.overrides,
     }
     return all(has[name](value) for name, value in exclusion.values.items())
 

@@ -1,7 +1,7 @@
 """Studies: which runs a question needs, as values that are written in TOML or in Python."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
@@ -11,6 +11,7 @@ from pydantic.dataclasses import rebuild_dataclass
 from rethinkdc.choices import Backing
 from rethinkdc.errors import RequestError
 from rethinkdc.runs.request import Basis, Judging, Precise, Tiling, Tuned
+from rethinkdc.studies.family import RUN_KEYS, Family, Setting, flatten, make_family, overlap
 from rethinkdc.studies.reported import load_reported
 from rethinkdc.studies.sets import StudySet, locate, read_compressor
 
@@ -145,6 +146,7 @@ class Axes:
     keep: tuple[float, ...]
     seeds: tuple[int, ...] | str | None
     overrides: tuple[Mapping[str, Any], ...]
+    setting: Setting | None = None
 
 
 @pydantic_dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -164,6 +166,10 @@ class Study(Block, Tuned, Judging, Tiling, Precise, Basis):
         include: studies whose runs come first, each under its own values.
         runs: the blocks.
         exclude: what is left out, of included studies too.
+        axes: knobs of a family of protocols, each with its levels: all runs are made under every setting of its
+            design; see :func:`~rethinkdc.studies.family.make_family`.
+        settings: how many settings of the axes are wanted at most; fewer than there are make a fraction.
+        students_per_set: students that are trained on each set.
         reported: file of published values that belong beside these runs, or the name of a shipped one.
     """
 
@@ -172,6 +178,9 @@ class Study(Block, Tuned, Judging, Tiling, Precise, Basis):
     labelers: Annotated[tuple[_Text, ...], _OneOrMore] = ("hard",)
     runs: tuple[Block, ...] = ()
     exclude: tuple[Exclusion, ...] = ()
+    axes: dict[str, Any] = field(default_factory=dict)
+    settings: Annotated[int, Field(strict=True, ge=2, le=1000)] | None = None
+    students_per_set: Annotated[int, Field(strict=True, ge=1, le=100)] = 1
     reported: Annotated[_Text, AfterValidator(_find_reported)] | None = None
 
     def replaced(
@@ -202,12 +211,38 @@ class Study(Block, Tuned, Judging, Tiling, Precise, Basis):
             include=tuple(known[each.name] for each in self.include),
         )
 
+    @property
+    def family(self) -> Family | None:
+        """The family of protocols that its axes declare; None where it has none.
+
+        Raises:
+            RequestError: its axes do not go together, or not with what else the study says.
+        """
+        if not self.axes:
+            if self.settings is not None:
+                raise RequestError(f"settings = {self.settings} counts settings of [axes], and the study has none.")
+            return None
+        try:
+            family = make_family(self.axes, self.settings)
+        except ValueError as error:
+            raise RequestError(f"axes: {error}.") from None
+        _check_alone(self, {key for knob in family.knobs for key in knob.keys})
+        return family
+
     def blocks(self) -> list[Axes]:
         """The study's own blocks of runs, each complete.
 
         Raises:
-            RequestError: one names no compressor.
+            RequestError: one names no compressor, or its axes are wrong.
         """
+        family = self.family
+        if family is None:
+            return self._blocks()
+        (whole,) = self._blocks()
+        return [_under(setting, whole) for setting in family.settings]
+
+    def _blocks(self) -> list[Axes]:
+        """As :meth:`blocks`, under the protocol as it is."""
         listed = self.runs
         if not listed and (self.compressors or not self.include):
             listed = (Block(),)
@@ -227,6 +262,47 @@ class Study(Block, Tuned, Judging, Tiling, Precise, Basis):
 
 
 rebuild_dataclass(Study)  # type: ignore[arg-type]
+
+
+def _check_alone(study: Study, keys: set[str]) -> None:
+    """Refuses what would say again, or several times, what the axes of a family say.
+
+    Raises:
+        RequestError: the study does so.
+    """
+    several = {
+        "[[runs]]": bool(study.runs),
+        "include": bool(study.include),
+        "exclude": bool(study.exclude),
+        "protocols": study.protocols is not None,
+        "students": study.students is not None,
+        "several labelers": len(study.labelers) > 1,
+        "several tables of overrides": isinstance(study.overrides, tuple),
+        "several sizes": len(study.ipc or ()) + len(study.keep or ()) > 1,
+    }
+    if said := [name for name, found in several.items() if found]:
+        raise RequestError(
+            f"a study with [axes] has {said[0]} too. Its settings are those of the axes alone: take {said[0]} out, or "
+            "make an axis of it."
+        )
+    fixed = {key for key, _ in flatten(study.overrides)} if isinstance(study.overrides, dict) else set()
+    fixed |= {key for key in RUN_KEYS if getattr(study, key, None) is not None}
+    fixed |= {"labeler"} if study.labelers != ("hard",) else set()
+    if twice := sorted((key, own) for key in keys for own in fixed if overlap(key, own)):
+        raise RequestError(f"{twice[0][0]} is set by an axis, and {twice[0][1]} for the whole study: say it once.")
+
+
+def _under(setting: Setting, whole: Axes) -> Axes:
+    """A block under a setting of its family."""
+    sets, (labeler,) = setting.sets, whole.labelers
+    return replace(
+        whole,
+        labelers=(sets.get("labeler", labeler),),
+        protocols=(sets.get("protocol", whole.protocols[0]),),
+        students=(sets.get("student", whole.students[0]),),
+        overrides=({**dict(flatten(whole.overrides[0])), **setting.overrides},),
+        setting=setting,
+    )
 
 
 def _axes(values: Mapping[str, Any]) -> Axes:

@@ -84,6 +84,16 @@ def study() -> Study:
     return Study(protocol="digits-hard", compressors=("random",), ipc=(1,), seeds=(0, 1), overrides=dict(SHORT))
 
 
+def family() -> Study:
+    return Study(
+        protocol="digits-hard",
+        compressors=("random", "noise"),
+        ipc=(1,),
+        seeds=(0, 1),
+        axes={"training.steps": [2, 1]},
+    )
+
+
 def given(value: Any) -> Any:
     """All that can be seen of an argument, tensors as their bits; of a set each field, its pixels and fingerprint."""
     if isinstance(value, Tensor):
@@ -187,6 +197,10 @@ CALLS: dict[str, tuple[Callable[[], dict[str, Any]], Callable[..., Any]]] = {
         ),
     ),
     "sweep": (lambda: {"study": study()}, lambda there, **a: rdc.sweep(**a, **there)),
+    "robust": (
+        lambda: {"study": family()},
+        lambda there, **a: rdc.robust(**a, out=Path(there["records"]).parent / "asked", **there),
+    ),
 }
 
 

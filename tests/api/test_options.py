@@ -14,7 +14,7 @@ import typer.main
 import rethinkdc as rdc
 from rethinkdc.cli.main import COMMANDS, app
 from rethinkdc.errors import RequestError
-from rethinkdc.evidence.calls import CompareCall, ExplainCall
+from rethinkdc.evidence.calls import CompareCall, ExplainCall, RobustCall
 from rethinkdc.preparation.calls import PrepareCall
 from rethinkdc.runs import calls
 from rethinkdc.runs.options import Option, OptionField, Options, option_fields, part_of
@@ -34,6 +34,7 @@ CALLS: dict[str, type[Options]] = {
     "sweep": SweepCall,
     "compare": CompareCall,
     "explain": ExplainCall,
+    "robust": RobustCall,
     "leaderboard": calls.LeaderboardCall,
     "prepare": PrepareCall,
     "report": calls.ReportCall,
@@ -53,6 +54,7 @@ COMMAND_ONLY = {
     "sweep": {"plan", "detect", "as_json"},
     "compare": {"plan", "as_json"},
     "explain": {"plan", "as_json"},
+    "robust": {"plan", "as_json"},
     "leaderboard": {"form", "wide", "students", "as_json"},
     "prepare": {"as_json"},
     "report": {"as_json"},
@@ -65,6 +67,7 @@ AXES = {
     "ipc": "ipc",
     "seed": "seeds",
     "overrides": "overrides",
+    "setting": "axes",
 }
 """Options of a run that a study lists, and what it calls them."""
 

@@ -13,7 +13,7 @@ from rethinkdc.evidence.conditions import Conditions
 from rethinkdc.evidence.corners import CORNERS
 from rethinkdc.evidence.explanation import Explanation, explain_corners
 from rethinkdc.evidence.outcome import Outcome
-from rethinkdc.evidence.reading import read_explanations
+from rethinkdc.evidence.reading import read_answers
 from rethinkdc.evidence.writing import ANSWER_FILE, write_answer
 from rethinkdc.measurement import Metric
 from rethinkdc.runs.schemas import seal_of
@@ -47,10 +47,10 @@ def test_an_explanation_reads_back_as_it_was_written_and_comparisons_are_passed_
     wanted = explanation()
     write_answer(wanted, tmp_path / "one")
     write_answer(Comparison(CONDITIONS, "hard", ()), tmp_path / "other")
-    assert read_explanations(tmp_path) == read_explanations(tmp_path / "one") == [wanted]
-    assert read_explanations(tmp_path / "other") == []
+    assert read_answers(tmp_path) == read_answers(tmp_path / "one") == [wanted]
+    assert read_answers(tmp_path / "other") == []
     before = (tmp_path / "one" / ANSWER_FILE).read_bytes()
-    write_answer(read_explanations(tmp_path)[0], tmp_path / "one")
+    write_answer(read_answers(tmp_path)[0], tmp_path / "one")
     assert (tmp_path / "one" / ANSWER_FILE).read_bytes() == before
 
 
@@ -58,7 +58,7 @@ def test_an_explanation_reads_back_as_it_was_written_and_comparisons_are_passed_
 def test_what_is_no_answer_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / ANSWER_FILE).write_text(text)
     with pytest.raises(RequestError, match=r"answer\.json is no answer that explain wrote"):
-        read_explanations(tmp_path)
+        read_answers(tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore:.*has no seal")
@@ -69,7 +69,7 @@ def test_an_answer_that_lacks_a_corner_is_refused(tmp_path: Path) -> None:
     del content["seal"]
     file.write_text(json.dumps(content))
     with pytest.raises(RequestError, match="is no answer that explain wrote"):
-        read_explanations(tmp_path)
+        read_answers(tmp_path)
 
 
 def test_an_answer_that_was_changed_is_refused_and_one_without_a_seal_is_warned_of(tmp_path: Path) -> None:
@@ -78,17 +78,18 @@ def test_an_answer_that_was_changed_is_refused_and_one_without_a_seal_is_warned_
     content["corners"][0]["values"]["0"] = 0.99
     file.write_text(json.dumps(content))
     with pytest.raises(RequestError, match=f"its seal is {content['seal'][:12]}, and that of its content "):
-        read_explanations(tmp_path)
+        read_answers(tmp_path)
     del content["seal"]
     file.write_text(json.dumps(content))
     with pytest.warns(UserWarning, match=r"answer\.json has no seal"):
-        (found,) = read_explanations(tmp_path)
+        (found,) = read_answers(tmp_path)
+    assert isinstance(found, Explanation)
     assert any(0.99 in outcome.values.values() for outcome in found.corners.values())
 
 
 def test_a_folder_without_answers_says_who_writes_them(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="`rethinkdc explain METHOD` writes one"):
-        read_explanations(tmp_path)
+        read_answers(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -113,10 +114,10 @@ def test_a_value_that_no_answer_has_is_named(
     inner[place[-1]] = value
     file.write_text(json.dumps({**content, "seal": seal_of(content)}))
     with pytest.raises(RequestError, match=rf"answer\.json is no answer that explain wrote .*{told}"):
-        read_explanations(tmp_path)
+        read_answers(tmp_path)
 
 
 def test_an_answer_without_an_end_is_refused(tmp_path: Path) -> None:
     (tmp_path / ANSWER_FILE).write_text("[" * 100_000)
     with pytest.raises(RequestError, match="within each other"):
-        read_explanations(tmp_path)
+        read_answers(tmp_path)

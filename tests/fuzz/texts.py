@@ -18,7 +18,8 @@ from rethinkdc.evidence.conditions import Conditions
 from rethinkdc.evidence.corners import CORNERS
 from rethinkdc.evidence.explanation import Explanation, explain_corners
 from rethinkdc.evidence.outcome import Outcome
-from rethinkdc.evidence.reading import read_explanations
+from rethinkdc.evidence.reading import read_answers
+from rethinkdc.evidence.sensitivity import Sensitivity
 from rethinkdc.evidence.writing import ANSWER_FILE, describe_answer
 from rethinkdc.measurement import Metric
 from rethinkdc.protocol.protocol import Protocol
@@ -129,11 +130,11 @@ def _answers() -> list[bytes]:
     return [json.dumps(describe_answer(told)).encode()]
 
 
-def _read_answers(path: Path) -> list[Explanation]:
-    return read_explanations(path.parent)
+def _read_answers(path: Path) -> list[Explanation | Sensitivity]:
+    return read_answers(path.parent)
 
 
-def _same_answer(path: Path, value: list[Explanation]) -> None:
+def _same_answer(path: Path, value: list[Explanation | Sensitivity]) -> None:
     for one in value:
         json.dumps(describe_answer(one))
 

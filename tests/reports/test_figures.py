@@ -268,7 +268,7 @@ def test_every_figure_has_a_name_of_its_own_and_says_what_it_shows(studied: Path
     records = Records(studied)
     boards = rank_folder(records).boards
     figures = [figure for section in draw_sections(Material(tuple(boards), records)) for figure in section.figures]
-    assert {figure.label.kind for figure in figures} == set(KINDS) - {"explain", "reported"}
+    assert {figure.label.kind for figure in figures} == set(KINDS) - {"explain", "reported", "robust"}
     assert len({figure.label.name for figure in figures}) == len(figures)
     for figure in figures:
         assert figure.alt

@@ -18,7 +18,7 @@ from rethinkdc.reports.sections import KINDS
 from rethinkdc.runs.calls import PlotCall
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"explain", "reported"}))
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"explain", "reported", "robust"}))
 def test_a_figure_of_every_kind_is_drawn_the_same_twice(kind: str, studied: Path) -> None:
     figure = next(one for one in list_figures(PlotCall(studied)) if one.label.kind == kind)
     once = draw(figure, KINDS[kind].title, ".png")
