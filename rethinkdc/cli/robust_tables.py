@@ -23,6 +23,8 @@ from rethinkdc.studies.calls import Sweeping
 from rethinkdc.studies.sweep import Elsewhere
 
 _console = Console()
+_PAIR = 20
+"""Columns that the names of two methods get at least."""
 
 
 def print_plan(
@@ -81,22 +83,26 @@ def print_sensitivity(answer: Sensitivity) -> None:
 def _print_signs(answer: Sensitivity) -> None:
     metric, settings = answer.survey.metric, len(answer.survey.complete)
     title = f"{name_metric(metric.name)} gained, {answer.survey.dataset}, ipc {answer.survey.ipc}, {settings} settings"
-    table = Table("first - second", title=escape(title), title_justify="left", box=None)
-    for name in ("above", "every set", "told", "below", "every set", "told", "mean", "± 95 %", "least", "largest"):
+    table = Table(title=escape(title), title_justify="left", box=None)
+    table.add_column("first - second", overflow="fold", min_width=_PAIR)
+    for name in ("above", "below", "mean", "± 95 %", "from", "to"):
         table.add_column(name, justify="right")
-    table.add_column("knob")
+    table.add_column("knob", overflow="fold")
     for pair in answer.pairs:
         differences = [found.mean for found in pair.by_setting.values()]
         table.add_row(
             escape(f"{pair.one} - {pair.other}"),
-            *map(str, (len(pair.above), pair.unanimous[0], pair.told[0])),
-            *map(str, (len(pair.below), pair.unanimous[1], pair.told[1])),
+            *(
+                f"{len(found)} ({pair.unanimous[side]}, {pair.told[side]})"
+                for side, found in enumerate((pair.above, pair.below))
+            ),
             *_write_estimate(pair.mean, metric),
             write_gain(min(differences), metric),
             write_gain(max(differences), metric),
             escape(_name_knob(pair)),
         )
     _console.print(table)
+    say("above, below: settings (of them on every set, told from noise).")
 
 
 def _print_parts(answer: Sensitivity) -> None:

@@ -116,10 +116,17 @@ class Survey:
 
 @dataclass(frozen=True)
 class LevelMean:
-    """The mean difference at one level of a knob, all other knobs in balance."""
+    """The mean difference at one level of a knob, all other knobs in balance.
+
+    Attributes:
+        level: its name.
+        difference: the mean, for other sets.
+        apart: of it the mean over all settings, where what sets have in common cancels.
+    """
 
     level: str
     difference: Estimate
+    apart: Estimate
 
 
 @dataclass(frozen=True)
@@ -326,13 +333,16 @@ def _knobs(survey: Survey, table: Table) -> tuple[KnobEffect, ...]:
     for (name, levels), effect in zip(survey.knobs.items(), fit_effects(rows, table.mean(axis=(1, 2))), strict=True):
         if effect is None:
             continue
-        means = [weigh(table, weights) for weights in effect.weights]
-        places = sorted(range(len(means)), key=lambda place: means[place].mean)
+        levels_of = [
+            LevelMean(levels[level], weigh(table, weights), weigh(table, [one - 1 / len(table) for one in weights]))
+            for level, weights in zip(effect.levels, effect.weights, strict=True)
+        ]
+        places = sorted(range(len(levels_of)), key=lambda place: levels_of[place].difference.mean)
         high, low = effect.weights[places[-1]], effect.weights[places[0]]
         found.append(
             KnobEffect(
                 knob=name,
-                levels=tuple(LevelMean(levels[level], mean) for level, mean in zip(effect.levels, means, strict=True)),
+                levels=tuple(levels_of),
                 effect=weigh(table, [a - b for a, b in zip(high, low, strict=True)]),
                 share=effect.share,
             )

@@ -78,7 +78,7 @@ def ask_sensitivity(call: RobustCall, runner: Runner) -> FamilyQuestion:
             )
         runs[Trial(point.setting.number, run.names.compressor)].append(run)
     _check(given, family, runs)
-    folder = Path(call.out) if call.out else Path("evidence") / re.sub(r"[^\w.=-]+", "-", f"robust-{name}")
+    folder = Path(call.out) if call.out else Path("evidence") / re.sub(r"[^\w.=-]+", "-", f"robust-{Path(name).name}")
     return FamilyQuestion(
         study,
         {trial: tuple(found) for trial, found in runs.items()},

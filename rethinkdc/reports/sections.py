@@ -106,13 +106,13 @@ _OPENING = {"curve", "classes"}
 
 
 def draw_sections(material: Material) -> tuple[Section, ...]:
-    """Every kind of figure, also those of which there is none."""
+    """Every kind of figure, also those of which there is none; a family of protocols that was asked for comes first."""
     sections = []
     for name, kind in KINDS.items():
         figures = tuple(kind.draw(material))
         missing = kind.missing if not figures else _tell_unopened(material) if name in _OPENING else ""
         sections.append(Section(name, kind.title, kind.lead, figures, missing))
-    return tuple(sections)
+    return tuple(sorted(sections, key=lambda one: one.kind != "robust" or not one.figures))
 
 
 def _tell_unopened(material: Material) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rethinkdc.evidence.sensitivity import PairResult, Sensitivity, SettingResult
 from rethinkdc.evidence.telling import SOURCES, tell_count, tell_reading, tell_turning
 from rethinkdc.reports.conditions import slug
-from rethinkdc.reports.figures import Axis, Bars, Chart, Facets, Figure, Label, Level, Matrix, Part, Point, Series, Unit
+from rethinkdc.reports.figures import Axis, Bars, Chart, Facets, Figure, Label, Level, Part, Point, Series, Unit
 from rethinkdc.reports.material import Material
 from rethinkdc.reports.palette import Styles
 from rethinkdc.reports.texts import write_metric, write_number
@@ -17,8 +17,8 @@ from rethinkdc.texts import visible
 
 _BAND = 0.6
 """Of a line, what its points are spread over."""
-_LETTERS = 11
-"""Of a level's name, where several stand on one line."""
+_LETTERS, _LEAST = 44, 4
+"""Of the levels of a setting together, and of each at least."""
 _DIGEST, _TELLING = 12, 6
 
 
@@ -28,7 +28,7 @@ def draw_sensitivities(material: Material) -> list[Figure]:
         figure
         for answer in material.sensitivities
         if answer.pairs
-        for figure in (_draw_settings(answer), _draw_knobs(answer), _draw_parts(answer), _draw_numbers(answer))
+        for figure in (_draw_settings(answer), _draw_knobs(answer), _draw_parts(answer), _draw_lines(answer))
         if figure
     ]
 
@@ -69,9 +69,14 @@ def _draw_knobs(answer: Sensitivity) -> Chart | None:
         return None
     series = []
     for place, pair in enumerate(pairs):
-        means = {(knob.knob, one.level): one.difference for knob in pair.knobs for one in knob.levels}
+        means = {(knob.knob, one.level): one for knob in pair.knobs for one in knob.levels}
         points = tuple(
-            Point(found.mean, line + _spread(place + 1, len(pairs)), found.half_width, _write(found, answer))
+            Point(
+                found.difference.mean,
+                line + _spread(place + 1, len(pairs)),
+                found.apart.half_width,
+                f"{found.level}: {_write(found.difference, answer)}",
+            )
             for line, where in enumerate(lines)
             if (found := means.get(where))
         )
@@ -79,7 +84,8 @@ def _draw_knobs(answer: Sensitivity) -> Chart | None:
     said = " ".join(visible(tell_turning(pair, answer.survey.metric)) for pair in answer.chief)
     return Chart(
         label=_label(answer, "what each knob does"),
-        caption=f"Means at one level of a knob, the others in balance, with 95 % intervals for other sets. {said}",
+        caption="Means at one level of a knob, the others in balance. Bars are 95 % intervals of a level beside the mean "
+        f"of all settings, where what sets have in common cancels: they tell levels apart, not the side of zero. {said}",
         alt=said,
         x=Axis(_axis_title(answer), _unit(answer)),
         y=Axis("", ticks=tuple((float(line), visible(f"{knob}: {level}")) for line, (knob, level) in enumerate(lines))),
@@ -120,23 +126,31 @@ def _draw_parts(answer: Sensitivity) -> Bars | None:
     )
 
 
-def _draw_numbers(answer: Sensitivity) -> Matrix:
-    """A row for each setting, a column for each pair."""
-    settings = answer.survey.complete
-    return Matrix(
-        label=_label(answer, "in numbers"),
-        caption=f"{_axis_title(answer)}. A row's name has the knobs {visible(', '.join(answer.survey.knobs))}.",
-        alt=f"{len(settings)} settings by {len(answer.chief)} pairs.",
-        rows=tuple(_name_setting(setting) for setting in settings),
-        columns=tuple(_name(pair) for pair in answer.chief),
-        values=tuple(
+def _draw_lines(answer: Sensitivity) -> Chart:
+    """A line for each setting, a point for each pair."""
+    settings = {setting.number: setting for setting in answer.survey.complete}
+    lines = {number: float(line) for line, number in enumerate(reversed(settings))}
+    series = [
+        Series(
+            _name(pair),
+            Styles.nth(place),
             tuple(
-                pair.by_setting[setting.number].mean if setting.number in pair.by_setting else None
-                for pair in answer.chief
-            )
-            for setting in settings
-        ),
-        unit=_unit(answer),
+                Point(found.mean, lines[number], note=_tell(found, settings[number], answer))
+                for number, found in pair.by_setting.items()
+                if number in lines
+            ),
+        )
+        for place, pair in enumerate(answer.chief)
+    ]
+    return Chart(
+        label=_label(answer, "setting by setting"),
+        caption=f"Means over sets. A line's name has the levels of {visible(', '.join(answer.survey.knobs))}.",
+        alt=f"{len(settings)} settings by {len(answer.chief)} pairs.",
+        x=Axis(_axis_title(answer), _unit(answer)),
+        y=Axis("", ticks=tuple((line, _name_setting(settings[number])) for number, line in lines.items())),
+        series=tuple(series),
+        levels=(Level("no difference", "x", 0.0),),
+        errors="x",
     )
 
 
@@ -159,7 +173,11 @@ def _name(pair: PairResult) -> str:
 
 
 def _name_setting(setting: SettingResult) -> str:
-    names = (name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…" for name in setting.names.values())
+    """Its number and levels, on two short lines at most."""
+    room = max(_LEAST, _LETTERS // max(1, len(setting.names)))
+    # Levels of one knob often begin alike.
+    cut = (room - 1) // 2
+    names = (name if len(name) <= room else f"{name[:cut]}…{name[cut + 1 - room :]}" for name in setting.names.values())
     return visible(f"{setting.number}: {', '.join(names)}")
 
 
@@ -179,7 +197,7 @@ def _unit(answer: Sensitivity) -> Unit:
 
 def _axis_title(answer: Sensitivity) -> str:
     points = " (points)" if _unit(answer) == "fraction" else ""
-    return f"{write_metric(answer.survey.metric.name)} gained by the first{points}"
+    return f"{write_metric(answer.survey.metric.name)} gained{points}"
 
 
 def _label(answer: Sensitivity, about: str) -> Label:

@@ -64,7 +64,7 @@ def test_a_family_is_planned_run_answered_and_drawn(cli: Callable[..., Any], tmp
     }
 
     listed = cli("plot", "--list", "--answers", "evidence").out
-    for figure in ("under-every-setting", "what-each-knob-does", "shares-of-the-variance", "in-numbers"):
+    for figure in ("under-every-setting", "what-each-knob-does", "shares-of-the-variance", "setting-by-setting"):
         assert f"robust-mine-{figure}" in listed
     assert "mine: under every setting" in (folder / "report.html").read_text()
 

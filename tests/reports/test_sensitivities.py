@@ -9,12 +9,12 @@ import pytest
 
 from rethinkdc.evidence.sensitivity import Sensitivity, measure_sensitivity
 from rethinkdc.reports import matplotlib_figures, plotly_figures
-from rethinkdc.reports.figures import Bars, Chart, Matrix
+from rethinkdc.reports.figures import Bars, Chart
 from rethinkdc.reports.material import Material
 from rethinkdc.reports.sections import KINDS, draw_sections
 from rethinkdc.reports.sensitivities import draw_sensitivities
 from rethinkdc.runs.records import Records
-from tests.evidence.test_sensitivity import flipped, none, survey
+from tests.evidence.test_sensitivity import DESIGN, flipped, none, survey
 
 
 def material(tmp_path: Path, *answers: Sensitivity) -> Material:
@@ -23,11 +23,11 @@ def material(tmp_path: Path, *answers: Sensitivity) -> Material:
 
 def test_every_setting_is_a_point_and_every_level_a_line(tmp_path: Path) -> None:
     answer = measure_sensitivity(survey(flipped), none)
-    settings, knobs, parts, numbers = draw_sensitivities(material(tmp_path, answer))
+    settings, knobs, parts, lines = draw_sensitivities(material(tmp_path, answer))
     assert isinstance(settings, Chart)
     assert isinstance(knobs, Chart)
     assert isinstance(parts, Bars)
-    assert isinstance(numbers, Matrix)
+    assert isinstance(lines, Chart)
     assert [text for _, text in settings.y.ticks] == ["pca - random", "rded - random"]
     assert [(series.name, len(series.points)) for series in settings.series] == [
         ("labels: low", 8),
@@ -40,10 +40,12 @@ def test_every_setting_is_a_point_and_every_level_a_line(tmp_path: Path) -> None
     assert all(len(series.points) == 8 for series in knobs.series)
     assert parts.names == ("rded - random", "pca - random")
     assert [sum(part.lengths[bar] for part in parts.parts) for bar in (0, 1)] == pytest.approx([1.0, 1.0])
-    assert len(numbers.rows) == 8
-    assert numbers.rows[1] == "2: low, low, low, high" or numbers.rows[1].startswith("2: low")
-    assert numbers.values[0] == pytest.approx((0.0515, 0.1005), abs=2e-3)
-    assert len({figure.label.name for figure in (settings, knobs, parts, numbers)}) == 4
+    assert [text for _, text in sorted(lines.y.ticks, reverse=True)] == [
+        f"{number}: {', '.join(('low', 'high')[level] for level in row)}"
+        for number, row in enumerate(DESIGN.rows, start=1)
+    ]
+    assert [point.y for point in lines.series[0].points] == [7, 6, 5, 4, 3, 2, 1, 0], "the first setting is on top"
+    assert len({figure.label.name for figure in (settings, knobs, parts, lines)}) == 4
 
 
 def test_both_renderers_draw_them(tmp_path: Path) -> None:
