@@ -84,8 +84,8 @@ def _draw_knobs(answer: Sensitivity) -> Chart | None:
     said = " ".join(visible(tell_turning(pair, answer.survey.metric)) for pair in answer.chief)
     return Chart(
         label=_label(answer, "what each knob does"),
-        caption="Means at one level of a knob, the others in balance. Bars are 95 % intervals of a level beside the mean "
-        f"of all settings, where what sets have in common cancels: they tell levels apart, not the side of zero. {said}",
+        caption="Means at one level of a knob, the others in balance. Bars are 95 % intervals of a level beside the "
+        f"mean of all settings, where what sets share cancels: they tell levels apart, not the side of zero. {said}",
         alt=said,
         x=Axis(_axis_title(answer), _unit(answer)),
         y=Axis("", ticks=tuple((float(line), visible(f"{knob}: {level}")) for line, (knob, level) in enumerate(lines))),
