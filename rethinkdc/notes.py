@@ -125,6 +125,7 @@ class Notes(_Note):
         classes: how its classes were matched with the dataset's.
         experiment: which of several in one file it is.
         student_lr: where a learned rate was read.
+        learned: what a set brings beside its images that was learned, and whether it counted, a phrase each.
         doubts: what makes a result doubtful, a sentence each.
         overrides: values of the protocol that were replaced.
         setting: of which family of protocols, and which, the run was made as; other families may share it.
@@ -142,6 +143,7 @@ class Notes(_Note):
     classes: str = ""
     experiment: str = ""
     student_lr: str = ""
+    learned: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     overrides: dict[str, Any] = {}
     setting: str = ""

@@ -54,9 +54,13 @@ class SoftStatic(Tempered):
         description="The teachers' logits of the stored image, or those that the set brings (learned).",
     )
 
+    @property
+    def takes_learned(self) -> bool:
+        return self.source == "learned"
+
     def prepare(self, compressed: CompressedSet, context: Context) -> Supervision:
         soft = self.softness(context)
-        learned = self.source == "learned"
+        learned = self.takes_learned
         labels, size = self._learned(compressed) if learned else self._predicted(compressed, soft.temperature, context)
         # A small table lies where the batches are: looking up rows elsewhere would make a GPU wait at every step.
         if labels.numel() * labels.element_size() <= _ON_DEVICE:

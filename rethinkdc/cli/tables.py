@@ -59,6 +59,7 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
         ("receiver bytes", _receiver_bytes(cost, len(record.histogram))),
         ("source", notes.source),
         ("read", "\n".join(notes.reading)),
+        ("learned", "\n".join(notes.learned)),
         ("classes", notes.classes),
         ("pixels", write_pixels(notes.pixels) if notes.pixels else ""),
         ("files", notes.files.tell()),

@@ -116,6 +116,11 @@ class Labeler(Adjustable):
     kind: ClassVar[str] = "labeler"
     track: ClassVar[Track] = "hard"
 
+    @property
+    def takes_learned(self) -> bool:
+        """Whether its labels are those that a set brings; records say it."""
+        return False
+
     def prepare(self, compressed: CompressedSet, context: Context) -> Supervision:
         """Returns the supervision that a student trains under."""
         raise NotImplementedError

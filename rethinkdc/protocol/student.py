@@ -78,6 +78,7 @@ def student_training(
     """
     like = protocol.full_at_ipc if ipc is None else None
     recipe = protocol.reference if ipc is None and like is None and protocol.reference else protocol.training
+    recipe = recipe.at(compressed.student_lr)
     targets = compressed.targets.repeat_interleave(views_per_image(compressed.view_rule, compressed.cell_boxes))
     if like is None:
         length = recipe.length(len(targets), ipc)

@@ -32,6 +32,7 @@ from rethinkdc.runs.fitted import fit_to_run
 from rethinkdc.runs.ground import Ground, load_splits
 from rethinkdc.runs.identity import identity_of, open_and_remember
 from rethinkdc.runs.kept_files import Beside
+from rethinkdc.runs.learned import tell_learned
 from rethinkdc.runs.own_views import doubt_of_labels, measure_agreement
 from rethinkdc.runs.predictions import keep_predictions
 from rethinkdc.runs.record import Record, Status, name_machine
@@ -290,6 +291,8 @@ class Runner:
     ) -> Record:
         compressed = make(context, splits)
         before, nested = time.perf_counter(), context.books.nested
+        if learned := tell_learned(compressed, run.labeler, run.protocol):
+            context.note(learned=learned)
         supervision = run.labeler.prepare(compressed, context)
         # What was made now or long ago tells its own seconds.
         label_seconds = time.perf_counter() - before - (context.books.nested - nested)

@@ -46,7 +46,7 @@ class Optimizer(_Part):
     :func:`rethinkdc.training.flatness.flatten`.
     """
 
-    later: ClassVar[tuple[str, ...]] = ("rho", "alpha")
+    later: ClassVar[tuple[str, ...]] = ("rho", "alpha", "learned_lr")
 
     name: Literal["adamw", "sgd"] = "adamw"
     lr: float = Field(default=1e-3, gt=0, description="rate before the schedule's factor")
@@ -57,6 +57,7 @@ class Optimizer(_Part):
     decay: Literal["weights", "all"] = Field(default="weights", description="which tensors the weight decay pulls on")
     rho: float = Field(default=0.0, ge=0, description="GSAM's radius, adaptive as ASAM's; 0 = plain steps")
     alpha: float = Field(default=0.0, ge=0, description="weight of GSAM's surrogate gap; with rho only")
+    learned_lr: bool = Field(default=False, description="a set's learned rate takes lr's place, where it brings one")
 
     @model_validator(mode="after")
     def _check_alpha(self) -> Optimizer:
@@ -197,6 +198,12 @@ class Recipe(_Part):
             return self.batch
         known = sorted(self.batch)
         return self.batch[known[max(0, bisect_right(known, _known_ipc(ipc, "batches", self.batch)) - 1)]]
+
+    def at(self, rate: float | None) -> Recipe:
+        """The same at a rate that a set brings; as it is where it brings none, or the recipe fixes its own."""
+        if rate is None or not self.optimizer.learned_lr:
+            return self
+        return self.model_copy(update={"optimizer": self.optimizer.model_copy(update={"lr": rate})})
 
     def make_views(
         self, mix: ViewOp | None, targets: Tensor, *, size: int, rule: ViewRule, cell_boxes: Tensor | None
