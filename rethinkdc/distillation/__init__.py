@@ -37,6 +37,7 @@ from rethinkdc.distillation.storing import StoredCanvases, to_canvases
 from rethinkdc.distillation.trajectory_matching import ALL, Matching, TrajectoryMatching
 from rethinkdc.distillation.unrolling import Learned, Pull, StudentStep, Weights, match
 from rethinkdc.models import build_seeded
+from rethinkdc.models.penultimate import linear_classifier
 from rethinkdc.training.noise import reproducible, seed_noise
 from rethinkdc.training.precision import computing
 from rethinkdc.training.teacher import full_precision
@@ -112,6 +113,7 @@ __all__ = [
     "gradient_difference",
     "grid_boxes",
     "image_state",
+    "linear_classifier",
     "make_part",
     "match",
     "matchable",

@@ -20,6 +20,7 @@ from rethinkdc.views import DifferentiableViews, ViewOp, matrix_crops
 _BLACK, _WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 """Mean and deviation of pixels that are not normalised."""
 
+Shrinking = Literal["nearest", "bilinear"]
 EACH_CELL = ViewRule(scope="cell", choice="each")
 """How a student sees such a set: every cell is a training image of its own, in every epoch."""
 
@@ -42,12 +43,13 @@ def form(images: Tensor, factor: int) -> Tensor:
     return torch.cat([matrix_crops(images, box[None].long(), size) for box in grid_boxes(size, factor)])
 
 
-def fill(images: Tensor, factor: int) -> Tensor:
-    """Puts images on canvases, one in each cell, taken down to its size by dropping pixels as the authors' code does.
+def fill(images: Tensor, factor: int, shrinking: Shrinking = "nearest") -> Tensor:
+    """Puts images on canvases, one in each cell, taken down to its size.
 
     Args:
         images: float [factor^2 * m, 3, S, S], in the order of :func:`form`.
         factor: cells per side.
+        shrinking: ``nearest`` drops pixels, as IDC's and NCFM's code; ``bilinear`` is without antialiasing, as IDM's.
 
     Returns:
         [m, 3, S, S].
@@ -56,12 +58,12 @@ def fill(images: Tensor, factor: int) -> Tensor:
     boxes = grid_boxes(size, factor)
     canvases = images.new_empty((len(images) // len(boxes), *images.shape[1:]))
     for some, (y, x, height, width) in zip(images.chunk(len(boxes)), boxes.tolist(), strict=True):
-        canvases[:, :, y : y + height, x : x + width] = F.interpolate(some, size=(height, width))
+        canvases[:, :, y : y + height, x : x + width] = F.interpolate(some, size=(height, width), mode=shrinking)
     return canvases
 
 
 class Formation:
-    """Canvases of several training images while they are made: pixels in 0..1, and what networks are shown of them.
+    """Canvases of several training images while they are made, and what networks are shown of them.
 
     Args:
         method: whose they are; names it in errors.
@@ -70,18 +72,28 @@ class Formation:
         context: of the making.
         factor: cells per side.
         ops: augment what is matched, with parameters that real and synthetic images share.
+        pixels: whether images are kept as pixels in 0..1, as in IDC's and NCFM's code, or normalised, as in IDM's.
 
     Attributes:
-        real: training images as pixels, not normalised.
+        real: training images, kept as the canvases are.
     """
 
     def __init__(
-        self, method: str, data: Images, budget: Budget, context: Context, factor: int, ops: Sequence[ViewOp]
+        self,
+        method: str,
+        data: Images,
+        budget: Budget,
+        context: Context,
+        factor: int,
+        ops: Sequence[ViewOp],
+        *,
+        pixels: bool = True,
     ) -> None:
         self.method, self.budget, self.context, self.factor = method, budget, context, factor
-        self.class_names = data.class_names
+        self.class_names, self.pixels = data.class_names, pixels
         proxy = context.protocol.proxy_recipe()
-        self.real = RealImages(data, context.protocol.store, _BLACK, _WHITE, context.device)
+        self._kept = (_BLACK, _WHITE) if pixels else (proxy.mean, proxy.std)
+        self.real = RealImages(data, context.protocol.store, *self._kept, context.device)
         self._mean, self._std = (
             torch.tensor(numbers, device=context.device).view(1, 3, 1, 1) for numbers in (proxy.mean, proxy.std)
         )
@@ -100,25 +112,25 @@ class Formation:
         if init == "noise":
             shape = (budget.total, 3, budget.size, budget.size)
             noise = torch.randn(shape, generator=context.generator("set", "init"))
-            return (noise / 4 + 0.5).clamp(0, 1).to(context.device)
+            return ((noise / 4 + 0.5).clamp(0, 1) if self.pixels else noise).to(context.device)
         count = budget.ipc * self.factor**2
         begun = [
             self.real.start(self.method, label, count, context.generator("set", "init", label))
             for label in range(budget.classes)
         ]
-        return torch.cat([fill(some, self.factor) for some in begun])
+        return torch.cat([fill(some, self.factor, "nearest" if self.pixels else "bilinear") for some in begun])
 
     def cells(self, canvases: Tensor) -> Tensor:
         """What is trained on, as :func:`form` gives it."""
         return form(canvases, self.factor)
 
-    def normalised(self, pixels: Tensor) -> Tensor:
-        """Pixels [B, 3, S, S] as networks read them."""
-        return (pixels - self._mean) / self._std
+    def normalised(self, images: Tensor) -> Tensor:
+        """Images [B, 3, S, S] as networks read them."""
+        return (images - self._mean) / self._std if self.pixels else images
 
-    def shown(self, pixels: Tensor, key: ViewKey) -> Tensor:
-        """Pixels [B, 3, S, S] normalised, then augmented as all are under this key."""
-        return self._views.render(self.normalised(pixels), key)
+    def shown(self, images: Tensor, key: ViewKey) -> Tensor:
+        """Images [B, 3, S, S] normalised, then augmented as all are under this key."""
+        return self._views.render(self.normalised(images), key)
 
     def assembled(self, run: Callable[[], Tensor]) -> CompressedSet:
         """The set of the canvases [C * ipc, 3, S, S] that ``run`` makes: one part, with checkpoints of its own."""
@@ -126,7 +138,7 @@ class Formation:
         def make(index: int) -> dict[str, Tensor]:
             assert index == 0
             targets = torch.arange(self.budget.classes).repeat_interleave(self.budget.ipc)
-            return make_part(run(), targets, _BLACK, _WHITE)
+            return make_part(run(), targets, *self._kept)
 
         parts = self.context.parts(1, make)
         if self.factor == 1:

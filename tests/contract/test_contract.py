@@ -48,6 +48,10 @@ OTHER_NCFM = (
     "ncfm:iterations=1,batch=8,networks=2,epochs=1,sampling=learned,optimizer=sgd,factor=1,init=noise,as_published=true,"
     f"{NARROW}"
 )
+IDM = f"idm:iterations=2,batch=8,images=16,steps=1,{NARROW}"
+OTHER_IDM = (
+    f"idm:iterations=2,batch=8,images=8,steps=1,interval=1,networks=1,factor=1,init=noise,strategies=[],{NARROW}"
+)
 OTHER_DSA = f"dsa:iterations=2,outer=2,inner=1,strategies=[crop,rotate],{NARROW}"
 OTHER_DC = f"dc:iterations=1,outer=2,inner=1,init=real,{NARROW}"
 SHORT = f"iterations=2,steps=2,last_start=1,expert_epochs=1,experts=2,epochs=1,expert_batch=40,{NARROW}"
@@ -72,6 +76,7 @@ VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("compressor", "dm"): (f"dm:iterations=3,{NARROW}", OTHER_DM),
     ("compressor", "datadam"): (DATADAM,),
     ("compressor", "idc"): (IDC, OTHER_IDC),
+    ("compressor", "idm"): (IDM, OTHER_IDM),
     ("compressor", "ncfm"): (NCFM, OTHER_NCFM),
     ("compressor", "dc"): (f"dc:iterations=2,outer=1,inner=0,{NARROW}", OTHER_DC),
     ("compressor", "dsa"): (OTHER_DSA,),
@@ -165,6 +170,8 @@ AXES: dict[tuple[str, str], tuple[Axis, ...]] = {
     ("compressor", OTHER_DM): ("set",),
     ("compressor", DATADAM): ("set",),
     ("compressor", IDC): ("set",),
+    ("compressor", IDM): ("set",),
+    ("compressor", OTHER_IDM): ("set",),
     ("compressor", NCFM): ("set",),
     ("compressor", OTHER_NCFM): ("set",),
     ("compressor", OTHER_IDC): ("set",),

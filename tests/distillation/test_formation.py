@@ -43,6 +43,15 @@ def test_canvases_are_filled_as_by_the_authors_code() -> None:
     )
 
 
+def test_canvases_are_filled_as_by_the_code_of_idm() -> None:
+    """``downscale`` (by .5) of dc_utils.py of uitrbn/IDM at fe23bbc."""
+    images = wave((2, 3, 4, 4), 0.3)
+    filled = fill(images.repeat(4, 1, 1, 1), 2, "bilinear")
+    assert filled[1, 1, :2, :2].flatten().tolist() == pytest.approx(
+        [0.804256, 0.741897, -0.499605, -0.776683], abs=1e-5
+    )
+
+
 def test_one_cell_is_the_image_itself() -> None:
     images = wave((2, 3, 4, 4), 0.7)
     assert form(images, 1) is images

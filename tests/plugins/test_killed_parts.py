@@ -19,6 +19,7 @@ BOTH = "teachers=[trained,trained:recipe=weak]"
 EXPERTS = f"last_start=2,expert_epochs=1,experts=2,epochs=2,expert_batch=8,{NETWORK}"
 METHODS = (
     f"dm:iterations=5,{NETWORK}",
+    f"idm:iterations=5,batch=3,images=3,steps=1,interval=2,networks=4,init=noise,{NETWORK}",
     f"ncfm:iterations=5,batch=3,frequencies=8,networks=1,epochs=1,sampling=learned,init=noise,{NETWORK}",
     f"idc:iterations=2,steps=3,images=3,batch=3,init=noise,{NETWORK}",
     "datadam:iterations=5,network=[convnet:depth=2,width=4]",
