@@ -56,6 +56,7 @@ ROOMS = (
     "inspection",
     "sharing",
     "verification",
+    "doctor",
     "boards",
     "evidence",
     "reports",

@@ -16,11 +16,11 @@ from rethinkdc.cli.cache import app as cache
 from rethinkdc.cli.carry_out import carry_out
 from rethinkdc.cli.compare import compare
 from rethinkdc.cli.compress import compress
+from rethinkdc.cli.doctor import doctor
 from rethinkdc.cli.evaluate import evaluate
 from rethinkdc.cli.explain import explain
 from rethinkdc.cli.export import export
 from rethinkdc.cli.inspect import inspect
-from rethinkdc.cli.installation import check_installation
 from rethinkdc.cli.leaderboard import leaderboard
 from rethinkdc.cli.listing import list_plugins, list_protocols, list_studies
 from rethinkdc.cli.new_protocol import new_protocol
@@ -37,6 +37,7 @@ from rethinkdc.cli.show import show
 from rethinkdc.cli.sweep import sweep
 from rethinkdc.cli.trace import trace
 from rethinkdc.cli.verify import verify
+from rethinkdc.doctor.installation import check_installation
 from rethinkdc.errors import RequestError, RethinkError, refusing_exit
 from rethinkdc.storage import fault_of_machine, show_path
 
@@ -64,6 +65,7 @@ COMMANDS = {
     "report": report,
     "plot": plot,
     "verify": verify,
+    "doctor": doctor,
 }
 
 app = typer.Typer(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rethinkdc.cli import main
-from rethinkdc.cli.installation import OTHER_FILES, check_installation
+from rethinkdc.doctor.installation import OTHER_FILES, check_installation
 from rethinkdc.errors import RequestError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,5 +37,7 @@ def test_a_command_ends_before_it_begins(cli: Callable[..., Any], tmp_path: Path
 
 
 def test_the_check_imports_nothing_heavy() -> None:
-    code = "import sys, rethinkdc.cli.installation; sys.exit(bool({'torch', 'pydantic', 'typer'} & set(sys.modules)))"
+    code = (
+        "import sys, rethinkdc.doctor.installation; sys.exit(bool({'torch', 'pydantic', 'typer'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

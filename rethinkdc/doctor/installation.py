@@ -12,6 +12,11 @@ PACKAGE = Path(__file__).resolve().parent.parent
 """The folder of this package."""
 
 
+def others_in(folder: Path) -> list[str]:
+    """Files of the other tool in a folder."""
+    return [name for name in OTHER_FILES if (folder / name).exists()]
+
+
 def check_installation(folder: Path = PACKAGE) -> None:
     """Refuses to work out of a folder in which two tools are mixed: whose metadata and modules are read is chance.
 
@@ -21,8 +26,7 @@ def check_installation(folder: Path = PACKAGE) -> None:
     Raises:
         RequestError: files of the other tool lie there; names them, and the commands that mend it.
     """
-    others = [name for name in OTHER_FILES if (folder / name).exists()]
-    if others:
+    if others := others_in(folder):
         raise RequestError(
             "Another tool named rethinkdc (versions below 1.0 in the package index) lies in the same folder, "
             f"{folder}: found {', '.join(others)}. One was installed over the other, and the two "
