@@ -39,6 +39,9 @@ class SoftQuantized(StoredLabeler):
     paper: ClassVar[str] = "arXiv 2604.18135"
     distinct: ClassVar[bool] = True
 
+    temperature: float | None = Field(
+        default=None, gt=0, description="T of the labels in the first epochs (the paper: 20); none = the protocol's."
+    )
     k: int = Field(default=50, ge=1, description="Logits kept of each view; all where there are no more classes.")
     ratio: float = Field(default=10.0, ge=1, description="How many times fewer labels than soft-stored.")
     decay: float = Field(default=0.7, gt=0, le=1, description="Factor on the labels' temperature at each fall.")

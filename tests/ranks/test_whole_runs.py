@@ -22,8 +22,13 @@ RUNS = {
     "selector": ("run", "-c", "pca", "--ipc", "2"),
     "full": ("run", "-c", "full"),
     "trained teacher": ("run", "-p", "digits-soft", "-c", "random", "--labeler", "soft", "--ipc", "2"),
+    "labels that cool": ("run", "-p", "digits-soft", "-c", "random", "--labeler", "soft-quantized:k=3", "--ipc", "2"),
+    "codes": ("run", "-p", "digits-soft", "-c", "random", "--labeler", "soft-lowrank:books=2", "--ipc", "2"),
     "stored labels": ("run", "-p", "digits-soft", "-c", "random", "--labeler", "soft-stored", "--ipc", "2"),
 }
+
+# The temperature of a student is one of a grid, and rounding may choose its neighbour, a hundredth away.
+LOSSES = {"labels that cool": 0.05}
 
 
 def record_of(place: Path, *words: str) -> dict[str, Any]:
@@ -60,7 +65,7 @@ def test_two_ranks_write_the_record_of_one_process(name: str, tmp_path: Path) ->
     for metric, value in one["evaluation"]["metrics"].items():
         assert two["evaluation"]["metrics"][metric] == pytest.approx(value, abs=0.02), metric
     losses = [[point["train_loss"] for point in each["evaluation"]["curve"]] for each in (one, two)]
-    assert losses[0] == pytest.approx(losses[1], abs=5e-3)
+    assert losses[0] == pytest.approx(losses[1], abs=LOSSES.get(name, 5e-3))
     for kind in ("views", "steps"):
         assert one["evaluation"][kind] == two["evaluation"][kind]
     assert one["cost"].keys() == two["cost"].keys()
