@@ -6,16 +6,13 @@ is off unless a milestone is given, here it spans the whole run as in the paper.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
 from rethinkdc.contracts import Method, hookimpl
-from rethinkdc.distillation import Inverting, Preset
-
-Curve = Literal["cosine", "linear", "step"]
+from rethinkdc.distillation import Curve, Inverting, Preset, curriculum
 
 
 class CDA(Inverting):
@@ -88,22 +85,6 @@ class CDA(Inverting):
 
     def smallest_area(self, iteration: int, iterations: int) -> float:
         return curriculum(iteration, self.milestone * iterations, self.curve, self.min_area)
-
-
-def curriculum(iteration: int, milestone: float, curve: Curve, floor: float = 0.08) -> float:
-    """The smallest area of a crop, as a share of the image.
-
-    Args:
-        iteration: 0-based.
-        milestone: M, the iteration at which the curriculum has come to its end.
-        curve: how it falls from 1 until then.
-        floor: the area from then on.
-    """
-    if iteration >= milestone:
-        return floor
-    done = iteration / milestone
-    height = {"cosine": (1 + math.cos(math.pi * done)) / 2, "linear": 1 - done, "step": 1.0}[curve]
-    return floor + (1 - floor) * height
 
 
 @hookimpl

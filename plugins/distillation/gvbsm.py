@@ -1,9 +1,11 @@
 """G-VBSM: generalized various backbone and statistical matching (Shao et al., CVPR 2024, arXiv 2311.17950).
 
 Specified after the authors' code, shaoshitong/G_VBSM at 1ed80b0; values from its recover.sh files and their defaults.
-Its labels are the labeler ``soft-mse-gt``. Left out are its defects: moving averages begin with the first statistics
-instead of 0, and anew with each batch of images; draws are seeded, and the turns of each batch begin with the first
-teacher. Real statistics are exact over the training set, where the code averages those of its batches.
+Its labels are the labeler ``soft-mse-gt``. ``batch`` is what one process of its launch optimises: the launch's batch
+over its GPUs, whose statistics are not gathered. Left out are its defects: moving averages begin with the first
+statistics instead of 0 (``as_published=true`` begins with 0), and anew with each batch of images; draws are seeded, and
+the turns of each batch begin with the first teacher. Real statistics are exact over the training set, where the code
+averages those of its batches.
 """
 
 from __future__ import annotations
@@ -15,7 +17,17 @@ from pydantic import Field
 from torch import Tensor
 
 from rethinkdc.contracts import Method, hookimpl
-from rethinkdc.distillation import Batch, PixelRange, Preset, Roll, StatisticalMatching, ViewOp, densification
+from rethinkdc.distillation import (
+    IMAGENET_TEACHERS,
+    SMALL_TEACHERS,
+    Batch,
+    PixelRange,
+    Preset,
+    Roll,
+    StatisticalMatching,
+    ViewOp,
+    densification,
+)
 
 SMALL = {
     "iterations": 4000,
@@ -24,13 +36,14 @@ SMALL = {
     "alpha": 0.8,
     "drop": 0.4,
     "patch": 4,
-    "batch": 100,
+    "batch": 50,
     "crop": "padded",
     "min_area": 0.08,
     "statistics": "padded",
     "roll": (0, 32),
+    "teachers": SMALL_TEACHERS,
 }
-"""Values for CIFAR and Tiny ImageNet."""
+"""Values for CIFAR-100 and Tiny ImageNet, launched on two GPUs."""
 
 
 class GVBSM(StatisticalMatching):
@@ -38,6 +51,7 @@ class GVBSM(StatisticalMatching):
 
     name: ClassVar[str] = "gvbsm"
     paper: ClassVar[str] = "arXiv 2311.17950"
+    revision: ClassVar[int] = 2
 
     roll: PixelRange | None = Field(
         default=None, description="Range of the circular shift of each step, in pixels; none = the paper's."
@@ -54,17 +68,18 @@ class GVBSM(StatisticalMatching):
                 "alpha": 0.4,
                 "drop": 0.0,
                 "patch": 16,
-                "batch": 80,
+                "batch": 40,
                 "crop": "resized",
                 "min_area": 0.08,
                 "statistics": "resized",
                 "roll": (0, 32),
+                "teachers": IMAGENET_TEACHERS,
             },
-            "G-VBSM's recover.sh for ImageNet-1K",
+            "G-VBSM's recover.sh for ImageNet-1K (two GPUs)",
         ),
-        "tiny-imagenet": Preset(SMALL, "G-VBSM's recover.sh for Tiny ImageNet"),
-        "cifar100": Preset(SMALL, "G-VBSM's recover.sh for CIFAR-100"),
-        "cifar10": Preset(SMALL, "G-VBSM's recover.sh for CIFAR-10"),
+        "tiny-imagenet": Preset(SMALL, "G-VBSM's recover.sh for Tiny ImageNet (two GPUs)"),
+        "cifar100": Preset(SMALL, "G-VBSM's recover.sh for CIFAR-100 (two GPUs)"),
+        "cifar10": Preset({**SMALL, "batch": 100}, "G-VBSM's recover.sh for CIFAR-10 (one GPU)"),
     }
 
     def ops(self, values: Mapping[str, Any], size: int, iteration: int) -> list[ViewOp]:

@@ -33,6 +33,10 @@ class LPLD(Inverting):
 
     name: ClassVar[str] = "lpld"
     paper: ClassVar[str] = "arXiv 2410.15919"
+    faults: ClassVar[Mapping[str, tuple[str, str]]] = {
+        **Inverting.faults,
+        "class statistics": ("forget all but the last ten batches with the class", "count every image of the class"),
+    }
 
     statistics: Literal["views", "whole"] = Field(
         default="views",
@@ -109,7 +113,7 @@ class LPLD(Inverting):
             synthesis.data,
             [BATCHNORM],
             shown,
-            moments=MovingMoments if self.average == "moving" else Moments,
+            moments=MovingMoments if self.as_published or self.average == "moving" else Moments,
         )
         return statistics[BATCHNORM.name]
 

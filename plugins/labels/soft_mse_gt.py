@@ -2,30 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import ClassVar
 
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.contracts import CompressedSet, Context, Method, Supervision, Track, hookimpl
+from rethinkdc.contracts import (
+    CompressedSet,
+    Context,
+    Method,
+    Preset,
+    Protocol,
+    Setting,
+    Supervision,
+    Track,
+    hookimpl,
+    resolve,
+)
 from rethinkdc.labels import BatchStatistics, OnlineTargets, index_bytes, mix_op, mse_gt
 
 
 class SoftMseGt(BatchStatistics):
     """The teachers' logits by mean squared error, and the view's own class by cross-entropy; asked while training.
 
-    G-VBSM weights the cross-entropy by 0.1 on ImageNet-1K and Tiny-ImageNet, and by 0.15 on CIFAR; EDC by 0.025.
+    The weights are G-VBSM's; EDC's are ``weight=0.025`` everywhere.
     """
 
     name: ClassVar[str] = "soft-mse-gt"
     paper: ClassVar[str] = "arXiv 2311.17950"
+    revision: ClassVar[int] = 2
     track: ClassVar[Track] = "online"
 
-    weight: float = Field(default=0.1, ge=0, description="Of the cross-entropy of the view's own class.")
+    weight: float | None = Field(
+        default=None, ge=0, description="Of the cross-entropy of the view's own class; none = G-VBSM's for the data."
+    )
+
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "imagenet-1k": Preset({"weight": 0.1}, "G-VBSM's train.sh for ImageNet-1K"),
+        "tiny-imagenet": Preset({"weight": 0.1}, "G-VBSM's train.sh for Tiny ImageNet"),
+        "cifar100": Preset({"weight": 0.15}, "G-VBSM's train.sh for CIFAR-100"),
+        "cifar10": Preset({"weight": 0.15}, "G-VBSM's train.sh for CIFAR-10"),
+    }
+
+    def settings(self, protocol: Protocol, ipc: int | None) -> dict[str, Setting]:  # noqa: ARG002
+        return resolve(self, self.presets, protocol.store.size, protocol.data.classes)
 
     def prepare(self, compressed: CompressedSet, context: Context) -> Supervision:
-        objective = partial(_objective, weight=self.weight)
+        weight = self.settings(context.protocol, context.ipc)["weight"].value
+        objective = partial(_objective, weight=weight)
         return OnlineTargets(self.ensemble(context), objective, mix_op(self.mix), label_bytes=index_bytes(compressed))
 
 

@@ -27,7 +27,9 @@ class ShowCommand(Networked, Printed):
     dataset: Annotated[
         str | None,
         Option(
-            "Show the values that a compressor, or auto-hard and auto-soft, would have on this dataset.", short="-d"
+            "Show the values that a compressor or a labeler, beside its authors', auto-hard or auto-soft would have on "
+            "this dataset.",
+            short="-d",
         ),
     ] = field(default=None, kw_only=True)
     ipc: Annotated[

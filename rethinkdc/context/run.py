@@ -65,6 +65,10 @@ class Methods(Protocol):
         """All that a method's result depends on, as JSON data."""
         ...
 
+    def complete(self, compressor: Compressor, size: int, classes: int) -> Compressor:
+        """The compressor with the references in place that it leaves open and its paper names."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunContext(Context):
@@ -220,7 +224,7 @@ class RunContext(Context):
         return untrained_network(self, reference)
 
     def compress(self, reference: Reference | str, data: Images, budget: Budget) -> CompressedSet:
-        method = self.method(Compressor, reference)
+        method = self.methods.complete(self.method(Compressor, reference), budget.size, budget.classes)
         definition, teachers = self.define(method), self._teachers_of(method)
         fingerprints = self.data.fingerprint, data.fingerprint
         asked = self._teachers_key(teachers)

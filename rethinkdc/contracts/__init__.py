@@ -7,6 +7,7 @@ from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.contracts.kinds import (
     Adjustable,
     Compressor,
+    Deviation,
     Evaluator,
     Labeler,
     PaperProxy,
@@ -15,6 +16,7 @@ from rethinkdc.contracts.kinds import (
     TeacherSource,
     Tracker,
 )
+from rethinkdc.contracts.presets import Preset, resolve
 from rethinkdc.contracts.telling import final_figures, flat_settings, run_title
 from rethinkdc.data.backing import Backing
 from rethinkdc.data.chunks import joined
@@ -60,6 +62,7 @@ __all__ = [
     "Crew",
     "DataError",
     "Dataset",
+    "Deviation",
     "Direction",
     "Engine",
     "Evaluation",
@@ -78,6 +81,7 @@ __all__ = [
     "Optimizer",
     "PaperProxy",
     "Predictions",
+    "Preset",
     "Protocol",
     "ProxyNetwork",
     "Recipe",
@@ -107,5 +111,6 @@ __all__ = [
     "joined",
     "last_words",
     "nearest",
+    "resolve",
     "run_title",
 ]

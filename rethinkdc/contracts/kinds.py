@@ -24,6 +24,14 @@ class Setting(NamedTuple):
     source: str
 
 
+class Deviation(NamedTuple):
+    """What the authors did that no parameter says, what is done here, and why they differ."""
+
+    authors: str
+    here: str
+    why: str
+
+
 class Adjustable(Method):
     """Base of the kinds whose open parameters may have other values for another dataset or budget."""
 
@@ -31,6 +39,15 @@ class Adjustable(Method):
         """Every parameter's value in a run under a protocol and at an ipc, and where it comes from."""
         given = self.changed()
         return {key: Setting(getattr(self, key), "given" if key in given else "default") for key in type(self).fields()}
+
+    def published(self, protocol: Protocol, ipc: int | None) -> dict[str, Setting]:
+        """What the authors ran on such data, and where that stands: the parameters as they are when none is given."""
+        needed = {key: getattr(self, key) for key, info in type(self).fields().items() if info.is_required()}
+        return type(self)(**needed).settings(protocol, ipc)
+
+    def deviations(self, protocol: Protocol, ipc: int | None) -> dict[str, Deviation]:  # noqa: ARG002
+        """What beside the parameters is done otherwise than by the authors, by what it is about."""
+        return {}
 
 
 class Compressor(Adjustable):
@@ -56,6 +73,16 @@ class Compressor(Adjustable):
     def seen_in_cells(self) -> bool:
         """Whether the views of its sets show one of several cells each; static labels are then means over cells."""
         return False
+
+    def open_references(self, size: int, classes: int) -> dict[str, tuple[Reference, ...]]:  # noqa: ARG002
+        """References that are left open and that its paper names for such canvases, by parameter.
+
+        The core puts them in their place before anything is keyed, so that a row of the bare name is the paper's.
+
+        Raises:
+            UnsupportedError: the paper names none for such canvases, and somebody must.
+        """
+        return {}
 
     def rows_per_canvas(self) -> int:
         """Training rows of its own class that one canvas takes; 0 for methods that synthesise."""

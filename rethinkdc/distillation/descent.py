@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from rethinkdc.distillation.layer_statistics import StatisticsMatching
-from rethinkdc.distillation.optimisation import optimise
+from rethinkdc.distillation.optimisation import GradientSum, optimise
 from rethinkdc.training.checkpoint import Resumable
 
 
@@ -59,11 +60,16 @@ def recover(
     where: str = "the images",
     advance: Callable[[int], None] | None = None,
     kept: Resumable | None = None,
+    summed: GradientSum | None = None,
+    shares: Sequence[float] | None = None,
+    shown: Callable[[int], Tensor] | None = None,
+    edits: Mapping[int, Callable[[Tensor], Tensor]] | None = None,
 ) -> Tensor:
     """Optimises images until each network sees their classes, with the statistics of real images.
 
     In iteration t it is the turn of network t mod K, A being the views of the images in this iteration:
-    CE(f(A), y) + weight * statistics + prior(A).
+    CE(f(A), y) + weight * statistics + prior(A). With ``shares`` it is everybody's turn in each iteration, and these
+    terms of all networks are added up with them.
 
     Args:
         images: in the common normalisation, [B, 3, S, S], where to begin; left as they are.
@@ -77,6 +83,10 @@ def recover(
         where: what an error calls the batch.
         advance: called with the number of iterations done since the last call.
         kept: where a kill left off, and where the state goes now and then; None = a kill loses the images.
+        summed: adds up the loss's gradients of weights; None = only those of the images are taken.
+        shares: of the K networks; None = they take turns.
+        shown: the images that an iteration shows, as positions int64; None = all.
+        edits: what becomes of the images before an iteration, see :func:`optimise`.
 
     Returns:
         The last iterate, float32 [B, 3, S, S], in the common normalisation.
@@ -86,11 +96,14 @@ def recover(
     """
 
     def loss(current: Tensor, iteration: int) -> Tensor:
-        (matching, shown, left_out), views = turns[iteration % len(turns)], view(current, iteration)
-        if left_out is not None:
-            matching.leave_out(left_out(iteration))
-        logits = matching.module(views if shown is None else shown(views)).float()
-        total = F.cross_entropy(logits, labels) + recipe.weight * matching.loss(recipe.first, recipe.variance)
+        positions = None if shown is None else shown(iteration).to(labels.device)
+        views = view(current if positions is None else current[positions], iteration)
+        targets = labels if positions is None else labels[positions]
+        if shares is None:
+            total = _term(turns[iteration % len(turns)], views, targets, recipe, iteration)
+        else:
+            terms = [_term(turn, views, targets, recipe, iteration) for turn in turns]
+            total = torch.stack([share * term for share, term in zip(shares, terms, strict=True)]).sum()
         return total if prior is None else total + prior(views)
 
     with ExitStack() as hooks:
@@ -107,4 +120,15 @@ def recover(
             advance=advance,
             kept=kept,
             beside=[turn.matching for turn in turns],
+            summed=summed,
+            edits=edits,
         )
+
+
+def _term(turn: Turn, views: Tensor, labels: Tensor, recipe: Optimisation, iteration: int) -> Tensor:
+    """What one network adds to the loss: the cross-entropy of its classes, and its statistics."""
+    matching, renormalised, left_out = turn
+    if left_out is not None:
+        matching.leave_out(left_out(iteration))
+    logits = matching.module(views if renormalised is None else renormalised(views)).float()
+    return F.cross_entropy(logits, labels) + recipe.weight * matching.loss(recipe.first, recipe.variance)

@@ -10,8 +10,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from rethinkdc.contracts.context import Context
-from rethinkdc.contracts.kinds import Setting
+from rethinkdc.contracts.kinds import Deviation, Setting
 from rethinkdc.distillation.batchnorm import matchable, running_statistics
+from rethinkdc.distillation.channels import ChannelStatistics
 from rethinkdc.distillation.descent import Optimisation, Turn
 from rethinkdc.distillation.layer_statistics import Goal, StatisticsMatching
 from rethinkdc.distillation.moments import Moments
@@ -19,20 +20,22 @@ from rethinkdc.distillation.recovering import Batch, Beginning, PixelRange, Reco
 from rethinkdc.distillation.statistics import BATCHNORM
 from rethinkdc.errors import UnsupportedError
 from rethinkdc.method import OfKind
+from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.reference import Reference
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.types import Budget
 from rethinkdc.views import Flip, RandomResizedCrop, Roll, ViewOp
 
+_LARGE = 112
+"""Side in pixels from which on canvases are like ImageNet's."""
 _SMALLEST = 32
 """Side in pixels of the smallest images that the papers have values for: CIFAR's."""
 
 
-class Inverting(Recovering):
-    """Base of compressors that optimise images until a teacher sees their classes with real ones' BatchNorm statistics.
+class MatchingBatchNorm(Recovering):
+    """Base of compressors that match the BatchNorm statistics of real images, of one teacher or several.
 
-    What a subclass may change: which canvases share a batch, where they begin, which network is inverted, which
-    statistics are matched, and how views are cropped.
+    What a subclass may change: which canvases share a batch, where they begin, and how views are cropped.
     """
 
     bn_weight: float | None = Field(
@@ -45,9 +48,6 @@ class Inverting(Recovering):
     flip: bool | None = Field(default=None, description="Random flips of each step; none = the paper's.")
     roll: PixelRange | None = Field(
         default=None, description="Range of the circular shift of each step, in pixels; none = the paper's."
-    )
-    teacher: Annotated[Reference | None, OfKind("teacher")] = Field(
-        default=None, description="Network that is inverted, with BatchNorm; none = the protocol's."
     )
 
     def resolved(self, size: int, classes: int) -> dict[str, Setting]:
@@ -74,14 +74,6 @@ class Inverting(Recovering):
         """Where a batch begins, normalised float32 [B, 3, S, S]: unit Gaussian noise, the same for every method."""
         return noise(synthesis, batch, index)
 
-    def network(self, synthesis: Synthesis, images: Tensor, labels: Tensor, index: int) -> nn.Module:  # noqa: ARG002
-        """The frozen network that a batch inverts, which begins as ``images``; the teacher's own must stay as it is."""
-        return synthesis.teachers[0].module
-
-    def class_moments(self, synthesis: Synthesis) -> Mapping[str, Moments] | None:  # noqa: ARG002
-        """Statistics to match, by layer and class, for batches of one class; None = the network's running ones."""
-        return None
-
     def smallest_area(self, iteration: int, iterations: int) -> float:  # noqa: ARG002
         """Smallest share of the canvas that a crop shows in a 0-based iteration."""
         return self.min_area
@@ -99,6 +91,32 @@ class Inverting(Recovering):
             ops.append(Flip())
         low, high = values["roll"]
         return [*ops, Roll(low=low, high=high)] if (low, high) != (0, 0) else ops
+
+
+class Inverting(MatchingBatchNorm):
+    """Base of compressors that optimise images until a teacher sees their classes with real ones' BatchNorm statistics.
+
+    What a subclass may change, too: which network is inverted, and which statistics are matched.
+    """
+
+    teacher: Annotated[Reference | None, OfKind("teacher")] = Field(
+        default=None, description="Network that is inverted, with BatchNorm; none = the protocol's."
+    )
+
+    def deviations(self, protocol: Protocol, ipc: int | None) -> dict[str, Deviation]:
+        usual = protocol.teacher.use if protocol.teacher else None
+        asked = str(self.teacher or usual or "none")
+        authors = "ResNet-18 of torchvision" if protocol.store.size >= _LARGE else "ResNet-18 with a 3x3 stem"
+        told = super().deviations(protocol, ipc)
+        return {**told, "network": Deviation(authors, asked, "the protocol trains its own")}
+
+    def network(self, synthesis: Synthesis, images: Tensor, labels: Tensor, index: int) -> nn.Module:  # noqa: ARG002
+        """The frozen network that a batch inverts, which begins as ``images``; the teacher's own must stay as it is."""
+        return synthesis.teachers[0].module
+
+    def class_moments(self, synthesis: Synthesis) -> Mapping[str, Moments] | None:  # noqa: ARG002
+        """Statistics to match, by layer and class, for batches of one class; None = the network's running ones."""
+        return None
 
     def asked(self, budget: Budget, context: Context) -> list[Teacher]:
         untrained = context.untrained_teacher(self.teacher)
@@ -121,10 +139,14 @@ class Inverting(Recovering):
                 if moments is None
                 else {layer: own.of(label) for layer, own in moments.items()}
             )
-            matching = StatisticsMatching(module, [BATCHNORM], [Goal(1.0, {BATCHNORM.name: targets})])
-            return Beginning(images, [Turn(matching)])
+            return Beginning(images, [batchnorm_turn(module, targets)])
 
         return begun
+
+
+def batchnorm_turn(module: nn.Module, targets: Mapping[str, ChannelStatistics]) -> Turn:
+    """The part of a network whose BatchNorm layers should be given such statistics, by layer."""
+    return Turn(StatisticsMatching(module, [BATCHNORM], [Goal(1.0, {BATCHNORM.name: targets})]))
 
 
 def require_batchnorm(method: str, teacher: str, module: nn.Module) -> None:

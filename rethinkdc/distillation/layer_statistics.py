@@ -46,10 +46,12 @@ class Smoothing:
 
     Args:
         keep: alpha, share that the average keeps of itself in each step; 0 = no smoothing.
+        from_zero: begin as the authors' code does.
     """
 
-    def __init__(self, keep: float) -> None:
+    def __init__(self, keep: float, *, from_zero: bool = False) -> None:
         self.keep = keep
+        self.from_zero = from_zero
         self._averages: dict[tuple[str, str], ChannelStatistics] = {}
 
     def smoothed(self, place: tuple[str, str], found: ChannelStatistics) -> ChannelStatistics:
@@ -58,6 +60,8 @@ class Smoothing:
             return found
         now = ChannelStatistics(*(part.detach() for part in found))
         before = self._averages.get(place)
+        if before is None and self.from_zero:
+            before = ChannelStatistics(*(torch.zeros_like(part) for part in now))
         average = now if before is None else ChannelStatistics(*map(self._moved, before, now))
         self._averages[place] = average
         # Newest less itself: nothing in value, all of the gradient.
@@ -95,12 +99,21 @@ class StatisticsMatching:
         kinds: what is measured, with different names.
         goals: what each kind should be, by layer; their terms add up.
         keep: of the smoothing.
+        from_zero: whether its averages begin at 0, as in the authors' code.
 
     Raises:
         ValueError: a target is of a kind, or for a layer, that is not looked at.
     """
 
-    def __init__(self, module: nn.Module, kinds: Sequence[Statistic], goals: Sequence[Goal], keep: float = 0.0) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        kinds: Sequence[Statistic],
+        goals: Sequence[Goal],
+        keep: float = 0.0,
+        *,
+        from_zero: bool = False,
+    ) -> None:
         self.module = module
         self.kinds = kinds
         device = next(module.parameters()).device
@@ -113,7 +126,7 @@ class StatisticsMatching:
             if unknown := {(kind, name) for kind, own in goal.targets.items() for name in own} - known:
                 raise ValueError(f"Targets for {sorted(unknown)} fit none of {sorted(known)}.")
         self._left_out: Collection[str] = ()
-        self._smoothing = Smoothing(keep)
+        self._smoothing = Smoothing(keep, from_zero=from_zero)
         self._seen: dict[tuple[str, str], ChannelStatistics] = {}
         self._hooks: list[RemovableHandle] = []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -32,6 +32,33 @@ class Stateful(Protocol):
         ...
 
 
+class GradientSum:
+    """Gradients of weights that add up over iterations, which nobody steps by meanwhile.
+
+    Args:
+        weights: whose gradients they are, in a fixed order.
+    """
+
+    def __init__(self, weights: Sequence[Tensor]) -> None:
+        self.weights = list(weights)
+        self.total = [torch.zeros_like(weight) for weight in self.weights]
+
+    def add(self, gradients: Sequence[Tensor | None]) -> None:
+        """Adds those of one iteration; None = a weight has none."""
+        for total, gradient in zip(self.total, gradients, strict=True):
+            if gradient is not None:
+                total += gradient
+
+    def state(self) -> dict[str, Any]:
+        """The sums, on the CPU."""
+        return {"total": [total.cpu() for total in self.total]}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Puts back what :meth:`state` gave."""
+        for total, kept in zip(self.total, state["total"], strict=True):
+            total.copy_(kept)
+
+
 def normalised_range(mean: Sequence[float], std: Sequence[float]) -> tuple[Tensor, Tensor]:
     """What black and white are to a network: -m / s and (1 - m) / s of each channel, float32 [1, 3, 1, 1] both."""
     means, stds = (torch.tensor(values, dtype=torch.float64).view(1, 3, 1, 1) for values in (mean, std))
@@ -56,6 +83,8 @@ def optimise(
     advance: Callable[[int], None] | None = None,
     kept: Resumable | None = None,
     beside: Sequence[Stateful] = (),
+    summed: GradientSum | None = None,
+    edits: Mapping[int, Callable[[Tensor], Tensor]] | None = None,
 ) -> Tensor:
     """Moves images down a loss, within the range of real pixels, with an optimiser of their own.
 
@@ -73,6 +102,9 @@ def optimise(
         advance: called with the number of iterations done since the last call.
         kept: where a kill left off, and where the state goes now and then; None = a kill loses the images.
         beside: what else has a state that the loss moves on, in a fixed order.
+        summed: adds up the loss's gradients of weights; None = only those of the images are taken.
+        edits: what becomes of the images before a 0-based iteration, by its number, of any side; from then on a new
+            optimiser moves them, at the rate of the iteration.
 
     Returns:
         float32 [B, 3, S, S], on the images' device.
@@ -80,11 +112,13 @@ def optimise(
     Raises:
         DivergedImagesError: a loss was not finite; names the iteration.
     """
-    current = images.detach().to(torch.float32).clone().requires_grad_()
+    current, optimizer = _begun(images, lr, betas)
     low, high = low.to(current), high.to(current)
-    optimizer = torch.optim.Adam([current], lr=lr, betas=betas, eps=1e-8)
+    beside = [*beside, summed] if summed else beside
     losses, first = torch.zeros(iterations, device=current.device), 0
     if kept is not None and (state := kept.restore()):
+        if state["images"].shape != current.shape:
+            current, optimizer = _begun(state["images"].to(current.device), lr, betas)
         first = restore_images(state, current, optimizer)
         for one, own in zip(beside, state["beside"], strict=True):
             one.restore(own)
@@ -97,9 +131,15 @@ def optimise(
         return {**image_state(done, current, optimizer), "beside": [one.state() for one in beside]}
 
     for iteration in range(first, iterations):
+        if edits and iteration in edits:
+            current, optimizer = _begun(edits[iteration](current.detach()), lr, betas)
         optimizer.param_groups[0]["lr"] = cosine_rate(iteration, iterations, lr)
         value = loss(current, iteration)
-        (current.grad,) = torch.autograd.grad(value, current)
+        if summed is None:
+            (current.grad,) = torch.autograd.grad(value, current)
+        else:
+            current.grad, *others = torch.autograd.grad(value, [current, *summed.weights], allow_unused=True)
+            summed.add(others)
         optimizer.step()
         with torch.no_grad():
             torch.clamp(current, low, high, out=current)
@@ -111,6 +151,12 @@ def optimise(
         if kept is not None and iteration + 1 < iterations:
             kept.keep(lambda: state_of(iteration + 1), done=iteration + 1)  # noqa: B023 - called at once
     return current.detach()
+
+
+def _begun(images: Tensor, lr: float, betas: tuple[float, float]) -> tuple[Tensor, torch.optim.Optimizer]:
+    """A copy of images that takes gradients, and the optimiser of it."""
+    current = images.detach().to(torch.float32).clone().requires_grad_()
+    return current, torch.optim.Adam([current], lr=lr, betas=betas, eps=1e-8)
 
 
 def require_finite(losses: Tensor, done: int, where: str, advice: str) -> None:

@@ -24,6 +24,7 @@ def make_part(
     weights: Tensor | None = None,
     sources: Tensor | None = None,
     source_boxes: Tensor | None = None,
+    cut: bool = False,
 ) -> dict[str, Tensor]:
     """Makes a part of a set, as ``Context.parts`` keeps it: canvases, what belongs to them, and what storing changed.
 
@@ -37,11 +38,12 @@ def make_part(
         weights: float [B], loss weights.
         sources: int64 [B, cells], training row shown in each cell; -1 = synthetic.
         source_boxes: int32 [B, cells, 4], the part of its source that each cell shows.
+        cut: cut pixels off to grey levels, as the papers' code does, instead of rounding them.
 
     Raises:
         RequestError: learned labels that are not finite.
     """
-    stored = to_canvases(images, mean, std)
+    stored = to_canvases(images, mean, std, cut=cut)
     part = {
         # Kept as NHWC: channels-last memory survives the memory map.
         "canvases": stored.canvases.permute(0, 2, 3, 1),

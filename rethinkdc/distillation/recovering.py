@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
@@ -14,15 +14,16 @@ from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts.context import Context
-from rethinkdc.contracts.kinds import Compressor, Setting
+from rethinkdc.contracts.kinds import Compressor, Deviation, Setting
+from rethinkdc.contracts.presets import Preset, chosen, resolve
 from rethinkdc.data.by_class import rows_by_class
 from rethinkdc.distillation.descent import Optimisation, Turn, recover
-from rethinkdc.distillation.optimisation import normalised_range
+from rethinkdc.distillation.optimisation import GradientSum, normalised_range
 from rethinkdc.distillation.parts import assemble_set, make_part
-from rethinkdc.distillation.presets import Preset, resolve
 from rethinkdc.errors import UnsupportedError
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.pruning.classwise import random_ranks
+from rethinkdc.reference import Reference
 from rethinkdc.training.precision import computing
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.types import Budget, Images, ViewKey
@@ -35,6 +36,8 @@ def _ordered(value: tuple[int, int]) -> tuple[int, int]:
     return value
 
 
+AUTHORS_PRECISION = "tf32-conv"
+"""What the papers' code synthesises in: PyTorch's default on GPUs."""
 PixelRange = Annotated[tuple[int, int], AfterValidator(_ordered)]
 """Smallest and largest number of pixels."""
 
@@ -77,10 +80,18 @@ class Beginning(NamedTuple):
     Attributes:
         images: where it begins, in the first teacher's normalisation: float32 [B, 3, S, S].
         turns: of the teachers, in their order; on the first one's device.
+        summed: adds up gradients of the networks meanwhile; None = nobody asks for them.
+        shares: of the networks in each iteration; None = they take turns.
+        shown: the images that an iteration shows, as positions int64; None = all.
+        edits: what becomes of the images before an iteration, by its number.
     """
 
     images: Tensor
     turns: Sequence[Turn]
+    summed: GradientSum | None = None
+    shares: Sequence[float] | None = None
+    shown: Callable[[int], Tensor] | None = None
+    edits: Mapping[int, Callable[[Tensor], Tensor]] | None = None
 
 
 class Recovering(Compressor, ABC):
@@ -92,11 +103,19 @@ class Recovering(Compressor, ABC):
 
     family: ClassVar[str] = "distillation"
     presets: ClassVar[Mapping[str, Preset]]
+    faults: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "pixels": ("cut off to whole grey levels", "rounded to whole grey levels")
+    }
+    """What the authors' code does wrong and their numbers carry, by what it is about: there, and here."""
 
     iterations: int | None = Field(default=None, ge=1, description="T, steps of each image; none = the paper's.")
     lr: float | None = Field(default=None, gt=0, description="Adam's first learning rate; none = the paper's.")
     views: Literal["shared", "per-image"] = Field(
         default="shared", description="One draw of the views of each step for the batch, as the papers' code, or each."
+    )
+    as_published: bool = Field(
+        default=False,
+        description="Keep the faults of the authors' code that their numbers carry; `show NAME -d DATASET` lists them.",
     )
 
     def rows_per_canvas(self) -> int:
@@ -104,6 +123,27 @@ class Recovering(Compressor, ABC):
 
     def settings(self, protocol: Protocol, ipc: int | None) -> dict[str, Setting]:  # noqa: ARG002
         return self.resolved(protocol.store.size, protocol.data.classes)
+
+    def published(self, protocol: Protocol, ipc: int | None) -> dict[str, Setting]:  # noqa: ARG002
+        # As the scripts have it, before anything is adapted to other canvases.
+        return resolve(type(self)(), self.presets, protocol.store.size, protocol.data.classes)
+
+    def deviations(self, protocol: Protocol, ipc: int | None) -> dict[str, Deviation]:
+        size, classes = protocol.store.size, protocol.data.classes
+        told = {
+            name: Deviation(there, here, "a fault of their code; as_published=true keeps it")
+            for name, (there, here) in ({} if self.as_published else self.faults).items()
+        }
+        if protocol.precision != AUTHORS_PRECISION:
+            why = f"PyTorch's default on their GPUs; --precision {AUTHORS_PRECISION}"
+            told["precision"] = Deviation(AUTHORS_PRECISION, protocol.precision, why)
+        meant, own = chosen(self.presets, size, classes).values["batch"], self.resolved(size, classes)["batch"].value
+        made = self.batches(Budget(ipc=ipc, classes=classes, size=size), own) if ipc else []
+        seen = {len(batch.labels) for batch in made}
+        if meant and seen and seen != {meant}:
+            found = " or ".join(str(number) for number in sorted(seen, reverse=True))
+            told["images of a step"] = Deviation(str(meant), found, "a batch is of whole classes, or of parts of one")
+        return told
 
     # -- what a subclass says --------------------------------------------------------------------------------------
 
@@ -119,12 +159,20 @@ class Recovering(Compressor, ABC):
     def batches(self, budget: Budget, size: int | None) -> list[Batch]:
         """The batches in order; ``size`` is the resolved parameter ``batch``."""
 
+    def chains(self, batches: Sequence[Batch]) -> list[range]:
+        """The batches, by number, that follow from one another and make one part: each is one of its own."""
+        return [range(index, index + 1) for index in range(len(batches))]
+
     @abstractmethod
     def prepared(self, synthesis: Synthesis) -> Callable[[Batch, int, Tensor], Beginning]:
         """Gathers what all batches need, and says how each is recovered: from a batch, its number and its labels.
 
         The labels are those of the batch, on the first teacher's device.
         """
+
+    def planned(self, synthesis: Synthesis, batch: Batch) -> Mapping[str, Any]:  # noqa: ARG002
+        """The values of one batch, where they are not those of all."""
+        return synthesis.values
 
     @abstractmethod
     def recipe(self, values: Mapping[str, Any]) -> Optimisation:
@@ -149,11 +197,14 @@ class Recovering(Compressor, ABC):
         synthesis = Synthesis(context, data, budget, teachers, values)
         prepared, batches = self.prepared(synthesis), self.batches(budget, values["batch"])
 
-        def make(index: int) -> dict[str, Tensor]:
-            images = self._made(synthesis, prepared, batches, index)
-            return make_part(images, batches[index].labels, teachers[0].mean, teachers[0].std)
+        chains = self.chains(batches)
 
-        return assemble_set(context.parts(len(batches), make), data.class_names)
+        def make(index: int) -> dict[str, Tensor]:
+            made = [self._made(synthesis, prepared, batches, number) for number in chains[index]]
+            labels = torch.cat([batches[number].labels for number in chains[index]])
+            return make_part(torch.cat(made), labels, teachers[0].mean, teachers[0].std, cut=self.as_published)
+
+        return assemble_set(context.parts(len(chains), make), data.class_names)
 
     def _made(
         self,
@@ -164,16 +215,17 @@ class Recovering(Compressor, ABC):
     ) -> Tensor:
         """The images of one batch, in the first teacher's normalisation: float32 [B, 3, S, S]."""
         common, batch, name = synthesis.teachers[0], batches[index], f"batch {index + 1} of {len(batches)}"
+        synthesis = replace(synthesis, values=self.planned(synthesis, batch))
         labels, recipe = batch.labels.to(common.device), self.recipe(synthesis.values)
         low, high = normalised_range(common.mean, common.std)
         context = synthesis.context
         numbers = computing(common.device, context.protocol.precision)
         with numbers, context.progress.task(name, recipe.iterations) as advance:
-            images, turns = prepared(batch, index, labels)
+            begun = prepared(batch, index, labels)
             return recover(
-                images.to(common.device, memory_format=torch.channels_last),
+                begun.images.to(common.device, memory_format=torch.channels_last),
                 labels,
-                turns,
+                begun.turns,
                 recipe,
                 view=lambda current, iteration: self.viewed(synthesis, current, iteration, index),
                 low=low,
@@ -181,12 +233,16 @@ class Recovering(Compressor, ABC):
                 prior=self.prior(batch),
                 where=name,
                 advance=advance,
-                kept=context.resumable("images"),
+                kept=context.resumable("images" if len(self.chains(batches)) == len(batches) else f"images-{index}"),
+                summed=begun.summed,
+                shares=begun.shares,
+                shown=begun.shown,
+                edits=begun.edits,
             )
 
     def viewed(self, synthesis: Synthesis, images: Tensor, iteration: int, index: int) -> Tensor:
         """The views of batch ``index`` in a 0-based iteration: the same uniforms for every method."""
-        size = synthesis.budget.size
+        size = images.shape[-1]
         views = DifferentiableViews(
             self.ops(synthesis.values, size, iteration), size=size, shared=synthesis.values["views"] == "shared"
         )
@@ -204,6 +260,20 @@ def real_images(synthesis: Synthesis, batch: Batch) -> Tensor:
     store = synthesis.context.protocol.store
     rows = initial_rows(synthesis.shuffled, batch)
     return synthesis.teachers[0].normalised(synthesis.data.canvases(rows, store.size, store.fit, store.interpolation))
+
+
+def stitched_images(synthesis: Synthesis, teacher: Reference | None) -> Callable[[Batch], Tensor]:
+    """The set of ``rded`` under a teacher, made once: the canvases of a batch, normalised for the first teacher."""
+    wanted = Reference(name="rded", values={"teacher": teacher} if teacher else {})
+    begun = synthesis.context.compress(wanted, synthesis.data, synthesis.budget)
+    own = rows_by_class(begun.targets, synthesis.budget.classes)
+
+    def of(batch: Batch) -> Tensor:
+        pairs = zip(batch.labels.tolist(), batch.copies.tolist(), strict=True)
+        rows = [int(own[label][copy]) for label, copy in pairs]
+        return synthesis.teachers[0].normalised(begun.canvases(begun.targets.new_tensor(rows), synthesis.budget.size))
+
+    return of
 
 
 def initial_rows(shuffled: Sequence[Tensor], batch: Batch) -> Tensor:

@@ -10,6 +10,8 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from rethinkdc.contracts.context import Context
+from rethinkdc.contracts.kinds import Setting
+from rethinkdc.contracts.presets import chosen, fits, nearest_dataset
 from rethinkdc.distillation.batchnorm import running_statistics
 from rethinkdc.distillation.convolution import CONVOLUTION, patches
 from rethinkdc.distillation.descent import Optimisation, Turn
@@ -48,6 +50,10 @@ class StatisticalMatching(Recovering):
     """
 
     by_class: ClassVar[bool] = False
+    faults: ClassVar[Mapping[str, tuple[str, str]]] = {
+        **Recovering.faults,
+        "moving averages": ("begin at 0", "begin with the first statistics"),
+    }
 
     weight: float | None = Field(
         default=None, ge=0, description="Weight of the statistics beside the cross-entropy; none = the paper's."
@@ -81,13 +87,13 @@ class StatisticalMatching(Recovering):
         default=None, ge=1, description="Training images that statistics are taken of, of all classes; none = all."
     )
     teachers: Annotated[tuple[Reference, ...] | None, OfKind("teacher")] = Field(
-        default=None, description="Networks that are matched in turn; none = the protocol's one."
+        default=None, description="Networks that are matched in turn; none = the paper's, trained by the protocol."
     )
 
     @model_validator(mode="after")
     def _somebody_teaches(self) -> StatisticalMatching:
         if self.teachers == ():
-            raise ValueError("teachers=[] names nobody; leave it out for the protocol's teacher")
+            raise ValueError("teachers=[] names nobody; leave it out for the paper's teachers")
         return self
 
     # -- what a subclass may change --------------------------------------------------------------------------------
@@ -106,6 +112,25 @@ class StatisticalMatching(Recovering):
 
     # -- the way of all --------------------------------------------------------------------------------------------
 
+    def open_references(self, size: int, classes: int) -> dict[str, tuple[Reference, ...]]:
+        if self.teachers is not None:
+            return {}
+        name, _ = nearest_dataset(size, classes)
+        if not fits(name, size, classes):
+            raise UnsupportedError(
+                f"{self.name} matches several teachers in turn, and its paper names them for images of 32 and 64 px, "
+                f"and for ImageNet-1K at 224 px; these have {size} px and {classes} classes. Name your own: "
+                f"{self.name}:teachers=[trained,trained:recipe=weak]. With one, {self.name}:teachers=[trained], it is "
+                "another method, and the row says so."
+            )
+        return {"teachers": chosen(self.presets, size, classes).values["teachers"]}
+
+    def resolved(self, size: int, classes: int) -> dict[str, Setting]:
+        settings = super().resolved(size, classes)
+        if self.teachers is None and not fits(nearest_dataset(size, classes)[0], size, classes):
+            settings["teachers"] = Setting(None, "to be named: the paper's are for 32 px, 64 px and ImageNet-1K")
+        return settings
+
     def ops(self, values: Mapping[str, Any], size: int, iteration: int) -> list[ViewOp]:  # noqa: ARG002
         return cropping(values["crop"], size, values["min_area"], flip=self.flip)
 
@@ -119,7 +144,8 @@ class StatisticalMatching(Recovering):
 
     def asked(self, budget: Budget, context: Context) -> list[Teacher]:
         self._check_images(budget)
-        teachers = [context.teacher(named) for named in self.teachers or (None,)]
+        named = self.teachers or self.open_references(budget.size, budget.classes)["teachers"]
+        teachers = [context.teacher(one) for one in named]
         for teacher in teachers:
             self._check_teacher(teacher, budget.size)
         return teachers
@@ -157,7 +183,9 @@ class StatisticalMatching(Recovering):
     def _turn(self, synthesis: Synthesis, teacher: Teacher, real: Real, labels: Tensor, index: int) -> Turn:
         """One teacher's part in a batch."""
         values, kinds = synthesis.values, [BATCHNORM, CONVOLUTION, patches(synthesis.values["patch"])]
-        matching = StatisticsMatching(teacher.module, kinds, self.goals(real, labels), values["alpha"])
+        matching = StatisticsMatching(
+            teacher.module, kinds, self.goals(real, labels), values["alpha"], from_zero=self.as_published
+        )
         droppable = [name for name, layer in matching.layers.items() if CONVOLUTION.looks_at(layer)]
         seed = synthesis.context.seeds.of("set", "left-out-layers")
 

@@ -18,9 +18,9 @@ from torch import Tensor
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.kinds import Compressor, Setting
+from rethinkdc.contracts.presets import FALLBACK, Preset, nearest_dataset, resolve
 from rethinkdc.distillation.class_images import RealImages
 from rethinkdc.distillation.parts import assemble_set, make_part
-from rethinkdc.distillation.presets import FALLBACK, Preset, nearest_dataset, resolve
 from rethinkdc.distillation.unrolling import Learned, Pull, StudentStep, Through, Weights, match
 from rethinkdc.errors import DivergedImagesError, RequestError
 from rethinkdc.method import OfKind

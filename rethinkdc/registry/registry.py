@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
+from rethinkdc.contracts.kinds import Compressor
 from rethinkdc.errors import PluginError
 from rethinkdc.method import Method
 from rethinkdc.reference import Reference, print_reference
@@ -82,6 +83,23 @@ class Registry:
             RequestError: names the distributions, and how to say which one is meant; or a parameter is wrong.
         """
         self._builder.check_unambiguous(kind, reference)
+
+    def complete(self, compressor: Compressor, size: int, classes: int) -> Compressor:
+        """The compressor with the references in place that it leaves open and its paper names.
+
+        Args:
+            compressor: stays as it is.
+            size: side of a canvas in pixels.
+            classes: of the data.
+
+        Raises:
+            UnsupportedError: its paper names none for such canvases, and somebody must.
+        """
+        found = compressor.open_references(size, classes)
+        if not found:
+            return compressor
+        known = self.reference(compressor)
+        return self.build(Compressor, Reference(name=known.name, values={**known.values, **found}))
 
     def reference(self, method: Method) -> Reference:
         """The canonical reference; a selection by score goes under the score's own name."""

@@ -164,7 +164,9 @@ def resolve_run(
         size, made, title = SetSize(maker.ipc), maker, maker.name
     else:
         size = resolve_size(request, maker, protocol, layout)
-        compressor, made, title = maker, _define(maker, registry), registry.label(maker)
+        # The row has the name that was asked for; its key holds what the paper says of what that leaves open.
+        compressor = registry.complete(maker, protocol.store.size, protocol.data.classes)
+        made, title = _define(compressor, registry), registry.label(maker)
     teachers = {
         name: teachers_definition(protocol, registry.build, registry.definition)
         for name, method in (("compressor_teachers", compressor), ("labeler_teachers", labeler))

@@ -31,13 +31,14 @@ ROWS_FILE, SCORES_FILE = (f'"{FILES / name}"' for name in ("rows.csv", "scores.c
 TEACHER_FILE = f'"{FILES / "teacher.safetensors"}"'
 OTHER_PCA = "pca:score=random,grid=3,fit=centre,interpolation=bicubic,constrained=false,scale=[0.5,1.0]"
 OTHER_CA2D = "ca2d:score=el2n,direction=easy,pool=10,factor=2,teacher=[trained:recipe=weak]"
-OTHER_EDC = "edc:iterations=2,init=rded,category=1.0"
+OTHER_EDC = "edc:iterations=2,init=rded,category=1.0,as_published=true,teachers=[trained]"
 OTHER_GVBSM = (
     "gvbsm:iterations=2,batch=3,crop=resized,views=per-image,images=8,"
     "teachers=[trained:recipe=weak,trained:model=[convnet:depth=2,width=8]]"
 )
 OTHER_SRE2L = "sre2l:iterations=2,batch=3,crop=true,flip=true,roll=[-2,2],views=per-image"
 
+TWO = "teachers=[trained,trained:model=[convnet:depth=1,width=4,norm=batch]]"
 NARROW = "network=[convnet:depth=1,width=4]"
 OTHER_DM = f"dm:iterations=2,init=noise,strategies=[],{NARROW}"
 DATADAM = "datadam:iterations=3,network=[convnet:depth=2,width=4]"
@@ -83,8 +84,16 @@ VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("compressor", "mtt"): (f"mtt:{SHORT}", OTHER_MTT),
     ("compressor", "ftd"): (f"ftd:{SHORT}",),
     ("compressor", "datm"): (SHORT_DATM,),
-    ("compressor", "gvbsm"): ("gvbsm:iterations=3", OTHER_GVBSM),
-    ("compressor", "edc"): ("edc:iterations=3", OTHER_EDC, "edc:iterations=2,init=noise"),
+    ("compressor", "gvbsm"): ("gvbsm:iterations=3,teachers=[trained]", OTHER_GVBSM),
+    ("compressor", "edc"): (
+        "edc:iterations=3,teachers=[trained]",
+        OTHER_EDC,
+        "edc:iterations=2,init=noise,teachers=[trained]",
+    ),
+    ("compressor", "sre2lpp"): ("sre2lpp:iterations=2,init=real",),
+    ("compressor", "delt"): ("delt:iterations=4,rounds=2", "delt:iterations=2,batch=3,init=hard,rounds=1"),
+    ("compressor", "cv-dd"): (f"cv-dd:iterations=2,{TWO}",),
+    ("compressor", "fadrm"): (f"fadrm:iterations=4,{TWO}", "fadrm:iterations=2,stages=1,init=real,teachers=[trained]"),
     ("compressor", "noise"): ("noise", "noise:distribution=gaussian"),
     ("compressor", "shuffled"): ("shuffled", "shuffled:patches=4"),
     ("compressor", "ccs"): ("ccs", "ccs:score=el2n,cut_by=aum,balance=none"),
@@ -182,11 +191,17 @@ AXES: dict[tuple[str, str], tuple[Axis, ...]] = {
     ("compressor", OTHER_MTT): ("set", "teacher"),
     ("compressor", f"ftd:{SHORT}"): ("set", "teacher"),
     ("compressor", SHORT_DATM): ("set", "teacher"),
-    ("compressor", "gvbsm:iterations=3"): ("set", "teacher"),
+    ("compressor", "gvbsm:iterations=3,teachers=[trained]"): ("set", "teacher"),
     ("compressor", OTHER_GVBSM): ("set", "teacher"),
-    ("compressor", "edc:iterations=3"): ("set", "teacher"),
+    ("compressor", "edc:iterations=3,teachers=[trained]"): ("set", "teacher"),
     ("compressor", OTHER_EDC): ("set", "teacher"),
-    ("compressor", "edc:iterations=2,init=noise"): ("set", "teacher"),
+    ("compressor", "edc:iterations=2,init=noise,teachers=[trained]"): ("set", "teacher"),
+    ("compressor", "sre2lpp:iterations=2,init=real"): ("set", "teacher"),
+    ("compressor", "delt:iterations=4,rounds=2"): ("set", "teacher"),
+    ("compressor", "delt:iterations=2,batch=3,init=hard,rounds=1"): ("set", "teacher"),
+    ("compressor", f"cv-dd:iterations=2,{TWO}"): ("set", "teacher"),
+    ("compressor", f"fadrm:iterations=4,{TWO}"): ("set", "teacher"),
+    ("compressor", "fadrm:iterations=2,stages=1,init=real,teachers=[trained]"): ("set", "teacher"),
     ("compressor", "noise"): ("set",),
     ("compressor", "noise:distribution=gaussian"): ("set",),
     ("compressor", "shuffled"): ("set",),

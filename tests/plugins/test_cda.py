@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from rethinkdc.distillation import curriculum
 from rethinkdc.errors import RequestError
-from rethinkdc.plugins.distillation.cda import CDA, curriculum
+from rethinkdc.plugins.distillation.cda import CDA
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.registry.registry import Registry
 from rethinkdc.views import RandomResizedCrop

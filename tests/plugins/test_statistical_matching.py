@@ -15,13 +15,17 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from rethinkdc.context.cache import Cache
 from rethinkdc.context.run import RunContext
 from rethinkdc.contracts.context import Context
+from rethinkdc.contracts.kinds import Compressor
 from rethinkdc.distillation import densification, gather, statistical_matching
 from rethinkdc.distillation.statistical_matching import StatisticalMatching, by_classes, cropping, renormalisation
 from rethinkdc.errors import DivergedError, RequestError, UnsupportedError
 from rethinkdc.models import build_seeded, weights_digest
 from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.request import Request
+from rethinkdc.runs.resolving import resolve_run
 from rethinkdc.testing import images
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.types import Budget, ViewKey
@@ -200,7 +204,7 @@ def test_images_that_diverge_name_the_batch_and_leave_no_hook(
     monkeypatch.setattr(statistical_matching, "noise", lambda *_: torch.full((2, 3, 8, 8), math.nan))
     extra = "init=noise," if name == "edc" else ""
     with pytest.raises(DivergedError, match=r"batch 1 of 4 is nan in iteration 1 of 2.*finished are kept"):
-        inversions.made(inversions.here(tmp_path), f"{name}:{extra}iterations=2,batch=2")
+        inversions.made(inversions.here(tmp_path), f"{name}:teachers=[trained],{extra}iterations=2,batch=2")
     assert hooks_on(calls[0]["turns"][0].matching.module) == 0
 
 
@@ -208,7 +212,7 @@ def test_nothing_of_a_batch_is_left_in_the_next(
     inversions: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Averages begin anew: a batch that is made alone is the one that is made after others."""
-    reference = "gvbsm:iterations=3,batch=2,drop=0.3"
+    reference = "gvbsm:teachers=[trained],iterations=3,batch=2,drop=0.3"
     expected = inversions.canvases(inversions.made(inversions.here(tmp_path / "all"), reference))
     original = RunContext.parts
     monkeypatch.setattr(
@@ -301,7 +305,7 @@ def test_a_part_of_the_images_is_drawn_from_all_classes_by_the_seed_of_the_set(
     name: str, inversions: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = passes(monkeypatch)
-    reference, found = f"{name}:iterations=1,statistics=whole,images=10", []
+    reference, found = f"{name}:teachers=[trained],iterations=1,statistics=whole,images=10", []
     for seed in (0, 1):
         surroundings = inversions.here(tmp_path / str(seed), set=seed)
         inversions.made(surroundings, reference)
@@ -314,7 +318,7 @@ def test_a_part_of_the_images_is_drawn_from_all_classes_by_the_seed_of_the_set(
     # All there are is the same as no limit.
     surroundings = inversions.here(tmp_path / "all")
     for images_used in ("", ",images=24", ",images=1000"):
-        inversions.made(surroundings, f"{name}:iterations=1,statistics=whole{images_used}")
+        inversions.made(surroundings, f"{name}:teachers=[trained],iterations=1,statistics=whole{images_used}")
     assert len(list((tmp_path / "all" / "cache" / "statistics").iterdir())) == 1
 
 
@@ -325,7 +329,7 @@ def test_edc_begins_with_different_real_images_of_each_class(
     inversions: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls, surroundings = inversions.watch().calls, inversions.here(tmp_path)
-    inversions.made(surroundings, "edc:iterations=1,batch=2")
+    inversions.made(surroundings, "edc:teachers=[trained],iterations=1,batch=2")
     teacher, data = surroundings.teacher(), surroundings.data
     store = surroundings.protocol.store
     real = teacher.normalised(data.canvases(torch.arange(len(data)), 8, store.fit, store.interpolation))
@@ -347,12 +351,12 @@ def test_edc_may_begin_with_the_set_of_rded_under_its_first_teacher(
     start = torch.cat([call["start"] for call in calls])
     assert torch.equal(start, surroundings.teacher("trained:recipe=weak").normalised(stitched))
     with pytest.raises(UnsupportedError, match=r"rded at ipc 7.*needs 7 images"):
-        inversions.made(surroundings, "edc:iterations=1,init=rded", ipc=7)
+        inversions.made(surroundings, "edc:teachers=[trained],iterations=1,init=rded", ipc=7)
 
 
 def test_the_revision_of_edc_is_raised_with_that_of_the_set_that_it_may_begin_with() -> None:
     registry = Registry()
-    assert [registry.build("compressor", name).revision for name in ("edc", "rded")] == [1, 1]
+    assert [registry.build("compressor", name).revision for name in ("edc", "rded")] == [2, 1]
 
 
 # -- bad input ---------------------------------------------------------------------------------------------------------
@@ -379,9 +383,9 @@ def test_a_parameter_that_makes_no_sense_is_refused(name: str, values: str, told
 def test_what_the_teachers_or_the_data_cannot_serve_is_refused(name: str, inversions: Any, tmp_path: Path) -> None:
     surroundings = inversions.here(tmp_path)
     with pytest.raises(UnsupportedError, match=r"images=3 takes statistics of fewer images.*classes \(4\)"):
-        inversions.made(surroundings, f"{name}:images=3")
+        inversions.made(surroundings, f"{name}:teachers=[trained],images=3")
     with pytest.raises(UnsupportedError, match=r"canvases of 16 px.*takes 8 px.*teachers=\[trained\]"):
-        surroundings.compress(name, surroundings.data, Budget(ipc=1, classes=4, size=16))
+        surroundings.compress(f"{name}:teachers=[trained]", surroundings.data, Budget(ipc=1, classes=4, size=16))
     # Convolutions without BatchNorm are enough; neither is not.
     teacher = surroundings.teacher("trained:recipe=weak")
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in teacher.module.modules())
@@ -406,16 +410,16 @@ def test_nested_references_give_several_architectures_and_print_as_they_are_read
 
 # -- values ------------------------------------------------------------------------------------------------------------
 
-# Of the authors' scripts: iterations, learning rate, weight, alpha, drop, batch, crop, smallest area, patch.
+# Of the scripts: iterations, learning rate, weight, alpha, drop, images of a process, crop, smallest area, patch.
 PAPERS = {
-    ("gvbsm", "imagenet1k-soft"): (4000, 0.1, 0.01, 0.4, 0.0, 80, "resized", 0.08, 16),
-    ("gvbsm", "tiny-imagenet-soft"): (4000, 0.05, 0.01, 0.8, 0.4, 100, "padded", 0.08, 4),
-    ("gvbsm", "cifar100-soft"): (4000, 0.05, 0.01, 0.8, 0.4, 100, "padded", 0.08, 4),
+    ("gvbsm", "imagenet1k-soft"): (4000, 0.1, 0.01, 0.4, 0.0, 40, "resized", 0.08, 16),
+    ("gvbsm", "tiny-imagenet-soft"): (4000, 0.05, 0.01, 0.8, 0.4, 50, "padded", 0.08, 4),
+    ("gvbsm", "cifar100-soft"): (4000, 0.05, 0.01, 0.8, 0.4, 50, "padded", 0.08, 4),
     ("gvbsm", "cifar10-soft"): (4000, 0.05, 0.01, 0.8, 0.4, 100, "padded", 0.08, 4),
-    ("edc", "imagenet1k-soft"): (1000, 0.05, 0.1, 0.8, 0.0, 80, "resized", 0.5, 16),
-    ("edc", "tiny-imagenet-soft"): (2000, 0.05, 0.01, 0.8, 0.0, 100, "resized", 0.5, 4),
-    ("edc", "cifar100-soft"): (2000, 0.05, 0.01, 0.8, 0.0, 100, "resized", 0.5, 4),
-    ("edc", "cifar10-soft"): (75, 0.05, 0.01, 0.8, 0.0, 100, "resized", 0.08, 4),
+    ("edc", "imagenet1k-soft"): (1000, 0.05, 0.1, 0.8, 0.0, 20, "resized", 0.5, 16),
+    ("edc", "tiny-imagenet-soft"): (2000, 0.05, 0.01, 0.8, 0.0, 25, "resized", 0.5, 4),
+    ("edc", "cifar100-soft"): (2000, 0.05, 0.01, 0.8, 0.0, 25, "resized", 0.5, 4),
+    ("edc", "cifar10-soft"): (75, 0.05, 0.01, 0.8, 0.0, 10, "resized", 0.08, 4),
 }
 
 
@@ -424,7 +428,7 @@ def test_the_values_are_the_papers_and_none_is_left_open(name: str, protocol: st
     found = method(name).settings(Registry().protocols.find(protocol), None)
     keys = ("iterations", "lr", "weight", "alpha", "drop", "batch", "crop", "min_area", "patch")
     assert tuple(found[key].value for key in keys) == PAPERS[name, protocol]
-    assert {key for key, one in found.items() if one.value is None} == {"teachers", "images"}
+    assert {key for key, one in found.items() if one.value is None} == {"images"}
     assert "recover.sh" in found["lr"].source
     assert found["first"].value == 10.0
     if name == "gvbsm":
@@ -434,13 +438,72 @@ def test_the_values_are_the_papers_and_none_is_left_open(name: str, protocol: st
         assert found["category"].value == 0.5
 
 
+FIVE = ["resnet18-3x3", "convnet", "mobilenet-v2-half", "wide-resnet", "shufflenet-v2-half"]
+THIN = ["convnet:depth=1", "convnet:depth=2", "convnet:width=32"]
+IMAGENET = [f"torchvision/{name}" for name in ("resnet18", "mobilenet_v2", "efficientnet_b0", "shufflenet_v2_x0_5")]
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "classes", "models"),
+    [
+        ("gvbsm", 32, 10, FIVE),
+        ("gvbsm", 32, 100, FIVE),
+        ("gvbsm", 64, 200, FIVE),
+        ("edc", 32, 10, FIVE + THIN),
+        ("edc", 32, 100, FIVE + THIN),
+        ("edc", 64, 200, FIVE),
+    ],
+)
+def test_open_teachers_are_the_papers(name: str, size: int, classes: int, models: list[str]) -> None:
+    registry = Registry()
+    found = registry.complete(registry.build(Compressor, f"{name}:lr=0.5"), size, classes)
+    assert isinstance(found, StatisticalMatching)
+    assert found.teachers is not None
+    assert [str(one) for one in found.teachers] == [
+        f"trained:model=[{model}]" if ":" in model else f"trained:model={model}" for model in models
+    ]
+    # Named one by one they are the same method, and one more completion changes nothing.
+    named = registry.build(Compressor, registry.reference(found))
+    assert registry.definition(named) == registry.definition(found)
+    assert registry.complete(found, size, classes) is found
+
+
+def test_on_imagenet_they_are_torchvisions() -> None:
+    registry = Registry()
+    for name, expected in (("gvbsm", IMAGENET), ("edc", [*IMAGENET, "torchvision/alexnet"])):
+        found = registry.complete(registry.build(Compressor, name), 224, 1000)
+        assert isinstance(found, StatisticalMatching)
+        assert [str(one) for one in found.teachers or ()] == expected
+        shown = method(name).settings(registry.protocols.find("imagenet1k-soft"), None)["teachers"]
+        assert ([str(one) for one in shown.value], "recover.sh" in shown.source) == (expected, True)
+        assert registry.label(registry.build(Compressor, name)) == name
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("size", "classes"), [(8, 10), (28, 10), (224, 20), (128, 1000)])
+def test_where_the_paper_has_none_somebody_must_name_them(name: str, size: int, classes: int) -> None:
+    registry = Registry()
+    with pytest.raises(
+        UnsupportedError, match=rf"these have {size} px and {classes} classes.*teachers=\[trained\], it is"
+    ):
+        registry.complete(registry.build(Compressor, name), size, classes)
+    one = registry.build(Compressor, f"{name}:teachers=[trained]")
+    assert registry.complete(one, size, classes) is one
+    if size == 8:
+        # Before anything is read or trained.
+        with pytest.raises(UnsupportedError, match="these have 8 px"):
+            resolve_run(Request(name, dataset="digits"), registry, Cache())
+        shown = method(name).settings(registry.protocols.find("digits-soft"), None)["teachers"]
+        assert (shown.value, shown.source.startswith("to be named")) == (None, True)
+
+
 def test_densification_is_of_the_views_of_each_class(
     inversions: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = inversions.watch().calls
-    inversions.made(inversions.here(tmp_path), "gvbsm:iterations=1,spread=3.0,tau=2.0", ipc=3)
+    inversions.made(inversions.here(tmp_path), "gvbsm:teachers=[trained],iterations=1,spread=3.0,tau=2.0", ipc=3)
     views = torch.randn((12, 3, 8, 8))
     classes = torch.stack([views[calls[0]["labels"] == label] for label in range(4)])
     assert float(calls[0]["prior"](views)) == pytest.approx(3 * float(densification(classes, 2.0)))
-    inversions.made(inversions.here(tmp_path), "gvbsm:iterations=1,spread=0.0", ipc=3)
+    inversions.made(inversions.here(tmp_path), "gvbsm:teachers=[trained],iterations=1,spread=0.0", ipc=3)
     assert calls[1]["prior"] is None

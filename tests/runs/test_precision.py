@@ -32,8 +32,8 @@ FAMILY = (
     "cda:iterations=2",
     "dwa:iterations=2",
     "lpld:iterations=2",
-    "gvbsm:iterations=2",
-    "edc:iterations=2",
+    "gvbsm:iterations=2,teachers=[trained]",
+    "edc:iterations=2,teachers=[trained]",
 )
 """One of each that optimises images."""
 

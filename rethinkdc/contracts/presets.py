@@ -36,6 +36,20 @@ def nearest_dataset(size: int, classes: int) -> tuple[str, bool]:
     return name, name == "imagenet-21k" or _EXACT[name] == (size, classes)
 
 
+def fits(dataset: str, size: int, classes: int) -> bool:
+    """Whether networks for a dataset of the literature serve canvases: those of ImageNet know its classes by heart."""
+    known_size, known_classes = _EXACT.get(dataset, (0, 0))
+    return size == known_size and (dataset != "imagenet-1k" or classes == known_classes)
+
+
+def chosen(presets: Mapping[str, Preset], size: int, classes: int) -> Preset:
+    """The preset of the dataset that canvases are like, its source naming that dataset where they are not just that."""
+    name, exact = nearest_dataset(size, classes)
+    preset = presets[name] if name in presets else presets[FALLBACK[name]]
+    like = "" if exact else f"; {size} px and {classes} classes are taken as {name}"
+    return preset._replace(source=f"{preset.source}{like}")
+
+
 def resolve(method: Method, presets: Mapping[str, Preset], size: int, classes: int) -> dict[str, Setting]:
     """Every parameter's value for canvases of one size and number of classes: what was given, else the preset's.
 
@@ -45,16 +59,13 @@ def resolve(method: Method, presets: Mapping[str, Preset], size: int, classes: i
         size: side of a canvas in pixels.
         classes: number of classes.
     """
-    name, exact = nearest_dataset(size, classes)
-    preset = presets[name] if name in presets else presets[FALLBACK[name]]
-    like = "" if exact else f"; {size} px and {classes} classes are taken as {name}"
-    given, settings = method.changed(), {}
+    preset, given, settings = chosen(presets, size, classes), method.changed(), {}
     for key in method.fields():
         value = getattr(method, key)
         if key in given:
             settings[key] = Setting(value, "given")
         elif value is None and key in preset.values:
-            settings[key] = Setting(preset.values[key], f"{preset.source}{like}")
+            settings[key] = Setting(preset.values[key], preset.source)
         else:
             settings[key] = Setting(value, "default")
     return settings
