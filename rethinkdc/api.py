@@ -9,7 +9,9 @@ from typing import Any
 from torch import Tensor
 
 from rethinkdc.boards import Board
+from rethinkdc.boards.claims import compare_claims
 from rethinkdc.boards.leaderboard import rank_records
+from rethinkdc.boards.parity import Claim
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.evidence.calls import CompareCall, ExplainCall, RobustCall
 from rethinkdc.evidence.comparing import answer_comparison, ask_comparison
@@ -34,6 +36,7 @@ from rethinkdc.runs.calls import (
     ExportCall,
     InspectCall,
     LeaderboardCall,
+    ParityCall,
     PlotCall,
     ReportCall,
     RowsCall,
@@ -295,6 +298,18 @@ def leaderboard(call: LeaderboardCall) -> list[Board]:
     return boards
 
 
+@takes(ParityCall)
+def parity(call: ParityCall) -> list[Claim]:
+    """Puts what authors report, under their own evaluation, beside what is on record, and names what differs.
+
+    Example: ``parity("records", dataset="cifar10", measured=True)``
+
+    Raises:
+        RequestError: a file of published values cannot be read, or no value is of what was asked for.
+    """
+    return compare_claims(call)
+
+
 @takes(ReportCall)
 def report(call: ReportCall) -> ReportFile:
     """Writes boards and figures of the methods on record as one HTML page that needs no network.
@@ -341,6 +356,7 @@ __all__ = [
     "export",
     "inspect",
     "leaderboard",
+    "parity",
     "plot",
     "prepare",
     "report",

@@ -310,7 +310,7 @@ def test_the_page_on_the_architecture_draws_the_rooms_as_they_stand() -> None:
 
 def test_what_the_command_line_prints_is_cleaned_in_one_place() -> None:
     """Texts of strangers reach a terminal through ``say`` or ``escape``; tables and data clean their cells."""
-    printing = {"saying.py", "board_tables.py", "board_data.py", "student_tables.py", "show.py"}
+    printing = {"saying.py", "board_tables.py", "board_data.py", "student_tables.py", "parity_tables.py", "show.py"}
     for path in sorted((ROOT / "rethinkdc" / "cli").glob("*.py")):
         text = path.read_text(encoding="utf-8")
         prints = [line for line in text.splitlines() if re.search(r"(?<![\w.])print\(|\becho\(|\bsecho\(", line)]

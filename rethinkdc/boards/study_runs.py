@@ -39,7 +39,7 @@ def open_study_runs(name: str | Path) -> StudyRuns:
     runs = runs_of(study, name, registry, Cache())
     sets = {str(run.finished.images): run.names.compressor for run in runs if run.finished}
     values = dict.fromkeys(value for file in _reported(study) for value in load_reported(file))
-    reported = (_spell(value, registry, sets.get(value.set or "")) for value in values)
+    reported = (spell_value(value, registry, sets.get(value.set or "")) for value in values)
     return StudyRuns(str(name), frozenset(run.key for run in runs), tuple(reported))
 
 
@@ -59,7 +59,7 @@ def _reported(study: Study) -> list[str]:
     return files
 
 
-def _spell(value: Reported, registry: Registry, known_set: str | None) -> Reported:
+def spell_value(value: Reported, registry: Registry, known_set: str | None = None) -> Reported:
     """The same, as records print it; what is not installed stays as it is."""
     return replace(
         value,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from rethinkdc.texts import escape_latex, escape_markdown
 
 
-def markdown(title: str, columns: Mapping[str, Sequence[str]], notes: Iterable[str]) -> str:
-    """A GitHub table below its title, and above its notes; the column ``method`` is set to the left."""
-    rule = ["---" if name == "method" else "--:" for name in columns]
+def markdown(
+    title: str, columns: Mapping[str, Sequence[str]], notes: Iterable[str], left: Collection[str] = ("method",)
+) -> str:
+    """A GitHub table below its title, and above its notes; the columns of ``left`` are set to the left."""
+    rule = ["---" if name in left else "--:" for name in columns]
     rows = [" | ".join(map(escape_markdown, line)) for line in (columns, *zip(*columns.values(), strict=True))]
     table = "\n".join(f"| {row} |" for row in (rows[0], " | ".join(rule), *rows[1:]))
     listed = "".join(f"\n- {escape_markdown(note)}" for note in notes)

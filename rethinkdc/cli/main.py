@@ -25,6 +25,7 @@ from rethinkdc.cli.leaderboard import leaderboard
 from rethinkdc.cli.listing import list_plugins, list_protocols, list_studies
 from rethinkdc.cli.new_protocol import new_protocol
 from rethinkdc.cli.output import finish_output, is_of_output, silence_output, spell_strange_letters
+from rethinkdc.cli.parity import parity
 from rethinkdc.cli.plot import plot
 from rethinkdc.cli.prepare import prepare
 from rethinkdc.cli.report import report
@@ -62,6 +63,7 @@ COMMANDS = {
     "explain": explain,
     "robust": robust,
     "leaderboard": leaderboard,
+    "parity": parity,
     "report": report,
     "plot": plot,
     "verify": verify,

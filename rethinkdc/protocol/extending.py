@@ -14,7 +14,7 @@ from rethinkdc.protocol.toml_files import Place, TomlFile, parse_toml, read_toml
 EXTENDS, WITHOUT = "extends", "without"
 """The keys of a file that extends another; the protocol that it stands for has neither."""
 
-_OWN = {"id", "version", "summary", "status", "default", "sources"}
+_OWN = {"id", "version", "summary", "status", "default", "twin", "sources"}
 """What a file never takes from the one that it extends; of sources, see :func:`_sources`."""
 _LONGEST = 8
 """Files in a chain: whoever reads one must be able to follow it."""

@@ -23,7 +23,7 @@ from rethinkdc.types import Fit, Interpolation
 
 _SOFT = ("static", "stored", "online")
 _ADMITS = {"hard": ("hard",), "soft": _SOFT, "any": ("hard", *_SOFT)}
-_DESCRIPTIVE = {"summary", "status", "sources", "default", "default_dataset", "default_ipc", "overrides"}
+_DESCRIPTIVE = {"summary", "status", "sources", "default", "default_dataset", "default_ipc", "twin", "overrides"}
 
 Epoch = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, le=1)]
 """A 1-based epoch, or a fraction of the proxy's length."""
@@ -90,6 +90,7 @@ class Protocol(_Frozen):
     ``track`` says which labels it takes: under ``any`` hard and soft ones are trained with alike, so that nothing but
     the labels differs; boards hold them apart all the same. With ``full_at_ipc`` a student of the whole training set is
     trained as one of a set of this ipc: by ``training``, as many steps of as many images, and not by ``reference``.
+    ``twin`` names the protocol whose shape it has at another size: what is published under that one stands beside it.
     ``precision`` is what synthesis computes in, and what teachers and networks of a method's own are trained in, on
     every device; students and proxies are trained in bfloat16 on CUDA and in float32 on a CPU, whatever it says, and
     teachers are asked in float32.
@@ -104,6 +105,7 @@ class Protocol(_Frozen):
     default: bool = False
     default_dataset: str | None = Field(default=None, min_length=1)
     default_ipc: int | None = Field(default=None, ge=1, le=1_000_000_000)
+    twin: str | None = Field(default=None, min_length=1)
     data: Schema
     store: StoreSpec
     student: Network

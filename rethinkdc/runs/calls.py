@@ -329,6 +329,28 @@ class LeaderboardCall(Options):
 
 
 @dataclass(frozen=True)
+class ParityCall(Options):
+    """What ``parity`` takes."""
+
+    records: RecordsFolder = None
+    reported: Annotated[
+        str | Path | None,
+        Option("File of published values (.toml), or the name of a shipped one; default: the authors' own.", typed=str),
+    ] = field(default=None, kw_only=True)
+    method: Annotated[str | None, Option("Only values of this compressor.", short="-c")] = field(
+        default=None, kw_only=True
+    )
+    dataset: Annotated[str | None, Option("Only values on this dataset.", short="-d")] = field(
+        default=None, kw_only=True
+    )
+    protocol: Annotated[str | None, Option("Only values under this protocol.", short="-p")] = field(
+        default=None, kw_only=True
+    )
+    ipc: Annotated[int | None, Option("Only values of this ipc.", minimum=1)] = field(default=None, kw_only=True)
+    measured: Annotated[bool, Option("Only values that a record stands beside.")] = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True)
 class DrawnCall(LeaderboardCall):
     """What is drawn: boards of records, and answers that ``explain`` left."""
 
