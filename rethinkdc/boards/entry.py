@@ -86,6 +86,7 @@ class Entry:
         metrics: what its evaluator declares; the first is its main one.
         results: what was measured; empty for a run that is not ok.
         cost: seconds, bytes and images seen; None for a run that is not ok.
+        classes: of the set; 0 where a run is not ok.
         teachers: top-1 on the test images, of the teachers that gave labels, or else of those that made the set.
         external: data beyond the training set that was used.
         predictions: where they lie.
@@ -112,6 +113,7 @@ class Entry:
     metrics: tuple[Metric, ...]
     results: dict[str, float]
     cost: Cost | None
+    classes: int
     teachers: tuple[float, ...]
     external: tuple[str, ...]
     predictions: KeptPredictions | None
@@ -160,6 +162,7 @@ class Entry:
             metrics=record.metrics,
             results=record.results,
             cost=record.cost if record.status == "ok" else None,
+            classes=len(record.histogram) if record.status == "ok" else 0,
             teachers=tuple(_top1_of_teachers(told)),
             external=told.external_data,
             predictions=record.predictions,

@@ -65,6 +65,7 @@ class Row:
         teacher_bytes: of the teacher that the receiver needs.
         image_bytes: ``stored``, ``lossy`` and ``recipe``; None where a run has no such number.
         receiver_bytes: images in the fixed lossy codec, labels, and the teacher where it is needed.
+        class_bytes: the same for each class, the rate at which sets of several datasets can be compared.
         label_ratio: bytes of labels over bytes of images in the fixed lossy codec.
         images_seen: by the networks of each stage, forward, a mean over the runs; empty where a run does not tell.
         total_images_seen: of all stages, the measure of total compute; None where a run does not tell.
@@ -98,6 +99,7 @@ class Row:
     teacher_bytes: float
     image_bytes: dict[str, float | None]
     receiver_bytes: float | None
+    class_bytes: float | None
     label_ratio: float | None
     images_seen: dict[str, float]
     total_images_seen: float | None
@@ -151,11 +153,17 @@ def make_row(entries: Sequence[Entry], baseline: Baseline, compressor: str, metr
             form: _mean_of_all([cost.image_bytes.get(form) for cost in costs]) for form in ("stored", "lossy", "recipe")
         },
         receiver_bytes=_mean_of_all([cost.receiver_bytes for cost in costs]),
+        class_bytes=_mean_of_all([_class_bytes(run) for run in runs]),
         label_ratio=_mean_of_all([cost.label_ratio for cost in costs]),
         images_seen=seen if all(cost.images_seen for cost in costs) else {},
         total_images_seen=_mean_of_all([cost.total_images_seen for cost in costs]),
         missing=_missing(entries, {run.key for run in runs}),
     )
+
+
+def _class_bytes(run: Entry) -> float | None:
+    whole = run.cost.receiver_bytes if run.cost else None
+    return None if whole is None or not run.classes else whole / run.classes
 
 
 def _missing(entries: Sequence[Entry], ok: set[str]) -> tuple[Missing, ...]:

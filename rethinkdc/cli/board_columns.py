@@ -94,6 +94,7 @@ def further_columns(board: Board) -> Columns:
         **{f"{stage} s": _seconds(stage) for stage in _stages(row.seconds for row in board.rows)},
         "teacher top1 %": lambda row: NOTHING if row.teacher_top1 is None else f"{100 * row.teacher_top1:.2f}",
         **{f"{stage} memory": _memory(stage) for stage in _stages(row.memory for row in board.rows)},
+        "bytes per class": lambda row: _bytes(row.class_bytes),
         "label bytes": lambda row: _bytes(row.label_bytes),
         "teacher bytes": lambda row: _bytes(row.teacher_bytes),
         "PNG": image_bytes("stored"),

@@ -230,10 +230,11 @@ def test_a_receiver_stores_images_labels_and_a_teacher_that_is_asked(records: Re
         "external_data": ["somebody's photographs"],
         "teachers": {"set": {"top1": 0.9, "for": ["set"]}, "labels": {"top1": 0.7, "for": ["labels", "set"]}},
     }
-    add(records, record("pca", cost=cost, notes=notes), record("random"))
+    pca = record("pca", cost=cost, notes=notes).model_copy(update={"histogram": [1, 1, 1, 1]})
+    add(records, pca, record("random"))
     board = only(records)
     found = row(board, "pca")
-    assert (found.receiver_bytes, found.label_ratio) == (850, 3.0)
+    assert (found.receiver_bytes, found.class_bytes, found.label_ratio) == (850, 212.5, 3.0)
     assert found.teacher_top1 == 0.7
     assert found.external == ("somebody's photographs",)
     assert (row(board, "random").receiver_bytes, row(board, "random").teacher_top1) == (None, None)

@@ -80,6 +80,13 @@ def test_an_index_takes_the_fewest_bytes_that_hold_the_classes() -> None:
     assert [TopLogits(1, classes).bytes_per_view(classes) for classes in (256, 257, 40_000)] == [3, 4, 6]
 
 
+@pytest.mark.parametrize(("ipc", "gibibytes"), [(10, 5.67), (20, 11.33), (50, 28.33), (100, 56.66), (200, 113.33)])
+def test_whole_labels_of_imagenet_take_what_the_authors_publish(ipc: int, gibibytes: float) -> None:
+    """In the README of LPLD and LPQLD: 300 epochs of views; crops, mixes and pickles are the rest of theirs."""
+    ours = Dense().bytes_per_view(1000) * 300 * 1000 * ipc / 2**30
+    assert ours < gibibytes < 1.02 * ours
+
+
 @pytest.mark.parametrize("temperature", [1.0, 20.0])
 def test_the_largest_logits_share_all_of_the_probability_at_any_temperature(temperature: float) -> None:
     found = torch.softmax(decoded(TopLogits(4, 10)) / temperature, dim=1)
