@@ -288,9 +288,9 @@ class _Matching:
             made = F.normalize(embed(self.formed.shown(cells, key)), dim=1)
         drawn = self.context.generator("set", "frequencies", label, iteration)
         if sampler is None:
-            frequencies = torch.randn((method.frequencies, made.shape[1]), generator=drawn).to(wanted)
+            frequencies = torch.randn((method.frequencies, made.shape[1]), generator=drawn).to(wanted.device)
         else:
-            frequencies = sampler(sampler.noise(drawn).to(wanted))
+            frequencies = sampler(sampler.noise(drawn).to(wanted.device))
         return SCALE * characteristic_distance(wanted, made, frequencies, method.amplitude, method.phase)
 
     def _cross_entropy(self, label: int, iteration: int, own: Tensor) -> Tensor:

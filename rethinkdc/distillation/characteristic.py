@@ -26,7 +26,7 @@ def characteristic_distance(real: Tensor, made: Tensor, frequencies: Tensor, amp
         amplitude: weight of the first difference.
         phase: weight of the second.
     """
-    (real_cos, real_sin), (cos, sin) = (_mean_wave(widened(rows), frequencies) for rows in (real, made))
+    (real_cos, real_sin), (cos, sin) = (_mean_wave(rows, frequencies) for rows in (real, made))
     real_norm, norm = (real_cos.square() + real_sin.square()).sqrt(), (cos.square() + sin.square()).sqrt()
     apart = 2 * (real_norm * norm - cos * real_cos - sin * real_sin)
     return (amplitude * (real_norm - norm).square() + phase * apart.clamp(min=_LEAST)).sqrt().mean()
@@ -34,7 +34,9 @@ def characteristic_distance(real: Tensor, made: Tensor, frequencies: Tensor, amp
 
 def _mean_wave(rows: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
     """Real and imaginary part of the characteristic function of ``rows`` [n, d] at ``frequencies`` [k, d]: [k] both."""
-    angles = frequencies @ rows.T
+    # An angle of three digits says nothing of its cosine.
+    with torch.autocast(rows.device.type, enabled=False):
+        angles = widened(frequencies) @ widened(rows).T
     return angles.cos().mean(dim=1), angles.sin().mean(dim=1)
 
 
