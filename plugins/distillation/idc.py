@@ -67,9 +67,9 @@ class IDC(Compressor):
     """Stores canvases whose cells, enlarged, give networks in training the gradients that real images give.
 
     Each canvas is ``factor`` x ``factor`` training images: what is stored, and counted, are the canvases. Students see
-    every cell in every epoch, as in the authors' evaluation, so that a protocol of so many epochs shows ``factor``
-    squared times as many views, and one of so many steps as many as of every other set. Networks are trained on real
-    images meanwhile.
+    every cell in every epoch, as in the authors' evaluation: a protocol of so many epochs shows ``factor`` squared
+    times as many views as of other sets, and under one of so many steps batches are fuller at most. Networks are
+    trained on real images meanwhile.
     """
 
     name: ClassVar[str] = "idc"
