@@ -20,7 +20,7 @@ from rethinkdc.evidence.explaining import answer_explanation, ask_explanation
 from rethinkdc.evidence.explanation import Explanation
 from rethinkdc.evidence.question import make_runs
 from rethinkdc.evidence.sensitivity import Sensitivity
-from rethinkdc.evidence.surveying import answer_sensitivity, ask_sensitivity, runs_of_shard
+from rethinkdc.evidence.surveying import answer_sensitivity, ask_sensitivity, runs_to_make
 from rethinkdc.inspection import Inspection, inspect_file
 from rethinkdc.layouts.prepared import Prepared
 from rethinkdc.preparation.calls import PrepareCall
@@ -276,7 +276,7 @@ def robust(call: RobustCall) -> Sensitivity:
     """
     runner, elsewhere = make_place(call)
     question = ask_sensitivity(call, runner)
-    mine = runs_of_shard(question, call.shard)
+    mine = runs_to_make(question, call)
     known = make_runs(question, runner, jobs=call.processes, elsewhere=elsewhere, mine=mine)
     answer = answer_sensitivity(known, runner.records)
     write_answered(answer, question.folder, runner.records)

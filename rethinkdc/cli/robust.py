@@ -21,12 +21,12 @@ def robust(command: RobustCommand) -> None:
     and shares of variance. What is on record is used. Example: rethinkdc robust robust/digits
     """
     from rethinkdc.cli import robust_tables
-    from rethinkdc.evidence.surveying import answer_sensitivity, ask_sensitivity, runs_of_shard
+    from rethinkdc.evidence.surveying import answer_sensitivity, ask_sensitivity, runs_to_make
     from rethinkdc.studies.spreading import make_place
 
     runner, elsewhere = make_place(with_bars(command))
     question = ask_sensitivity(command, runner)
-    mine = runs_of_shard(question, command.shard)
+    mine = runs_to_make(question, command)
     if command.plan:
         robust_tables.print_plan(question, mine, runner, command, elsewhere, as_json=command.as_json)
         return

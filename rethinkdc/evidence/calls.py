@@ -105,6 +105,7 @@ class RobustCall(Sweeping, StudyRequest):
         str | None,
         Option("Make one part of so many of the runs, counted from 0; the answer is of all that is on record then."),
     ] = None
+    on_record: Annotated[bool, Option("Run nothing: answer from what is on record.")] = False
     out: Annotated[
         str | Path | None,
         Option("Folder for study, answer and report; default: named after the study.", short="-o", typed=Path),

@@ -89,13 +89,15 @@ def ask_sensitivity(call: RobustCall, runner: Runner) -> FamilyQuestion:
     )
 
 
-def runs_of_shard(question: FamilyQuestion, shard: str | None) -> list[Run] | None:
-    """The runs that a shard makes; None = all.
+def runs_to_make(question: FamilyQuestion, call: RobustCall) -> list[Run] | None:
+    """The runs that a call makes where they are not on record: a shard's, or none; None = all.
 
     Raises:
         RequestError: there is no such shard.
     """
-    return None if shard is None else runs_in(read_shard(shard), question.runs)
+    if call.on_record:
+        return []
+    return None if call.shard is None else runs_in(read_shard(call.shard), question.runs)
 
 
 def answer_sensitivity(known: Progressing[Trial], records: Records) -> Sensitivity:
@@ -223,4 +225,4 @@ def _check_distinct(study: str, family: Family, runs: Mapping[Trial, Sequence[Ru
         seen[keys] = setting
 
 
-__all__ = ["FamilyQuestion", "Trial", "answer_sensitivity", "ask_sensitivity", "runs_of_shard"]
+__all__ = ["FamilyQuestion", "Trial", "answer_sensitivity", "ask_sensitivity", "runs_to_make"]

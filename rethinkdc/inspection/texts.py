@@ -50,11 +50,14 @@ def find_study(around: Surroundings) -> TextFinding:
         runs, refused = "not known", str(error)
     return TextFinding(
         kind="study",
-        command=spell("sweep", file, dataset=around.call.dataset, protocol=around.call.protocol),
+        command=spell(
+            "robust" if study.axes else "sweep", file, dataset=around.call.dataset, protocol=around.call.protocol
+        ),
         refused=refused,
         about={
             **({"title": study.title} if study.title else {}),
             "runs": runs,
+            **({"settings": str(study.family.design)} if study.family else {}),
             **({"includes": ", ".join(each.name for each in study.include)} if study.include else {}),
             "compressors": ", ".join(dict.fromkeys(str(made) for block in blocks for made in block.compressors)),
             "labelers": ", ".join(dict.fromkeys(name for block in blocks for name in block.labelers)),

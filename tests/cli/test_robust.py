@@ -38,6 +38,12 @@ def test_a_family_is_planned_run_answered_and_drawn(cli: Callable[..., Any], tmp
     part = cli("robust", "mine.toml", "--shard", "0/2")
     assert part.code == 0, part.err
     assert "16 runs: none on record, 8 to run." in part.out
+    half = json.loads(cli("robust", "mine.toml", "--on-record", "--json").out)
+    assert half["pairs"] == []
+    assert any(
+        "4 settings count for nothing, since 8 of their runs have no result: 1, 2, 3, 4" in one for one in half["says"]
+    )
+    assert any("Fewer than two settings are complete" in one for one in half["says"])
     done = cli("robust", "mine.toml")
     assert done.code == 0, done.err
     said = " ".join(done.out.split())

@@ -11,7 +11,7 @@ import torch
 from rethinkdc.compressed import export_folder, set_of_tensors
 from rethinkdc.errors import RequestError
 from rethinkdc.evidence.calls import RobustCall
-from rethinkdc.evidence.surveying import FamilyQuestion, Trial, ask_sensitivity, runs_of_shard
+from rethinkdc.evidence.surveying import FamilyQuestion, Trial, ask_sensitivity, runs_to_make
 from rethinkdc.runs.machine import make_runner
 from rethinkdc.studies.planning import runs_of
 from rethinkdc.studies.reading import load_study
@@ -59,11 +59,12 @@ def test_the_study_that_is_written_asks_for_the_same_runs(tmp_path: Path) -> Non
 
 def test_shards_part_the_runs(tmp_path: Path) -> None:
     question = ask(tmp_path)
-    parts = [runs_of_shard(question, f"{number}/3") or [] for number in range(3)]
+    parts = [runs_to_make(question, RobustCall(study="x", shard=f"{number}/3")) or [] for number in range(3)]
     assert sorted(run.key for part in parts for run in part) == sorted(run.key for run in question.runs)
-    assert runs_of_shard(question, None) is None
+    assert runs_to_make(question, RobustCall(study="x")) is None
+    assert runs_to_make(question, RobustCall(study="x", shard="0/3", on_record=True)) == []
     with pytest.raises(RequestError, match="--shard 3/3"):
-        runs_of_shard(question, "3/3")
+        runs_to_make(question, RobustCall(study="x", shard="3/3"))
 
 
 @pytest.mark.parametrize(

@@ -344,6 +344,11 @@ def test_a_trace_a_protocol_a_study_and_records_are_known(quick: Callable[[str],
     study = rdc.inspect("study.toml").find(TextFinding)
     assert study is not None
     assert (study.kind, study.about["runs"], study.refused) == ("study", "4", "")
+    Path("family.toml").write_text(Path("study.toml").read_text() + "[axes]\ntraining.batch = [10, 5]\n")
+    family = rdc.inspect("family.toml").find(TextFinding)
+    assert family is not None
+    assert (family.about["runs"], family.about["settings"]) == ("8", "full factorial 2^1, 2 settings")
+    assert family.command == "rethinkdc robust family.toml"
     record = rdc.run("random", ipc=1, protocol=file)
     place = Path("records", record.key, "0001.json")
     found = rdc.inspect(str(place)).find(TextFinding)
