@@ -10,7 +10,7 @@ and images may begin as the same one twice. The flatness term is off in its scri
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -59,6 +59,7 @@ class EDC(StatisticalMatching):
     name: ClassVar[str] = "edc"
     paper: ClassVar[str] = "arXiv 2404.13733"
     revision: ClassVar[int] = 2
+    jpeg: ClassVar[Collection[str]] = ("imagenet-1k", "cifar10")
     by_class: ClassVar[bool] = True
     faults: ClassVar[Mapping[str, tuple[str, str]]] = {
         **StatisticalMatching.faults,

@@ -8,7 +8,7 @@ they were graded is not published, so ``rded``'s own are taken here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import ClassVar
 
 import torch
@@ -50,6 +50,8 @@ class FADRM(Committee):
 
     name: ClassVar[str] = "fadrm"
     paper: ClassVar[str] = "arXiv 2506.24125"
+    jpeg: ClassVar[Collection[str]] = ()
+    authors_precision: ClassVar[str] = "autocast to float16"
 
     stages: int | None = Field(default=None, ge=1, description="Stages of equal length; none = the paper's.")
     keep: float = Field(

@@ -10,7 +10,7 @@ averages those of its batches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -52,6 +52,7 @@ class GVBSM(StatisticalMatching):
     name: ClassVar[str] = "gvbsm"
     paper: ClassVar[str] = "arXiv 2311.17950"
     revision: ClassVar[int] = 2
+    jpeg: ClassVar[Collection[str]] = ("imagenet-1k",)
 
     roll: PixelRange | None = Field(
         default=None, description="Range of the circular shift of each step, in pixels; none = the paper's."

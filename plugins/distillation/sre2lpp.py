@@ -14,8 +14,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from torch import Tensor
 
-from rethinkdc.contracts import Method, hookimpl
-from rethinkdc.distillation import Batch, Beginning, Inverting, Preset, Synthesis, real_images, stitched_images
+from rethinkdc.contracts import Deviation, Method, Protocol, hookimpl
+from rethinkdc.distillation import PATCHES, Batch, Beginning, Inverting, Preset, Synthesis, real_images, stitched_images
 
 SMALL = {
     "iterations": 4000,
@@ -45,6 +45,9 @@ class SRe2LPlusPlus(Inverting):
         "cifar100": Preset(SMALL, "CV-DD's recover_sre2l_ipc50.sh for CIFAR-100"),
         "cifar10": Preset({**SMALL, "batch": 10}, "CV-DD's recover_sre2l_ipc50.sh for CIFAR-10"),
     }
+
+    def deviations(self, protocol: Protocol, ipc: int | None) -> dict[str, Deviation]:
+        return {**super().deviations(protocol, ipc), "initial images": PATCHES}
 
     def prepared(self, synthesis: Synthesis) -> Callable[[Batch, int, Tensor], Beginning]:
         begun = super().prepared(synthesis)

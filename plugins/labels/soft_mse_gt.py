@@ -21,6 +21,7 @@ from rethinkdc.contracts import (
     hookimpl,
     resolve,
 )
+from rethinkdc.distillation import IMAGENET_TEACHERS, SMALL_TEACHERS
 from rethinkdc.labels import BatchStatistics, OnlineTargets, index_bytes, mix_op, mse_gt
 
 
@@ -48,6 +49,13 @@ class SoftMseGt(BatchStatistics):
 
     def settings(self, protocol: Protocol, ipc: int | None) -> dict[str, Setting]:  # noqa: ARG002
         return resolve(self, self.presets, protocol.store.size, protocol.data.classes)
+
+    def published(self, protocol: Protocol, ipc: int | None) -> dict[str, Setting]:
+        size, classes = protocol.store.size, protocol.data.classes
+        told, source = super().published(protocol, ipc), "G-VBSM's generate_soft_label_with_db.py"
+        theirs = IMAGENET_TEACHERS if (size, classes) == (224, 1000) else SMALL_TEACHERS
+        averaging = "normed" if (size, classes) == (224, 1000) else "mean"
+        return {**told, "teachers": Setting(theirs, source), "averaging": Setting(averaging, source)}
 
     def prepare(self, compressed: CompressedSet, context: Context) -> Supervision:
         weight = self.settings(context.protocol, context.ipc)["weight"].value

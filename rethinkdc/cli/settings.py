@@ -24,6 +24,8 @@ from rethinkdc.runs.request import DEFAULT_IPC
 
 _console = Console()
 _SHORT = ("default", "given")
+_ELSEWHERE = " are taken as "
+"""In the source of values that are for a dataset like this one."""
 
 
 def print_settings(
@@ -83,7 +85,9 @@ def _print_beside(
     for key, one in here.items():
         theirs = there.get(key, one)
         if _plain(theirs.value) == _plain(one.value):
-            table.add_row(key, escape(print_value(one.value)), "the same", numbered(theirs.source))
+            elsewhere = theirs.source.startswith("untuned") or _ELSEWHERE in theirs.source
+            said = "same elsewhere" if elsewhere else "the same"
+            table.add_row(key, escape(print_value(one.value)), said, numbered(theirs.source))
         else:
             both = f"{numbered(one.source)}, authors {numbered(theirs.source)}"
             table.add_row(f"{key} *", escape(print_value(one.value)), escape(print_value(theirs.value)), both)

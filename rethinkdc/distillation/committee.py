@@ -9,15 +9,19 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from rethinkdc.contracts.context import Context
-from rethinkdc.contracts.kinds import Setting
+from rethinkdc.contracts.kinds import Deviation, Setting
 from rethinkdc.contracts.presets import chosen, fits, nearest_dataset
 from rethinkdc.distillation.inverting import MatchingBatchNorm, require_batchnorm
 from rethinkdc.distillation.recovering import Batch, Synthesis, real_images, require_size, stitched_images
 from rethinkdc.errors import UnsupportedError
 from rethinkdc.method import OfKind
+from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.reference import Reference
 from rethinkdc.training.teacher import Teacher
 from rethinkdc.types import Budget
+
+PATCHES = Deviation("patches that come as files", "those of rded", "how theirs were graded is not published")
+"""Of what CV-DD, SRe2L++ and FADRM begin with."""
 
 
 class Committee(MatchingBatchNorm):
@@ -53,6 +57,9 @@ class Committee(MatchingBatchNorm):
         if self.teachers is None and self._papers_teachers(size, classes) is None:
             settings["teachers"] = Setting(None, "to be named: the paper's cannot be had for such images")
         return settings
+
+    def deviations(self, protocol: Protocol, ipc: int | None) -> dict[str, Deviation]:
+        return {**super().deviations(protocol, ipc), "initial images": PATCHES}
 
     def asked(self, budget: Budget, context: Context) -> list[Teacher]:
         named = self.teachers or self.open_references(budget.size, budget.classes)["teachers"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
@@ -15,7 +15,7 @@ from torch import Tensor
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.kinds import Compressor, Deviation, Setting
-from rethinkdc.contracts.presets import Preset, chosen, resolve
+from rethinkdc.contracts.presets import Preset, chosen, nearest_dataset, resolve
 from rethinkdc.data.by_class import rows_by_class
 from rethinkdc.distillation.descent import Optimisation, Turn, recover
 from rethinkdc.distillation.optimisation import GradientSum, normalised_range
@@ -107,6 +107,9 @@ class Recovering(Compressor, ABC):
         "pixels": ("cut off to whole grey levels", "rounded to whole grey levels")
     }
     """What the authors' code does wrong and their numbers carry, by what it is about: there, and here."""
+    jpeg: ClassVar[Collection[str]] = ("cifar10", "cifar100", "tiny-imagenet", "imagenet-1k", "imagenet-21k")
+    """The datasets whose images the authors' code writes as JPEG of quality 75."""
+    authors_precision: ClassVar[str] = AUTHORS_PRECISION
 
     iterations: int | None = Field(default=None, ge=1, description="T, steps of each image; none = the paper's.")
     lr: float | None = Field(default=None, gt=0, description="Adam's first learning rate; none = the paper's.")
@@ -134,9 +137,12 @@ class Recovering(Compressor, ABC):
             name: Deviation(there, here, "a fault of their code; as_published=true keeps it")
             for name, (there, here) in ({} if self.as_published else self.faults).items()
         }
-        if protocol.precision != AUTHORS_PRECISION:
-            why = f"PyTorch's default on their GPUs; --precision {AUTHORS_PRECISION}"
-            told["precision"] = Deviation(AUTHORS_PRECISION, protocol.precision, why)
+        if protocol.precision != self.authors_precision:
+            usual = self.authors_precision == AUTHORS_PRECISION
+            why = f"PyTorch's default on their GPUs; --precision {AUTHORS_PRECISION}" if usual else "not to be had here"
+            told["precision"] = Deviation(self.authors_precision, protocol.precision, why)
+        if nearest_dataset(size, classes)[0] in self.jpeg:
+            told["files"] = Deviation("JPEG of quality 75", "lossless", "a set is what its method made")
         meant, own = chosen(self.presets, size, classes).values["batch"], self.resolved(size, classes)["batch"].value
         made = self.batches(Budget(ipc=ipc, classes=classes, size=size), own) if ipc else []
         seen = {len(batch.labels) for batch in made}

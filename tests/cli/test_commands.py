@@ -395,3 +395,22 @@ def test_what_a_user_may_not_see_ends_in_one_sentence(
     assert capsys.readouterr().err == (
         "Error: /data/theirs/⟨001B⟩[2J.bin: Permission denied. Ask its owner, or name another place.\n"
     )
+
+
+def test_show_sets_what_the_authors_ran_beside_what_a_run_would_have(cli: Callable[..., Any]) -> None:
+    shown = json.loads(cli("show", "edc:lr=0.1", "--dataset", "tiny-imagenet", "--json").out)
+    assert (shown["settings"]["lr"]["value"], shown["authors"]["lr"]["value"]) == (0.1, 0.05)
+    assert shown["authors"]["teachers"]["value"][:2] == ["trained:model=resnet18-3x3", "trained:model=convnet"]
+    apart = shown["deviations"]
+    # Four processes share a batch of 100; two whole classes of ten are what 25 images hold.
+    assert (apart["images of a step"]["authors"], apart["images of a step"]["here"]) == ("25", "20")
+    assert {"pixels", "moving averages", "patches of a class", "precision"} <= set(apart)
+    kept = json.loads(cli("show", "edc:as_published=true", "--dataset", "tiny-imagenet", "--json").out)["deviations"]
+    assert set(apart) - set(kept) == {"pixels", "moving averages", "patches of a class"}
+    labels = json.loads(cli("show", "soft-mse-gt", "--dataset", "cifar100", "--json").out)
+    assert labels["settings"]["weight"]["value"] == labels["authors"]["weight"]["value"] == 0.15
+    assert len(labels["authors"]["teachers"]["value"]) == 5
+    text = " ".join(cli("show", "sre2l", "--dataset", "digits").out.split())
+    assert "same elsewhere" in text
+    assert "differs from what the authors ran" in text
+    assert cli("show", "none-such", "--dataset", "digits").code == 2
