@@ -1,5 +1,6 @@
 """Pruning: rows of the training set chosen by scores, features and gradients; the bases and the maths."""
 
+from rethinkdc.protocol.proxy import as_epoch
 from rethinkdc.pruning.ascent import Ascent, pick_by_step
 from rethinkdc.pruning.boundary import boundary_distances
 from rethinkdc.pruning.classwise import Choice, Choose, groups_of, random_ranks
@@ -13,7 +14,7 @@ from rethinkdc.pruning.curves import (
     windowed_mean,
 )
 from rethinkdc.pruning.divergence import contrast, farthest_first, log_probabilities
-from rethinkdc.pruning.dynamics import Dynamics, Observed, Planned, Snapshot, Span, Windowed
+from rethinkdc.pruning.dynamics import Dynamics, Epoch, Observed, Planned, Snapshot, Span, Windowed
 from rethinkdc.pruning.facility_location import assigned, cosine_similarity, distance_similarity, locate_facilities
 from rethinkdc.pruning.farthest import farthest_points
 from rethinkdc.pruning.foreign import OfCopy
@@ -25,12 +26,14 @@ from rethinkdc.pruning.neighbours import nearest_neighbours
 from rethinkdc.pruning.norms import gradient_norms
 from rethinkdc.pruning.picking import Picked, pick, random_rows
 from rethinkdc.pruning.pooled import PooledScore
+from rethinkdc.pruning.prototypes import Prototypes, find_prototypes, nearest_before, nearest_prototypes
 from rethinkdc.pruning.pursuit import match_gradients, require_room
 from rethinkdc.pruning.running import cut_graph, herd
 from rethinkdc.pruning.sampling import baseline_rows, draw, dual_beta_weights
 from rethinkdc.pruning.selector import Selector
 from rethinkdc.pruning.strata import cover_strata, drop_highest, rotate
 from rethinkdc.pruning.ties import ascending, by_rank
+from rethinkdc.pruning.varying import input_gradient, snapshots, standardised, variation
 from rethinkdc.pruning.vectors import Points
 from rethinkdc.row_files.files import count_rows, read_rows, read_scores
 
@@ -40,6 +43,7 @@ __all__ = [
     "Choose",
     "Dynamics",
     "Edges",
+    "Epoch",
     "LastLayer",
     "Observed",
     "OfCopy",
@@ -47,11 +51,13 @@ __all__ = [
     "Planned",
     "Points",
     "PooledScore",
+    "Prototypes",
     "Selector",
     "Snapshot",
     "Space",
     "Span",
     "Windowed",
+    "as_epoch",
     "ascending",
     "assigned",
     "baseline_rows",
@@ -69,11 +75,13 @@ __all__ = [
     "epoch_mean",
     "farthest_first",
     "farthest_points",
+    "find_prototypes",
     "forgetting_events",
     "gather_scores",
     "gradient_norms",
     "groups_of",
     "herd",
+    "input_gradient",
     "join",
     "k_means_medoids",
     "largest_probability",
@@ -82,7 +90,9 @@ __all__ = [
     "match_gradients",
     "median_distances",
     "middle",
+    "nearest_before",
     "nearest_neighbours",
+    "nearest_prototypes",
     "pick",
     "pick_apart",
     "pick_by_step",
@@ -92,8 +102,11 @@ __all__ = [
     "read_scores",
     "require_room",
     "rotate",
+    "snapshots",
     "spread",
     "spread_of_the_uncertain",
+    "standardised",
+    "variation",
     "vectors_of",
     "weighted_changes",
     "windowed_mean",

@@ -33,11 +33,15 @@ from rethinkdc.pruning import (
     match_gradients,
     median_distances,
     middle,
+    nearest_before,
     nearest_neighbours,
+    nearest_prototypes,
     pick_apart,
     pick_by_step,
     spread,
     spread_of_the_uncertain,
+    standardised,
+    variation,
     windowed_mean,
 )
 from rethinkdc.pruning.strata import strata_of
@@ -226,3 +230,24 @@ def test_deepfool_goes_as_far_and_orders_the_rows_alike() -> None:
     found = boundary_distances(network, inputs["inputs"].float(), classes=4, iterations=50, overshoot=1e-6)
     assert found.square().tolist() == near(authors["squared"], within=1e-3)
     assert ascending(found).tolist() == ascending(authors["squared"]).tolist()
+
+
+def test_semdedup_sorts_each_cluster_and_finds_the_same_duplicates() -> None:
+    """The distances are also those of SSP, which its authors' other code computes alike."""
+    inputs, authors = golden("semdedup")
+    centres = inputs["centres"] / inputs["centres"].norm(dim=1, keepdim=True)
+    found = nearest_prototypes(inputs["features"], torch.arange(24), centres)
+    assert found.labels.tolist() == authors["nearest"].tolist()
+    assert (1 - found.cosines).tolist() == near(authors["distance"])
+    for cluster, name in enumerate(("first", "second", "third")):
+        rows = (found.labels == cluster).nonzero().flatten()
+        rows = rows[ascending(found.cosines[rows], 1.0)]
+        assert rows.tolist() == authors[name].tolist()
+        assert nearest_before(inputs["features"], rows).tolist() == near(authors["similarity"][rows])
+
+
+def test_vog_is_the_same_before_and_after_it_is_standardised_by_class() -> None:
+    inputs, authors = golden("vog")
+    found = variation(inputs["gradients"])
+    assert found.tolist() == near(authors["raw"])
+    assert standardised(found, inputs["targets"]).tolist() == near(authors["normalised"])

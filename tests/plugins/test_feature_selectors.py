@@ -26,6 +26,7 @@ from rethinkdc.plugins.pruning.herding import Herding
 from rethinkdc.plugins.pruning.k_center import KCenter
 from rethinkdc.plugins.pruning.k_means import KMeans
 from rethinkdc.plugins.pruning.moderate import Moderate
+from rethinkdc.plugins.pruning.semdedup import SemDeDup
 from rethinkdc.plugins.pruning.weighted_facility_location import WeightedFacilityLocation
 from rethinkdc.pruning.classwise import Choice
 from rethinkdc.pruning.selector import Selector
@@ -41,6 +42,8 @@ SELECTORS: tuple[Selector, ...] = tuple(
     for made in (
         KMeans(balance=balance),
         Moderate(balance=balance),
+        SemDeDup(balance=balance),
+        SemDeDup(clusters=1, keep="random", balance=balance),
         D2(balance=balance),
         D2(direction="easy", cut=0.1, k_nn=3, graph="directed", balance=balance),
         GradMatch(balance=balance),
@@ -210,6 +213,22 @@ def test_a_row_without_a_score_cannot_be_weighed() -> None:
     here.scores[4] = float("nan")
     with pytest.raises(RequestError, match="of training row 4 is nan"):
         chosen(WeightedFacilityLocation(), here, torch.zeros(10, dtype=torch.int64), 2, torch.arange(10))
+
+
+def test_semdedup_keeps_one_of_each_group_of_copies_before_a_second_of_any() -> None:
+    features = torch.eye(4).repeat(3, 1)
+    here = Predicted(Predictions(features, torch.zeros(12, 1)), torch.zeros(12))
+    found = chosen(SemDeDup(clusters=2), here, torch.zeros(12, dtype=torch.int64), 4, torch.arange(12)).picks
+    assert sorted((found % 4).tolist()) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("hard", 2), ("easy", 0)])
+def test_semdedup_keeps_the_end_of_alike_rows_that_it_is_told_to(keep: Any, kept: int) -> None:
+    """Three like rows, the third farthest from their centre."""
+    features = torch.tensor([[1.0, 0.0], [1.0, -0.1], [1.0, 0.3]])
+    here = Predicted(Predictions(features, torch.zeros(3, 1)), torch.zeros(3))
+    found = chosen(SemDeDup(clusters=1, keep=keep), here, torch.zeros(3, dtype=torch.int64), 1, torch.arange(3))
+    assert found.picks.tolist() == [kept]
 
 
 def test_glister_notes_how_often_its_gradient_vanished() -> None:

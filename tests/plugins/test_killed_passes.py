@@ -90,6 +90,7 @@ KINDS = {
     "predictions": Kind(lambda here: list(here.predictions())),
     "deepfool": Kind(lambda here: [here.score("deepfool:iterations=3")]),
     "grand-full": Kind(lambda here: [here.score("grand-full")]),
+    "vog": Kind(lambda here: [here.score("vog")]),
     "teacher": Kind(top1),
     "rded": made("rded:pool=12"),
     "statistics": statistics(Moments),
@@ -143,6 +144,7 @@ def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rethinkdc.plugins.pruning.deepfool._BATCH_NUMBERS", 16 * 3 * SIZE * SIZE)
     monkeypatch.setattr("rethinkdc.plugins.pruning.grand_full._BATCH", 16)
     monkeypatch.setattr("rethinkdc.distillation.crops.CHUNK", 4)
+    monkeypatch.setattr("rethinkdc.plugins.pruning.vog._BATCH", 16)
     monkeypatch.setattr("rethinkdc.distillation.gathering.BATCH", 16)
     monkeypatch.setattr("rethinkdc.plugins.labels.soft_static._BATCH", 3)
     monkeypatch.setattr("rethinkdc.labels.shards.SHARD_BYTES", 5 * 4 * CLASSES * 2)
