@@ -31,6 +31,7 @@ from torchvision.transforms import v2
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616)
 CLASSES, SIZE, BATCH, STEPS = 10, 32, 64, 600
 TEMPERATURE = 20.0
+_KINDS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Mean loss of student logits [B, C], teacher logits [B, C] and classes [B]."""
@@ -79,9 +80,17 @@ def light_resnet(width: int = 16, classes: int = CLASSES) -> nn.Module:
 
 
 def load_in_order(network: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Tensors of a network of the same layers in the same order, under whatever names."""
-    names = network.state_dict().keys()
-    network.load_state_dict(dict(zip(names, weights.values(), strict=True)))
+    """Tensors of a network of the same layers, named by the same numbers in the same order, or nested otherwise.
+
+    A file of tensors has an order of its own.
+    """
+    given = [weights[name] for name in sorted(weights, key=_place)]
+    network.load_state_dict(dict(zip(sorted(network.state_dict(), key=_place), given, strict=True)))
+
+
+def _place(name: str) -> tuple[list[int], int]:
+    *layer, kind = name.split(".")
+    return [int(part) if part.isdigit() else 0 for part in layer], _KINDS.index(kind)
 
 
 def normalised(pixels: Tensor) -> Tensor:

@@ -60,6 +60,20 @@ def test_the_largest_are_kept_and_the_rest_is_spread_evenly() -> None:
     assert torch.allclose(back, torch.tensor([[third, 0.5, third, 0.3, third]]), atol=3e-4)
 
 
+def test_what_is_kept_and_spread_is_what_the_authors_of_rded_keep() -> None:
+    """``keep_top_k`` of LINs-lab/RDED (validation/utils.py at 3f6453d): two of six probabilities at T = 4.
+
+    The logits are 6 sin(1.7 i + 4).
+    """
+    logits = 6 * torch.sin(torch.arange(12, dtype=torch.float64) * 1.7 + 4).view(2, 6).float()
+    found = torch.softmax(decoded(TopK(2, 4.0, 6), logits) / 4, dim=1)
+    expected = [
+        [0.064354, 0.064354, 0.523242, 0.219341, 0.064354, 0.064354],
+        [0.396623, 0.073006, 0.073006, 0.073006, 0.311353, 0.073006],
+    ]
+    assert torch.allclose(found, torch.tensor(expected), atol=5e-4)
+
+
 def test_all_classes_but_one_lose_nothing_but_rounding() -> None:
     found = torch.softmax(decoded(TopK(9, 4.0, 10)) / 4, dim=1)
     assert torch.allclose(found, torch.softmax(LOGITS / 4, dim=1), atol=1e-3)
