@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rethinkdc.evidence.survey import Cell, Survey
 from rethinkdc.measurement import Metric
 from rethinkdc.statistics import Concordance, Estimate, Part, agree, fit_effects, mean_of, part_crossed, weigh
 
@@ -20,98 +20,6 @@ _DIGITS = 12
 Table = NDArray[np.float64]
 ImagesOf = Callable[[int, str], NDArray[np.float32] | None]
 """A metric of each test image, float32 [images, sets, students], of a setting and a method; None where not known."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """The runs of one method under one setting.
-
-    Attributes:
-        values: the metric by ``SET/STUDENT``, the seeds of both.
-        missing: why there is none, alike.
-        records: keys of the runs with a result, in the order of ``values``.
-    """
-
-    values: Mapping[str, float]
-    missing: Mapping[str, str]
-    records: tuple[str, ...]
-
-    @property
-    def mean(self) -> float | None:
-        """Over all runs; None where one is missing."""
-        return None if self.missing else mean_of(self.values.values())
-
-
-@dataclass(frozen=True)
-class SettingResult:
-    """A setting of the family: a complete protocol, and what the methods reach under it.
-
-    Attributes:
-        number: from 1, in the design's order.
-        levels: the number of the level of each knob, from 0.
-        names: the name of each.
-        protocol: id and version of the protocol that is changed.
-        protocol_digest: of the complete protocol of this setting.
-        overrides: what is changed.
-        student: printed form.
-        labeler: printed form.
-        cells: by method.
-    """
-
-    number: int
-    levels: tuple[int, ...]
-    names: Mapping[str, str]
-    protocol: str
-    protocol_digest: str
-    overrides: Mapping[str, Any]
-    student: str
-    labeler: str
-    cells: Mapping[str, Cell]
-
-    @property
-    def complete(self) -> bool:
-        """Whether every run has a result."""
-        return not any(cell.missing for cell in self.cells.values())
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What was asked: a comparison under the settings of a declared family.
-
-    Attributes:
-        family: what it is called.
-        dataset: its name.
-        ipc: images per class.
-        metric: what is compared.
-        design: which settings are run, in words.
-        grid: how many there are in all.
-        resolution: of a fraction; empty where all settings are run.
-        knobs: the names of the levels of each.
-        methods: printed forms.
-        sets: seeds of the sets of each method.
-        students: how many are trained on each set.
-        settings: with their results.
-        machines: what computed them.
-    """
-
-    family: str
-    dataset: str
-    ipc: int
-    metric: Metric
-    design: str
-    grid: int
-    resolution: str
-    knobs: Mapping[str, tuple[str, ...]]
-    methods: tuple[str, ...]
-    sets: tuple[int, ...]
-    students: int
-    settings: tuple[SettingResult, ...]
-    machines: tuple[str, ...]
-
-    @property
-    def complete(self) -> tuple[SettingResult, ...]:
-        """The settings of which every run has a result: only these count."""
-        return tuple(setting for setting in self.settings if setting.complete)
 
 
 @dataclass(frozen=True)
@@ -367,14 +275,11 @@ def _agreement(tables: Mapping[str, Table], survey: Survey) -> Agreement | None:
 __all__ = [
     "RANDOM",
     "Agreement",
-    "Cell",
     "ImagesOf",
     "KnobEffect",
     "LevelMean",
     "PairResult",
     "Sensitivity",
-    "SettingResult",
-    "Survey",
     "measure_sensitivity",
     "sign_of",
 ]

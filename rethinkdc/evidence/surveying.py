@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from rethinkdc.errors import RequestError, RethinkError
 from rethinkdc.evidence.calls import RobustCall
 from rethinkdc.evidence.question import Progressing, Question, main_metric
-from rethinkdc.evidence.sensitivity import Cell, Sensitivity, SettingResult, Survey, measure_sensitivity
+from rethinkdc.evidence.sensitivity import Sensitivity, measure_sensitivity
+from rethinkdc.evidence.survey import Cell, SettingResult, Survey
 from rethinkdc.runs.prediction_files import per_image, read_arrays
 from rethinkdc.runs.record import Record
 from rethinkdc.runs.records import Records

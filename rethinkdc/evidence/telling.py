@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rethinkdc.evidence.sensitivity import Agreement, KnobEffect, PairResult, Sensitivity, Survey
+from rethinkdc.evidence.sensitivity import Agreement, KnobEffect, PairResult, Sensitivity
+from rethinkdc.evidence.survey import Survey
 from rethinkdc.evidence.wording import write_gain
 from rethinkdc.measurement import Metric
 from rethinkdc.statistics import Estimate

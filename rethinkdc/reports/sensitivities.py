@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rethinkdc.evidence.sensitivity import PairResult, Sensitivity, SettingResult
+from rethinkdc.evidence.sensitivity import PairResult, Sensitivity
+from rethinkdc.evidence.survey import SettingResult
 from rethinkdc.evidence.telling import SOURCES, tell_count, tell_reading, tell_turning
 from rethinkdc.reports.conditions import slug
 from rethinkdc.reports.figures import Axis, Bars, Chart, Facets, Figure, Label, Level, Part, Point, Series, Unit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -141,6 +141,9 @@ def _flat(axes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _read_axis(name: str, values: list[Any]) -> Knob:
     is_key = _is_key(name)
     levels = tuple(_value_level(name, value) if is_key else _named_level(name, value) for value in values)
+    short = [_shorten(level.name) for level in levels]
+    if len(set(short)) == len(short):
+        levels = tuple(replace(level, name=name) for level, name in zip(levels, short, strict=True))
     for what in ("name", "sets"):
         said = [canonical_json(getattr(level, what)) for level in levels]
         if double := next((one for place, one in enumerate(said) if one in said[:place]), None):
@@ -180,12 +183,13 @@ def _is_key(name: str) -> bool:
 def _spell(value: Any) -> str:
     if isinstance(value, str):
         return value
-    text = (
-        ", ".join(f"{key}={_spell(item)}" for key, item in value.items())
-        if isinstance(value, Mapping)
-        else canonical_json(value)
-    )
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={_spell(item)}" for key, item in value.items())
+    return canonical_json(value)
+
+
+def _shorten(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 3]}..."
 
 
 __all__ = ["MOST_SETTINGS", "RUN_KEYS", "Family", "Knob", "Level", "Setting", "flatten", "make_family", "overlap"]

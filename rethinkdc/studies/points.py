@@ -12,9 +12,10 @@ from rethinkdc.errors import RequestError
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.request import parse_seeds
 from rethinkdc.seeds import Seeds
+from rethinkdc.studies.axes import Axes
 from rethinkdc.studies.family import Setting, flatten
 from rethinkdc.studies.sets import StudySet
-from rethinkdc.studies.study import Axes, Exclusion, Study
+from rethinkdc.studies.study import Exclusion, Study
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Studies: which runs a question needs, as values that are written in TOML or in Python."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
@@ -11,7 +11,8 @@ from pydantic.dataclasses import rebuild_dataclass
 from rethinkdc.choices import Backing
 from rethinkdc.errors import RequestError
 from rethinkdc.runs.request import Basis, Judging, Precise, Tiling, Tuned
-from rethinkdc.studies.family import RUN_KEYS, Family, Setting, flatten, make_family, overlap
+from rethinkdc.studies.axes import Axes, make_axes, under
+from rethinkdc.studies.family import RUN_KEYS, Family, flatten, make_family, overlap
 from rethinkdc.studies.reported import load_reported
 from rethinkdc.studies.sets import StudySet, locate, read_compressor
 
@@ -134,21 +135,6 @@ class Included:
     study: "Study"
 
 
-@dataclass(frozen=True)
-class Axes:
-    """A block of runs, complete; None where an axis is open: then the protocol's value holds, or the dataset's."""
-
-    compressors: tuple[str | StudySet, ...]
-    labelers: tuple[str, ...]
-    protocols: tuple[str | None, ...]
-    students: tuple[str | None, ...]
-    ipc: tuple[int, ...]
-    keep: tuple[float, ...]
-    seeds: tuple[int, ...] | str | None
-    overrides: tuple[Mapping[str, Any], ...]
-    setting: Setting | None = None
-
-
 @pydantic_dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Study(Block, Tuned, Judging, Tiling, Precise, Basis):
     """What a study file says: blocks of runs, and what all its runs share, by the fields of their requests.
@@ -239,7 +225,7 @@ class Study(Block, Tuned, Judging, Tiling, Precise, Basis):
         if family is None:
             return self._blocks()
         (whole,) = self._blocks()
-        return [_under(setting, whole) for setting in family.settings]
+        return [under(setting, whole) for setting in family.settings]
 
     def _blocks(self) -> list[Axes]:
         """As :meth:`blocks`, under the protocol as it is."""
@@ -257,7 +243,7 @@ class Study(Block, Tuned, Judging, Tiling, Precise, Basis):
             if not values["compressors"]:
                 where = f"block {number} of [[runs]]" if self.runs else "the study"
                 raise RequestError(f'{where} names no compressor. Add a line such as compressors = ["random", "pca"].')
-            whole.append(_axes(values))
+            whole.append(make_axes(values))
         return whole
 
 
@@ -290,30 +276,3 @@ def _check_alone(study: Study, keys: set[str]) -> None:
     fixed |= {"labeler"} if study.labelers != ("hard",) else set()
     if twice := sorted((key, own) for key in keys for own in fixed if overlap(key, own)):
         raise RequestError(f"{twice[0][0]} is set by an axis, and {twice[0][1]} for the whole study: say it once.")
-
-
-def _under(setting: Setting, whole: Axes) -> Axes:
-    """A block under a setting of its family."""
-    sets, (labeler,) = setting.sets, whole.labelers
-    return replace(
-        whole,
-        labelers=(sets.get("labeler", labeler),),
-        protocols=(sets.get("protocol", whole.protocols[0]),),
-        students=(sets.get("student", whole.students[0]),),
-        overrides=({**dict(flatten(whole.overrides[0])), **setting.overrides},),
-        setting=setting,
-    )
-
-
-def _axes(values: Mapping[str, Any]) -> Axes:
-    tables = values["overrides"]
-    return Axes(
-        compressors=values["compressors"],
-        labelers=values["labelers"],
-        protocols=values["protocols"] or (values["protocol"],),
-        students=values["students"] or (values["student"],),
-        ipc=values["ipc"] or (),
-        keep=values["keep"] or (),
-        seeds=values["seeds"],
-        overrides=(tables,) if isinstance(tables, dict) else tables or ({},),
-    )

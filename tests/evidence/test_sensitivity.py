@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from rethinkdc.errors import RequestError
 from rethinkdc.evidence.reading import read_answers
-from rethinkdc.evidence.sensitivity import Cell, Sensitivity, SettingResult, Survey, measure_sensitivity
+from rethinkdc.evidence.sensitivity import Sensitivity, measure_sensitivity
+from rethinkdc.evidence.survey import Cell, SettingResult, Survey
 from rethinkdc.evidence.telling import tell_sensitivity
 from rethinkdc.evidence.writing import write_answer
 from rethinkdc.measurement import Metric

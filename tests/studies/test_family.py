@@ -120,6 +120,15 @@ def test_a_value_of_an_axis_may_be_a_list_and_teacher_is_a_word_for_the_one_in_u
     }
 
 
+def test_long_values_that_begin_alike_keep_their_whole_names() -> None:
+    crops = [[{"op": "random-resized-crop", "scale": [least, 1.0]}] for least in (0.25, 0.08)]
+    family = study(axes={"training.views": crops}).family
+    assert family is not None
+    assert [level.name for level in family.knobs[0].levels] == [
+        f'[{{"op":"random-resized-crop","scale":[{least},1.0]}}]' for least in (0.25, 0.08)
+    ]
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
