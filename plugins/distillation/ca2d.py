@@ -1,4 +1,7 @@
-"""CA2D: RDED's crop and stitch on the images that CAD-Prune keeps (Hard Truths about Soft Labels, arXiv 2604.18811)."""
+"""CA2D: RDED's crop and stitch on the images that CAD-Prune keeps (Hard Truths about Soft Labels, arXiv 2604.18811).
+
+No code of its authors was found: crops, choice and stitching are RDED's, its pool of 300 images of each class included.
+"""
 
 from __future__ import annotations
 
