@@ -4,7 +4,9 @@ Specified after the authors' code, GeorgeCazenavette/mtt-distillation at 50dccea
 each dataset as a picture alone; they are those that methods/tm of justincui03/dc_benchmark at 071901d lists as given by
 the authors. Experts are those of ``buffer.py``: 100 networks, 50 epochs, SGD of .01 without momentum, DSA. Deviations:
 views of experts are rounded and clipped as pixels; the images are when they are stored; and the last iterate is kept,
-where the authors keep the one that does best on the test images.
+where the authors keep the one that does best on the test images. Their CIFAR sets, but for ipc 50 of CIFAR-10 and
+ipc 10 of CIFAR-100, are of whitened images, and are tested on such: ``zca=true`` matches as they do, but students of
+protocols see pixels, so it is no default here.
 """
 
 from __future__ import annotations

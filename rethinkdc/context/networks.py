@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rethinkdc.context.whitenings import whitening_key
 from rethinkdc.contracts.context import Context
 from rethinkdc.models.model import Model
 from rethinkdc.protocol.full_training import WEIGHTS, Place, TrainedNetwork, train_full, weights_name
@@ -26,6 +27,8 @@ def trained_network(
     axis: Axis,
     stage: str,
     keep_epochs: Sequence[int],
+    *,
+    whitened: bool = False,
 ) -> TrainedNetwork:
     """The network of a recipe, trained on the training set; see :meth:`rethinkdc.contracts.Context.train`."""
     data, protocol = context.data, context.protocol
@@ -37,6 +40,8 @@ def trained_network(
         key["use"] = [axis, *names]
     if epochs:
         key["keep_epochs"] = epochs
+    if whitened:
+        key["whitened"] = whitening_key(context)
 
     def build(inner: Context, out: Path) -> float:
         spent = train_full(
@@ -49,6 +54,7 @@ def trained_network(
             description=" ".join(map(str, names)) or axis,
             keep_epochs=epochs,
             precision=protocol.precision,
+            whitening=inner.whitening() if whitened else None,
         )
         inner.count_images(spent.images)
         return spent.seconds

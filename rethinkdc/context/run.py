@@ -31,10 +31,12 @@ from rethinkdc.context.sets import (
     write_scores,
     write_set,
 )
+from rethinkdc.context.whitenings import fitted_whitening
 from rethinkdc.context.work import Purpose, Work, count_passes
 from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.kinds import Compressor, Score
 from rethinkdc.data.splits import always_the_same
+from rethinkdc.data.whitening import Whitening
 from rethinkdc.errors import RequestError
 from rethinkdc.method import Method, named_methods
 from rethinkdc.models.model import Model
@@ -158,8 +160,12 @@ class RunContext(Context):
         axis: Axis = "set",
         stage: str = "synthesis",
         keep_epochs: Sequence[int] = (),
+        whitened: bool = False,
     ) -> TrainedNetwork:
-        return trained_network(self, recipe, names, model, axis, stage, keep_epochs)
+        return trained_network(self, recipe, names, model, axis, stage, keep_epochs, whitened=whitened)
+
+    def whitening(self) -> Whitening:
+        return fitted_whitening(self)
 
     def artefact(
         self, kind: str, key: Any, stage: str, build: Callable[[Context, Path], float | None], *, files: Sequence[str]

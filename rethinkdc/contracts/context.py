@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from rethinkdc.compressed import CompressedSet
+from rethinkdc.data.whitening import Whitening
 from rethinkdc.method import Method
 from rethinkdc.models.model import Model
 from rethinkdc.protocol.full_training import TrainedNetwork
@@ -175,6 +176,7 @@ class Context(ABC):
         axis: Axis = "set",
         stage: str = "synthesis",
         keep_epochs: Sequence[int] = (),
+        whitened: bool = False,
     ) -> TrainedNetwork:
         """Trains a network on the training set under hard labels: seeded, resumed after a kill, timed, shared.
 
@@ -186,6 +188,16 @@ class Context(ABC):
             axis: whose seed it depends on.
             stage: what its seconds are counted as.
             keep_epochs: epochs after which the weights are kept too; 0 = the initial ones.
+            whitened: show it images of :meth:`whitening` in place of normalised ones; views are then floats that
+                nothing rounds or clips.
+        """
+
+    @abstractmethod
+    def whitening(self) -> Whitening:
+        """The ZCA whitening of the training set's canvases, and its inverse; fitted once and shared.
+
+        Raises:
+            UnsupportedError: the canvases are too large for its matrix.
         """
 
     @abstractmethod

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from rethinkdc.data.by_class import rows_by_class
+from rethinkdc.data.whitening import Whitening
 from rethinkdc.errors import UnsupportedError
 from rethinkdc.protocol.protocol import StoreSpec
 from rethinkdc.types import Images
@@ -23,13 +24,20 @@ class RealImages:
         mean: of the normalisation.
         std: of the normalisation.
         device: where batches are wanted.
+        whitening: what is done in place of the normalisation; None = images are normalised.
     """
 
     def __init__(
-        self, data: Images, store: StoreSpec, mean: Sequence[float], std: Sequence[float], device: torch.device
+        self,
+        data: Images,
+        store: StoreSpec,
+        mean: Sequence[float],
+        std: Sequence[float],
+        device: torch.device,
+        whitening: Whitening | None = None,
     ) -> None:
         self.data, self.store, self.device = data, store, device
-        self._normalise = Normaliser(mean, std, torch.float32, device)
+        self._changed = Normaliser(mean, std, torch.float32, device) if whitening is None else whitening.apply
         self._rows = rows_by_class(data.targets, len(data.class_names))
 
     def batch(self, label: int, count: int, draws: torch.Generator) -> Tensor:
@@ -68,4 +76,4 @@ class RealImages:
         """Normalised float32 [B, 3, S, S], a tensor of its own."""
         store = self.store
         pixels = self.data.canvases(rows, store.size, store.fit, store.interpolation)
-        return self._normalise(pixels.to(self.device)).clone()
+        return self._changed(pixels.to(self.device)).clone()

@@ -76,6 +76,9 @@ class TrajectoryMatching(Compressor, ABC):
     through: Through = Field(
         default="all", description="Gradient through all steps of a student, or through each alone, as TESLA."
     )
+    zca: bool = Field(
+        default=False, description="Experts and students see ZCA-whitened images; the set is stored as pixels again."
+    )
     network: Annotated[Reference, OfKind("model")] = Field(
         default=Reference(name="convnet"), description="Architecture of experts and students."
     )
@@ -131,6 +134,7 @@ class TrajectoryMatching(Compressor, ABC):
                 axis="teacher",
                 stage="experts",
                 keep_epochs=range(self.epochs + 1),
+                whitened=self.zca,
             )
             for index in range(self.experts)
         ]
@@ -140,9 +144,10 @@ class TrajectoryMatching(Compressor, ABC):
             # A student trains on all images: the set is one part, with states of its own.
             assert index == 0
             images, labels, rate = matching.run()
-            return make_part(
-                images, matching.targets.cpu(), recipe.mean, recipe.std, soft_targets=labels, student_lr=rate
-            )
+            mean, std = recipe.mean, recipe.std
+            if matching.whitening is not None:
+                images, mean, std = matching.whitening.undo(images), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+            return make_part(images, matching.targets.cpu(), mean, std, soft_targets=labels, student_lr=rate)
 
         return assemble_set(context.parts(1, make), data.class_names)
 
@@ -204,7 +209,9 @@ class Matching:
     def __post_init__(self) -> None:
         device, size = self.context.device, self.budget.size
         recipe = self.experts[0].recipe
-        self.real = RealImages(self.data, self.context.protocol.store, recipe.mean, recipe.std, device)
+        self.whitening = self.context.whitening().to(device) if self.method.zca else None
+        store = self.context.protocol.store
+        self.real = RealImages(self.data, store, recipe.mean, recipe.std, device, self.whitening)
         self.targets = torch.arange(self.budget.classes, device=device).repeat_interleave(self.budget.ipc)
         ops = [Dsa(strategies=self.method.strategies)] if self.method.strategies else []
         self.views = DifferentiableViews(ops, size=size, shared=False)
@@ -237,7 +244,7 @@ class Matching:
         return {name: weights[name].to(self.context.device) for name, _ in self.module.named_parameters()}
 
     def real_start(self) -> Tensor:
-        """Random real images of each class: normalised float32 [M, 3, S, S]."""
+        """Random real images of each class, as networks see them: float32 [M, 3, S, S]."""
         return torch.cat(
             [
                 self.real.start(self.method.name, label, self.budget.ipc, self.context.generator("set", "init", label))

@@ -17,6 +17,7 @@ from rethinkdc.choices import Precision
 from rethinkdc.data.decoded import DecodedImages
 from rethinkdc.data.device_store import place_store
 from rethinkdc.data.store import CanvasStore, NativeStore, Store
+from rethinkdc.data.whitening import Whitening
 from rethinkdc.errors import RequestError
 from rethinkdc.models.model import Model, build_seeded
 from rethinkdc.protocol.protocol import FullTraining, Protocol
@@ -25,6 +26,7 @@ from rethinkdc.training.loop import LoopSeeds, train_network
 from rethinkdc.training.observer import Observer
 from rethinkdc.training.targets import HardTargets
 from rethinkdc.types import Images, Progress, ViewRule
+from rethinkdc.views import ChangedViews
 
 WEIGHTS = "model.safetensors"
 """The file of a trained network."""
@@ -68,6 +70,7 @@ def train_full(
     observers: Sequence[Observer] = (),
     keep_epochs: Sequence[int] = (),
     precision: Precision | None = None,
+    whitening: Whitening | None = None,
 ) -> Spent:
     """Trains a network on all training rows and writes its weights to the artefact's folder.
 
@@ -82,24 +85,31 @@ def train_full(
         observers: see every batch.
         keep_epochs: epochs after which the weights are kept too; 0 = the initial ones.
         precision: what it is trained in; None = what students are trained in.
+        whitening: of the images, in place of the recipe's normalisation; None = they are normalised.
 
     Returns:
         What it took.
     """
     recipe, size = training.training, protocol.store.size
     network = build_seeded(model, len(data.class_names), size, seed("init"))
+    if whitening is None:
+        views = recipe.make_views(recipe.mix, data.targets, size=size, rule=ViewRule(), cell_boxes=None)
+        mean, std = training.mean, training.std
+    else:
+        views = ChangedViews(recipe.views, whitening.to(place.device).apply, size=size)
+        mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     keeper = _WeightKeeper(place.work, keep_epochs)
     keeper.epoch_ended(-1, network)
     log = train_network(
         network,
         place_store(_store(data, protocol, training), place.device, workers=place.workers),
         data.targets,
-        recipe.make_views(recipe.mix, data.targets, size=size, rule=ViewRule(), cell_boxes=None),
+        views,
         HardTargets(),
         recipe,
         recipe.length(len(data)),
-        mean=training.mean,
-        std=training.std,
+        mean=mean,
+        std=std,
         seeds=LoopSeeds(order=seed("order"), views=seed("views"), noise=seed("noise")),
         device=place.device,
         workers=place.workers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rethinkdc.views.changed import ChangedViews
 from rethinkdc.views.differentiable import DifferentiableViews
 from rethinkdc.views.dsa import STRATEGIES, Strategy
 from rethinkdc.views.fixed import FixedViews
@@ -34,6 +35,7 @@ __all__ = [
     "VIEWS_REVISION",
     "Affine",
     "AnyViewOp",
+    "ChangedViews",
     "CropOp",
     "CropPad",
     "CutMix",

@@ -57,7 +57,7 @@ OTHER_DSA = f"dsa:iterations=2,outer=2,inner=1,strategies=[crop,rotate],{NARROW}
 OTHER_DC = f"dc:iterations=1,outer=2,inner=1,init=real,{NARROW}"
 SHORT = f"iterations=2,steps=2,last_start=1,expert_epochs=1,experts=2,epochs=1,expert_batch=40,{NARROW}"
 OTHER_MTT = f"mtt:batch=3,through=each,strategies=[],{SHORT}"
-SHORT_DATM = f"datm:init=real,first_last=1,widened=1,{SHORT}"
+SHORT_DATM = f"datm:zca=true,init=real,first_last=1,widened=1,{SHORT}"
 
 VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("compressor", "select"): (

@@ -32,7 +32,7 @@ METHODS = (
     f"edc:iterations=5,batch=4,alpha=0.8,drop=0.5,init=real,{BOTH}",
     f"mtt:iterations=5,steps=3,batch=3,{EXPERTS}",
     f"ftd:iterations=5,steps=3,batch=3,{EXPERTS}",
-    f"datm:iterations=5,steps=3,batch=3,init=real,first_last=1,widened=3,{EXPERTS}",
+    f"datm:zca=true,iterations=5,steps=3,batch=3,init=real,first_last=1,widened=3,{EXPERTS}",
 )
 
 

@@ -244,3 +244,27 @@ def test_a_paper_without_values_asks_for_them() -> None:
         method._require_values(
             {key: each.value for key, each in settings.items()}, Budget(ipc=10, classes=1000, size=224)
         )
+
+
+def test_whitened_experts_are_others_and_their_set_is_stored_as_pixels(tmp_path: Path) -> None:
+    still = "iterations=1,steps=2,lr=1e-9,rate=0.1,rate_lr=0"
+    plain, white = (made(here(tmp_path), f"mtt:{still},{EXPERTS},zca={zca}") for zca in ("false", "true"))
+    assert len(experts(tmp_path)) == 4
+    assert len(list((tmp_path / "cache" / "whitenings").iterdir())) == 1
+    assert torch.equal(pixels(plain), pixels(white))
+    assert white.card.clamp_error < 1e-5
+    moved = [
+        made(here(tmp_path / folder), f"mtt:iterations=2,steps=2,lr=50,rate=0.1,{EXPERTS},zca={zca}")
+        for folder, zca in (("one", "false"), ("two", "true"), ("three", "true"))
+    ]
+    assert moved[1].card.clamp_error > 0
+    assert not torch.equal(pixels(moved[0]), pixels(moved[1]))
+    assert torch.equal(pixels(moved[1]), pixels(moved[2]))
+
+
+def test_canvases_that_are_too_large_to_whiten_are_refused(tmp_path: Path) -> None:
+    protocol = Registry().protocols.find("digits-hard").override({"store.size": 72})
+    data = images(classes=3, per_class=4, size=8)
+    surroundings = context(tmp_path, data=data, protocol=protocol)
+    with pytest.raises(UnsupportedError, match=r"ZCA whitening of 72 px needs a matrix of 15,552 x 15,552"):
+        surroundings.compress(f"mtt:{SHORT},zca=true", data, Budget(ipc=1, classes=3, size=72))
