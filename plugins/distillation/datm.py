@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from rethinkdc.contracts import Method, Optimizer, UnsupportedError, hookimpl
-from rethinkdc.distillation import ALL, Matching, Preset, TrajectoryMatching
+from rethinkdc.distillation import ALL, ZCA, Matching, Preset, TrajectoryMatching
 
 _SHOWN = 256
 """Images that an expert is shown at a time."""
@@ -49,6 +49,7 @@ def _preset(
         "batch": batch,
         "threshold": threshold,
         "init": init,
+        ZCA: True,
     }
     return Preset(values, f"configs/{name} of NUS-HPC-AI-Lab/DATM at 97ae510")
 

@@ -1,8 +1,8 @@
 """FTD: flat trajectories (Du et al., CVPR 2023, arXiv 2211.11004).
 
 Specified after the authors' code, AngusDujw/FTD-distillation at 711532a; values from table 7 of the paper, which its
-readme shows too, and rho from its run_buffer.sh. Matching is MTT's; experts step by GSAM, and the set is a moving
-average of the images. Deviations are those of ``mtt``.
+readme shows too; rho, and that images of CIFAR are whitened, from its scripts. Matching is MTT's; experts step by GSAM,
+and the set is a moving average of the images. Deviations are those of ``mtt``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from rethinkdc.contracts import Method, Optimizer, hookimpl
-from rethinkdc.distillation import ALL, Preset, TrajectoryMatching
+from rethinkdc.distillation import ALL, ZCA, Preset, TrajectoryMatching
 
 
 def _preset(
@@ -27,6 +27,7 @@ def _preset(
     *,
     rate: float = 0.01,
     batch: int | str = ALL,
+    zca: bool = False,
 ) -> Preset:
     values = {
         "steps": steps,
@@ -38,6 +39,7 @@ def _preset(
         "batch": batch,
         "alpha": alpha,
         "ema": ema,
+        ZCA: zca,
     }
     return Preset(values, "table 7 of arXiv 2211.11004")
 
@@ -58,14 +60,14 @@ class FTD(TrajectoryMatching):
 
     presets: ClassVar[Mapping[str, Mapping[int, Preset]]] = {
         "cifar10": {
-            1: _preset(50, 2, 2, 100, 1e-7, 0.3, 0.9999),
-            10: _preset(30, 2, 20, 100, 1e-5, 0.3, 0.9995, rate=0.001),
-            50: _preset(30, 2, 40, 1000, 1e-5, 1, 0.999),
+            1: _preset(50, 2, 2, 100, 1e-7, 0.3, 0.9999, zca=True),
+            10: _preset(30, 2, 20, 100, 1e-5, 0.3, 0.9995, rate=0.001, zca=True),
+            50: _preset(30, 2, 40, 1000, 1e-5, 1, 0.999, zca=True),
         },
         "cifar100": {
-            1: _preset(40, 3, 20, 1000, 1e-5, 1, 0.9995),
-            10: _preset(20, 2, 40, 1000, 1e-5, 1, 0.9995),
-            50: _preset(80, 2, 40, 1000, 1e-5, 1, 0.999, batch=1000),
+            1: _preset(40, 3, 20, 1000, 1e-5, 1, 0.9995, zca=True),
+            10: _preset(20, 2, 40, 1000, 1e-5, 1, 0.9995, zca=True),
+            50: _preset(80, 2, 40, 1000, 1e-5, 1, 0.999, batch=1000, zca=True),
         },
         "tiny-imagenet": {
             1: _preset(30, 2, 10, 10_000, 1e-4, 1, 0.999),

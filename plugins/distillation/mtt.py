@@ -15,13 +15,22 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from rethinkdc.contracts import Method, hookimpl
-from rethinkdc.distillation import Preset, TrajectoryMatching
+from rethinkdc.distillation import ALL, ZCA, Preset, TrajectoryMatching
 
 _LISTED = "justincui03/dc_benchmark at 071901d"
 
 
 def _preset(
-    steps: int, epochs: int, last: int, lr: float, rate_lr: float, rate: float, batch: int | str, source: str = _LISTED
+    steps: int,
+    epochs: int,
+    last: int,
+    lr: float,
+    rate_lr: float,
+    rate: float,
+    batch: int | str = ALL,
+    source: str = _LISTED,
+    *,
+    zca: bool = False,
 ) -> Preset:
     values = {
         "steps": steps,
@@ -31,6 +40,7 @@ def _preset(
         "rate_lr": rate_lr,
         "rate": rate,
         "batch": batch,
+        ZCA: zca,
     }
     return Preset(values, source)
 
@@ -43,22 +53,22 @@ class MTT(TrajectoryMatching):
 
     presets: ClassVar[Mapping[str, Mapping[int, Preset]]] = {
         "cifar10": {
-            1: _preset(50, 2, 2, 100, 1e-7, 0.01, "all"),
-            10: _preset(30, 2, 20, 100, 1e-5, 0.001, "all"),
-            50: _preset(30, 2, 40, 1000, 1e-5, 0.001, "all"),
+            1: _preset(50, 2, 2, 100, 1e-7, 0.01, ALL, zca=True),
+            10: _preset(30, 2, 20, 100, 1e-5, 0.001, ALL, zca=True),
+            50: _preset(30, 2, 40, 1000, 1e-5, 0.001, ALL),
         },
         "cifar100": {
-            1: _preset(20, 3, 20, 1000, 1e-5, 0.01, "all"),
-            10: _preset(20, 2, 20, 1000, 1e-5, 0.01, "all"),
-            50: _preset(80, 2, 40, 1000, 1e-5, 0.01, 125),
+            1: _preset(20, 3, 20, 1000, 1e-5, 0.01, ALL, zca=True),
+            10: _preset(20, 2, 20, 1000, 1e-5, 0.01, ALL),
+            50: _preset(80, 2, 40, 1000, 1e-5, 0.01, 125, zca=True),
         },
         "tiny-imagenet": {
-            1: _preset(10, 2, 10, 10_000, 1e-4, 0.01, "all"),
+            1: _preset(10, 2, 10, 10_000, 1e-4, 0.01, ALL),
             10: _preset(20, 2, 40, 10_000, 1e-4, 0.01, 200),
             50: _preset(20, 2, 40, 10_000, 1e-4, 0.01, 300),
         },
         "imagenet-1k": {
-            1: _preset(20, 2, 10, 1000, 1e-6, 0.01, "all")._replace(
+            1: _preset(20, 2, 10, 1000, 1e-6, 0.01, ALL)._replace(
                 source="MTT's readme for subsets of ImageNet at 128 px"
             )
         },

@@ -6,7 +6,7 @@ from rethinkdc.distillation.batchnorm import matchable, running_statistics
 from rethinkdc.distillation.channels import ChannelStatistics, channel_statistics
 from rethinkdc.distillation.characteristic import FrequencySampler, characteristic_distance
 from rethinkdc.distillation.class_images import RealImages
-from rethinkdc.distillation.committee import PATCHES, Committee
+from rethinkdc.distillation.committee import Committee
 from rethinkdc.distillation.convolution import CONVOLUTION, patch_moments, patch_statistics, patches
 from rethinkdc.distillation.crop_curriculum import Curve, curriculum
 from rethinkdc.distillation.cut_mixing import Mixed, cut_mixed, mixed_loss
@@ -55,7 +55,7 @@ from rethinkdc.distillation.statistical_matching import Real, Start, Statistical
 from rethinkdc.distillation.statistics import BATCHNORM, Gathered, Statistic, channel_moments, gather
 from rethinkdc.distillation.stitching import Stitching
 from rethinkdc.distillation.storing import StoredCanvases, to_canvases
-from rethinkdc.distillation.trajectory_matching import ALL, Matching, TrajectoryMatching
+from rethinkdc.distillation.trajectory_matching import ALL, ZCA, Matching, TrajectoryMatching
 from rethinkdc.distillation.unrolling import Learned, Pull, StudentStep, Weights, match
 from rethinkdc.models import build_seeded
 from rethinkdc.models.penultimate import linear_classifier
@@ -73,9 +73,9 @@ __all__ = [
     "CONVOLUTION",
     "EACH_CELL",
     "IMAGENET_TEACHERS",
-    "PATCHES",
     "SMALL_TEACHERS",
     "STRATEGIES",
+    "ZCA",
     "Batch",
     "Beginning",
     "ChannelStatistics",

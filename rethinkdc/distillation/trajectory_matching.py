@@ -17,7 +17,7 @@ from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.contracts.context import Context
-from rethinkdc.contracts.kinds import Compressor, Setting
+from rethinkdc.contracts.kinds import Compressor, Deviation, Setting
 from rethinkdc.contracts.presets import FALLBACK, Preset, nearest_dataset, resolve
 from rethinkdc.distillation.class_images import RealImages
 from rethinkdc.distillation.parts import assemble_set, make_part
@@ -36,6 +36,8 @@ from rethinkdc.views import STRATEGIES, DifferentiableViews, Dsa, Strategy
 
 ALL = "all"
 """A batch of a student that is the whole set."""
+ZCA = "zca"
+"""Not a parameter that is open: what the authors did is shown, and not done unasked, as protocols test pixels."""
 _ADVICE = "Lower lr, rate or rate_lr, or the steps."
 
 
@@ -94,13 +96,32 @@ class TrajectoryMatching(Compressor, ABC):
     def resolved(self, size: int, classes: int, ipc: int) -> dict[str, Setting]:
         """Every parameter's value for canvases of one size, classes and images of each, and where it comes from."""
         name, _ = nearest_dataset(size, classes)
+        return resolve(self, {name: self._preset(size, classes, ipc) or Preset({}, "")}, size, classes)
+
+    def _preset(self, size: int, classes: int, ipc: int) -> Preset | None:
+        """What the paper gives for such canvases and the nearest number of images; None = nothing."""
+        name, _ = nearest_dataset(size, classes)
         table = self.presets.get(name, self.presets.get(FALLBACK.get(name, ""), {}))
         if not table:
-            return resolve(self, {name: Preset({}, "")}, size, classes)
+            return None
         nearest = min(table, key=lambda known: (max(known, ipc) / min(known, ipc), known))
         values, source = table[nearest]
-        preset = Preset(values, f"{source}, ipc {nearest}" + (f"; the nearest to {ipc}" if nearest != ipc else ""))
-        return resolve(self, {name: preset}, size, classes)
+        return Preset(values, f"{source}, ipc {nearest}" + (f"; the nearest to {ipc}" if nearest != ipc else ""))
+
+    def published(self, protocol: Protocol, ipc: int | None) -> dict[str, Setting]:
+        settings = super().published(protocol, ipc)
+        found = self._preset(protocol.store.size, protocol.data.classes, ipc) if ipc is not None else None
+        return (
+            settings
+            if found is None or ZCA not in found.values
+            else {**settings, ZCA: Setting(found.values[ZCA], found.source)}
+        )
+
+    def deviations(self, protocol: Protocol, ipc: int | None) -> dict[str, Deviation]:
+        chosen = Deviation("best on the test images", "the last", "nothing is chosen on test images")
+        clipped = Deviation("as floats", "rounded and clipped as pixels", "views are pixels, but of whitened images")
+        views = {} if self.zca or not self.strategies else {"views of experts": clipped}
+        return {**super().deviations(protocol, ipc), "iterate": chosen, **views}
 
     # -- what a subclass may say otherwise ------------------------------------------------------------------------
 

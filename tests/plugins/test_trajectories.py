@@ -268,3 +268,15 @@ def test_canvases_that_are_too_large_to_whiten_are_refused(tmp_path: Path) -> No
     surroundings = context(tmp_path, data=data, protocol=protocol)
     with pytest.raises(UnsupportedError, match=r"ZCA whitening of 72 px needs a matrix of 15,552 x 15,552"):
         surroundings.compress(f"mtt:{SHORT},zca=true", data, Budget(ipc=1, classes=3, size=72))
+
+
+@pytest.mark.parametrize(
+    ("method", "ipc", "whitened"), [("mtt", 1, True), ("mtt", 50, False), ("ftd", 10, True), ("datm", 50, True)]
+)
+def test_what_the_authors_did_otherwise_is_shown(method: str, ipc: int, whitened: bool) -> None:
+    registry = Registry()
+    built, protocol = registry.build(Compressor, method), registry.protocols.find("cifar10-dc-hard")
+    assert built.settings(protocol, ipc)["zca"] == (False, "default")
+    assert built.published(protocol, ipc)["zca"].value is whitened
+    assert set(built.deviations(protocol, ipc)) == {"iterate", "views of experts"}
+    assert set(registry.build(Compressor, f"{method}:zca=true").deviations(protocol, ipc)) == {"iterate"}
