@@ -4,5 +4,6 @@ Importing this package imports neither ``datasets`` nor ``pyarrow``.
 """
 
 from rethinkdc.layouts.file_datasets import FolderDataset, HubDataset, HubFileDataset
+from rethinkdc.layouts.subsets import ClassSubset
 
-__all__ = ["FolderDataset", "HubDataset", "HubFileDataset"]
+__all__ = ["ClassSubset", "FolderDataset", "HubDataset", "HubFileDataset"]

@@ -5,7 +5,7 @@ Remote code is never run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from rethinkdc.layouts.batches import find_batches, read_batches
 from rethinkdc.layouts.held_out import hold_out
 from rethinkdc.layouts.image_tree import TRAIN_NAMES
 from rethinkdc.layouts.known import LAYOUTS, refuse_layout
-from rethinkdc.layouts.labelled import TEST_NAMES, assemble_splits, tell_unlabelled
+from rethinkdc.layouts.labelled import TEST_NAMES, Labelled, assemble_splits, tell_unlabelled
 from rethinkdc.layouts.labels import check_from_zero
 from rethinkdc.layouts.opening import SAVED, load_dataset, load_saved
 from rethinkdc.layouts.pages import check_pages
@@ -31,6 +31,9 @@ from rethinkdc.layouts.walking import list_files
 
 __all__ = ["from_datasets", "load_hub", "load_path"]
 
+Keep = Callable[[Labelled], Labelled]
+"""What a dataset takes of each split, such as some of its classes."""
+
 
 def load_path(
     path: Path,
@@ -38,6 +41,7 @@ def load_path(
     cache_folder: Path | None = None,
     backing: Backing = "auto",
     known: KnownSplits | None = None,
+    keep: Keep | None = None,
 ) -> Splits:
     """Reads what `rethinkdc prepare` wrote, an image tree, batches of CIFAR, or a Parquet folder.
 
@@ -46,6 +50,7 @@ def load_path(
         cache_folder: where Arrow files and decoded pixels are kept; None = Hugging Face's own cache, and no pixels.
         backing: how the images are held.
         known: fingerprints from the book; None = take them now.
+        keep: takes what is wanted of each split, before anything of it is read; None = all.
 
     Raises:
         DataError: the folder is missing or unreadable, has no known layout, or holds a dataset that cannot be used.
@@ -54,7 +59,13 @@ def load_path(
     if not folder.is_dir():
         why = "it is a file" if folder.exists() else "it does not exist"
         raise DataError(f"Cannot read the dataset folder {path}: {why}. {LAYOUTS}")
-    if prepared := read_prepared(folder, cache_folder=cache_folder, backing=backing, known=known):
+    prepared = read_prepared(folder, cache_folder=cache_folder, backing=backing, known=known)
+    if keep is not None and (prepared or find_batches(folder)):
+        raise DataError(
+            f"Some classes of what {path} holds are wanted, and its layout is read whole: name a folder of image files "
+            "or of Parquet. `rethinkdc prepare` makes shards of the smaller dataset by its name."
+        )
+    if prepared:
         return prepared
     if batches := find_batches(folder):
         if batches.folder != folder and (
@@ -68,10 +79,11 @@ def load_path(
     # Where the book knows the files, their first bytes were looked at; only where some were foreign, they are again.
     tree = read_tree(folder, sniff=known is None or bool(known.facts.passed_over))
     if tree:
-        return assemble_splits(*tree, known=known, cache_folder=cache_folder, backing=backing)
+        parts = tree if keep is None else map(keep, tree)
+        return assemble_splits(*parts, known=known, cache_folder=cache_folder, backing=backing)
     if (folder / SAVED).is_file():
         return from_datasets(
-            load_saved(folder), where=str(path), cache_folder=cache_folder, backing=backing, known=known
+            load_saved(folder), where=str(path), cache_folder=cache_folder, backing=backing, known=known, keep=keep
         )
     parquet = [file for file in list_files(folder) if file.suffix == ".parquet"]
     check_shards(parquet)
@@ -91,6 +103,7 @@ def load_path(
         notes=tell_joined(files, folder),
         class_names={split: read_stated_names(names, f"the {split} split of {path}") for split, names in files.items()},
         bases={split: _list_bases(names, folder) for split, names in files.items()},
+        keep=keep,
     )
 
 
@@ -100,6 +113,7 @@ def load_hub(
     cache_folder: Path | None = None,
     backing: Backing = "auto",
     known: KnownSplits | None = None,
+    keep: Keep | None = None,
 ) -> Splits:
     """Reads a dataset of the Hugging Face hub, from its local cache when it has been downloaded before.
 
@@ -108,6 +122,7 @@ def load_hub(
         cache_folder: where decoded pixels are kept; the download stays in Hugging Face's own cache, shared with others.
         backing: how the images are held.
         known: fingerprints from the book; None = take them now.
+        keep: takes what is wanted of each split; None = all.
 
     Raises:
         DataError: there is no such dataset, no network to download it, or it cannot be used.
@@ -118,7 +133,7 @@ def load_hub(
         f"`hf download {repo} --repo-type dataset --local-dir FOLDER`, then --dataset FOLDER."
     )
     loaded, _ = load_dataset(repo, None, remedy)
-    return from_datasets(loaded, where=repo, cache_folder=cache_folder, backing=backing, known=known)
+    return from_datasets(loaded, where=repo, cache_folder=cache_folder, backing=backing, known=known, keep=keep)
 
 
 def from_datasets(
@@ -131,6 +146,7 @@ def from_datasets(
     class_names: Mapping[str, tuple[str, ...] | None] | None = None,
     bases: Mapping[str, Sequence[Path]] | None = None,
     notes: tuple[str, ...] = (),
+    keep: Keep | None = None,
 ) -> Splits:
     """Makes a dataset of a ``datasets.DatasetDict``.
 
@@ -144,6 +160,7 @@ def from_datasets(
             which ``datasets`` takes from one split and gives to all without mapping the labels.
         bases: the folders that a split's paths to images may be relative to.
         notes: what was assumed before, a sentence each.
+        keep: takes what is wanted of each split; None = all.
 
     Raises:
         DataError: a split or column is missing, or the classes do not fit; says what was found.
@@ -156,6 +173,7 @@ def from_datasets(
         whole = read_split(loaded[train], f"the {train} split of {where}", stated.get(train), places.get(train, ()))
         check_from_zero(whole.targets, whole.label)
         whole = replace(whole, notes=(*notes, *whole.notes))
+        whole = keep(whole) if keep else whole
         return assemble_splits(*hold_out(whole), known=known, cache_folder=cache_folder, backing=backing)
     test, unlabelled = _find_labelled_test(loaded, where)
     parts = [
@@ -168,6 +186,7 @@ def from_datasets(
     check_from_zero(parts[0].targets, parts[0].label)
     parts[0] = replace(parts[0], notes=(*notes, *parts[0].notes))
     parts[1] = replace(parts[1], notes=(*parts[1].notes, *tell_unlabelled(test, unlabelled)))
+    parts = list(map(keep, parts)) if keep else parts
     return assemble_splits(*parts, known=known, cache_folder=cache_folder, backing=backing)
 
 

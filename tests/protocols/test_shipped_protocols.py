@@ -118,8 +118,8 @@ def test_a_protocol_ships_a_weak_a_standard_and_a_strong_teacher(protocol: Proto
 
 @pytest.mark.parametrize("name", EXTENDING)
 def test_a_file_that_extends_another_gives_the_source_of_each_value_that_it_says(name: str) -> None:
-    content, described = FILES[name], {"id", "version", "summary", "extends", "without", "sources", "track"}
-    said = {key for key in content if key not in described | {"transfer_students", "twin"}}
+    content, described = FILES[name], {"id", "version", "summary", "extends", "without", "sources", "track", "default"}
+    said = {key for key in content if key not in described | {"default_dataset", "transfer_students", "twin"}}
     sources = [tuple(source.split(".")) for source in content["sources"]]
     unsourced = [
         place
