@@ -6,7 +6,7 @@ from rethinkdc.distillation.batchnorm import matchable, running_statistics
 from rethinkdc.distillation.channels import ChannelStatistics, channel_statistics
 from rethinkdc.distillation.characteristic import FrequencySampler, characteristic_distance
 from rethinkdc.distillation.class_images import RealImages
-from rethinkdc.distillation.committee import Committee
+from rethinkdc.distillation.committee import PATCHES, Committee
 from rethinkdc.distillation.convolution import CONVOLUTION, patch_moments, patch_statistics, patches
 from rethinkdc.distillation.crop_curriculum import Curve, curriculum
 from rethinkdc.distillation.cut_mixing import Mixed, cut_mixed, mixed_loss
@@ -73,6 +73,7 @@ __all__ = [
     "CONVOLUTION",
     "EACH_CELL",
     "IMAGENET_TEACHERS",
+    "PATCHES",
     "SMALL_TEACHERS",
     "STRATEGIES",
     "ZCA",
