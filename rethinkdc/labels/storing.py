@@ -26,6 +26,7 @@ class StoredLabeler(OfViews, ABC):
 
     track: ClassVar[Track] = "stored"
     distinct: ClassVar[bool] = False
+    """Whether an epoch draws no batch of fewer stored ones twice."""
 
     @abstractmethod
     def coding(self, classes: int, context: Context) -> Coding | Learner:
