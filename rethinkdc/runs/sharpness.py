@@ -40,6 +40,11 @@ class Sharpness:
     shown: int
 
     @property
+    def crop(self) -> int:
+        """Side of the largest view, before it is enlarged."""
+        return round(self.cell * math.sqrt(self.largest))
+
+    @property
     def enlarged(self) -> float:
         """How many times the sharpest view enlarges the stored pixels."""
         return self.view / (self.cell * math.sqrt(self.largest))
@@ -89,7 +94,8 @@ def doubt_of_sharpness(compressed: CompressedSet, test: Images, context: Context
         return ""
     return (
         f"No view is as sharp as the test images: each enlarges the stored pixels {found.enlarged:.3g} times or more "
-        f"(crops of {found.cell} px at most, shown at {found.view} px), so the running statistics of the student's "
-        f"BatchNorm are those of images {found.loss:.3g} times coarser. See docs/pca.md; likeliest remedy: a student "
-        "with GroupNorm, such as resnet-light:norm=group, for all methods."
+        f"(crops of {found.crop} px at most, shown at {found.view} px), so the running statistics of the student's "
+        f"BatchNorm are those of images {found.loss:.3g} times coarser, and the test may understate the set by many "
+        "points (docs/pca.md). Remedies: for all methods a student without BatchNorm, such as resnet-light:norm=group; "
+        "for this one some views of whole canvases, such as whole=0.25 of pca and combine."
     )

@@ -56,6 +56,7 @@ def test_cells_that_are_enlarged_are_told_to_a_student_that_keeps_statistics(tmp
     assert "enlarges the stored pixels 2 times" in told
     assert "of 16 px at most, shown at 32 px" in told
     assert "norm=group" in told
+    assert "of 11 px at most" in doubt(tmp_path, ViewRule(scope="cell", scale=(0.25, 0.5)))
 
 
 @pytest.mark.parametrize(
