@@ -21,6 +21,30 @@ class _Note(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
 
+class MethodCode(BaseModel):
+    """The code that a method was carried out by, and all its parameters with their values.
+
+    Attributes:
+        method: kind and name: ``compressor pca``.
+        distribution: that it comes from.
+        version: of it.
+        digest: of its syntax and of what it imports out of its distribution; see :mod:`rethinkdc.registry.code`.
+        editable: whether the distribution was a checkout, whose code changes without its version.
+        unseen: places that load code by a name that only a running program knows, and that the digest is not of.
+        parameters: those at their default too, as JSON data.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: str
+    distribution: str
+    version: str
+    digest: str
+    editable: bool = False
+    unseen: tuple[str, ...] = ()
+    parameters: dict[str, Any] = {}
+
+
 class TeacherNote(_Note):
     """A teacher that was asked.
 

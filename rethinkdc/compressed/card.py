@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from rethinkdc.documents import first_fault, parse_json
-from rethinkdc.notes import Notes, check_notes
+from rethinkdc.notes import MethodCode, Notes, check_notes
 from rethinkdc.types import ViewRule
 
 CARD = "card.json"
@@ -21,7 +21,7 @@ class Card(BaseModel):
     what others share is not counted twice; ``images_seen``: how many images went through networks meanwhile, named
     alike, less what was made before that was counted. ``clamp_error``, ``rounding_error``: the
     largest change of a pixel, in 0..1, when the images were stored. ``external_data``: data beyond the training set.
-    ``dataset``: what the training set was called where the set was written.
+    ``code``: by which it was made. ``dataset``: what the training set was called where the set was written.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +35,7 @@ class Card(BaseModel):
     protocol: str = ""
     protocol_digest: str = ""
     versions: dict[str, str] = {}
+    code: tuple[MethodCode, ...] = ()
     seconds: dict[str, float] = {}
     images_seen: dict[str, int] = {}
     external_data: list[str] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, overload
@@ -40,6 +40,7 @@ from rethinkdc.data.whitening import Whitening
 from rethinkdc.errors import RequestError
 from rethinkdc.method import Method, named_methods
 from rethinkdc.models.model import Model
+from rethinkdc.notes import MethodCode
 from rethinkdc.protocol.full_training import TrainedNetwork
 from rethinkdc.protocol.protocol import FullTraining
 from rethinkdc.protocol.proxy import FrozenProxy
@@ -69,6 +70,10 @@ class Methods(Protocol):
 
     def complete(self, compressor: Compressor, size: int, classes: int) -> Compressor:
         """The compressor with the references in place that it leaves open and its paper names."""
+        ...
+
+    def codes(self, methods: Iterable[Method]) -> tuple[MethodCode, ...]:
+        """The code of methods, and of the ones nested in them."""
         ...
 
 
@@ -240,7 +245,8 @@ class RunContext(Context):
             with interruption.going(method.name):
                 compressed = method.compress(data, budget, inner)
             if ranks.writes():
-                write_set(compressed, method, definition, budget, inner, inner.books.notes, out)
+                codes = self.methods.codes([method])
+                write_set(compressed, method, definition, codes, budget, inner, inner.books.notes, out)
 
         stage = "selection" if method.rows_per_canvas() else "synthesis"
         purpose: Purpose | None = "set" if teachers else None

@@ -16,6 +16,7 @@ from rethinkdc.context.books import read_books
 from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.kinds import Compressor, Score
 from rethinkdc.errors import RequestError
+from rethinkdc.notes import MethodCode
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.proxy import TRACE_SEMANTICS
 from rethinkdc.seeds import Seeds
@@ -95,6 +96,7 @@ def write_set(
     compressed: CompressedSet,
     method: Compressor,
     definition: Mapping[str, Any],
+    codes: tuple[MethodCode, ...],
     budget: Budget,
     context: Context,
     notes: Mapping[str, Any],
@@ -106,6 +108,7 @@ def write_set(
         compressed: what the method returned; its card's own entries stay.
         method: that made it.
         definition: of the method.
+        codes: by which it was made.
         budget: that was asked for.
         context: of the making.
         notes: facts that were noted meanwhile.
@@ -124,6 +127,7 @@ def write_set(
         "seeds": context.seeds.model_dump(),
         "dataset_fingerprint": context.data.fingerprint,
         "versions": {name: version(name) for name in ("rethinkdc", "torch", "pillow")},
+        "code": codes,
         "notes": dict(notes),
         "external_data": notes.get("external_data", []),
     }

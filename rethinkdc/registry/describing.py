@@ -9,12 +9,14 @@ from typing import Any, Literal
 
 from rethinkdc.errors import RequestError
 from rethinkdc.method import Content, Method
+from rethinkdc.notes import MethodCode
 from rethinkdc.reference import Reference
 from rethinkdc.registry.admission import ALL_KINDS
+from rethinkdc.registry.code import read_code
 from rethinkdc.registry.finding import Finder
 from rethinkdc.registry.plugins import Plugin, Plugins
 from rethinkdc.registry.providers import OWN, Provider
-from rethinkdc.storage import content_digest
+from rethinkdc.storage import content_digest, digest
 
 TRACKER = "tracker"
 """What listings call a plugin that hears run events."""
@@ -66,10 +68,35 @@ def define(method: Method, finder: Finder, build: Callable[[str, Reference], Met
 
     parameters = {key: defined(key, value) for key, value in method.changed().items()}
     found = {"kind": method.kind, "name": method.name, "revision": method.revision, "parameters": parameters}
-    provider = finder.provider(method)
     # Two distributions may give different methods one name; the framework's own are the ones without a mark.
-    marked = provider is not None and provider.distribution != OWN
-    return {**found, "distribution": provider.distribution} if provider and marked else found
+    claim = finder.claim_of(method)
+    if claim is None or claim.provider.distribution == OWN:
+        return found
+    # Of the framework's own methods the revision is held by tests; of others nothing but the code tells.
+    return {**found, "distribution": claim.provider.distribution, "code": read_code(claim.point).digest}
+
+
+def codes_of(
+    methods: Iterable[Method], finder: Finder, build: Callable[[str, Reference], Method]
+) -> tuple[MethodCode, ...]:
+    """The code of methods and of the ones nested in them, each once; paths and hub ids have none."""
+    found: dict[str, MethodCode] = {}
+    for method in methods:
+        if claim := finder.claim_of(method):
+            code, values = read_code(claim.point), method.model_dump(mode="json")
+            one = MethodCode(
+                method=f"{method.kind} {method.name}",
+                distribution=claim.provider.distribution,
+                version=claim.provider.version,
+                digest=code.digest,
+                editable=claim.provider.editable,
+                unseen=code.unseen,
+                parameters=values,
+            )
+            found[digest(one.model_dump(mode="json"))] = one
+        nested = [build(kind, inner) for _, kind, inner in method.references() if inner is not None]
+        found |= {digest(one.model_dump(mode="json")): one for one in codes_of(nested, finder, build)}
+    return tuple(sorted(found.values(), key=lambda one: one.method))
 
 
 def used_distributions(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 
 from rethinkdc.errors import PluginError, nearest
 from rethinkdc.layouts.file_datasets import FolderDataset, HubDataset
@@ -18,10 +19,11 @@ _UNREGISTERED = (TimmModel, TorchvisionModel, FolderDataset, HubDataset)
 
 @dataclass(frozen=True)
 class Claim:
-    """A class registered under some name, and the distribution that registered it."""
+    """A class registered under some name, the distribution that registered it, and the entry point that names it."""
 
     provider: Provider
     method: type[Method]
+    point: EntryPoint
 
 
 class Finder:
@@ -56,13 +58,18 @@ class Finder:
 
     def provider(self, method: Method) -> Provider | None:
         """The distribution of a method's class; None for paths, hub ids and models of timm and torchvision."""
+        claim = self.claim_of(method)
+        return claim.provider if claim else None
+
+    def claim_of(self, method: Method) -> Claim | None:
+        """Who registered a method's class; None for paths, hub ids and models of timm and torchvision."""
         if isinstance(method, _UNREGISTERED):
             return None
         claims = self.claims(method.kind, method.name)
-        known = {claim.method: claim.provider for claim in claims}
+        known = {claim.method: claim for claim in claims}
         if type(method) not in known:
             # Its name is the entry point of another plugin.
-            known = {claim.method: claim.provider for claim in _claims_of(self.plugins.load_all())}
+            known = {claim.method: claim for claim in _claims_of(self.plugins.load_all())}
         return known.get(type(method))
 
     def name_of(self, method: Method) -> str:
@@ -105,4 +112,4 @@ def _claims_of(plugins: Iterable[Plugin]) -> Iterator[Claim]:
         for method in plugin.methods:
             if method not in seen:
                 seen.add(method)
-                yield Claim(plugin.provider, method)
+                yield Claim(plugin.provider, method, plugin.entry_point)

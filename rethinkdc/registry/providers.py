@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,11 +26,13 @@ class Provider:
         distribution: its name; the name of its folder of metadata where these have none.
         version: its version; "unknown" where the metadata have none.
         fault: what is wrong with its metadata.
+        editable: whether it is a checkout, whose code changes without its version.
     """
 
     distribution: str
     version: str
     fault: str = ""
+    editable: bool = False
 
     def __str__(self) -> str:
         return f"{self.distribution} {self.version}"
@@ -90,7 +93,15 @@ def _provider(distribution: Distribution | None) -> Provider:
     name, version = (_read(distribution, word) for word in ("Name", "Version"))
     missing = [word for word, found in (("name", name), ("version", version)) if not found]
     fault = f"its metadata tell no {' and no '.join(missing)}" if missing else ""
-    return Provider(name or _folder_name(distribution).partition("-")[0], version or "unknown", fault)
+    known = name or _folder_name(distribution).partition("-")[0]
+    return Provider(known, version or "unknown", fault, _is_editable(distribution))
+
+
+def _is_editable(distribution: Distribution) -> bool:
+    try:
+        return bool(json.loads(distribution.read_text("direct_url.json") or "{}").get("dir_info", {}).get("editable"))
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _read(distribution: Distribution, word: str) -> str:

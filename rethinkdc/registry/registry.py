@@ -10,9 +10,10 @@ from typing import Any, TypeVar, overload
 from rethinkdc.contracts.kinds import Compressor
 from rethinkdc.errors import PluginError
 from rethinkdc.method import Method
+from rethinkdc.notes import MethodCode
 from rethinkdc.reference import Reference, print_reference
 from rethinkdc.registry.building import Builder
-from rethinkdc.registry.describing import Listed, define, list_installed, used_distributions
+from rethinkdc.registry.describing import Listed, codes_of, define, list_installed, used_distributions
 from rethinkdc.registry.finding import Finder
 from rethinkdc.registry.plugins import Plugins
 from rethinkdc.registry.protocols import Protocols
@@ -120,6 +121,10 @@ class Registry:
     def used(self, methods: Iterable[Method]) -> dict[str, str]:
         """Distribution -> version of every plugin that these methods, and the ones nested in them, come from."""
         return used_distributions(methods, self._finder, self._builder.build)
+
+    def codes(self, methods: Iterable[Method]) -> tuple[MethodCode, ...]:
+        """The code of these methods, and of the ones nested in them, with all their parameters."""
+        return codes_of(methods, self._finder, self._builder.build)
 
     def listing(self) -> list[Listed]:
         """Every method and tracker of every plugin; broken ones and those whose name is another's with the reason."""

@@ -20,7 +20,7 @@ class MethodDefinition(BaseModel):
     """All that a method's result depends on.
 
     ``parameters`` are those that differ from their defaults, with nested methods, as JSON data. ``distribution`` is
-    None for the framework's own methods.
+    None for the framework's own methods; so is ``code``, the digest of a third party's, whose revisions nothing holds.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,6 +30,7 @@ class MethodDefinition(BaseModel):
     revision: int
     parameters: dict[str, Any]
     distribution: str | None = None
+    code: str | None = None
 
     @property
     def is_random(self) -> bool:
@@ -39,7 +40,7 @@ class MethodDefinition(BaseModel):
 
     @model_serializer(mode="wrap")
     def _dump(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without_absent(dump(self), "distribution")
+        return _without_absent(dump(self), "distribution", "code")
 
 
 class SetDefinition(BaseModel):

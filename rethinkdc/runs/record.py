@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from rethinkdc.measurement import Evaluation, Metric
-from rethinkdc.notes import Notes, check_notes
+from rethinkdc.notes import MethodCode, Notes, check_notes
 from rethinkdc.runs.cost import Cost, Count
 from rethinkdc.runs.definition import Definition
 from rethinkdc.runs.schemas import SCHEMA_VERSION, as_of_today, seal_of
@@ -85,7 +85,8 @@ class Record(BaseModel):
     ``metrics`` are those that the evaluator declares; the first is its main one. ``predictions`` is None where none
     were kept: by ``--no-predictions``, by an evaluator that has none, or in a record of schema 1 or 2, which
     ``written_as`` tells; ``sheet``, the contact sheet of the set, is None by ``--no-sheet`` and in schemas before 4.
-    ``seal`` is the digest of all else that the record's file says.
+    ``code`` tells by which code each method was carried out, of a set that was found in the cache by which it was made;
+    empty in schemas before 5. ``seal`` is the digest of all else that the record's file says.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -115,6 +116,7 @@ class Record(BaseModel):
     notes: Annotated[dict[str, Any], AfterValidator(check_notes)] = {}
     environment: Annotated[dict[str, Any], AfterValidator(_check_environment)] = {}
     plugins: dict[str, str] = {}
+    code: tuple[MethodCode, ...] = ()
     seal: str = ""
 
     def sealed(self) -> Record:

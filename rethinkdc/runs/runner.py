@@ -21,6 +21,7 @@ from rethinkdc.contracts.declared import check_evaluation
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import DivergedError, RethinkError, UnsupportedError, refusing_exit
 from rethinkdc.measurement import Evaluation
+from rethinkdc.notes import MethodCode
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.calls import AnyRequest, FinishedRequest
 from rethinkdc.runs.counting import count_cost
@@ -346,6 +347,7 @@ class Runner:
                 label_seconds=labels.seconds,
                 label_images=labels.images,
             ),
+            code=self._codes(run, compressed),
             histogram=compressed.histogram(),
             sources_per_class=compressed.sources_per_class(),
             notes={**context.books.notes, **_assumed(run), **({"doubts": doubts} if doubts else {})},
@@ -378,8 +380,13 @@ class Runner:
             metrics=run.evaluator.metrics,
             environment={**describe_environment(self.device), "threads": self.threads, "ranks": ranks.world()},
             plugins=self.registry.used(run.methods),
-            **values,
+            **{"code": self.registry.codes(run.methods), **values},
         )
+
+    def _codes(self, run: Run, compressed: CompressedSet) -> tuple[MethodCode, ...]:
+        """By which code a run was carried out: its set may have been made by an earlier one."""
+        others = self.registry.codes([method for method in run.methods if method is not run.compressor])
+        return (*compressed.card.code, *(one for one in others if one not in compressed.card.code))
 
 
 class _Labels(NamedTuple):

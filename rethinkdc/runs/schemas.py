@@ -9,12 +9,12 @@ from typing import Any
 from rethinkdc.measurement import Metric
 from rethinkdc.storage import digest
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Raised whenever a record says more or says it otherwise; earlier schemas are read."""
 KEEPS_PREDICTIONS = 3
 """The first schema that kept predictions beside a record, and sealed it."""
 KEEPS_SHEETS = 4
-"""The first schema that kept a contact sheet beside a record."""
+"""The first schema that kept a contact sheet beside a record; schema 5 tells the code of each method."""
 
 _UNSEALED = (1, 2)
 _LATER = ("written_as", "predictions", "seal")
