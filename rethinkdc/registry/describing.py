@@ -12,7 +12,6 @@ from rethinkdc.method import Content, Method
 from rethinkdc.notes import MethodCode
 from rethinkdc.reference import Reference
 from rethinkdc.registry.admission import ALL_KINDS
-from rethinkdc.registry.code import read_code
 from rethinkdc.registry.finding import Finder
 from rethinkdc.registry.plugins import Plugin, Plugins
 from rethinkdc.registry.providers import OWN, Provider
@@ -73,7 +72,7 @@ def define(method: Method, finder: Finder, build: Callable[[str, Reference], Met
     if claim is None or claim.provider.distribution == OWN:
         return found
     # Of the framework's own methods the revision is held by tests; of others nothing but the code tells.
-    return {**found, "distribution": claim.provider.distribution, "code": read_code(claim.point).digest}
+    return {**found, "distribution": claim.provider.distribution, "code": claim.plugin.code.digest}
 
 
 def codes_of(
@@ -83,7 +82,7 @@ def codes_of(
     found: dict[str, MethodCode] = {}
     for method in methods:
         if claim := finder.claim_of(method):
-            code, values = read_code(claim.point), method.model_dump(mode="json")
+            code, values = claim.plugin.code, method.model_dump(mode="json")
             one = MethodCode(
                 method=f"{method.kind} {method.name}",
                 distribution=claim.provider.distribution,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
 
 from rethinkdc.errors import PluginError, nearest
 from rethinkdc.layouts.file_datasets import FolderDataset, HubDataset
@@ -19,11 +18,11 @@ _UNREGISTERED = (TimmModel, TorchvisionModel, FolderDataset, HubDataset)
 
 @dataclass(frozen=True)
 class Claim:
-    """A class registered under some name, the distribution that registered it, and the entry point that names it."""
+    """A class registered under some name, the distribution that registered it, and the plugin that did."""
 
     provider: Provider
     method: type[Method]
-    point: EntryPoint
+    plugin: Plugin
 
 
 class Finder:
@@ -112,4 +111,4 @@ def _claims_of(plugins: Iterable[Plugin]) -> Iterator[Claim]:
         for method in plugin.methods:
             if method not in seen:
                 seen.add(method)
-                yield Claim(plugin.provider, method, plugin.entry_point)
+                yield Claim(plugin.provider, method, plugin)

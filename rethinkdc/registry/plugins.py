@@ -11,6 +11,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import pluggy
 from rethinkdc.errors import PluginError
 from rethinkdc.method import Method
 from rethinkdc.registry.answers import Answers, ask
+from rethinkdc.registry.code import Code, read_code
 from rethinkdc.registry.guard import Guard, Judged, limit
 from rethinkdc.registry.guarded import GUARDED
 from rethinkdc.registry.importing import unheard
@@ -86,6 +88,11 @@ class Plugin:
     def events(self) -> Mapping[str, pluggy.HookCaller]:
         """The run events that it hears."""
         return self.answers.events
+
+    @cached_property
+    def code(self) -> Code:
+        """Its code, as it was when this was first asked: of third parties, when they were imported."""
+        return read_code(self.entry_point)
 
     @property
     def is_own(self) -> bool:
@@ -217,6 +224,8 @@ def _import(plugin: Plugin, patches: Sequence[str] = ()) -> None:
     with left_as_it_was() as changes, put_back(patches) as undone, unheard() as heard:
         try:
             plugin.answers = ask(plugin.entry_point)
+            # What changes on disk from here on is not what this process does.
+            _ = plugin.code
         except KeyboardInterrupt:
             raise
         except BaseException as error:

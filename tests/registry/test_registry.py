@@ -16,8 +16,10 @@ from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.splits import Schema
 from rethinkdc.errors import PluginError, RequestError
 from rethinkdc.layouts.file_datasets import FolderDataset, HubDataset
+from rethinkdc.method import Method
 from rethinkdc.pruning.selector import Selector
 from rethinkdc.reference import Reference, parse_reference
+from rethinkdc.registry.code import read_code
 from rethinkdc.registry.registry import Registry
 
 Install = Callable[..., Registry]
@@ -47,6 +49,31 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
         return Registry(points)
 
     return installed
+
+
+def test_the_code_of_a_third_party_is_part_of_what_defines_it_and_of_the_frameworks_own_a_mark(
+    install: Install, registry: Registry
+) -> None:
+    """A default that changed under the same revision would otherwise meet what was made before."""
+    assert "code" not in registry.definition(registry.build("compressor", "random"))
+    source = compressor("mine-one", "n: int = Field(1, description='x')")
+    made = install(my_place=("mine-one", source))
+    method = made.build("compressor", "mine-one")
+    (code,) = made.codes([method])
+    assert made.definition(method)["code"] == code.digest
+    assert (code.method, code.distribution, code.version) == ("compressor mine-one", "my-place", "2.5")
+    assert code.parameters == {"n": 1}
+    for changed, same in ((f"# A word.\n{source}", True), (source.replace("Field(1", "Field(2"), False)):
+        Path(code_file(method)).write_text("from typing import *\n" + changed)
+        # What is in memory is what this process does.
+        assert made.codes([method])[0].digest == code.digest
+        assert (read_code(EntryPoint("mine-one", "my_place", GROUP)).digest == code.digest) is same
+    (nested, outer) = registry.codes([registry.build("compressor", "select:score=el2n,direction=easy")])[::-1]
+    assert {nested.method, outer.method} == {"score el2n", "compressor select"}
+
+
+def code_file(method: Method) -> str:
+    return str(sys.modules[type(method).__module__].__file__)
 
 
 def compressor(name: str, fields: str = "") -> str:
