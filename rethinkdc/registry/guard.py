@@ -176,21 +176,29 @@ class _Server:
             environment=dict(os.environ),
             seconds=seconds,
         )
-        found: list[Verdict | _State] = [_State.WAITING] * len(values)
         with self._lock:
-            process = self._running(request.path)
-            assert process.stdin
-            try:
-                with suppress(BrokenPipeError):
-                    process.stdin.write(request.line())
-                    process.stdin.flush()
-                for answer in _read(process, request):
-                    found[answer.place] = answer.verdict or _State.BEGUN
-            except BaseException:
-                self._stop()
-                raise
-            if not all(isinstance(one, Verdict) for one in found):
-                self._stop()
+            before = self._process
+            found = self._heard(request)
+            if before is not None and all(one is _State.WAITING for one in found):
+                # It had been idle for long, and was ending when it was asked.
+                found = self._heard(request)
+        return found
+
+    def _heard(self, request: Request) -> list[Verdict | _State]:
+        found: list[Verdict | _State] = [_State.WAITING] * len(request.values)
+        process = self._running(request.path)
+        assert process.stdin
+        try:
+            with suppress(BrokenPipeError):
+                process.stdin.write(request.line())
+                process.stdin.flush()
+            for answer in _read(process, request):
+                found[answer.place] = answer.verdict or _State.BEGUN
+        except BaseException:
+            self._stop()
+            raise
+        if not all(isinstance(one, Verdict) for one in found):
+            self._stop()
         return found
 
     def _running(self, path: list[str]) -> subprocess.Popen[bytes]:

@@ -10,6 +10,7 @@ import os
 import random
 import re
 import signal
+import subprocess
 import sys
 import warnings
 from collections.abc import Callable
@@ -183,6 +184,18 @@ def test_where_no_process_can_be_started_plugins_are_refused_with_what_to_do(
     assert f"{LIMIT}=0" in row.reason
     monkeypatch.setenv(LIMIT, "0")
     assert statuses(Registry()) == {"good": "ok"}
+
+
+def test_one_that_was_idle_and_is_ending_is_replaced(distribute: Distribute, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = guard._Server()
+    monkeypatch.setattr(guard, "_server", lambda _: server)
+    # It lives, and gives no answer any more.
+    server._process = subprocess.Popen(
+        [sys.executable, "-S", "-c", "import os, time; os.close(1); time.sleep(600)"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert statuses(distribute(good="")) == {"good": "ok"}
 
 
 # -- what hooks answer -------------------------------------------------------------------------------------------------
