@@ -28,7 +28,7 @@ class MethodCode(BaseModel):
         method: kind and name: ``compressor pca``.
         distribution: that it comes from.
         version: of it.
-        digest: of its syntax and of what it imports out of its distribution; see :mod:`rethinkdc.registry.code`.
+        digest: of its syntax and of what it imports out of its distribution; see :mod:`rethinkdc.code`.
         editable: whether the distribution was a checkout, whose code changes without its version.
         unseen: places that load code by a name that only a running program knows, and that the digest is not of.
         parameters: those at their default too, as JSON data.

@@ -31,6 +31,7 @@ ROOMS = (
     "interruption",
     "offline",
     "cores",
+    "code",
     "ranks",
     "statistics",
     "files",

@@ -90,6 +90,7 @@ class Entry:
         teachers: top-1 on the test images, of the teachers that gave labels, or else of those that made the set.
         external: data beyond the training set that was used.
         predictions: where they lie.
+        code: digest of each method's code, by ``distribution: kind name``; empty of earlier records.
     """
 
     key: str
@@ -117,6 +118,7 @@ class Entry:
     teachers: tuple[float, ...]
     external: tuple[str, ...]
     predictions: KeptPredictions | None
+    code: dict[str, str]
 
     def pooled(self) -> Entry:
         """The same, to be compared whatever computed it."""
@@ -166,6 +168,7 @@ class Entry:
             teachers=tuple(_top1_of_teachers(told)),
             external=told.external_data,
             predictions=record.predictions,
+            code={f"{one.distribution}: {one.method}": one.digest for one in record.code},
         )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rethinkdc.boards.accuracies import Accuracies
 from rethinkdc.boards.board import Board, group_by_place, make_board, order_of, ranking_metric
 from rethinkdc.boards.choosing import choose_entries, choose_study, explain_nothing
+from rethinkdc.boards.code import mark_code
 from rethinkdc.boards.image_error import PredictionFiles
 from rethinkdc.boards.index import LeftOut, find_entries
 from rethinkdc.boards.published import place_published
@@ -81,7 +82,7 @@ def rank_folder(
     predictions = PredictionFiles(records) if test_error else None
     boards = [make_board(place, group, ranks, accuracies, predictions) for place, group, ranks in ranked if ranks]
     boards.sort(key=order_of)
-    return Ranking(_beside_reported(boards, study) if study else boards, left_out)
+    return Ranking(mark_code(_beside_reported(boards, study) if study else boards), left_out)
 
 
 def _beside_reported(boards: list[Board], study: StudyRuns) -> list[Board]:

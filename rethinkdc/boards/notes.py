@@ -12,6 +12,9 @@ from rethinkdc.boards.row import Row
 from rethinkdc.metrics import NEUTRAL
 from rethinkdc.seeds import write_seeds
 
+_CODE = 8
+"""Digits of a code's digest that are shown."""
+
 
 def caption(board: Board) -> str:
     """The conditions that the rows share."""
@@ -36,7 +39,8 @@ def name_method(row: Row, board: Board) -> str:
 
 def notes_on(board: Board) -> list[str]:
     """What a reader must know beside the numbers: what n counts, what was tested, what is missing."""
-    return [*_on_counts(board), *_on_tests(board), *_on_columns(board), *_on_published(board), *_on_missing(board)]
+    told = (_on_counts, _on_tests, _on_columns, _on_code, _on_published, _on_missing)
+    return [note for tell in told for note in tell(board)]
 
 
 def lacking_notes(board: Board, *, everything: bool) -> list[tuple[str, str]]:
@@ -133,6 +137,17 @@ def _on_columns(board: Board) -> Iterator[str]:
         for row in measured
         if row.external
     )
+
+
+def _on_code(board: Board) -> Iterator[str]:
+    for row in board.rows:
+        name = name_method(row, board)
+        for method, codes in row.code.items():
+            shown = " and ".join(code[:_CODE] for code in codes)
+            if len(codes) > 1:
+                yield f"{name}: its runs were carried out by different code of {method} ({shown})."
+            elif row.code_here.get(method, codes[0]) not in codes:
+                yield f"{name}: carried out by code {shown} of {method}; installed is {row.code_here[method][:_CODE]}."
 
 
 def _on_published(board: Board) -> Iterator[str]:

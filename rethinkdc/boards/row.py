@@ -70,6 +70,8 @@ class Row:
         images_seen: by the networks of each stage, forward, a mean over the runs; empty where a run does not tell.
         total_images_seen: of all stages, the measure of total compute; None where a run does not tell.
         missing: runs without a result.
+        code: digests of the code by which the runs were carried out, by method; several where it changed in between.
+        code_here: the digest of each of these methods as it is installed; without those that are not.
     """
 
     rank: int | None
@@ -104,6 +106,8 @@ class Row:
     images_seen: dict[str, float]
     total_images_seen: float | None
     missing: tuple[Missing, ...]
+    code: dict[str, tuple[str, ...]]
+    code_here: dict[str, str]
 
 
 def make_row(entries: Sequence[Entry], baseline: Baseline, compressor: str, metric: str) -> Row:
@@ -158,7 +162,17 @@ def make_row(entries: Sequence[Entry], baseline: Baseline, compressor: str, metr
         images_seen=seen if all(cost.images_seen for cost in costs) else {},
         total_images_seen=_mean_of_all([cost.total_images_seen for cost in costs]),
         missing=_missing(entries, {run.key for run in runs}),
+        code=_codes(runs),
+        code_here={},
     )
+
+
+def _codes(runs: Sequence[Entry]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, set[str]] = {}
+    for run in runs:
+        for method, code in run.code.items():
+            found.setdefault(method, set()).add(code)
+    return {method: tuple(sorted(codes)) for method, codes in sorted(found.items())}
 
 
 def _class_bytes(run: Entry) -> float | None:

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pluggy
 
+from rethinkdc.code import Code, read_code
 from rethinkdc.errors import PluginError
 from rethinkdc.method import Method
 from rethinkdc.registry.answers import Answers, ask
-from rethinkdc.registry.code import Code, read_code
 from rethinkdc.registry.guard import Guard, Judged, limit
 from rethinkdc.registry.guarded import GUARDED
 from rethinkdc.registry.importing import unheard

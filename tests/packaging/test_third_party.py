@@ -172,6 +172,9 @@ def test_a_third_partys_method_runs_under_the_same_protocol_as_a_builtin(strange
     assert theirs["protocol_digest"] == random["protocol_digest"]
     assert theirs["dataset_fingerprint"] == random["dataset_fingerprint"]
     assert theirs["names"]["compressor"] == "every-nth:n=3"
+    (code,) = [one for one in theirs["code"] if one["method"] == "compressor every-nth"]
+    assert (code["distribution"], code["version"], code["parameters"]) == ("acme-every-nth", "2.3.4", {"n": 3})
+    assert theirs["definition"]["compressor"]["code"] == code["digest"]
     assert theirs["plugins"] == {"acme-every-nth": "2.3.4", "rethinkdc": random["environment"]["versions"]["rethinkdc"]}
     assert set(random["plugins"]) == {"rethinkdc"}
     assert random["environment"]["git"] is None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rethinkdc.code import read_code
 from rethinkdc.contracts import Labeler, Score
 from rethinkdc.contracts.hooks import GROUP
 from rethinkdc.data.dataset import Dataset
@@ -19,7 +20,6 @@ from rethinkdc.layouts.file_datasets import FolderDataset, HubDataset
 from rethinkdc.method import Method
 from rethinkdc.pruning.selector import Selector
 from rethinkdc.reference import Reference, parse_reference
-from rethinkdc.registry.code import read_code
 from rethinkdc.registry.registry import Registry
 
 Install = Callable[..., Registry]

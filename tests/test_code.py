@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rethinkdc.registry.code import Code, read_code
+from rethinkdc.code import Code, read_code
 
 METHOD = '''
 """About the module."""

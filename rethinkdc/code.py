@@ -12,6 +12,7 @@ import hashlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from importlib.metadata import Distribution, EntryPoint
 from importlib.util import find_spec, resolve_name
@@ -67,7 +68,8 @@ def read_code(point: EntryPoint) -> Code:
             if part in found or not _belongs(part, own):
                 continue
             if (file := _file_of(part)) is not None:
-                found[part] = _read(file, part, is_package=file.name == "__init__.py")
+                about = file.stat()
+                found[part] = _read(file, part, about.st_mtime_ns, about.st_size)
                 waiting += sorted(found[part].imports)
     others = sorted(found.keys() - {module})
     whole = hashlib.sha256()
@@ -143,7 +145,8 @@ def _spec_of(name: str) -> ModuleSpec | None:
         return None
 
 
-def _read(file: Path, name: str, *, is_package: bool) -> _Module:
+@lru_cache(maxsize=1024)
+def _read(file: Path, name: str, changed: int, size: int) -> _Module:  # noqa: ARG001 - of a file that changed it is another
     content = file.read_bytes()
     try:
         tree = ast.parse(content)
@@ -151,7 +154,7 @@ def _read(file: Path, name: str, *, is_package: bool) -> _Module:
     except (SyntaxError, ValueError, RecursionError):
         # Compiled, or of another Python: its bytes are what is known of it.
         return _Module(hashlib.sha256(content).hexdigest())
-    package = name if is_package else name.rpartition(".")[0]
+    package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     imports, unseen = set[str](), list[str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
