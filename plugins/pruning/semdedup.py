@@ -18,7 +18,7 @@ from torch import Tensor
 
 from rethinkdc.contracts import Budget, Context, Images, Method, hookimpl, joined
 from rethinkdc.data import rows_by_class
-from rethinkdc.pruning import Choice, Choose, Selector, ascending, by_rank, find_prototypes, nearest_before
+from rethinkdc.pruning import Choice, Selector, ascending, find_prototypes, groups_of, nearest_before
 
 
 class SemDeDup(Selector):
@@ -33,14 +33,16 @@ class SemDeDup(Selector):
         default="hard", description="Which of alike rows stays: the farthest from the centre, the nearest, or any."
     )
 
-    def chooser(self, data: Images, budget: Budget, ranks: Tensor, context: Context) -> Choose:  # noqa: ARG002
-        cosines = self._cosines(data, ranks, context)
-        context.note(semdedup_cosine=round(float(cosines.mean()), 6))
-
-        def choose(rows: Tensor, count: int) -> Choice:
-            return Choice(ascending(cosines[rows], 1.0)[:count])
-
-        return by_rank(ranks, choose)
+    def choice(self, data: Images, budget: Budget, ranks: Tensor, context: Context) -> Choice:
+        groups = groups_of(data.targets, budget, balanced=self.balanced)
+        cosines, picks = self._cosines(data, ranks, context), []
+        for rows, count in groups:
+            ranked = rows[torch.argsort(ranks[rows])]
+            picks.append(ranked[ascending(cosines[ranked], 1.0)[:count]])
+        kept = torch.cat(picks)
+        # The eps of its authors that leaves no fewer rows.
+        context.note(semdedup_eps=1 - float(cosines[kept].max()))
+        return Choice(kept)
 
     def _cosines(self, data: Images, ranks: Tensor, context: Context) -> Tensor:
         """Of each row to the nearest that its cluster keeps before it: float64 [N]."""

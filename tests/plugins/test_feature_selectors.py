@@ -220,6 +220,9 @@ def test_semdedup_keeps_one_of_each_group_of_copies_before_a_second_of_any() -> 
     here = Predicted(Predictions(features, torch.zeros(12, 1)), torch.zeros(12))
     found = chosen(SemDeDup(clusters=2), here, torch.zeros(12, dtype=torch.int64), 4, torch.arange(12)).picks
     assert sorted((found % 4).tolist()) == [0, 1, 2, 3]
+    assert here.notes == {"semdedup_eps": 1.0}
+    chosen(SemDeDup(clusters=2), here, torch.zeros(12, dtype=torch.int64), 5, torch.arange(12))
+    assert here.notes == {"semdedup_eps": pytest.approx(0.0)}
 
 
 @pytest.mark.parametrize(("keep", "kept"), [("hard", 2), ("easy", 0)])
