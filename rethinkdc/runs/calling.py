@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from typing import ForwardRef, ParamSpec, TypeVar, cast
+from pathlib import Path
+from typing import Any, ForwardRef, ParamSpec, TypeVar, cast, get_args
 
 from rethinkdc.errors import RequestError, nearest
 from rethinkdc.offline import connection
@@ -14,6 +15,12 @@ from rethinkdc.runs.options import OptionField, option_fields
 P = ParamSpec("P")
 C = TypeVar("C")
 R = TypeVar("R")
+
+
+def _spelled(value: Any, signature: inspect.Signature, name: str) -> Any:
+    """A path as text, where an option takes text alone: what is a file on the command line may be a path here."""
+    taken = get_args(signature.parameters[name].annotation) or (signature.parameters[name].annotation,)
+    return str(value) if isinstance(value, Path) and Path not in taken and str in taken else value
 
 
 def takes(call: Callable[P, C]) -> Callable[[Callable[[C], R]], Callable[P, R]]:
@@ -37,10 +44,11 @@ def takes(call: Callable[P, C]) -> Callable[[Callable[[C], R]], Callable[P, R]]:
                     f"{public} has no option {unknown[0]!r}. {nearest(unknown[0], signature.parameters)}"
                 )
             try:
-                signature.bind(*given, **options)
+                bound = signature.bind(*given, **options)
             except TypeError as error:
                 raise RequestError(f"{public}: {error}. Its parameters: {signature}.") from None
-            made = call(*given, **options)
+            bound.arguments = {name: _spelled(value, signature, name) for name, value in bound.arguments.items()}
+            made = call(*bound.args, **bound.kwargs)
             with connection(getattr(made, "offline", False)):
                 return function(made)
 

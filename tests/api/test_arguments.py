@@ -28,6 +28,7 @@ from rethinkdc.compressed import (
 )
 from rethinkdc.compressed.preview import contact_sheet, write_preview
 from rethinkdc.distillation.parts import assemble_set, make_part
+from rethinkdc.errors import RequestError
 from rethinkdc.row_files.files import write_row_file
 from rethinkdc.runs.records import Records
 from rethinkdc.seeds import generator
@@ -269,3 +270,10 @@ def test_a_set_that_was_written_and_read_back_is_the_same_set(machine: dict[str,
     direct = rdc.evaluate(reordered(), **SOFT, **machine)
     stored = rdc.evaluate(tmp_path / "set", **SOFT, **machine)
     assert stored.result_digest == direct.result_digest
+
+
+def test_a_path_is_taken_where_a_text_may_name_a_file(tmp_path: Path) -> None:
+    for option in ("protocol", "dataset"):
+        asked: dict[str, Any] = {"dataset": "digits", option: tmp_path / "none.toml"}
+        with pytest.raises(RequestError, match=r"none\.toml"):
+            rdc.run("random", **asked, records=tmp_path / "records", cache_dir=tmp_path / "cache")
