@@ -30,6 +30,9 @@ from rethinkdc.types import Images
 TUNE_FRACTION = 0.2
 TUNE_SEED = 0
 
+_SHOWN = 3
+"""Protocols that an error names, where none is the usual one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
@@ -200,12 +203,15 @@ def _check_track(protocol: Protocol, overrides: Mapping[str, Any] | None, labele
     if protocol.override(overrides or {}).admits(labeler.track):
         return
     # Protocols that state no sizes are alike where they are for one dataset.
-    alike = [
-        f"--protocol {other.id}"
+    fitting = [
+        other
         for other in registry.protocols.all().values()
         if other.admits(labeler.track) and other.data == protocol.data
         if other.data.train or other.default_dataset == protocol.default_dataset
     ]
+    # Of many the usual ones: the list has the others.
+    usual = [other for other in fitting if other.default] or fitting[:_SHOWN]
+    alike = [f"--protocol {other.id}" for other in usual]
     if protocol.id in DERIVED or not alike:
         admitting = "hard" if labeler.track == "hard" else "soft"
         alike = [

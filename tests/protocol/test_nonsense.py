@@ -12,6 +12,7 @@ import tomllib
 
 from rethinkdc.context.cache import Cache
 from rethinkdc.errors import RequestError
+from rethinkdc.protocol.extending import read_chain, whole_content
 from rethinkdc.protocol.protocol import Protocol, validated
 from rethinkdc.protocol.reading import load_protocol
 from rethinkdc.registry.registry import Registry
@@ -71,7 +72,7 @@ def test_a_date_is_no_text() -> None:
 
 def test_every_shipped_protocol_is_read_strictly() -> None:
     for path in sorted(SHIPPED.glob("*.toml")):
-        assert validated(tomllib.loads(path.read_text()), path.name).id == path.stem
+        assert validated(whole_content(read_chain(path)), path.name).id == path.stem
 
 
 @pytest.mark.parametrize(
