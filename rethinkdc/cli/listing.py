@@ -5,7 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 from rethinkdc.cli.options import Printed, takes_options
+from rethinkdc.cli.saying import say
+from rethinkdc.errors import RequestError
+from rethinkdc.runs.calls import RecordsFolder
 from rethinkdc.runs.options import Option
+from rethinkdc.storage import show_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +21,14 @@ class PluginsCommand(Printed):
         Option("Only of this kind, e.g. compressor, score, labeler, dataset or model."),
     ] = None
     family: Annotated[str | None, Option("Only of this family, e.g. pruning, combination or distillation.")] = None
+    requirements: Annotated[
+        str | None,
+        Option(
+            "In place of the list: the lines for `pip install -r` that rebuild the environment of this record (key or "
+            "file)."
+        ),
+    ] = None
+    records: RecordsFolder = None
 
 
 @dataclass(frozen=True)
@@ -31,11 +43,36 @@ class ProtocolsCommand(Printed):
 
 @takes_options(PluginsCommand)
 def list_plugins(command: PluginsCommand) -> None:
-    """List every installed method with its kind, paper and distribution; broken ones with the reason."""
+    """List every installed method with its kind, paper and distribution; broken ones with the reason.
+
+    Example: rethinkdc list-plugins --requirements RECORD > requirements.txt
+    """
+    if command.requirements is not None:
+        _print_requirements(command, command.requirements)
+        return
     from rethinkdc.cli import catalogue
     from rethinkdc.registry.registry import Registry
 
     catalogue.print_plugins(Registry(), kind=command.kind, family=command.family, as_json=command.as_json)
+
+
+def _print_requirements(command: PluginsCommand, name: str) -> None:
+    from rethinkdc.cli.tables import print_json
+    from rethinkdc.runs.records import Records
+    from rethinkdc.runs.requirements import requirements_of
+
+    records = Records(Path(command.records) if command.records else None)
+    record = records.named(name)
+    if record is None:
+        raise RequestError(
+            f"There is no record {name} in {show_path(records.folder)}. Give its key, or its .json file; `rethinkdc "
+            "leaderboard` lists what is there."
+        )
+    lines = requirements_of(record)
+    if command.as_json:
+        print_json({"requirements": lines})
+    else:
+        say("\n".join(lines))
 
 
 @takes_options(ProtocolsCommand)
