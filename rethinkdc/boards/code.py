@@ -15,7 +15,8 @@ _GROUP = "rethinkdc"
 
 def mark_code(boards: Sequence[Board]) -> list[Board]:
     """The boards with what is installed of the methods of their rows; no plugin is imported for it."""
-    here = _installed({method for board in boards for row in board.rows for method in row.code})
+    methods = {method for board in boards for row in board.rows for method in row.code}
+    here = _installed(methods) if methods else {}
 
     def marked(row: Row) -> Row:
         return replace(row, code_here={method: here[method] for method in row.code if method in here})
@@ -25,9 +26,10 @@ def mark_code(boards: Sequence[Board]) -> list[Board]:
 
 def _installed(methods: Iterable[str]) -> dict[str, str]:
     """The digest of each method's plugin, as far as an entry point of its distribution has the method's name."""
-    wanted = {
-        (where, known.partition(" ")[2]): method for method in methods for where, _, known in [method.partition(": ")]
-    }
-    points = entry_points(group=_GROUP) if wanted else ()
-    found = ((wanted.get((point.dist.name if point.dist else "", point.name)), point) for point in points)
-    return {method: read_code(point).digest for method, point in found if method}
+    found: dict[str, str] = {}
+    points = {(point.dist.name if point.dist else "", point.name): point for point in entry_points(group=_GROUP)}
+    for method in methods:
+        distribution, _, known = method.partition(": ")
+        if point := points.get((distribution, known.partition(" ")[2])):
+            found[method] = read_code(point).digest
+    return found

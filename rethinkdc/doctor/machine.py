@@ -15,13 +15,14 @@ _LITTLE = 4 << 30
 """Bytes of memory below which runs of small protocols begin to fail."""
 _DRIVER = Path("/proc/driver/nvidia/version")
 _WANTED = "python -m pip install --upgrade torch torchvision"
-_COLUMNS = {"DEFAULT": "no vector instructions"}
+_WORDS = {"DEFAULT": "no vector instructions"}
 
 
 def look_at_python() -> Iterator[Finding]:
     """The interpreter, and whether it has an environment of its own."""
     told = f"{platform.python_implementation()} {platform.python_version()} at {sys.executable}."
-    if sys.prefix == sys.base_prefix:
+    # Environments of conda have no other prefix.
+    if sys.prefix == sys.base_prefix and not Path(sys.prefix, "conda-meta").is_dir():
         yield Finding(
             "python",
             "notice",
@@ -58,7 +59,7 @@ def look_at_torch() -> Iterator[Finding]:
 
     capability = torch.backends.cpu.get_cpu_capability()
     yield Finding(
-        "torch", "fine", f"torch {torch.__version__} computes with {_COLUMNS.get(capability, capability)} on the CPU."
+        "torch", "fine", f"torch {torch.__version__} computes with {_WORDS.get(capability, capability)} on the CPU."
     )
     driver = _driver()
     if torch.cuda.is_available():

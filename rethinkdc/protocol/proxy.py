@@ -18,7 +18,7 @@ from rethinkdc.protocol.protocol import Epoch, Protocol
 from rethinkdc.seeds import Seeds
 from rethinkdc.storage import flush_table, make_table, map_table
 from rethinkdc.training.predict import BATCH, Prediction, predict_batches
-from rethinkdc.training.trace import TraceAssistant, TraceRecorder
+from rethinkdc.training.trace_recorder import TraceAssistant, TraceRecorder
 from rethinkdc.types import Images, Passing, Predictions
 from rethinkdc.views import Normaliser
 

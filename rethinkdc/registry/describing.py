@@ -15,7 +15,7 @@ from rethinkdc.registry.admission import ALL_KINDS
 from rethinkdc.registry.finding import Finder
 from rethinkdc.registry.plugins import Plugin, Plugins
 from rethinkdc.registry.providers import OWN, Provider
-from rethinkdc.storage import content_digest, digest
+from rethinkdc.storage import content_digest
 
 TRACKER = "tracker"
 """What listings call a plugin that hears run events."""
@@ -79,11 +79,11 @@ def codes_of(
     methods: Iterable[Method], finder: Finder, build: Callable[[str, Reference], Method]
 ) -> tuple[MethodCode, ...]:
     """The code of methods and of the ones nested in them, each once; paths and hub ids have none."""
-    found: dict[str, MethodCode] = {}
+    found: list[MethodCode] = []
     for method in methods:
         if claim := finder.claim_of(method):
             code, values = claim.plugin.code, method.model_dump(mode="json")
-            one = MethodCode(
+            own = MethodCode(
                 method=f"{method.kind} {method.name}",
                 distribution=claim.provider.distribution,
                 version=claim.provider.version,
@@ -92,10 +92,18 @@ def codes_of(
                 unseen=code.unseen,
                 parameters=values,
             )
-            found[digest(one.model_dump(mode="json"))] = one
+            found.append(own)
         nested = [build(kind, inner) for _, kind, inner in method.references() if inner is not None]
-        found |= {digest(one.model_dump(mode="json")): one for one in codes_of(nested, finder, build)}
-    return tuple(sorted(found.values(), key=lambda one: one.method))
+        found += codes_of(nested, finder, build)
+    return tuple(sorted(_once(found), key=lambda one: (one.method, one.distribution)))
+
+
+def _once(codes: Iterable[MethodCode]) -> list[MethodCode]:
+    kept: list[MethodCode] = []
+    for one in codes:
+        if one not in kept:
+            kept.append(one)
+    return kept
 
 
 def used_distributions(

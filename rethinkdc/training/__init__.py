@@ -7,7 +7,8 @@ from rethinkdc.training.observer import Observer
 from rethinkdc.training.predict import Prediction, TestView, predict, predict_batches
 from rethinkdc.training.recipe import Optimizer, Recipe, Schedule
 from rethinkdc.training.targets import HardTargets
-from rethinkdc.training.trace import Trace, TraceRecorder
+from rethinkdc.training.trace import Trace
+from rethinkdc.training.trace_recorder import TraceRecorder
 
 __all__ = [
     "CLEAN_COLUMNS",

@@ -1,236 +1,25 @@
-"""The trace of a proxy run: a few numbers per row and epoch, written in place on disk while it trains.
+"""The finished trace of a proxy run: a few numbers per row and epoch.
 
-``train.npy`` is float32 [columns, epochs, rows], ``clean.npy`` float32 [clean columns, clean epochs, rows]. Both are
-memory-mapped, so a killed run loses nothing that its checkpoint counts on: the steps after the checkpoint are played
-again and write the same numbers in the same places.
+``train.npy`` is float32 [columns, epochs, rows], ``clean.npy`` float32 [clean columns, clean epochs, rows].
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
-from torch import Tensor, nn
+from torch import Tensor
 
 from rethinkdc.documents import first_fault, parse_json
 from rethinkdc.errors import DamagedError, RequestError, nearest
-from rethinkdc.storage import (
-    copy_file,
-    flush_table,
-    make_table,
-    map_table,
-    open_table,
-    read_regular,
-    show_path,
-    write_atomic,
-)
+from rethinkdc.storage import map_table, read_regular, show_path
 from rethinkdc.texts import visible
-from rethinkdc.training.columns import CLEAN_COLUMNS, COLUMNS, change, log_probabilities, observe
-from rethinkdc.training.predict import Prediction
 
 SCHEMA = 1
-_TRAIN, _CLEAN, _ABOUT = "train.npy", "clean.npy", "trace.json"
-
-
-class TraceRecorder:
-    """Observes a training run and keeps its trace in ``folder``.
-
-    Beside the trace it keeps, until the run is over, the log-probabilities of two epochs as float16 [2, N, C]. Two,
-    because the steps after a checkpoint are played again when a killed run resumes: they must find the previous
-    epoch's numbers, not their own. So the loop has to checkpoint at each epoch's end.
-
-    Args:
-        folder: where the files are; those of the same shape that lie there are continued.
-        rows: N, images in the training set.
-        epochs: T, epochs of the run; every one visits every row.
-        classes: C, at least 2.
-        clean_epochs: 1-based epochs after which the un-augmented rows are observed too.
-        observe_clean: gives the model's predictions on all un-augmented rows, features included.
-
-    Raises:
-        RequestError: a clean epoch outside 1..T, or clean epochs without ``observe_clean``.
-    """
-
-    wants_batches: ClassVar[bool] = True
-    wants_features: ClassVar[bool] = True
-    wants_epoch_checkpoints: ClassVar[bool] = True
-
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        rows: int,
-        epochs: int,
-        classes: int,
-        clean_epochs: tuple[int, ...] = (),
-        observe_clean: Callable[[nn.Module], Iterable[Prediction]] | None = None,
-    ) -> None:
-        self.folder, self.rows, self.epochs, self.classes = folder, rows, epochs, classes
-        self.clean_epochs = tuple(sorted(set(clean_epochs)))
-        self._observe_clean = observe_clean
-        self._check_clean()
-        shapes: dict[str, tuple[tuple[int, ...], Any]] = {
-            _TRAIN: ((len(COLUMNS), epochs, rows), np.float32),
-            _CLEAN: ((len(CLEAN_COLUMNS), len(self.clean_epochs), rows), np.float32),
-            "before.npy": ((2, rows, classes), np.float16),
-            "targets.npy": ((rows,), np.int64),
-            "ended.npy": ((epochs,), np.bool_),
-        }
-        folder.mkdir(parents=True, exist_ok=True)
-        self._train, self._clean, self._before, self._targets, self._ended = _open(folder, shapes)
-        self._epochs, self._seen = [_Sums()], np.zeros(rows, np.bool_)
-
-    def batch(self, epoch: int, rows: Tensor, logits: Tensor, targets: Tensor, features: Tensor | None) -> None:
-        """Records one training batch of 0-based ``epoch``; its logits come from outside autocast."""
-        assert features is not None
-        seen = observe(logits, targets, features)
-        now = log_probabilities(logits)
-        place = rows.numpy()
-        if epoch == 0:
-            seen["change"] = torch.zeros_like(seen["p"])
-        else:
-            before = torch.from_numpy(self._before[(epoch - 1) % 2, place])
-            seen["change"] = change(now, before.to(now.device))
-        # One transfer for all columns.
-        written = _Written(
-            torch.stack([seen[name] for name in COLUMNS]).cpu().numpy(), now.half().cpu().numpy(), targets.cpu().numpy()
-        )
-        self._train[:, epoch, place], self._before[epoch % 2, place], self._targets[place] = written
-        self._epochs[-1].add(written)
-        self._seen[place] = True
-
-    def epoch_ended(self, epoch: int, model: nn.Module) -> None:
-        """Observes the un-augmented rows when 0-based ``epoch`` is a clean one, and flushes to disk."""
-        if epoch + 1 in self.clean_epochs:
-            assert self._observe_clean is not None
-            at = self.clean_epochs.index(epoch + 1)
-            for rows, logits, features in self._observe_clean(model):
-                place = rows.numpy()
-                seen = observe(logits, torch.from_numpy(self._targets[place]), features)
-                self._clean[:, at, place] = torch.stack([seen[name] for name in CLEAN_COLUMNS]).numpy()
-            self._epochs[-1].clean = _sum_words(self._clean[:, at])
-        self._ended[epoch] = True
-        self._epochs.append(_Sums())
-        self._seen.fill(False)
-
-    def state(self) -> dict[str, Any]:
-        """Flushes the tables to disk; the sums of what each epoch wrote, and the rows that the last one has seen."""
-        for table in (self._train, self._clean, self._before, self._targets, self._ended):
-            flush_table(table)
-        # As texts, since torch reads no whole numbers beyond 63 bits.
-        sums = [[str(value) for value in astuple(epoch)] for epoch in self._epochs]
-        return {"sums": sums, "seen": torch.from_numpy(self._seen.copy())}
-
-    def restore(self, state: Mapping[str, Any] | None) -> bool:
-        """Whether the tables hold what the checkpoint counts on; what was written after it is written again."""
-        if state is None:
-            self._epochs, self._ended[:] = [_Sums()], False
-            self._seen.fill(False)
-            return True
-        if "sums" not in state:
-            return False
-        self._epochs = [_Sums(*map(int, sums)) for sums in state["sums"]]
-        self._seen = state["seen"].numpy().copy()
-        return all(self._is_as_written(epoch) for epoch in range(len(self._epochs)))
-
-    def finish(self, out: Path) -> None:
-        """Puts the finished trace into ``out``, which :class:`Trace` reads; this folder stays as it is.
-
-        Raises:
-            DamagedError: epochs are missing, because files were removed under a running training.
-        """
-        missing = [int(epoch) + 1 for epoch in np.flatnonzero(~np.asarray(self._ended))]
-        if missing:
-            raise DamagedError(
-                f"The trace in {self.folder} lacks the epochs {missing} although the training is over: "
-                "files were removed while it ran. Delete the folder and run again."
-            )
-        if not all(self._is_as_written(epoch) for epoch in range(self.epochs)):
-            raise DamagedError(
-                f"The trace in {self.folder} is not as it was written: another program changed its files, or the disk "
-                "fails. Delete the folder and run again."
-            )
-        out.mkdir(parents=True, exist_ok=True)
-        for name in (_TRAIN, _CLEAN):
-            # A copy, not a link: whatever writes to this folder again must not reach the finished trace.
-            copy_file(self.folder / name, out / name)
-        about = _About(
-            schema=SCHEMA,
-            epochs=self.epochs,
-            rows=self.rows,
-            classes=self.classes,
-            clean_epochs=self.clean_epochs,
-            columns=COLUMNS,
-            clean_columns=CLEAN_COLUMNS,
-            accuracy=float(self._train[COLUMNS.index("correct"), -1].mean(dtype=np.float64)),
-        )
-        write_atomic(out / _ABOUT, json.dumps(about.model_dump(mode="json", by_alias=True), indent=1).encode())
-
-    def _is_as_written(self, epoch: int) -> bool:
-        """Whether the tables hold what a 0-based epoch wrote, as far as it is needed from here on."""
-        if epoch == self.epochs:
-            # All are over.
-            return True
-        told, running = self._epochs[epoch], epoch == len(self._epochs) - 1
-        if not running and not self._ended[epoch]:
-            return False
-        seen = self._seen if running else None
-        if _sum_rows(self._train[:, epoch].T, seen) != told.train or _sum_rows(self._targets, seen) != told.targets:
-            return False
-        # Two epochs later others were written in their place.
-        if epoch >= len(self._epochs) - 2 and _sum_rows(self._before[epoch % 2], seen) != told.before:
-            return False
-        listed = epoch + 1 in self.clean_epochs and not running
-        return not listed or _sum_words(self._clean[:, self.clean_epochs.index(epoch + 1)]) == told.clean
-
-    def _check_clean(self) -> None:
-        outside = [epoch for epoch in self.clean_epochs if not 1 <= epoch <= self.epochs]
-        if outside:
-            raise RequestError(f"The clean epochs {outside} are not among the epochs 1 to {self.epochs} of this run.")
-        if self.clean_epochs and self._observe_clean is None:
-            raise RequestError(f"Clean epochs {list(self.clean_epochs)} were listed without a way to observe them.")
-
-
-class TraceAssistant:
-    """What a rank beside the first does for a trace: its share of the work, of which it keeps nothing.
-
-    Args:
-        clean_epochs: as of :class:`TraceRecorder`.
-        observe_clean: as of :class:`TraceRecorder`.
-    """
-
-    wants_batches: ClassVar[bool] = True
-    wants_features: ClassVar[bool] = True
-    wants_epoch_checkpoints: ClassVar[bool] = True
-
-    def __init__(
-        self, *, clean_epochs: tuple[int, ...], observe_clean: Callable[[nn.Module], Iterable[Prediction]]
-    ) -> None:
-        self.clean_epochs, self._observe_clean = clean_epochs, observe_clean
-
-    def batch(self, epoch: int, rows: Tensor, logits: Tensor, targets: Tensor, features: Tensor | None) -> None:
-        """Is never shown one."""
-
-    def epoch_ended(self, epoch: int, model: nn.Module) -> None:
-        """Helps to observe the un-augmented rows."""
-        if epoch + 1 in self.clean_epochs:
-            for _ in self._observe_clean(model):
-                pass
-
-    def state(self) -> dict[str, Any]:
-        """Nothing."""
-        return {}
-
-    def restore(self, state: Mapping[str, Any] | None) -> bool:  # noqa: ARG002 - the contract's signature
-        """The first rank knows."""
-        return True
+TRAIN, CLEAN, ABOUT = "train.npy", "clean.npy", "trace.json"
 
 
 def _require_names(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -239,7 +28,7 @@ def _require_names(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-class _About(BaseModel):
+class About(BaseModel):
     """What lies beside the tables of a trace, and says what they are."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -254,53 +43,10 @@ class _About(BaseModel):
     accuracy: float = Field(ge=0, le=1)
 
 
-class _Written(NamedTuple):
-    """What one batch writes: columns float32 [k, B], log-probabilities float16 [B, C], targets int64 [B]."""
-
-    train: NDArray[Any]
-    before: NDArray[Any]
-    targets: NDArray[Any]
-
-
-@dataclass
-class _Sums:
-    """Sums of the words that one epoch wrote into each table: in whatever order, and one flipped bit changes them."""
-
-    train: int = 0
-    before: int = 0
-    targets: int = 0
-    clean: int = 0
-
-    def add(self, written: _Written) -> None:
-        """Adds a batch, whose rows nothing of the epoch held before."""
-        for name, values in written._asdict().items():
-            setattr(self, name, (getattr(self, name) + _sum_words(values)) % _WORDS)
-
-
-_WORDS = 1 << 64
-_CHUNK = 1 << 14
-"""Rows of a table whose words are added up at a time: 32 MiB at 1,000 classes."""
-
-
-def _sum_words(values: NDArray[Any]) -> int:
-    """The sum of the bits of numbers, each as a whole number, modulo 2 to the 64."""
-    words = np.ascontiguousarray(values).view(f"u{values.dtype.itemsize}")
-    return int(words.sum(dtype=np.uint64))
-
-
-def _sum_rows(table: NDArray[Any], seen: NDArray[np.bool_] | None) -> int:
-    """The same of a table's rows, or of those that were seen, a bounded number at a time: N x C may fill memory."""
-    total = 0
-    for start in range(0, len(table), _CHUNK):
-        part = table[start : start + _CHUNK]
-        total += _sum_words(part if seen is None else part[seen[start : start + _CHUNK]])
-    return total % _WORDS
-
-
 class Trace:
-    """A finished trace, read from the folder that :meth:`TraceRecorder.finish` filled."""
+    """A finished trace, read from the folder that a recorder filled; see ``trace_recorder.py``."""
 
-    FILES = (_TRAIN, _CLEAN, _ABOUT)
+    FILES = (TRAIN, CLEAN, ABOUT)
     """Names of the files that make a trace."""
 
     def __init__(self, folder: Path) -> None:
@@ -313,8 +59,8 @@ class Trace:
             **{f"clean.{name}": index for index, name in enumerate(about.clean_columns)},
         }
         self._shapes = {
-            _TRAIN: (len(about.columns), self.epochs, self.rows),
-            _CLEAN: (len(about.clean_columns), len(self.clean_epochs), self.rows),
+            TRAIN: (len(about.columns), self.epochs, self.rows),
+            CLEAN: (len(about.clean_columns), len(self.clean_epochs), self.rows),
         }
 
     @property
@@ -341,9 +87,9 @@ class Trace:
                     f"{name!r} was asked for the epochs {first}..{last}, but the proxy trained for {self.epochs}: "
                     f"choose epochs from 1 to {self.epochs}, or a protocol with a longer proxy."
                 )
-            return self._map(_TRAIN, self._columns[name], first - 1, last)
+            return self._map(TRAIN, self._columns[name], first - 1, last)
         begin = self._find_clean(name, first, last)
-        return self._map(_CLEAN, self._columns[name], begin, begin + last - first + 1)
+        return self._map(CLEAN, self._columns[name], begin, begin + last - first + 1)
 
     def _find_clean(self, name: str, first: int, last: int) -> int:
         missing = [epoch for epoch in range(first, last + 1) if epoch not in self.clean_epochs]
@@ -361,34 +107,25 @@ class Trace:
         table = map_table(path)
         if table.dtype != np.float32 or table.shape != self._shapes[file]:
             raise DamagedError(
-                f"{show_path(path)} is {table.dtype} {list(table.shape)}, and {_ABOUT} beside it says float32 "
+                f"{show_path(path)} is {table.dtype} {list(table.shape)}, and {ABOUT} beside it says float32 "
                 f"{list(self._shapes[file])}. Delete the folder and run again."
             )
         return torch.from_numpy(table[column, begin:end])
 
 
-def _read_about(folder: Path) -> _About:
+def _read_about(folder: Path) -> About:
     """What the folder of a trace says of it."""
     try:
-        content = parse_json(read_regular(folder / _ABOUT))
+        content = parse_json(read_regular(folder / ABOUT))
         schema = content.get("schema") if isinstance(content, dict) else None
         if schema is not None and schema != SCHEMA:
             raise DamagedError(
                 f"{show_path(folder)} holds a trace of schema {visible(str(schema))}, known is {SCHEMA}. Delete it and "
                 "run again."
             )
-        return _About.model_validate(content)
+        return About.model_validate(content)
     except (OSError, ValueError) as error:
         why = first_fault(error) if isinstance(error, ValidationError) else str(error)
         raise DamagedError(
-            f"{show_path(folder)} holds no readable {_ABOUT}: {why}. Delete the folder and run again."
+            f"{show_path(folder)} holds no readable {ABOUT}: {why}. Delete the folder and run again."
         ) from error
-
-
-def _open(folder: Path, shapes: dict[str, tuple[tuple[int, ...], Any]]) -> list[np.memmap[Any, Any]]:
-    """The memory-mapped tables: all continued, or all new, because they only mean something together."""
-    try:
-        return [open_table(folder / name, kind, shape) for name, (shape, kind) in shapes.items()]
-    except (OSError, ValueError):
-        # Missing, or cut off.
-        return [make_table(folder / name, kind, shape) for name, (shape, kind) in shapes.items()]

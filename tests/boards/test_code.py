@@ -40,6 +40,6 @@ def test_a_row_of_other_code_than_the_installed_says_so(desk: Any) -> None:
 
 def test_the_same_code_and_methods_that_are_not_installed_are_not_spoken_of(desk: Any) -> None:
     (installed,) = (read_code(point).digest for point in entry_points(group="rethinkdc", name="pca"))
-    desk.record("pca", 0.5, code=(code(installed),))
+    desk.record("pca", 0.5, code=(code(installed), code(installed, "labeler pca")))
     desk.record("gone", 0.5, code=(code("c" * 64, "compressor gone", "gone-for-ever"),))
     assert notes(desk) == []

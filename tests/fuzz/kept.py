@@ -32,8 +32,9 @@ from rethinkdc.seeds import AXES
 from rethinkdc.storage import digest, file_digest, kept_part, read_manifest, read_sealed, verify_folder
 from rethinkdc.training.checkpoint import FILE, load_checkpoint
 from rethinkdc.training.length import Length
-from rethinkdc.training.trace import Trace, TraceRecorder
+from rethinkdc.training.trace import Trace
 from rethinkdc.training.trace_folder import export_trace, open_trace
+from rethinkdc.training.trace_recorder import TraceRecorder
 from tests.fuzz.harness import Parser
 from tests.fuzz.mutation import Mutate, mutate_both, mutate_bytes, mutate_json, mutate_safetensors, mutate_sealed
 from tests.fuzz.numbers import mutate_npz, mutate_torch, npz, torch_file

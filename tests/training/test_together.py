@@ -23,7 +23,7 @@ from rethinkdc.training import HardTargets, LoopSeeds, Recipe, TestView, TraceRe
 from rethinkdc.training.checkpoint import FILE
 from rethinkdc.training.recipe import Optimizer
 from rethinkdc.training.share import Share, share_of
-from rethinkdc.training.trace import TraceAssistant
+from rethinkdc.training.trace_recorder import TraceAssistant
 from rethinkdc.types import ViewBatch, ViewKey, ViewRule
 from rethinkdc.views import CutMix, Flip, RandomResizedCrop, Views
 from tests.ranks.launching import Ended, launch, values
