@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -27,13 +28,13 @@ RUNS = {
     "stored labels": ("run", "-p", "digits-soft", "-c", "random", "--labeler", "soft-stored", "--ipc", "2"),
 }
 
-# The temperature of a student is one of a grid, and rounding may choose its neighbour, a hundredth away.
-LOSSES = {"labels that cool": 0.05}
+# Teachers of one process and of two differ by rounding, and so which of two nearly equal logits is kept may differ.
+ONE_TEACHER = {"labels that cool"}
 
 
 def record_of(place: Path, *words: str) -> dict[str, Any]:
     """The record of a command that is run in a place of its own."""
-    place.mkdir()
+    place.mkdir(exist_ok=True)
     environment = {key: value for key, value in os.environ.items() if key not in ("RANK", "WORLD_SIZE")}
     environment |= {"RETHINKDC_CACHE": str(place / "cache"), "OMP_NUM_THREADS": "1"}
     ended = subprocess.run(
@@ -60,12 +61,14 @@ def sets_of(place: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("name", RUNS)
 def test_two_ranks_write_the_record_of_one_process(name: str, tmp_path: Path) -> None:
     one = record_of(tmp_path / "one", *ALONE, *RUNS[name])
+    if name in ONE_TEACHER:
+        shutil.copytree(tmp_path / "one" / "cache" / "teachers", tmp_path / "two" / "cache" / "teachers")
     two = record_of(tmp_path / "two", *TWO, *RUNS[name])
     assert (one["key"], one["environment"]["ranks"], two["environment"]["ranks"]) == (two["key"], 1, 2)
     for metric, value in one["evaluation"]["metrics"].items():
         assert two["evaluation"]["metrics"][metric] == pytest.approx(value, abs=0.02), metric
     losses = [[point["train_loss"] for point in each["evaluation"]["curve"]] for each in (one, two)]
-    assert losses[0] == pytest.approx(losses[1], abs=LOSSES.get(name, 5e-3))
+    assert losses[0] == pytest.approx(losses[1], abs=5e-3)
     for kind in ("views", "steps"):
         assert one["evaluation"][kind] == two["evaluation"][kind]
     assert one["cost"].keys() == two["cost"].keys()
