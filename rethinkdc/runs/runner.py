@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import torch
 
@@ -17,36 +16,29 @@ from rethinkdc.context.cache import Cache
 from rethinkdc.context.run import RunContext
 from rethinkdc.context.work import Work
 from rethinkdc.contracts.context import Silent
-from rethinkdc.contracts.declared import check_evaluation
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import DivergedError, RethinkError, UnsupportedError, refusing_exit
 from rethinkdc.measurement import Evaluation
-from rethinkdc.notes import MethodCode
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.calls import AnyRequest, FinishedRequest
-from rethinkdc.runs.counting import count_cost
 from rethinkdc.runs.device import choose_device, deterministic
-from rethinkdc.runs.doubts import doubts_of
-from rethinkdc.runs.environment import describe_environment
 from rethinkdc.runs.finished import resolve
 from rethinkdc.runs.fitted import fit_to_run
 from rethinkdc.runs.ground import Ground, load_splits
 from rethinkdc.runs.identity import identity_of, open_and_remember
 from rethinkdc.runs.kept_files import Beside
 from rethinkdc.runs.learned import tell_learned
-from rethinkdc.runs.own_views import doubt_of_labels, measure_agreement
-from rethinkdc.runs.predictions import keep_predictions
 from rethinkdc.runs.record import Record, Status, name_machine
-from rethinkdc.runs.records import Records, now
+from rethinkdc.runs.recording import Given, Recording
+from rethinkdc.runs.records import Records
 from rethinkdc.runs.request import Request
 from rethinkdc.runs.resolving import Run, resolve_run
 from rethinkdc.runs.serving import check_request
-from rethinkdc.runs.sharpness import doubt_of_sharpness
-from rethinkdc.runs.sheets import check_sheets, keep_sheet
+from rethinkdc.runs.sheets import check_sheets
 from rethinkdc.runs.working import RunFolder, clear_recorded, hold_run
 from rethinkdc.storage import fault_of_machine, fence, is_anothers
 from rethinkdc.training.precision import require_precision
-from rethinkdc.types import Progress, Supervision
+from rethinkdc.types import Progress
 
 
 @dataclass
@@ -150,7 +142,7 @@ class Runner:
 
     def record_end(self, run: Run, status: Status, reason: str) -> Record:
         """Records that a run ended without a result; one whose key is not known stays unwritten."""
-        record = self._record(run, status=status, reason=reason)
+        record = self._recording.record(run, status=status, reason=reason)
         return record if run.awaits_set else self.records.add(record)
 
     @refusing_exit()
@@ -207,6 +199,10 @@ class Runner:
         )
 
     # -- inside ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _recording(self) -> Recording:
+        return Recording(self.registry, self.records, self.beside, self.device, self.threads)
 
     def _check_keeping(self, run: Run) -> None:
         """Refuses to begin work that this device cannot do as it is asked for, or whose result could not be kept."""
@@ -275,7 +271,7 @@ class Runner:
             if not error.keeps_work:
                 folder.clear()
             if isinstance(error, DivergedError) and ranks.writes():
-                failed = self._record(run, status="failed", reason=str(error), notes=context.books.notes)
+                failed = self._recording.record(run, status="failed", reason=str(error), notes=context.books.notes)
                 failed = self.records.add(failed)
                 self.registry.trackers.run_finished(failed.model_dump(mode="json"))
             raise
@@ -305,53 +301,12 @@ class Runner:
 
         def finish() -> Record:
             measured = evaluation or run.evaluator.evaluate(compressed, supervision, splits.test, context)
-            labels = _Labels(supervision, label_seconds, label_images)
-            return self._evaluation_record(run, context, splits, compressed, labels, measured)
+            labels = Given(supervision, label_seconds, label_images)
+            return self._recording.of_evaluation(run, context, splits.test, compressed, labels, measured)
 
         record = _told(finish)
         assert record is not None
         return record
-
-    def _evaluation_record(
-        self,
-        run: Run,
-        context: RunContext,
-        splits: Splits,
-        compressed: CompressedSet,
-        labels: _Labels,
-        evaluation: Evaluation,
-    ) -> Record:
-        """The record of a run whose student is measured; what is kept beside it is written."""
-        check_evaluation(evaluation, run.evaluator)
-        family = run.compressor.family if run.compressor else ""
-        track = run.labeler.track
-        agreement = None if track == "hard" else measure_agreement(compressed, labels.supervision, context)
-        doubted = doubt_of_labels(agreement, context.books.told)
-        doubts = doubts_of(evaluation, splits.test, track=track, family=family, labels=doubted)
-        if blurred := doubt_of_sharpness(compressed, splits.test, context):
-            doubts.append(blurred)
-        said = evaluation.predictions if self.beside.predictions else None
-        return self._record(
-            run,
-            status="ok",
-            evaluation=evaluation.model_copy(update={"predictions": None}),
-            # Before the record, which never names what is not there.
-            predictions=said and keep_predictions(self.records, run.key, said),
-            sheet=keep_sheet(self.records, run.key, compressed, run.protocol.store) if self.beside.sheet else None,
-            result_digest=evaluation.result_digest,
-            cost=count_cost(
-                context,
-                compressed,
-                labels.supervision.cost,
-                evaluation,
-                label_seconds=labels.seconds,
-                label_images=labels.images,
-            ),
-            code=self._codes(run, compressed),
-            histogram=compressed.histogram(),
-            sources_per_class=compressed.sources_per_class(),
-            notes={**context.books.notes, **_assumed(run), **({"doubts": doubts} if doubts else {})},
-        )
 
     def _compressed(self, run: Run, context: RunContext, splits: Splits) -> CompressedSet:
         assert run.compressor is not None
@@ -366,36 +321,6 @@ class Runner:
         """The ok record of a run, as the first rank sees it."""
         return _told(lambda: self.records.find(run.key, self.machine))
 
-    def _record(self, run: Run, **values: Any) -> Record:
-        return Record(
-            key=run.key,
-            created=now(),
-            names=run.names,
-            definition=run.definition,
-            protocol_digest=run.protocol.digest,
-            dataset_fingerprint=run.dataset_fingerprint,
-            modified=run.modified,
-            tune=run.request.tune,
-            track=run.labeler.track,
-            metrics=run.evaluator.metrics,
-            environment={**describe_environment(self.device), "threads": self.threads, "ranks": ranks.world()},
-            plugins=self.registry.used(run.methods),
-            **{"code": self.registry.codes(run.methods), **values},
-        )
-
-    def _codes(self, run: Run, compressed: CompressedSet) -> tuple[MethodCode, ...]:
-        """By which code a run was carried out: its set may have been made by an earlier one."""
-        others = self.registry.codes([method for method in run.methods if method is not run.compressor])
-        return (*compressed.card.code, *(one for one in others if one not in compressed.card.code))
-
-
-class _Labels(NamedTuple):
-    """What a labeler gave, the seconds that this took, and the images that it was asked about."""
-
-    supervision: Supervision
-    seconds: float
-    images: int | None
-
 
 def _told(record: Callable[[], Record | None]) -> Record | None:
     """A record that the first rank finds or makes."""
@@ -408,15 +333,3 @@ def _told(record: Callable[[], Record | None]) -> Record | None:
 
     told = ranks.decided(spelled, "the record")
     return Record.model_validate_json(told) if told else None
-
-
-def _assumed(run: Run) -> dict[str, Any]:
-    """What no file holds: values of a derived protocol, those that overrides put in place of a file's, the setting."""
-    derived = run.protocol.status == "derived"
-    values = run.protocol.model_dump(mode="json", exclude={"sources"}, exclude_none=True)
-    overrides = run.request.changes if run.modified else {}
-    return {
-        **({"derived_protocol": values} if derived else {}),
-        **({"overrides": overrides} if overrides else {}),
-        **({"setting": run.request.setting} if run.request.setting else {}),
-    }
