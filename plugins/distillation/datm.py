@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from rethinkdc.contracts import Method, Optimizer, UnsupportedError, hookimpl
-from rethinkdc.distillation import ALL, ZCA, Matching, Preset, TrajectoryMatching
+from rethinkdc.distillation import Matching, Preset, TrajectoryMatching, trajectory_values
 
 _SHOWN = 256
 """Images that an expert is shown at a time."""
@@ -29,29 +29,23 @@ def _preset(
     *,
     steps: int = 80,
     epochs: int = 2,
-    batch: int | str = ALL,
+    batch: int | Literal["all"] = "all",
     rate_lr: float = 1e-5,
+    depth: int = 3,
     threshold: float = 1.0,
     init: str = "correct",
 ) -> Preset:
     first, begin, last, widened = starts
     values = {
-        "steps": steps,
-        "expert_epochs": epochs,
+        **trajectory_values(steps, epochs, last, lr, rate_lr, batch=batch, depth=depth, zca=True),
         "first_start": first,
         "first_last": begin,
-        "last_start": last,
         "widened": 0 if widened is None else widened,
-        "lr": lr,
         "labels_lr": labels_lr,
-        "rate_lr": rate_lr,
-        "rate": 0.01,
-        "batch": batch,
         "threshold": threshold,
         "init": init,
-        ZCA: True,
     }
-    return Preset(values, f"configs/{name} of NUS-HPC-AI-Lab/DATM at 97ae510")
+    return Preset(values, f"configs/{name}.yaml of NUS-HPC-AI-Lab/DATM at 97ae510")
 
 
 class DATM(TrajectoryMatching):
@@ -84,25 +78,25 @@ class DATM(TrajectoryMatching):
 
     presets: ClassVar[Mapping[str, Mapping[int, Preset]]] = {
         "cifar10": {
-            1: _preset("CIFAR-10/ConvIN/IPC1.yaml", (0, 4, 4, None), 100, 5, rate_lr=1e-7, threshold=1.1),
-            10: _preset("CIFAR-10/ConvIN/IPC10.yaml", (0, 10, 20, 1000), 100, 2),
-            50: _preset("CIFAR-10/ConvIN/IPC50.yaml", (0, 20, 40, 2000), 1000, 2),
-            500: _preset("CIFAR-10/ConvIN/IPC500.yaml", (40, 60, 60, None), 50, 10, steps=40, batch=1000),
-            1000: _preset("CIFAR-10/ConvIN/IPC1000.yaml", (40, 60, 60, None), 50, 10, steps=100, batch=1000),
+            1: _preset("CIFAR-10/ConvIN/IPC1", (0, 4, 4, None), 100, 5, rate_lr=1e-7, threshold=1.1),
+            10: _preset("CIFAR-10/ConvIN/IPC10", (0, 10, 20, 1000), 100, 2),
+            50: _preset("CIFAR-10/ConvIN/IPC50", (0, 20, 40, 2000), 1000, 2),
+            500: _preset("CIFAR-10/ConvIN/IPC500", (40, 60, 60, None), 50, 10, steps=40, batch=1000),
+            1000: _preset("CIFAR-10/ConvIN/IPC1000", (40, 60, 60, None), 50, 10, steps=100, batch=1000),
         },
         "cifar100": {
-            1: _preset("CIFAR-100/ConvIN/IPC1.yaml", (0, 10, 20, 1000), 1000, 10, steps=40, epochs=3),
-            10: _preset("CIFAR-100/ConvIN/IPC10.yaml", (0, 30, 50, 2000), 1000, 10),
-            50: _preset("CIFAR-100/ConvIN/IPC50.yaml", (20, 70, 70, None), 1000, 10, batch=1000, init="real"),
-            100: _preset("CIFAR-100/ConvIN/IPC100.yaml", (30, 70, 70, None), 50, 10, batch=1000),
+            1: _preset("CIFAR-100/ConvIN/IPC1", (0, 10, 20, 1000), 1000, 10, steps=40, epochs=3),
+            10: _preset("CIFAR-100/ConvIN/IPC10", (0, 30, 50, 2000), 1000, 10),
+            50: _preset("CIFAR-100/ConvIN/IPC50", (20, 70, 70, None), 1000, 10, batch=1000, init="real"),
+            100: _preset("CIFAR-100/ConvIN/IPC100", (30, 70, 70, None), 50, 10, batch=1000),
         },
         "tiny-imagenet": {
-            1: _preset("TinyImageNet/ConvIN/IPC1.yaml", (0, 15, 20, 2000), 10_000, 10, steps=40, rate_lr=1e-4),
+            1: _preset("TinyImageNet/ConvIN/IPC1", (0, 15, 20, 2000), 10_000, 10, steps=40, rate_lr=1e-4, depth=4),
             10: _preset(
-                "TinyImageNet/ConvIN/IPC10.yaml", (10, 50, 50, None), 100, 10, steps=40, batch=500, rate_lr=1e-4
+                "TinyImageNet/ConvIN/IPC10", (10, 50, 50, None), 100, 10, steps=40, batch=500, rate_lr=1e-4, depth=4
             ),
             50: _preset(
-                "TinyImageNet/ConvIN/IPC50.yaml", (40, 70, 70, None), 100, 10, steps=20, batch=1000, rate_lr=1e-4
+                "TinyImageNet/ConvIN/IPC50", (40, 70, 70, None), 100, 10, steps=20, batch=1000, rate_lr=1e-4, depth=4
             ),
         },
     }

@@ -1,8 +1,9 @@
 """FTD: flat trajectories (Du et al., CVPR 2023, arXiv 2211.11004).
 
 Specified after the authors' code, AngusDujw/FTD-distillation at 711532a; values from table 7 of the paper, which its
-readme shows too; rho, and that images of CIFAR are whitened, from its scripts. Matching is MTT's; experts step by GSAM,
-and the set is a moving average of the images. Deviations are those of ``mtt``.
+readme shows too; rho, and that images of CIFAR are whitened, from its scripts, which are for ipc 10. Neither tells of
+Tiny ImageNet whether its images are whitened, or how deep the network is: depths beyond CIFAR are those of ``mtt``.
+Matching is MTT's; experts step by GSAM, and the set is a moving average of the images. Deviations are those of ``mtt``.
 """
 
 from __future__ import annotations
@@ -13,35 +14,14 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from rethinkdc.contracts import Method, Optimizer, hookimpl
-from rethinkdc.distillation import ALL, ZCA, Preset, TrajectoryMatching
+from rethinkdc.distillation import Preset, TrajectoryMatching, trajectory_values
+
+_TABLE = "table 7 of arXiv 2211.11004"
+_TINY = f"{_TABLE}; depth 4 as mtt"
 
 
-def _preset(
-    steps: int,
-    epochs: int,
-    last: int,
-    lr: float,
-    rate_lr: float,
-    alpha: float,
-    ema: float,
-    *,
-    rate: float = 0.01,
-    batch: int | str = ALL,
-    zca: bool = False,
-) -> Preset:
-    values = {
-        "steps": steps,
-        "expert_epochs": epochs,
-        "last_start": last,
-        "lr": lr,
-        "rate_lr": rate_lr,
-        "rate": rate,
-        "batch": batch,
-        "alpha": alpha,
-        "ema": ema,
-        ZCA: zca,
-    }
-    return Preset(values, "table 7 of arXiv 2211.11004")
+def _preset(alpha: float, ema: float, values: Mapping[str, Any], source: str = _TABLE) -> Preset:
+    return Preset({**values, "alpha": alpha, "ema": ema}, source)
 
 
 class FTD(TrajectoryMatching):
@@ -60,22 +40,25 @@ class FTD(TrajectoryMatching):
 
     presets: ClassVar[Mapping[str, Mapping[int, Preset]]] = {
         "cifar10": {
-            1: _preset(50, 2, 2, 100, 1e-7, 0.3, 0.9999, zca=True),
-            10: _preset(30, 2, 20, 100, 1e-5, 0.3, 0.9995, rate=0.001, zca=True),
-            50: _preset(30, 2, 40, 1000, 1e-5, 1, 0.999, zca=True),
+            1: _preset(0.3, 0.9999, trajectory_values(50, 2, 2, 100, 1e-7, zca=True)),
+            10: _preset(0.3, 0.9995, trajectory_values(30, 2, 20, 100, 1e-5, rate=0.001, zca=True)),
+            50: _preset(1, 0.999, trajectory_values(30, 2, 40, 1000, 1e-5, zca=True)),
         },
         "cifar100": {
-            1: _preset(40, 3, 20, 1000, 1e-5, 1, 0.9995, zca=True),
-            10: _preset(20, 2, 40, 1000, 1e-5, 1, 0.9995, zca=True),
-            50: _preset(80, 2, 40, 1000, 1e-5, 1, 0.999, batch=1000, zca=True),
+            1: _preset(1, 0.9995, trajectory_values(40, 3, 20, 1000, 1e-5, zca=True)),
+            10: _preset(1, 0.9995, trajectory_values(20, 2, 40, 1000, 1e-5, zca=True)),
+            50: _preset(1, 0.999, trajectory_values(80, 2, 40, 1000, 1e-5, batch=1000, zca=True)),
         },
         "tiny-imagenet": {
-            1: _preset(30, 2, 10, 10_000, 1e-4, 1, 0.999),
-            10: _preset(20, 2, 40, 10_000, 1e-4, 1, 0.999, batch=500),
+            1: _preset(1, 0.999, trajectory_values(30, 2, 10, 10_000, 1e-4, depth=4), _TINY),
+            10: _preset(1, 0.999, trajectory_values(20, 2, 40, 10_000, 1e-4, batch=500, depth=4), _TINY),
         },
         "imagenet-1k": {
-            1: _preset(20, 2, 10, 10_000, 1e-4, 1, 0.999, batch=64)._replace(
-                source="the authors, issue 3 of AngusDujw/FTD-distillation, for subsets of ImageNet"
+            1: _preset(
+                1,
+                0.999,
+                trajectory_values(20, 2, 10, 10_000, 1e-4, batch=64, depth=5, zca=False),
+                "the authors, issue 3 of AngusDujw/FTD-distillation, for subsets of ImageNet; depth 5 as mtt",
             ),
         },
     }

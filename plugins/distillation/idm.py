@@ -7,7 +7,6 @@ condition turned round; here they begin with four.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
@@ -46,6 +45,7 @@ from rethinkdc.distillation import (
     linear_classifier,
     mean_distance,
     nearest_dataset,
+    nearest_ipc,
     reproducible,
     require_finite,
     resolve,
@@ -139,7 +139,7 @@ class IDM(Compressor):
         size, classes = protocol.store.size, protocol.data.classes
         name, _ = nearest_dataset(size, classes)
         commands = COMMANDS["imagenet-1k" if name == "imagenet-21k" else name]
-        near = min(commands, key=lambda known: abs(math.log(known / (ipc or 10))))
+        near = nearest_ipc(commands, ipc or 10)
         preset = Preset({**_ALL, **commands[near]}, f"command.txt of uitrbn/IDM at fe23bbc for ipc {near}")
         return resolve(self, {name: preset}, size, classes)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from rethinkdc.contracts.kinds import Setting
@@ -34,6 +34,11 @@ def nearest_dataset(size: int, classes: int) -> tuple[str, bool]:
     else:
         name = "cifar100" if classes > 50 else "cifar10"
     return name, name == "imagenet-21k" or _EXACT[name] == (size, classes)
+
+
+def nearest_ipc(known: Iterable[int], ipc: int) -> int:
+    """The known number of images per class whose ratio to ``ipc`` is least; the smaller of two."""
+    return min(known, key=lambda one: (max(one, ipc) / min(one, ipc), one))
 
 
 def fits(dataset: str, size: int, classes: int) -> bool:

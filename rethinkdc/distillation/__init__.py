@@ -1,7 +1,7 @@
 """Distillation: images that are optimised, or stitched of crops, as networks see them; bases and maths."""
 
 from rethinkdc.compressed.canvases import grid_boxes
-from rethinkdc.contracts.presets import Preset, nearest_dataset, resolve
+from rethinkdc.contracts.presets import Preset, nearest_dataset, nearest_ipc, resolve
 from rethinkdc.distillation.batchnorm import matchable, running_statistics
 from rethinkdc.distillation.channels import ChannelStatistics, channel_statistics
 from rethinkdc.distillation.characteristic import FrequencySampler, characteristic_distance
@@ -55,7 +55,9 @@ from rethinkdc.distillation.statistical_matching import Real, Start, Statistical
 from rethinkdc.distillation.statistics import BATCHNORM, Gathered, Statistic, channel_moments, gather
 from rethinkdc.distillation.stitching import Stitching
 from rethinkdc.distillation.storing import StoredCanvases, to_canvases
-from rethinkdc.distillation.trajectory_matching import ALL, ZCA, Matching, TrajectoryMatching
+from rethinkdc.distillation.trajectories import Matching
+from rethinkdc.distillation.trajectory_matching import TrajectoryMatching
+from rethinkdc.distillation.trajectory_parameters import trajectory_values
 from rethinkdc.distillation.unrolling import Learned, Pull, StudentStep, Weights, match
 from rethinkdc.models import build_seeded
 from rethinkdc.models.penultimate import linear_classifier
@@ -66,7 +68,6 @@ from rethinkdc.types import ViewKey
 from rethinkdc.views import STRATEGIES, CutMix, DifferentiableOp, DifferentiableViews, Dsa, Roll, Strategy, ViewOp
 
 __all__ = [
-    "ALL",
     "BATCHNORM",
     "CHECK_EVERY",
     "CIFAR_TEACHERS",
@@ -76,7 +77,6 @@ __all__ = [
     "PATCHES",
     "SMALL_TEACHERS",
     "STRATEGIES",
-    "ZCA",
     "Batch",
     "Beginning",
     "ChannelStatistics",
@@ -155,6 +155,7 @@ __all__ = [
     "mean_norm",
     "mixed_loss",
     "nearest_dataset",
+    "nearest_ipc",
     "noise",
     "normalised_range",
     "optimise",
@@ -176,6 +177,7 @@ __all__ = [
     "stitched_images",
     "to_canvases",
     "total_variation",
+    "trajectory_values",
     "true_class_probabilities",
     "weight_gradients",
 ]

@@ -15,6 +15,7 @@ from rethinkdc.contracts import Compressor
 from rethinkdc.distillation import TrajectoryMatching
 from rethinkdc.errors import DivergedImagesError, RequestError, UnsupportedError
 from rethinkdc.plugins.models.convnet import ConvNet
+from rethinkdc.reference import Reference
 from rethinkdc.registry.registry import Registry
 from rethinkdc.seeds import Seeds
 from rethinkdc.storage import load_tensors
@@ -271,6 +272,23 @@ def test_canvases_that_are_too_large_to_whiten_are_refused(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
+    ("method", "protocol", "ipc", "depth"),
+    [
+        ("mtt", "cifar10-dc-hard", 10, {}),
+        ("mtt", "tiny-imagenet-dc-hard", 50, {"depth": 4}),
+        ("mtt", "imagenet1k-hard", 1, {"depth": 5}),
+        ("ftd", "tiny-imagenet-dc-hard", 10, {"depth": 4}),
+        ("datm", "cifar100-dc-hard", 10, {}),
+        ("datm", "tiny-imagenet-dc-hard", 10, {"depth": 4}),
+    ],
+)
+def test_networks_are_as_deep_as_the_papers(method: str, protocol: str, ipc: int, depth: dict[str, int]) -> None:
+    registry = Registry()
+    settings = registry.build(Compressor, method).settings(registry.protocols.find(protocol), ipc)
+    assert settings["network"].value == Reference(name="convnet", values=depth)
+
+
+@pytest.mark.parametrize(
     ("method", "ipc", "whitened"), [("mtt", 1, True), ("mtt", 50, False), ("ftd", 10, True), ("datm", 50, True)]
 )
 def test_what_the_authors_did_otherwise_is_shown(method: str, ipc: int, whitened: bool) -> None:
@@ -280,3 +298,10 @@ def test_what_the_authors_did_otherwise_is_shown(method: str, ipc: int, whitened
     assert built.published(protocol, ipc)["zca"].value is whitened
     assert set(built.deviations(protocol, ipc)) == {"iterate", "views of experts"}
     assert set(registry.build(Compressor, f"{method}:zca=true").deviations(protocol, ipc)) == {"iterate"}
+
+
+def test_what_the_authors_do_not_tell_is_not_said_to_be_the_same() -> None:
+    registry = Registry()
+    protocol = registry.protocols.find("tiny-imagenet-dc-hard")
+    value, source = registry.build(Compressor, "ftd").published(protocol, 10)["zca"]
+    assert (value, source) == (None, "whether the authors whitened such images is not told")
