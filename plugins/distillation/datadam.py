@@ -2,6 +2,7 @@
 
 Values are those of the table of parameters that its README shows (img/HPTable.png); what that leaves open is from the
 defaults of main_DataDAM.py. Where the two differ the table counts: the code has a power of 1 and 20,000 iterations.
+How deep the network is beyond 32 px stands in neither: depths are those that authors of other methods have there.
 """
 
 from __future__ import annotations
@@ -59,11 +60,11 @@ class DataDAM(DistributionMatching):
         "cifar100": Preset({"balance": 0.01, "network": Reference(name="convnet")}, _TABLE),
         "tiny-imagenet": Preset(
             {"balance": 0.02, "network": Reference(name="convnet", values={"depth": 4})},
-            f"{_TABLE}, of high resolution; ConvNet of depth 4 as DC's code has it for 64 px",
+            f"{_TABLE}, of high resolution; ConvNet of depth 4 as DATM's configs have it for 64 px",
         ),
         "imagenet-1k": Preset(
             {"balance": 0.02, "network": Reference(name="convnet", values={"depth": 5})},
-            f"{_TABLE}, of high resolution; ConvNet of depth 5 as MTT's code has it for 128 px",
+            f"{_TABLE}, of high resolution; ConvNet of depth 5 as MTT's readme has it for 128 px",
         ),
     }
 
