@@ -30,6 +30,7 @@ class MainEffect:
 def fit_effects(rows: Sequence[Sequence[int]], values: ArrayLike) -> list[MainEffect | None]:
     """Fits a sum of main effects by least squares; None for a knob that the settings do not tell from others.
 
+    Nothing is told of any knob where the fit has no mean of its own: what is left of a design may take it for effects.
     In an orthogonal array the means are those of the settings at each level, and the shares sum to what main effects
     explain. Where settings are missing a mean is the fit's, averaged over the levels of the other knobs, and a share is
     what this knob alone can explain.
@@ -45,13 +46,14 @@ def fit_effects(rows: Sequence[Sequence[int]], values: ArrayLike) -> list[MainEf
     whole = np.concatenate([np.ones((len(results), 1)), *blocks], axis=1)
     total = float(np.sum((results - results.mean()) ** 2))
     rank, left = np.linalg.matrix_rank(whole), _residual(whole, results)
+    mean_told = np.linalg.matrix_rank(whole[:, 1:]) < rank
     starts = np.cumsum([1, *(block.shape[1] for block in blocks)])
     effects: list[MainEffect | None] = []
     inverse = np.linalg.pinv(whole)
     for knob, levels in enumerate(present):
         columns = range(int(starts[knob]), int(starts[knob + 1]))
         without = np.delete(whole, list(columns), axis=1)
-        if not columns or rank - np.linalg.matrix_rank(without) < len(columns):
+        if not mean_told or not columns or rank - np.linalg.matrix_rank(without) < len(columns):
             effects.append(None)
             continue
         codes = _code(np.asarray(levels), levels)

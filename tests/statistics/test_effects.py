@@ -53,3 +53,13 @@ def test_knobs_that_the_settings_do_not_tell_apart_have_no_effect_told() -> None
     assert together[2] is not None
     assert fit_effects([(0, 0), (0, 1)], [0.0, 1.0])[0] is None, "one level alone has no effect"
     assert fit_effects([(0,), (1,)], [2.0, 2.0])[0] is not None
+
+
+def test_means_are_not_told_where_knobs_together_stand_for_the_mean() -> None:
+    """The third knob is crossed with the others, and effects of the first two sum to one constant for all."""
+    rows = [(first, second, third) for first, second in ((0, 0), (1, 0), (2, 1)) for third in (0, 1)]
+    assert fit_effects(rows, [5.0, 6.0] * 3) == [None, None, None]
+    complete = [(first, second, third) for first in (0, 1, 2) for second in (0, 1) for third in (0, 1)]
+    told = fit_effects(complete, [5.0, 6.0] * 6)[2]
+    assert told is not None
+    assert means(told.weights, [5.0, 6.0] * 6) == pytest.approx([5.0, 6.0])
