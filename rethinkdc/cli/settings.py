@@ -17,7 +17,7 @@ from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.splits import Schema
 from rethinkdc.errors import RequestError
 from rethinkdc.protocol.protocol import Protocol
-from rethinkdc.reference import print_value
+from rethinkdc.reference import parse_reference, print_value
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.deriving import derived_protocol
 from rethinkdc.runs.request import DEFAULT_IPC
@@ -82,9 +82,10 @@ def _print_beside(
     table = Table("parameter", "here", "authors", "source", title=escape(title), title_justify="left")
     for column in table.columns:
         column.overflow = "fold"
+    differing = {key for key, one in here.items() if _plain(there.get(key, one).value) != _plain(one.value)}
     for key, one in here.items():
         theirs = there.get(key, one)
-        if _plain(theirs.value) == _plain(one.value):
+        if key not in differing:
             elsewhere = theirs.source.startswith("untuned") or _ELSEWHERE in theirs.source
             said = "same elsewhere" if elsewhere else "the same"
             table.add_row(key, escape(print_value(one.value)), said, numbered(theirs.source))
@@ -96,7 +97,8 @@ def _print_beside(
     _console.print(table)
     for source, number in numbers.items():
         _console.print(f"({number}) {escape(source)}")
-    _console.print("* differs from what the authors ran.")
+    if differing or apart:
+        _console.print("* differs from what the authors ran.")
 
 
 def _adjustable(registry: Registry, name: str) -> Adjustable:
@@ -107,11 +109,12 @@ def _adjustable(registry: Registry, name: str) -> Adjustable:
     """
     try:
         return registry.build(Compressor, name)
-    except RequestError as error:
+    except RequestError as unknown:
         try:
-            return registry.build(Labeler, name)
+            registry.find(Labeler.kind, parse_reference(name).name)
         except RequestError:
-            raise error from None
+            raise unknown from None
+        return registry.build(Labeler, name)
 
 
 def _plain_settings(settings: Mapping[str, Setting]) -> dict[str, Any]:

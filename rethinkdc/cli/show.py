@@ -19,7 +19,8 @@ class ShowCommand(Networked, Printed):
     name: Annotated[
         str,
         Option(
-            "A method, a dataset, a model, a protocol or its .toml file; or a record: its key, or its .json file.",
+            "A method, also with parameters as in pca:grid=3, a dataset, a model, a protocol or its .toml file; or a "
+            "record: its key, or its .json file.",
             argument="name",
         ),
     ]
@@ -72,9 +73,9 @@ def show(command: ShowCommand) -> None:
 
             typer.echo(write_toml(protocol), nl=False)
         else:
-            from rethinkdc.cli import catalogue
+            from rethinkdc.cli import in_full
 
-            catalogue.print_protocol(protocol, as_json=command.as_json)
+            in_full.print_protocol(protocol, as_json=command.as_json)
         return
     if command.dataset is not None:
         from rethinkdc.cli.settings import print_settings
@@ -85,6 +86,6 @@ def show(command: ShowCommand) -> None:
         raise RequestError(
             f"--ipc {command.ipc}: values at an ipc are those on a dataset. Add --dataset NAME, e.g. digits."
         )
-    from rethinkdc.cli import catalogue
+    from rethinkdc.cli import in_full
 
-    catalogue.print_one(registry, command.name, as_json=command.as_json)
+    in_full.print_one(registry, command.name, as_json=command.as_json)

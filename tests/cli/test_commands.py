@@ -246,6 +246,40 @@ def test_show_names_every_kind_that_has_the_name(cli: Callable[..., Any]) -> Non
     assert {item["kind"] for item in shown} == {"compressor", "score"}
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("pca:grid=3", [("compressor", "pca", "grid", 3)]),
+        ("el2n:observe=clean", [("score", "el2n", "observe", "clean")]),
+        ("el2n:direction=easy", [("compressor", "select", "direction", "easy")]),
+        ("soft-mse-gt:weight=0.15", [("labeler", "soft-mse-gt", "weight", 0.15)]),
+    ],
+)
+def test_show_takes_a_reference_and_shows_what_it_gives(
+    cli: Callable[..., Any], name: str, shown: list[tuple[str, str, str, object]]
+) -> None:
+    told = json.loads(cli("show", name, "--json").out)
+    assert [
+        (one["kind"], one["name"], key, one["values"][key]) for one, (*_, key, _) in zip(told, shown, strict=True)
+    ] == shown
+    text = cli("show", name)
+    assert (text.code, "given" in text.out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("pca:gird=3",), "pca has no parameter 'gird'"),
+        (("pcaa:grid=3",), "Nothing is named 'pcaa:grid=3'. Did you mean 'pca'"),
+        (("soft-mse-gt:wieght=1", "--dataset", "cifar100"), "soft-mse-gt has no parameter 'wieght'"),
+        (("nothing-such", "--dataset", "cifar100"), "Unknown compressor 'nothing-such'"),
+    ],
+)
+def test_show_says_what_of_a_reference_is_wrong(cli: Callable[..., Any], words: tuple[str, ...], said: str) -> None:
+    done = cli("show", *words)
+    assert (done.code, said in done.err) == (2, True), done.err
+
+
 def test_show_tells_what_a_method_would_use_on_a_dataset_and_why(cli: Callable[..., Any]) -> None:
     text = cli("show", "sre2l", "--dataset", "tiny-imagenet")
     assert text.code == 0, text.err
