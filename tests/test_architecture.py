@@ -32,6 +32,7 @@ ROOMS = (
     "offline",
     "cores",
     "code",
+    "completion",
     "ranks",
     "statistics",
     "files",

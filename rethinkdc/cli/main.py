@@ -15,6 +15,7 @@ from rethinkdc import interruption, ranks
 from rethinkdc.cli.cache import app as cache
 from rethinkdc.cli.carry_out import carry_out
 from rethinkdc.cli.compare import compare
+from rethinkdc.cli.completion import completion
 from rethinkdc.cli.compress import compress
 from rethinkdc.cli.doctor import doctor
 from rethinkdc.cli.evaluate import evaluate
@@ -68,11 +69,13 @@ COMMANDS = {
     "plot": plot,
     "verify": verify,
     "doctor": doctor,
+    "completion": completion,
 }
 
 app = typer.Typer(
     help="Benchmark dataset compression: make compressed sets, label them, evaluate them, compare them.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

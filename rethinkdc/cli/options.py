@@ -83,6 +83,7 @@ def takes_options(command: type[C]) -> Callable[[Callable[[C], None]], Callable[
         invoked.__name__, invoked.__doc__ = function.__name__, function.__doc__
         invoked.__annotations__ = {one.name: one.annotation for one in parameters}
         invoked.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
+        invoked.__dict__["options"] = listed  # what completion reads
         return invoked
 
     return decorate
