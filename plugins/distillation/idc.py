@@ -40,15 +40,14 @@ from rethinkdc.distillation import (
     Preset,
     ViewKey,
     build_seeded,
-    computing,
     gradient_difference,
     image_state,
     mixed_loss,
-    reproducible,
     require_finite,
     resolve,
     restore_images,
     seed_noise,
+    synthesising,
     weight_gradients,
 )
 
@@ -177,11 +176,7 @@ class _Matching:
         if state := kept.restore():
             first = restore_images(state, images, optimizer)
         begun = state and state.get("network")
-        with (
-            computing(self.context.device, self.context.protocol.precision),
-            reproducible(self.context.device),
-            self.context.progress.task(self.method.name, iterations) as done,
-        ):
+        with synthesising(self.context, self.method.name, iterations) as done:
             done(first)
             for iteration in range(first, iterations):
                 self._iterate(iteration, images, optimizer, kept, begun)

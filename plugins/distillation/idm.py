@@ -39,18 +39,17 @@ from rethinkdc.distillation import (
     Strategy,
     ViewKey,
     build_seeded,
-    computing,
     embedding,
     image_state,
     linear_classifier,
     mean_distance,
     nearest_dataset,
     nearest_ipc,
-    reproducible,
     require_finite,
     resolve,
     restore_images,
     seed_noise,
+    synthesising,
 )
 
 FIRST, TRAINED = 3, 2
@@ -207,11 +206,7 @@ class _Matching:
             require_finite(losses, iterations, method.name, "lower lr")
             return {**image_state(iterations, images, optimizer), "queue": [one.state() for one in self.queue]}
 
-        with (
-            computing(context.device, context.protocol.precision),
-            reproducible(context.device),
-            context.progress.task(method.name, method.iterations) as done,
-        ):
+        with synthesising(context, method.name, method.iterations) as done:
             done(first)
             for iteration in range(first, method.iterations):
                 seed_noise(context.seeds.of("set", "noise", iteration), context.device)

@@ -45,12 +45,11 @@ from rethinkdc.distillation import (
     Preset,
     ViewKey,
     characteristic_distance,
-    computing,
     embedding,
-    reproducible,
     require_finite,
     resolve,
     seed_noise,
+    synthesising,
 )
 
 SCALE = 300.0
@@ -183,11 +182,7 @@ class _Matching:
         optimizer, plateau = self._optimizer(classes)
         losses, first = torch.zeros(method.iterations, device=context.device), 0
         kept = context.resumable("matching")
-        with (
-            computing(context.device, context.protocol.precision),
-            reproducible(context.device),
-            context.progress.task(method.name, method.iterations) as done,
-        ):
+        with synthesising(context, method.name, method.iterations) as done:
             sampler = self._sampler()
             climber = torch.optim.SGD(sampler.parameters(), lr=1e-3, momentum=0.5) if sampler else None
             moving: list[Any] = [optimizer, plateau, *([sampler, climber] if sampler else [])]

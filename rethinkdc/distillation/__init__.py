@@ -49,7 +49,7 @@ from rethinkdc.distillation.recovering import (
     require_size,
     stitched_images,
 )
-from rethinkdc.distillation.resuming import image_state, restore_images
+from rethinkdc.distillation.resuming import image_state, restore_images, synthesising
 from rethinkdc.distillation.spectrum import densification
 from rethinkdc.distillation.statistical_matching import Real, Start, StatisticalMatching, renormalisation
 from rethinkdc.distillation.statistics import BATCHNORM, Gathered, Statistic, channel_moments, gather
@@ -61,8 +61,7 @@ from rethinkdc.distillation.trajectory_parameters import trajectory_values
 from rethinkdc.distillation.unrolling import Learned, Pull, StudentStep, Weights, match
 from rethinkdc.models import build_seeded
 from rethinkdc.models.penultimate import linear_classifier
-from rethinkdc.training.noise import reproducible, seed_noise
-from rethinkdc.training.precision import computing
+from rethinkdc.training.noise import seed_noise
 from rethinkdc.training.teacher import full_precision
 from rethinkdc.types import ViewKey
 from rethinkdc.views import STRATEGIES, CutMix, DifferentiableOp, DifferentiableViews, Dsa, Roll, Strategy, ViewOp
@@ -133,7 +132,6 @@ __all__ = [
     "channel_statistics",
     "characteristic_distance",
     "class_statistics",
-    "computing",
     "cosine_rate",
     "curriculum",
     "cut_mixed",
@@ -166,7 +164,6 @@ __all__ = [
     "recover",
     "rectified",
     "renormalisation",
-    "reproducible",
     "require_batchnorm",
     "require_finite",
     "require_size",
@@ -175,6 +172,7 @@ __all__ = [
     "running_statistics",
     "seed_noise",
     "stitched_images",
+    "synthesising",
     "to_canvases",
     "total_variation",
     "trajectory_values",

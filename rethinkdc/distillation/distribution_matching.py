@@ -18,14 +18,13 @@ from rethinkdc.contracts.kinds import Compressor
 from rethinkdc.distillation.class_images import RealImages
 from rethinkdc.distillation.optimisation import CHECK_EVERY, require_finite
 from rethinkdc.distillation.parts import assemble_set, make_part
-from rethinkdc.distillation.resuming import image_state, restore_images
+from rethinkdc.distillation.resuming import image_state, restore_images, synthesising
 from rethinkdc.errors import UnsupportedError
 from rethinkdc.method import OfKind
 from rethinkdc.models import Model, build_seeded
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.reference import Reference
-from rethinkdc.training.noise import reproducible, seed_noise
-from rethinkdc.training.precision import computing
+from rethinkdc.training.noise import seed_noise
 from rethinkdc.types import Budget, Images, ViewKey
 from rethinkdc.views import STRATEGIES, DifferentiableViews, Dsa, Strategy
 
@@ -111,11 +110,7 @@ class _Matching:
             require_finite(losses, done, name, _ADVICE)
             return image_state(done, images, optimizer)
 
-        with (
-            computing(context.device, context.protocol.precision),
-            reproducible(context.device),
-            context.progress.task(name, iterations) as done,
-        ):
+        with synthesising(context, name, iterations) as done:
             done(first)
             for iteration in range(first, iterations):
                 loss = self._distance(label, iteration, images)

@@ -17,15 +17,15 @@ from rethinkdc.contracts.kinds import Compressor, Setting
 from rethinkdc.distillation.class_images import RealImages
 from rethinkdc.distillation.feature_matching import gradient_distance, weight_gradients
 from rethinkdc.distillation.parts import assemble_set, make_part
-from rethinkdc.distillation.resuming import image_state, restore_images
+from rethinkdc.distillation.resuming import image_state, restore_images, synthesising
 from rethinkdc.errors import DivergedImagesError, RequestError
 from rethinkdc.method import OfKind
 from rethinkdc.models import Model, build_seeded
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.reference import Reference
 from rethinkdc.training.checkpoint import Resumable
-from rethinkdc.training.noise import reproducible, seed_noise
-from rethinkdc.training.precision import computing, widened
+from rethinkdc.training.noise import seed_noise
+from rethinkdc.training.precision import widened
 from rethinkdc.types import Budget, Images, ViewKey
 from rethinkdc.views import DifferentiableOp, DifferentiableViews
 
@@ -131,11 +131,7 @@ class _Matching:
         if state := kept.restore():
             first = restore_images(state, images, optimizer)
         begun = state and state.get("network")
-        with (
-            computing(self.context.device, self.context.protocol.precision),
-            reproducible(self.context.device),
-            self.context.progress.task(self.method.name, self.method.iterations) as done,
-        ):
+        with synthesising(self.context, self.method.name, self.method.iterations) as done:
             done(first)
             for iteration in range(first, self.method.iterations):
                 self._iterate(iteration, images, optimizer, kept, begun)

@@ -1,11 +1,37 @@
-"""The state of images that are being optimised, so that a kill loses little of them."""
+"""Images that are being optimised: what surrounds their loop, and their state, so that a kill loses little of them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from rethinkdc.contracts.context import Context
+from rethinkdc.training.noise import reproducible
+from rethinkdc.training.precision import computing
+
+
+@contextmanager
+def synthesising(context: Context, name: str, iterations: int) -> Iterator[Callable[[int], None]]:
+    """Inside, networks compute in the protocol's precision, and what they compute repeats itself.
+
+    Args:
+        context: of the run.
+        name: what the bar is called.
+        iterations: how many there are.
+
+    Yields:
+        What is told how many iterations were done.
+    """
+    with (
+        computing(context.device, context.protocol.precision),
+        reproducible(context.device),
+        context.progress.task(name, iterations) as done,
+    ):
+        yield done
 
 
 def image_state(done: int, images: Tensor, optimizer: torch.optim.Optimizer) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from rethinkdc.contracts.context import Context
 from rethinkdc.distillation.class_images import RealImages
+from rethinkdc.distillation.resuming import synthesising
 from rethinkdc.distillation.trajectory_parameters import ALL, TrajectoryParameters
 from rethinkdc.distillation.unrolling import Learned, Pull, StudentStep, Weights, match
 from rethinkdc.errors import DivergedImagesError
 from rethinkdc.protocol.full_training import TrainedNetwork
-from rethinkdc.training.noise import reproducible, seed_noise
-from rethinkdc.training.precision import computing
+from rethinkdc.training.noise import seed_noise
 from rethinkdc.types import Budget, Images, ViewKey
 from rethinkdc.views import DifferentiableViews, Dsa
 
@@ -63,11 +63,7 @@ class Matching:
         kept, context = self.context.resumable("matching"), self.context
         rate = torch.tensor(float(self.values["rate"]))
         state = kept.restore() or {"learned": {**begin(), "rate": rate}, "done": 0}
-        with (
-            computing(context.device, context.protocol.precision),
-            reproducible(context.device),
-            context.progress.task(self.method.name, self.method.iterations) as done,
-        ):
+        with synthesising(context, self.method.name, self.method.iterations) as done:
             moving = _Moving(state, self.method, self.values, context.device)
             done(moving.done)
             for iteration in range(moving.done, self.method.iterations):
