@@ -18,7 +18,6 @@ from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.hooks import hookimpl
 from rethinkdc.contracts.kinds import Compressor, Labeler, Score
 from rethinkdc.data.decoded import DecodedImages
-from rethinkdc.errors import RequestError
 from rethinkdc.method import Method
 from rethinkdc.models import Model
 from rethinkdc.testing import check_method, context, encoded, images, registry_with, shortened
@@ -186,7 +185,7 @@ def test_a_fault_is_caught_and_named(fault: Fault, said: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("fault", ["too few", "unbalanced"])
 def test_a_missed_budget_is_refused(fault: Fault, tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="faulty"):
+    with pytest.raises(AssertionError, match="budget: faulty"):
         check_method(Faulty(fault=fault), tmp_path)
 
 

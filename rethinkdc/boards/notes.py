@@ -39,7 +39,7 @@ def name_method(row: Row, board: Board) -> str:
 
 def notes_on(board: Board) -> list[str]:
     """What a reader must know beside the numbers: what n counts, what was tested, what is missing."""
-    told = (_on_counts, _on_tests, _on_columns, _on_code, _on_published, _on_missing)
+    told = (_on_counts, _on_tests, _on_columns, _on_code, _on_checks, _on_published, _on_missing)
     return [note for tell in told for note in tell(board)]
 
 
@@ -148,6 +148,13 @@ def _on_code(board: Board) -> Iterator[str]:
                 yield f"{name}: its runs were carried out by different code of {method} ({shown})."
             elif row.code_here.get(method, codes[0]) not in codes:
                 yield f"{name}: carried out by code {shown} of {method}; installed is {row.code_here[method][:_CODE]}."
+
+
+def _on_checks(board: Board) -> Iterator[str]:
+    known = {method.partition(": ")[2]: extent for row in board.rows for method, extent in row.checked.items()}
+    if known:
+        named = (name + (" (its quick part)" if extent == "quick" else "") for name, extent in sorted(known.items()))
+        yield f"Kept the rules of check-plugin, by the code that ran: {', '.join(named)}."
 
 
 def _on_published(board: Board) -> Iterator[str]:

@@ -72,6 +72,7 @@ class Row:
         missing: runs without a result.
         code: digests of the code by which the runs were carried out, by method; several where it changed in between.
         code_here: the digest of each of these methods as it is installed; without those that are not.
+        checked: those of these methods of which the code that ran was checked here and kept all rules: whole or quick.
     """
 
     rank: int | None
@@ -108,6 +109,7 @@ class Row:
     missing: tuple[Missing, ...]
     code: dict[str, tuple[str, ...]]
     code_here: dict[str, str]
+    checked: dict[str, str]
 
 
 def make_row(entries: Sequence[Entry], baseline: Baseline, compressor: str, metric: str) -> Row:
@@ -164,6 +166,7 @@ def make_row(entries: Sequence[Entry], baseline: Baseline, compressor: str, metr
         missing=_missing(entries, {run.key for run in runs}),
         code=_codes(runs),
         code_here={},
+        checked={},
     )
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from rethinkdc.cli.tables import print_json
 from rethinkdc.cli.text_table import escape
+from rethinkdc.context.checked import Extent, is_empty, kept_extent
 from rethinkdc.errors import RequestError, nearest
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.registry import Listed, Registry
@@ -24,6 +25,7 @@ def print_plugins(registry: Registry, *, kind: str | None, family: str | None, a
         RequestError: there is no such kind or family, or nothing of both.
     """
     rows = _chosen(registry.listing(), kind, family)
+    checked = _find_checked(registry, rows)
     if as_json:
         print_json(
             [
@@ -39,6 +41,7 @@ def print_plugins(registry: Registry, *, kind: str | None, family: str | None, a
                     "module": row.module,
                     "status": row.status,
                     "reason": row.reason,
+                    "checked": checked.get(row),
                 }
                 for row in rows
             ]
@@ -50,7 +53,7 @@ def print_plugins(registry: Registry, *, kind: str | None, family: str | None, a
         table.add_column(no_wrap=True)
         table.add_column()
         for row in (row for row in rows if row.kind == group):
-            table.add_row(f"[cyan]{escape(row.name)}[/cyan]", _described(row))
+            table.add_row(f"[cyan]{escape(row.name)}[/cyan]", _described(row, checked.get(row)))
         _console.print(table)
 
 
@@ -96,7 +99,16 @@ def print_studies(studies: Mapping[str, Study], *, as_json: bool) -> None:
     _console.print("The runs of one: rethinkdc sweep NAME --plan")
 
 
-def _described(row: Listed) -> str:
+def _find_checked(registry: Registry, rows: list[Listed]) -> dict[Listed, Extent]:
+    """How far the code of each method was checked that kept all rules."""
+    if is_empty():
+        return {}
+    codes = {method: plugin.code.digest for plugin in registry.plugins.installed for method in plugin.methods}
+    known = {row: kept_extent(row.kind, row.name, codes[row.method]) for row in rows if row.method in codes}
+    return {row: extent for row, extent in known.items() if extent}
+
+
+def _described(row: Listed, checked: Extent | None) -> str:
     """Summary, then what a reader of a table wants to know; or why the plugin cannot be used."""
     method = row.method
     lines = [escape(row.summary)] if row.summary else []
@@ -104,7 +116,8 @@ def _described(row: Listed) -> str:
         lines.append(f"[red]{row.status}: {escape(row.reason)}[/red]")
     if method:
         facts = [method.family, method.paper, ", ".join(method.fields())]
-        lines.append(f"[dim]{escape('; '.join(fact for fact in [*facts, str(row.provider)] if fact))}[/dim]")
+        mark = {None: "", "whole": "checked", "quick": "checked in its quick part"}[checked]
+        lines.append(f"[dim]{escape('; '.join(fact for fact in [*facts, str(row.provider), mark] if fact))}[/dim]")
     else:
         module = f", module {row.module}" if row.status == "broken" else ""
         lines.append(f"[dim]{escape(f'{row.provider}{module}')}[/dim]")

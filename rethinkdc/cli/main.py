@@ -14,6 +14,7 @@ import typer
 from rethinkdc import interruption, ranks
 from rethinkdc.cli.cache import app as cache
 from rethinkdc.cli.carry_out import carry_out
+from rethinkdc.cli.check_plugin import check_plugin
 from rethinkdc.cli.compare import compare
 from rethinkdc.cli.completion import completion
 from rethinkdc.cli.compress import compress
@@ -68,6 +69,7 @@ COMMANDS = {
     "report": report,
     "plot": plot,
     "verify": verify,
+    "check-plugin": check_plugin,
     "doctor": doctor,
     "completion": completion,
 }

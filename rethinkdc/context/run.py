@@ -89,6 +89,7 @@ class RunContext(Context):
         on_epoch: is told of each epoch of the student.
         work: what goes on.
         check_unchanged: raises where the data changed since it was loaded, so that nothing made of it is kept.
+        keeps_every: seconds between two times that chunks of a pass are written; see :meth:`chunks`.
     """
 
     methods: Methods
@@ -98,6 +99,7 @@ class RunContext(Context):
     on_epoch: Callable[[int, float], None] | None = None
     work: Work = field(default_factory=Work)
     check_unchanged: Callable[[], None] = always_the_same
+    keeps_every: float = EVERY
 
     @property
     def books(self) -> Books:
@@ -146,6 +148,7 @@ class RunContext(Context):
             home=self.cache.root,
             progress=self.progress,
             unit=unit,
+            every=self.keeps_every,
         )
 
     def resumable(self, name: str, *, every: float = EVERY) -> Resumable:

@@ -1,30 +1,19 @@
-"""Equality to the bit, and watches that notice what a method changes beside its result."""
+"""Equality to the bit, through containers."""
 
 from __future__ import annotations
 
-import hashlib
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from rethinkdc.types import Images
-
-
-def require(held: object, otherwise: str) -> None:
-    """Raises ``AssertionError`` with the sentence ``otherwise`` where the contract is not held."""
-    if not held:
-        raise AssertionError(otherwise)
+from rethinkdc.storage import digest
 
 
 def same(one: Any, other: Any) -> bool:
     """Compares to the bit, through containers."""
     if isinstance(one, Tensor) and isinstance(other, Tensor):
-        return one.dtype == other.dtype and torch.equal(one, other)
+        return one.dtype == other.dtype and one.shape == other.shape and bool(_alike(one, other).all())
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
@@ -32,41 +21,40 @@ def same(one: Any, other: Any) -> bool:
     return bool(type(one) is type(other) and one == other)
 
 
-@contextmanager
-def untouched(data: Images, name: str) -> Iterator[None]:
-    """Raises when the block changes a pixel or a target."""
-    before = _digest_images(data)
-    yield
-    require(_digest_images(data) == before, f"{name} changed the training data")
+def difference(one: dict[str, Any], other: dict[str, Any]) -> str:
+    """The fields in which two results differ, with how much of a tensor does; empty = in none."""
+    told = [_tell(key, one.get(key), other.get(key)) for key in one | other if not same(one.get(key), other.get(key))]
+    return ", ".join(told)
 
 
-def _digest_images(data: Images) -> str:
-    total = hashlib.sha256(data.targets.contiguous().numpy().tobytes())
-    for image in data.native(torch.arange(len(data))):
-        total.update(image.contiguous().numpy().tobytes())
-    return total.hexdigest()
+def _alike(one: Tensor, other: Tensor) -> Tensor:
+    """Where two tensors are the same; what is no number is like what is none."""
+    return (one == other) | ((one != one) & (other != other))
 
 
-@contextmanager
-def bystander(name: str) -> Iterator[None]:
-    """Raises when the block draws from, or reseeds, a generator that everyone shares."""
-    # Another state each time: what reads it and puts it back gives itself away by another result.
-    random.random()
-    np.random.random()  # noqa: NPY002 - the shared generator is the point
-    torch.rand(1)
-    before = _read_global_states()
-    yield
-    for shared, state in _read_global_states().items():
-        require(same(state, before[shared]), f"{name} touched the global random state of {shared}")
+def _tell(key: str, one: Any, other: Any) -> str:
+    if isinstance(one, Tensor) and isinstance(other, Tensor) and one.shape == other.shape:
+        count = int((~_alike(one, other)).sum())
+        return f"{key} ({count:,} of {one.numel():,} numbers)" if one.dtype == other.dtype else f"{key} (its dtype)"
+    return key
 
 
-def _read_global_states() -> dict[str, Any]:
-    numpy_state = np.random.get_state(legacy=True)  # noqa: NPY002
-    states: dict[str, Any] = {
-        "random": random.getstate(),
-        "numpy": [part.tolist() if isinstance(part, np.ndarray) else part for part in numpy_state],
-        "torch": torch.get_rng_state(),
-    }
-    if torch.cuda.is_available():
-        states["torch.cuda"] = torch.cuda.get_rng_state_all()
-    return states
+def fields_that_differ(one: dict[str, Any], other: dict[str, Any]) -> str:
+    """Their names alone."""
+    return ", ".join(key for key in one | other if not same(one.get(key), other.get(key)))
+
+
+def digest_result(result: Any) -> str:
+    """SHA-256 (hex) of what :func:`same` compares."""
+    return digest(_plain(result))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        held = value.detach().cpu().contiguous()
+        return [str(held.dtype), list(held.shape), held.flatten().view(torch.uint8).numpy().tobytes().hex()]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else repr(value)

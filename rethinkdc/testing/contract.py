@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from rethinkdc.contracts.engines import Engine
-from rethinkdc.contracts.kinds import Labeler, Tracker
-from rethinkdc.data.dataset import Dataset
+from rethinkdc.contracts.kinds import Labeler
 from rethinkdc.data.decoded import DecodedImages
-from rethinkdc.errors import PluginError
+from rethinkdc.errors import PluginError, UnsupportedError
 from rethinkdc.method import Method
-from rethinkdc.models import Model
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.registry.registry import Registry
-from rethinkdc.runs.device import deterministic
-from rethinkdc.seeds import AXES, Axis, Seeds
+from rethinkdc.seeds import Axis
 from rethinkdc.testing.bench import Bench
-from rethinkdc.testing.comparing import bystander, require, same, untouched
-from rethinkdc.testing.models_and_datasets import check_dataset, check_model
-from rethinkdc.testing.outcomes import OUTCOMES
-from rethinkdc.testing.surroundings import encoded, images, registry_with
-from rethinkdc.types import Images
+from rethinkdc.testing.case import Case
+from rethinkdc.testing.kit import rules_of
+from rethinkdc.testing.rule import judge
+from rethinkdc.testing.surroundings import registry_with
+from rethinkdc.testing.verdicts import ESSENTIAL, Report, Verdict
 
 
 def check_method(
@@ -39,13 +31,15 @@ def check_method(
     protocol: str | Protocol | None = None,
     ipc: int = 2,
     device: str = "cpu",
-) -> None:
-    """Checks that a method keeps the contract of its kind.
+    quick: bool = True,
+) -> Report:
+    """Checks that a method keeps the rules of its kind: what ``rethinkdc check-plugin`` prints, as a test.
 
-    Of every kind: the printed form builds the same method, the definition is JSON, and no global random state is
-    touched or read. Of what works on data: the training data is untouched, the result is the same under the same
-    seeds, from decoded and encoded images, and for other seeds on axes that the method does not declare; it differs
-    for another seed on those it does. Of each kind its own: budget, sizes, dtypes and ranges.
+    Of every kind: it is described, the printed form builds the same method, the definition is JSON, and nothing of the
+    process, no random state and no file is left behind. Of what works on data: what it is given is untouched, the
+    result is the same under the same seeds, from decoded and encoded images, and for other seeds on axes that the
+    method does not declare; it differs for another seed on those it does. Of each kind its own: budget, sizes, dtypes
+    and ranges.
 
     Args:
         method: a reference, or an instance (whose module need not be installed).
@@ -57,78 +51,68 @@ def check_method(
         protocol: shortened to two steps; None = ``digits-soft`` for labelers of soft tracks, else ``digits-hard``.
         ipc: images per class that a compressor is asked for.
         device: where networks run.
+        quick: whether to leave out what takes long: odd data, the cache, kills, two ranks, the command line.
+
+    Returns:
+        The verdicts.
 
     Raises:
-        AssertionError: says what the contract asks for and what was found.
+        AssertionError: names each rule that is broken, with what was expected and found.
+        UnsupportedError: the method refuses the small images, so that nothing could be checked.
     """
     registry = registry or _find_registry(method)
-    built = (
-        registry.build(kind, method)
-        if isinstance(method, str)
-        else registry.build(method.kind, registry.reference(method))
+    case = open_case(
+        method,
+        folder,
+        kind=kind,
+        varies_with=tuple(varies_with),
+        registry=registry,
+        data=data,
+        protocol=protocol,
+        ipc=ipc,
+        device=device,
     )
-    check_words(built, registry)
-    if protocol is None:
-        soft = isinstance(built, Labeler) and built.track != "hard"
-        protocol = "digits-soft" if soft else "digits-hard"
-    bench = Bench(registry, folder, images() if data is None else data, protocol, ipc, device)
-    if isinstance(built, Model):
-        check_model(built, bench)
-    elif isinstance(built, Dataset):
-        check_dataset(built, folder)
-    elif isinstance(built, Tracker | Engine):
-        # What a tracker hears changes nothing: the registry hands it copies, and survives what it raises. An engine
-        # knows nothing of runs.
-        return
-    else:
-        _check_on_data(built, bench, tuple(varies_with))
+    report = check_case(case, quick=quick)
+    if report.broken:
+        raise AssertionError(f"{report.kind} {report.method} breaks the contract:\n{report.sentences()}")
+    if not report.tried:
+        (told,) = (verdict.told for verdict in report.verdicts if verdict.rule == ESSENTIAL)
+        raise UnsupportedError(f"{report.kind} {report.method} cannot be checked here: {told}")
+    return report
 
 
-def check_words(method: Method, registry: Registry) -> None:
-    """Checks that a method survives being printed, written as JSON, and read again.
+def open_case(
+    method: str | Method,
+    folder: Path,
+    *,
+    registry: Registry,
+    kind: str = "compressor",
+    varies_with: tuple[Axis, ...] | None = None,
+    data: DecodedImages | None = None,
+    protocol: str | Protocol | None = None,
+    ipc: int = 2,
+    device: str = "cpu",
+) -> Case:
+    """A method ready to be checked; see :func:`check_method`. ``varies_with``: None = nobody says.
 
     Raises:
-        AssertionError: says which form did not give the method back.
+        RequestError: there is no such method, or it cannot be built.
     """
-    text, definition = registry.label(method), registry.definition(method)
-    again = registry.build(method.kind, text)
-    require(again == method, f"{text!r} reads as {again!r}, not as {method!r}")
-    require(registry.label(again) == text, f"{text!r} prints as {registry.label(again)!r} after being read")
-    require(
-        json.loads(json.dumps(definition)) == definition, f"the definition of {text} is not plain JSON: {definition}"
-    )
-    reread = type(method).model_validate_json(method.model_dump_json())
-    require(registry.definition(reread) == definition, f"{text} changes when written as JSON and read again")
+    reference = method if isinstance(method, str) else registry.reference(method)
+    built = registry.build(kind if isinstance(method, str) else method.kind, reference)
+    if protocol is None:
+        soft = built.kind == "teacher" or (isinstance(built, Labeler) and built.track != "hard")
+        protocol = "digits-soft" if soft else "digits-hard"
+    return Case(built, Bench(registry, folder, data, protocol, ipc, device), varies_with)
 
 
-def _check_on_data(method: Method, bench: Bench, varies_with: Sequence[Axis]) -> None:
-    name = bench.registry.label(method)
-    unknown = set(varies_with) - set(AXES)
-    require(not unknown, f"varies_with names unknown seed axes {sorted(unknown)}; known: {', '.join(AXES)}")
-
-    def made(data: Images, seeds: Seeds) -> dict[str, Any]:
-        with deterministic(torch.device(bench.device)), untouched(data, name):
-            return OUTCOMES[method.kind](method, data, seeds, bench)
-
-    def outcome(data: Images, seeds: Seeds) -> dict[str, Any]:
-        with bystander(name):
-            return made(data, seeds)
-
-    # Not watched, because libraries that are imported for the first time draw random numbers of their own.
-    first = made(bench.data, Seeds())
-    require(same(first, outcome(bench.data, Seeds())), f"{name} gives another result under the same seeds")
-    require(
-        same(first, outcome(encoded(bench.data), Seeds())),
-        f"{name} gives another result from encoded than from decoded images",
-    )
-    others = Seeds(**{axis: 1 for axis in AXES if axis not in varies_with})
-    require(
-        same(first, outcome(bench.data, others)),
-        f"{name} depends on a seed axis that it does not declare; declared: {', '.join(varies_with) or 'none'}",
-    )
-    for axis in varies_with:
-        other = outcome(bench.data, Seeds(**{axis: 1}))
-        require(not same(first, other), f"{name} gives the same result under another {axis} seed")
+def check_case(case: Case, *, quick: bool, tell: Callable[[Verdict], None] = lambda _: None) -> Report:
+    """The verdicts on a method; each is told as soon as it is known."""
+    found = []
+    for verdict in judge(case, rules_of(case.kind, quick=quick)):
+        tell(verdict)
+        found.append(verdict)
+    return Report(kind=case.kind, method=case.label, name=case.method.name, quick=quick, verdicts=tuple(found))
 
 
 def _find_registry(method: str | Method) -> Registry:

@@ -92,6 +92,8 @@ def test_every_public_function_takes_a_call_and_has_a_command() -> None:
     assert set(CALLS) == functions
     assert set(COMMANDS) == functions | {
         "carry-out",
+        "check-plugin",
+        "completion",
         "doctor",
         "list-plugins",
         "list-protocols",

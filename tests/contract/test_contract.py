@@ -22,6 +22,7 @@ from rethinkdc.runs.resolving import resolve_run
 from rethinkdc.runs.serving import check_request
 from rethinkdc.seeds import Axis
 from rethinkdc.testing import check_method, check_words, context, images
+from rethinkdc.testing.contract import check_case, open_case
 from rethinkdc.types import Budget
 
 LISTED = [row for row in Registry().listing() if row.kind != TRACKER or row.method]
@@ -279,6 +280,22 @@ def test_the_tables_above_name_only_what_exists() -> None:
 def test_a_method_keeps_the_contract(kind: str, text: str, tmp_path: Path) -> None:
     data = images(classes=4, per_class=20)
     check_method(text, tmp_path, kind=kind, varies_with=axes_of(kind, text), data=data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [pair for pair in variants() if not needs_download(*pair)],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_a_method_keeps_the_whole_kit(kind: str, text: str, tmp_path: Path) -> None:
+    """Odd data, the cache, kills, two ranks and the way through the command line.
+
+    By default methods of the tests of the kit are, and the example for contributors, in a package of its own.
+    """
+    case = open_case(text, tmp_path, registry=Registry(), kind=kind, varies_with=axes_of(kind, text))
+    report = check_case(case, quick=False)
+    assert not report.broken, report.sentences()
 
 
 @pytest.mark.parametrize("row", LISTED, ids=lambda row: f"{row.kind}-{row.name}")

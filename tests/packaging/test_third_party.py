@@ -278,7 +278,7 @@ def test_the_worked_example_for_contributors_works(stranger: Environment, tmp_pa
         else:
             done = stranger.ok(program, *words, cwd=project)
             assert "nearest-mean" in done.stdout
-    assert len(commands) == 3
+    assert len(commands) == 4
 
 
 OTHER_TOOL = {

@@ -1,0 +1,102 @@
+"""Rules of what a result may depend on: the seeds that are named, the data, and nothing else."""
+
+from __future__ import annotations
+
+from rethinkdc.seeds import AXES, Axis, Seeds
+from rethinkdc.testing.case import Case, Try
+from rethinkdc.testing.comparing import difference, fields_that_differ, same
+from rethinkdc.testing.making import fields_of_set
+from rethinkdc.testing.rule import Rule
+from rethinkdc.testing.surroundings import encoded
+from rethinkdc.testing.verdicts import NotApplicableError, require
+
+_MAY: dict[str, tuple[Axis, ...]] = {
+    "compressor": ("set", "proxy", "teacher"),
+    "score": ("set", "proxy", "teacher"),
+    "labeler": ("labels", "teacher"),
+    "teacher": ("teacher",),
+    "evaluator": ("student",),
+}
+"""The seed axes that a result may depend on, by kind: a set that hangs on the student's seed compares no students."""
+
+
+def _repeats(case: Case) -> None:
+    _require_same(case.first, case.again, f"{case.label} gives another result under the same seeds")
+
+
+def _declared_seeds(case: Case) -> str:
+    """That what is said to vary does."""
+    if case.varies_with is None:
+        raise NotApplicableError("nobody said with which seed axes it varies; the rule other seeds tells")
+    unknown = set(case.varies_with) - set(AXES)
+    require(not unknown, f"varies_with names unknown seed axes {sorted(unknown)}; known: {', '.join(AXES)}")
+    for axis in case.varies_with:
+        moved = same(case.first.fields, case.attempt(seeds=Seeds(**{axis: 1})).fields)
+        require(not moved, f"{case.label} gives the same result under another {axis} seed", differs=axis)
+    return f"another result for each of: {', '.join(case.varies_with)}" if case.varies_with else ""
+
+
+def _other_seeds(case: Case) -> str:
+    """That what is not said to vary does not; where nothing is said, what the kind may depend on."""
+    if case.varies_with is None:
+        return _find_seeds(case)
+    declared = case.varies_with
+    others = [axis for axis in AXES if axis not in declared]
+    told = f"declared: {', '.join(declared) or 'none'}"
+    if same(case.first.fields, case.attempt(seeds=Seeds(**dict.fromkeys(others, 1))).fields):
+        return told
+    # All at once is one try; which of them it is takes more.
+    guilty = [axis for axis in others if not same(case.first.fields, case.attempt(seeds=Seeds(**{axis: 1})).fields)]
+    which = f": {', '.join(guilty)}" if guilty else ""
+    told = f"{case.label} depends on a seed axis that it does not declare{which}; {told}"
+    require(held=False, otherwise=told, differs=", ".join(guilty))
+    return ""
+
+
+def _find_seeds(case: Case) -> str:
+    allowed = _MAY[case.kind]
+    moved = [axis for axis in AXES if not same(case.first.fields, case.attempt(seeds=Seeds(**{axis: 1})).fields)]
+    wrong = [axis for axis in moved if axis not in allowed]
+    require(
+        not wrong,
+        f"{case.label} depends on the {' and '.join(wrong)} seed; a {case.kind} may depend on {', '.join(allowed)}",
+        differs=", ".join(wrong),
+    )
+    return f"depends on the seeds of: {', '.join(moved)}" if moved else "depends on no seed"
+
+
+def _backings(case: Case) -> None:
+    streamed = case.attempt(data=encoded(case.data))
+    _require_same(case.first, streamed, f"{case.label} gives another result from encoded than from decoded images")
+
+
+def _cached(case: Case) -> None:
+    """That what is read from the cache is what was made."""
+    asked = case.ask(case.first.folder, case.data, Seeds())
+    context, registry = asked.context, case.bench.registry
+    for time in ("when it is made by way of the cache", "when it is read from the cache"):
+        if case.kind == "score":
+            scores = context.score(registry.reference(case.method))
+            found = {"scores": scores[~scores.isnan()], "rows": (~scores.isnan()).nonzero().flatten()}
+        else:
+            budget = case.bench.budget(len(case.data.class_names), context.ipc)
+            made = context.compress(registry.reference(case.method), asked.data, budget)
+            found = fields_of_set(made, case.bench.size)
+        told = f"{case.label} is another {time}: {difference(case.first.fields, found)}"
+        require(same(case.first.fields, found), told, differs=fields_that_differ(case.first.fields, found))
+
+
+def _require_same(one: Try, other: Try, told: str) -> None:
+    differs = fields_that_differ(one.fields, other.fields)
+    require(same(one.fields, other.fields), f"{told}: {difference(one.fields, other.fields)}", differs=differs)
+
+
+_REPEATS = ("works", "repeats")
+REPEATS: tuple[Rule[Case], ...] = (
+    Rule("repeats", "The same seeds give the same result, to the bit.", _repeats, ("works",)),
+    Rule("declared seeds", "Another seed gives another result on the axes that it is said to vary with.",
+         _declared_seeds, _REPEATS),
+    Rule("other seeds", "No other seed changes the result.", _other_seeds, _REPEATS),
+    Rule("backings", "Decoded and encoded images give the same result.", _backings, _REPEATS),
+)  # fmt: skip
+CACHED: Rule[Case] = Rule("cached", "What is read from the cache is what was made.", _cached, _REPEATS, long=True)
