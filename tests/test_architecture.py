@@ -302,7 +302,7 @@ def test_the_page_on_the_architecture_draws_the_rooms_as_they_stand() -> None:
     """Floor by floor from below, and from left to right: as far as the words are rooms, before what a floor is for."""
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     drawn: list[str] = []
-    for line in reversed(text.split("```")[1].splitlines()):
+    for line in reversed(text.split("```text")[1].split("```")[0].splitlines()):
         for word in line.split():
             if word not in ROOMS:
                 break

@@ -123,7 +123,7 @@ def _print_method(row: Listed, given: Method | None) -> None:
     changed = given.changed() if given else {}
     table = Table("parameter", "type", "default", *["given"] * bool(given), "what it is")
     for key, info in method.fields().items():
-        kind_text = _type_text(method.model_json_schema()["properties"][key])
+        kind_text = type_text(method.model_json_schema()["properties"][key])
         default = "(required)" if info.is_required() else print_value(info.default)
         told = [kind_text, default, *[print_value(changed[key]) if key in changed else ""] * bool(given)]
         table.add_row(key, *map(escape, told), escape(info.description or ""))
@@ -175,11 +175,12 @@ def _flat(content: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return rows
 
 
-def _type_text(schema: dict[str, Any]) -> str:
+def type_text(schema: dict[str, Any]) -> str:
+    """What a field may hold, in words, of its JSON schema."""
     if "enum" in schema:
         return " | ".join(map(str, schema["enum"]))
     if "anyOf" in schema:
-        return " | ".join(_type_text(item) for item in schema["anyOf"])
+        return " | ".join(type_text(item) for item in schema["anyOf"])
     if "$ref" in schema or "allOf" in schema:
         return "reference"
     limits = [f"{sign} {schema[key]}" for key, sign in _LIMITS.items() if key in schema]

@@ -18,6 +18,7 @@ from rethinkdc.cli.check_plugin import check_plugin
 from rethinkdc.cli.compare import compare
 from rethinkdc.cli.completion import completion
 from rethinkdc.cli.compress import compress
+from rethinkdc.cli.docs import docs
 from rethinkdc.cli.doctor import doctor
 from rethinkdc.cli.evaluate import evaluate
 from rethinkdc.cli.explain import explain
@@ -72,6 +73,7 @@ COMMANDS = {
     "check-plugin": check_plugin,
     "doctor": doctor,
     "completion": completion,
+    "docs": docs,
 }
 
 app = typer.Typer(

@@ -94,6 +94,7 @@ def test_every_public_function_takes_a_call_and_has_a_command() -> None:
         "carry-out",
         "check-plugin",
         "completion",
+        "docs",
         "doctor",
         "list-plugins",
         "list-protocols",

@@ -19,16 +19,12 @@ from rethinkdc.cli.main import main
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SKIPPED = {
-    "rethinkdc run --compressor pca --labeler hard --dataset cifar10 --ipc 10 --seeds 0,1,2": "downloads CIFAR-10",
-}
 LONG = {
     "rethinkdc run --compressor pca --labeler hard",
     "rethinkdc run --compressor pca --seeds 0,1,2,3,4",
     "rethinkdc run --compressor el2n:direction=easy --seeds 0,1,2 --dataset digits",
     "rethinkdc run --compressor random --keep 0.3 --dataset digits",
     "rethinkdc run --compressor rded --labeler soft --dataset digits",
-    "rethinkdc run --compressor sre2l --labeler soft --dataset digits --preview grid.png",
     "rethinkdc run --compressor noise --labeler soft-pruned:ratio=40 --dataset digits",
     "rethinkdc sweep digits-small",
 }
@@ -77,7 +73,6 @@ def test_a_command_of_the_first_screen_runs_as_installed(place: Path) -> None:
     [
         pytest.param(command, marks=pytest.mark.slow if command in LONG else ())
         for command in dict.fromkeys(_commands())
-        if command not in SKIPPED
     ],
 )
 def test_a_command_of_the_readme_runs(
@@ -108,7 +103,6 @@ def test_the_readme_has_what_is_run() -> None:
     """A page that was rewritten in other fences would otherwise pass without being read."""
     assert len(_commands()) >= 8
     assert _blocks("python")
-    assert set(SKIPPED) <= set(_commands()), "a skipped command is no longer there"
 
 
 def test_files_that_the_readme_names_exist() -> None:
