@@ -115,8 +115,8 @@ def _killed(case: Case, place: Path) -> Answer:
     if whole.error or not whole.moments:
         return Answer(asked=whole.asked, error=whole.error)
     draws, kills = random.Random(case.label), list[int]()
-    for number in range(ROUNDS):
-        folder, at = place / f"killed-{number}", draws.randrange(whole.moments)
+    for at in sorted(draws.sample(range(whole.moments), min(ROUNDS, whole.moments))):
+        folder = place / f"killed-{at}"
         kills.append(at)
         _wait(_begin(case, folder, at), folder)
         again = _wait(_begin(case, folder), folder)

@@ -74,7 +74,8 @@ def _stops(case: Case) -> None:
 
 def _slots(case: Case) -> None:
     slots = cast(Engine, case.method).slots(3)
-    require(isinstance(slots, int) and slots >= 1, f"slots(3) = {slots!r}; expected a number of processes")
+    told = f"slots(3) = {slots!r}; expected a number of processes"
+    require(isinstance(slots, int) and slots >= 1, told, differs="slots")
 
 
 def _wait_until(over: Any) -> None:
