@@ -65,7 +65,8 @@ def _options(command: Any) -> str:
 
 def _type_name(option: Any) -> str:
     """What a value is, as help calls it; typer told it by another attribute in its earlier versions."""
-    return str(option.type.name if hasattr(option, "type") else option.bare_type()).strip("<>").lower()
+    name = str(option.type.name if hasattr(option, "type") else option.bare_type()).strip("<>").lower()
+    return {"str": "text", "int": "integer"}.get(name, name)
 
 
 def _default(option: Any) -> str:

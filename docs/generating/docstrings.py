@@ -7,6 +7,8 @@ import re
 import textwrap
 from typing import Any
 
+from docs.generating.markdown import escaped
+
 SECTIONS = ("Args", "Attributes", "Returns", "Raises", "Yields")
 
 
@@ -66,5 +68,5 @@ def _words(line: str) -> str:
     """Roles and literals of reStructuredText as code."""
     line = re.sub(r":\w+:`~?(?:[\w.]+\.)?([\w]+)`", r"`\1`", line)
     parts = re.split(r"(`+[^`]+`+)", line)
-    words = [re.sub(r"`+", "`", part) if part.startswith("`") else re.sub(r"([*_<])", r"\\\1", part) for part in parts]
+    words = [re.sub(r"`+", "`", part) if part.startswith("`") else escaped(part) for part in parts]
     return "".join(words)

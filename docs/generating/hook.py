@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -35,8 +36,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return inserted(markdown)
 
 
+@event_priority(-200)
 def on_post_build(config: MkDocsConfig) -> None:
-    """Removes what nobody reads, and writes where each name has its section."""
+    """Removes what nobody reads, after the plugins that do, and writes where each name has its section."""
     from docs.generating.pages import generated_pages, sections_of
 
     site = Path(config.site_dir)

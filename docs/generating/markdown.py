@@ -21,7 +21,12 @@ def code(text: str) -> str:
 def plain(text: str) -> str:
     """A sentence whose letters mean nothing to Markdown, but for code between backticks."""
     parts = re.split(r"(`[^`]*`)", text)
-    return "".join(part if part.startswith("`") else re.sub(r"([*_<\[\]])", r"\\\1", part) for part in parts)
+    return "".join(part if part.startswith("`") else escaped(part) for part in parts)
+
+
+def escaped(text: str) -> str:
+    """A text of which nothing is read as Markdown or HTML."""
+    return re.sub(r"([*_\[\]])", r"\\\1", text.replace("<", "&lt;"))
 
 
 def anchor(heading: str) -> str:
