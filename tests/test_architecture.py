@@ -58,6 +58,7 @@ ROOMS = (
     "inspection",
     "sharing",
     "verification",
+    "templates",
     "doctor",
     "boards",
     "evidence",

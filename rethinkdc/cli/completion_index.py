@@ -51,7 +51,7 @@ _NAMED = {
     "name": ANY,
 }
 """What fields of options name, by the fields' names."""
-_FREE_NAMES = {"evaluate": {"name"}, "export": {"name"}, "new-protocol": {"name"}}
+_FREE_NAMES = {"evaluate": {"name"}, "export": {"name"}, "new-plugin": {"name"}, "new-protocol": {"name"}}
 """Fields of commands that give a name to something new."""
 
 

@@ -26,6 +26,7 @@ from rethinkdc.cli.export import export
 from rethinkdc.cli.inspect import inspect
 from rethinkdc.cli.leaderboard import leaderboard
 from rethinkdc.cli.listing import list_plugins, list_protocols, list_studies
+from rethinkdc.cli.new_plugin import new_plugin
 from rethinkdc.cli.new_protocol import new_protocol
 from rethinkdc.cli.output import finish_output, is_of_output, silence_output, spell_strange_letters
 from rethinkdc.cli.parity import parity
@@ -56,6 +57,7 @@ COMMANDS = {
     "list-studies": list_studies,
     "show": show,
     "inspect": inspect,
+    "new-plugin": new_plugin,
     "new-protocol": new_protocol,
     "prepare": prepare,
     "rows": rows,

@@ -99,6 +99,7 @@ def test_every_public_function_takes_a_call_and_has_a_command() -> None:
         "list-plugins",
         "list-protocols",
         "list-studies",
+        "new-plugin",
         "new-protocol",
         "show",
     }

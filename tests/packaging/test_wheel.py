@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MAPPED = {"rethinkdc": "rethinkdc", "plugins": "rethinkdc/plugins", "protocols": "rethinkdc/protocols"}
 PAGES = ROOT / "rethinkdc" / "pages"
 """Built pages of the documentation, where somebody has built them; of many kinds, and all shipped."""
-SHIPPED = {".py", ".toml", ".typed", ".html", ".css", ".js"}
+SHIPPED = {".py", ".toml", ".typed", ".html", ".css", ".js", ".txt"}
 
 
 def project() -> dict[str, Any]:
