@@ -1,5 +1,6 @@
 """``list-plugins``, ``list-protocols`` and ``list-studies``. Imports nothing heavy before a command is called."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -88,9 +89,16 @@ def list_protocols(command: ProtocolsCommand) -> None:
 
 @takes_options(Printed)
 def list_studies(command: Printed) -> None:
-    """List every study that comes with the framework: paper/NAME is a table of the paper, small/NAME its twin."""
+    """List every study: paper/NAME is a table of the paper, small/NAME its twin, DISTRIBUTION/NAME a package's."""
     from rethinkdc.cli import catalogue
+    from rethinkdc.studies.packaged import packaged_studies
     from rethinkdc.studies.reading import load_study
     from rethinkdc.studies.shipped import shipped_studies
 
-    catalogue.print_studies({name: load_study(name) for name in shipped_studies()}, as_json=command.as_json)
+    studies = {name: load_study(name) for name in shipped_studies()}
+    for name, path in packaged_studies().items():
+        try:
+            studies[name] = load_study(path)
+        except RequestError as error:  # noqa: PERF203 - one bad file hides no other
+            warnings.warn(f"The study {name} is left out: {error}", stacklevel=1)
+    catalogue.print_studies(studies, as_json=command.as_json)

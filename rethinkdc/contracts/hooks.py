@@ -54,7 +54,10 @@ def register_methods() -> list[type[Method]]:  # type: ignore[empty-body]
 
 @hookspec
 def register_protocols() -> list[Path]:  # type: ignore[empty-body]
-    """Returns protocol files (TOML), or folders of them (less a folder ``studies``), that the plugin provides.
+    """Returns protocol files (TOML), or folders of them, that the plugin provides.
+
+    A folder ``studies`` in such a folder holds studies: ``rethinkdc sweep NAME`` finds them by their names, or as
+    ``distribution/name``. A protocol may extend one that ships with the framework, or one beside it.
 
     Called when a command looks at all protocols, or at all methods. Every rank must return the same. A file that cannot
     be read, or whose id is taken, is left out with a warning.

@@ -14,7 +14,7 @@ from rethinkdc.protocol.derived import DERIVED
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.reading import load_protocol, protocol_files
 from rethinkdc.registry.plugins import Plugin, Plugins
-from rethinkdc.registry.providers import OWN
+from rethinkdc.registry.providers import OWN, Provider
 
 _SHIPPED = f"{OWN}/protocols"
 """The plugin of the framework's own protocols."""
@@ -46,6 +46,12 @@ class Protocols:
                     continue
                 found[protocol.id] = protocol
         return found
+
+    def folders(self) -> Iterator[tuple[Provider, Path]]:
+        """The folders that third parties register, each with its distribution."""
+        for plugin in self._plugins.load_all():
+            if plugin.provider.distribution != OWN:
+                yield from ((plugin.provider, place) for place in plugin.protocols if place.is_dir())
 
     def find(self, name: str) -> Protocol:
         """A protocol by id, or by the path of its TOML file.

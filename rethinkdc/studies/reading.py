@@ -12,12 +12,13 @@ from rethinkdc.errors import RequestError
 from rethinkdc.protocol.faults import list_faults
 from rethinkdc.protocol.reading import STUDY_KEYS, check_purpose
 from rethinkdc.protocol.toml_files import TomlFile, read_toml
-from rethinkdc.studies.shipped import find_shipped, shipped_studies
+from rethinkdc.studies.packaged import known_studies
+from rethinkdc.studies.shipped import find_shipped
 from rethinkdc.studies.study import Study
 
 
 def load_study(name: str | Path) -> Study:
-    """Reads a study by the path of its file, or by the name of a shipped one, and the studies that it includes.
+    """Reads a study, by the path of its file or the name of a shipped or a package's one, and those that it includes.
 
     Raises:
         RequestError: there is none, or it has unknown or wrong values, one line for each; or studies include each
@@ -34,7 +35,7 @@ def _load(name: str, through: tuple[Path, ...], known: dict[str, Study]) -> Stud
 
 
 def _read_study(name: str, through: tuple[Path, ...], known: dict[str, Study]) -> Study:
-    path = find_shipped(name, shipped_studies(), "study")
+    path = find_shipped(name, known_studies(name), "study")
     file = read_toml(path, "study", "Give the path of a .toml file, or the name of a shipped study.")
     content, names = file.content, [field.name for field in fields(Study)]
     if any(key in content for key in ("student", "extends")) and not any(key in content for key in STUDY_KEYS):
@@ -74,7 +75,7 @@ def _included(
 
 
 def _check_chain(name: str, through: tuple[Path, ...]) -> None:
-    path = find_shipped(name, shipped_studies(), "study").resolve()
+    path = find_shipped(name, known_studies(name), "study").resolve()
     if path in through:
         chain = [*through[through.index(path) :], path]
         raise RequestError(f"studies include each other: {' includes '.join(each.name for each in chain)}.")

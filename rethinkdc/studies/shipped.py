@@ -14,12 +14,12 @@ _REPORTED = "reported"
 
 def shipped_studies() -> dict[str, Path]:
     """The studies by name, such as ``digits-small`` or ``small/baselines``."""
-    return {name: path for name, path in _by_name(_folder()).items() if not name.startswith(f"{_REPORTED}/")}
+    return {name: path for name, path in studies_below(_folder()).items() if not name.startswith(f"{_REPORTED}/")}
 
 
 def shipped_reported() -> dict[str, Path]:
     """The files of published values by name."""
-    return _by_name(_folder() / _REPORTED)
+    return studies_below(_folder() / _REPORTED)
 
 
 def find_shipped(name: str, shipped: Mapping[str, Path], what: str) -> Path:
@@ -39,5 +39,6 @@ def _folder() -> Path:
     return Path(str(resources.files("rethinkdc.protocols"))) / "studies"
 
 
-def _by_name(folder: Path) -> dict[str, Path]:
+def studies_below(folder: Path) -> dict[str, Path]:
+    """The TOML files below a folder by their places in it, without the suffix; nothing where there is no folder."""
     return {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.rglob("*.toml"))}

@@ -91,7 +91,7 @@ _KINDS = (
         "protocol",
         "protocol",
         "The embedded digits with half the batch and twice the steps, and a study of it.",
-        ("rethinkdc show $name", "rethinkdc run --compressor random --protocol $name"),
+        ("rethinkdc show $name", "rethinkdc run --compressor random --protocol $name", "rethinkdc sweep $name --plan"),
         place="It registers what the TOML files beside it say.",
         further=(
             ("$package/protocols/$name.toml", "protocol.toml"),
