@@ -83,7 +83,9 @@ def list_protocols(command: ProtocolsCommand) -> None:
     from rethinkdc.protocol.reading import load_protocols
     from rethinkdc.registry.registry import Registry
 
-    protocols = load_protocols(Path(command.place).expanduser()) if command.place else Registry().protocols.all()
+    registry = Registry()
+    place = command.place and Path(command.place).expanduser()
+    protocols = load_protocols(place, registry.view_ops.find) if place else registry.protocols.all()
     catalogue.print_protocols(protocols.values(), as_json=command.as_json)
 
 

@@ -48,6 +48,7 @@ from rethinkdc.types import (
     Track,
     ViewBatch,
 )
+from rethinkdc.views import CropOp, DifferentiableOp, MixOp, PixelOp, ViewOp
 
 __all__ = [
     "STOPS",
@@ -60,9 +61,11 @@ __all__ = [
     "Content",
     "Context",
     "Crew",
+    "CropOp",
     "DataError",
     "Dataset",
     "Deviation",
+    "DifferentiableOp",
     "Direction",
     "Engine",
     "Evaluation",
@@ -75,11 +78,13 @@ __all__ = [
     "Labeler",
     "Method",
     "Metric",
+    "MixOp",
     "Model",
     "Network",
     "OfKind",
     "Optimizer",
     "PaperProxy",
+    "PixelOp",
     "Predictions",
     "Preset",
     "Protocol",
@@ -104,6 +109,7 @@ __all__ = [
     "TrainedNetwork",
     "UnsupportedError",
     "ViewBatch",
+    "ViewOp",
     "final_figures",
     "flat_settings",
     "generator",

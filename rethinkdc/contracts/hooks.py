@@ -28,6 +28,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from rethinkdc.method import Method
+    from rethinkdc.views import ViewOp
 
 GROUP = "rethinkdc"
 hookspec = pluggy.HookspecMarker(GROUP)
@@ -67,6 +68,21 @@ def register_protocols() -> list[Path]:  # type: ignore[empty-body]
         @hookimpl
         def register_protocols():
             return [Path(__file__).parent / "experiments"]
+    """
+
+
+@hookspec
+def register_view_ops() -> list[type[ViewOp]]:  # type: ignore[empty-body]
+    """Returns view ops that protocols may name: subclasses of ``PixelOp`` and the like with a name in their ``op``.
+
+    Called when a protocol names an op that is not the framework's. The digest of the plugin's code goes into every
+    key that the op is a part of. A class that no renderer could use makes the plugin broken.
+
+    Example::
+
+        @hookimpl
+        def register_view_ops():
+            return [Invert]
     """
 
 

@@ -51,7 +51,7 @@ class Surroundings:
             seeds=call.seeds,
             backing=call.backing,
         )
-        return replace(ground, protocol=ground.protocol.override(call.changes))
+        return replace(ground, protocol=ground.protocol.override(call.changes, self.runner.registry.view_ops.find))
 
     @cached_property
     def splits(self) -> Splits:

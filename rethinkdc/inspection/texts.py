@@ -21,7 +21,7 @@ from rethinkdc.training.trace_folder import open_trace, read_source
 
 def find_protocol(around: Surroundings) -> TextFinding:
     """Reads a protocol file."""
-    protocol, file = load_protocol(around.path), str(around.call.file)
+    protocol, file = load_protocol(around.path, around.runner.registry.view_ops.find), str(around.call.file)
     data = protocol.data
     return TextFinding(
         kind="protocol",

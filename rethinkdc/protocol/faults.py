@@ -121,8 +121,10 @@ def _problem(items: list[Any], kind: Any) -> str:
         words = item["ctx"]["expected"]
         return f"expected {words}.{_close(str(item['input']), words.replace(' or ', ', ').split(', '))}"
     if item["type"].startswith("union_tag"):
-        words = ", ".join(repr(word) for word in _words(kind))
-        return f"expected one of {words}.{_close(item['ctx'].get('tag', ''), _words(kind))}"
+        known = [*_words(kind), *item["ctx"].get("known", ())]
+        words, close = ", ".join(map(repr, known)), _close(item["ctx"].get("tag", ""), known)
+        missing = " Or a package that brings it is missing: see `rethinkdc list-plugins --kind view-op`."
+        return f"expected one of {words}.{close}{missing if 'known' in item['ctx'] else ''}"
     if item["type"] == "too_short":
         return f"expected at least {item['ctx']['min_length']}, each {expected(_item_type(kind))}"
     if "[key]" in item["loc"]:

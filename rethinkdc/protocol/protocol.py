@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -20,6 +20,7 @@ from rethinkdc.storage import digest
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.recipe import Recipe
 from rethinkdc.types import Fit, Interpolation
+from rethinkdc.views import VIEW_OPS, FindOps, ViewOp, foreign_names
 
 _SOFT = ("static", "stored", "online")
 _ADMITS = {"hard": ("hard",), "soft": _SOFT, "any": ("hard", *_SOFT)}
@@ -234,8 +235,24 @@ class Protocol(_Frozen):
         store = self.store
         return TestView(resize=store.size, size=store.size, fit=store.fit, interpolation=store.interpolation)
 
-    def override(self, values: Mapping[str, Any]) -> Protocol:
+    @property
+    def foreign_ops(self) -> tuple[ViewOp, ...]:
+        """The view ops that it names and that are not the framework's, each once."""
+        return tuple(
+            dict.fromkeys(op for recipe in self._recipes() for op in (*recipe.views, recipe.mix) if op and op.code)
+        )
+
+    def _recipes(self) -> Iterator[Recipe]:
+        yield self.training
+        yield from (one for one in (self.reference, self.proxy and self.proxy.training) if one)
+        yield from (one.training for one in (self.teacher.recipes.values() if self.teacher else ()))
+
+    def override(self, values: Mapping[str, Any], find_ops: FindOps | None = None) -> Protocol:
         """The protocol with dotted keys (``training.batch``) replaced, marked modified.
+
+        Args:
+            values: by dotted key.
+            find_ops: finds the view ops of packages that the values name; None = those of the protocol alone.
 
         Raises:
             RequestError: an unknown key or a value that does not fit, named.
@@ -252,26 +269,36 @@ class Protocol(_Frozen):
         for key, value in values.items():
             _replace(content, key, value)
         content["overrides"] = {**self.overrides, **values}
-        changed = validated(content, f"protocol {self.id} with {', '.join(f'{k}={v}' for k, v in values.items())}")
+        what = f"protocol {self.id} with {', '.join(f'{k}={v}' for k, v in values.items())}"
+        known = {op.op: type(op) for op in self.foreign_ops}
+        others = [name for name in foreign_names(content) if name not in known]
+        found = find_ops(others) if find_ops and others else {}
+        changed = validated(content, what, view_ops={**found, **known})
         # An override that says what the protocol says already changes nothing, and marks nothing.
         same = changed.digest == self.digest and changed.teacher_digest == self.teacher_digest
         return self if same else changed
 
 
-def validated(content: dict[str, Any], what: str, where: Callable[[Place], str] = lambda _: "") -> Protocol:
+def validated(
+    content: dict[str, Any],
+    what: str,
+    where: Callable[[Place], str] = lambda _: "",
+    view_ops: Mapping[str, type[ViewOp]] | None = None,
+) -> Protocol:
     """The protocol that a file or an override describes.
 
     Args:
         content: its values.
         what: what an error calls it.
         where: what the line of a fault begins with, from its place.
+        view_ops: those of packages that it may name, by name.
 
     Raises:
         RequestError: unknown or wrong values, one line for each.
     """
     try:
         # As JSON: there a list is a tuple, and yet true is no number and "8" no whole one.
-        return Protocol.model_validate_json(to_json(content), strict=True)
+        return Protocol.model_validate_json(to_json(content), strict=True, context={VIEW_OPS: view_ops or {}})
     except ValidationError as error:
         faults = "\n".join(list_faults(error, content, Protocol, where))
         raise RequestError(f"{what} is not a valid protocol:\n{faults}") from None

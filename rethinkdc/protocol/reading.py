@@ -12,6 +12,7 @@ from rethinkdc.errors import RequestError
 from rethinkdc.protocol.extending import EXTENDS, WITHOUT, line_in, read_chain, whole_content
 from rethinkdc.protocol.protocol import Protocol, validated
 from rethinkdc.protocol.toml_files import TomlFile
+from rethinkdc.views import FindOps, ViewOp, foreign_names
 
 STUDIES = "studies"
 """The folder beside protocols that holds studies, which are TOML files too."""
@@ -28,21 +29,32 @@ def protocol_files(place: Path) -> list[Path]:
     return sorted(path for path in place.rglob("*.toml") if STUDIES not in path.relative_to(place).parts[:-1])
 
 
-def load_protocol(path: Path) -> Protocol:
+def load_protocol(path: Path, find_ops: FindOps | None = None) -> Protocol:
     """Reads a protocol file, with those that it extends.
+
+    Args:
+        path: the file.
+        find_ops: finds the view ops of packages that it names; None = it may name none.
 
     Raises:
         RequestError: the file is missing, is no TOML or no protocol, or has unknown or wrong values, one line for each.
     """
-    return _read_protocol(read_chain(path))
+    chain = read_chain(path)
+    names = _foreign_names(chain)
+    return _read_protocol(chain, tuple(sorted(find_ops(names).items())) if names and find_ops else ())
 
 
 @lru_cache(maxsize=256)
-def _read_protocol(chain: tuple[TomlFile, ...]) -> Protocol:
+def _foreign_names(chain: tuple[TomlFile, ...]) -> list[str]:
+    return foreign_names([file.content for file in chain])
+
+
+@lru_cache(maxsize=256)
+def _read_protocol(chain: tuple[TomlFile, ...], view_ops: tuple[tuple[str, type[ViewOp]], ...]) -> Protocol:
     """Of the same texts the same value: a sweep asks for its protocols once for every run."""
     for file in chain:
         _check_file(file)
-    return validated(whole_content(chain), str(chain[0].path), lambda place: line_in(chain, place))
+    return validated(whole_content(chain), str(chain[0].path), lambda place: line_in(chain, place), dict(view_ops))
 
 
 def _check_file(file: TomlFile) -> None:
@@ -54,15 +66,15 @@ def _check_file(file: TomlFile) -> None:
         raise RequestError(f"{file.path}: 'overrides' is set by the command line only; change the values themselves.")
 
 
-def load_protocols(place: Path) -> dict[str, Protocol]:
-    """Reads a protocol file, or those below a folder, by id.
+def load_protocols(place: Path, find_ops: FindOps | None = None) -> dict[str, Protocol]:
+    """Reads a protocol file, or those below a folder, by id; arguments as of :func:`load_protocol`.
 
     Raises:
         RequestError: there is none, one cannot be read, or two have one id.
     """
     found: dict[str, Protocol] = {}
     for path in protocol_files(place):
-        protocol = load_protocol(path)
+        protocol = load_protocol(path, find_ops)
         if protocol.id in found:
             raise RequestError(f"Two files of {place} have the protocol id {protocol.id!r}; one of them is {path}.")
         found[protocol.id] = protocol

@@ -10,6 +10,7 @@ from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.toml_text import write_key, write_value
 from rethinkdc.protocol.unused import leave_out_unused
 from rethinkdc.reference import Reference, print_reference
+from rethinkdc.views.base import CODE
 
 _WIDTH = 120
 _HEAD = (
@@ -64,7 +65,8 @@ def _spelled(value: Any) -> Any:
         return value
     if set(value) == {"name", "values"}:
         return print_reference(Reference(name=value["name"], values=value["values"]))
-    return {key: _spelled(item) for key, item in value.items()}
+    # What code an op of a package has is told by the package.
+    return {key: _spelled(item) for key, item in value.items() if key != CODE or "op" not in value}
 
 
 def _source(place: tuple[str, ...], sources: Mapping[str, str]) -> Iterator[str]:

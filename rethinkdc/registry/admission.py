@@ -11,6 +11,7 @@ from rethinkdc.errors import PluginError
 from rethinkdc.method import Method
 from rethinkdc.models.model import Model
 from rethinkdc.reference import print_value
+from rethinkdc.views.op import OWN_OPS, CropOp, MixOp, PixelOp
 
 ALL_KINDS: dict[str, type[Method]] = {**KINDS, "dataset": Dataset, "model": Model, "tracker": Tracker, "engine": Engine}
 
@@ -43,6 +44,23 @@ def check_class(method: Any) -> None:
     if bare:
         raise PluginError(f"{method.__name__}: the fields {', '.join(bare)} have no description.")
     _check_described(method)
+
+
+def check_view_op(op: Any) -> None:
+    """Refuses a registered view op that no protocol could name or no renderer could use.
+
+    Raises:
+        PluginError: says what the contract asks for.
+    """
+    if not (isinstance(op, type) and issubclass(op, CropOp | PixelOp | MixOp)):
+        raise PluginError(f"{op!r} is no view op: it must subclass CropOp, PixelOp, DifferentiableOp or MixOp.")
+    name = op.model_fields["op"].default
+    if not isinstance(name, str) or print_value(name) != name or "/" in name:
+        raise PluginError(f'{op.__name__}.op must have a plain name, as in op: Literal["invert"] = "invert".')
+    if name in OWN_OPS:
+        raise PluginError(f"{op.__name__} has the name {name!r} of one of the framework's view ops; choose another.")
+    if list(op.__pydantic_decorators__.model_serializers) != ["with_code"]:
+        raise PluginError(f"{op.__name__} has a model_serializer of its own, which would leave its code out of keys.")
 
 
 def _check_described(method: type[Method]) -> None:

@@ -14,7 +14,8 @@ from rethinkdc.contracts import hooks
 from rethinkdc.errors import PluginError
 from rethinkdc.method import Method
 from rethinkdc.protocol.reading import protocol_files
-from rethinkdc.registry.admission import check_class
+from rethinkdc.registry.admission import check_class, check_view_op
+from rethinkdc.views import ViewOp
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Answers:
     summary: str = ""
     methods: list[type[Method]] = field(default_factory=list)
     protocols: list[Path] = field(default_factory=list)
+    view_ops: list[type[ViewOp]] = field(default_factory=list)
     events: dict[str, pluggy.HookCaller] = field(default_factory=dict)
 
 
@@ -49,10 +51,14 @@ def ask(point: EntryPoint) -> Answers:
     methods = _answered(manager.hook.register_methods)
     for method in methods:
         check_class(method)
+    view_ops = _answered(manager.hook.register_view_ops)
+    for op in view_ops:
+        check_view_op(op)
     return Answers(
         summary=(inspect.getdoc(module) or "").split("\n", 1)[0],
         methods=methods,
         protocols=[_place(path) for path in _answered(manager.hook.register_protocols)],
+        view_ops=view_ops,
         events={name: callers[name] for name in hooks.RUN_EVENTS if name in callers},
     )
 

@@ -19,6 +19,8 @@ from rethinkdc.storage import content_digest
 
 TRACKER = "tracker"
 """What listings call a plugin that hears run events."""
+VIEW_OP = "view-op"
+"""What listings call a view op, which protocols name."""
 UNKNOWN = "?"
 """The kind of a plugin that is broken before it says what it is."""
 
@@ -122,7 +124,7 @@ def used_distributions(
 def list_installed(plugins: Plugins, finder: Finder) -> list[Listed]:
     """Every method and tracker of every plugin; broken ones and those whose name is another's with the reason."""
     rows = {row: None for plugin in plugins.load_all() for row in _rows_of(plugin, finder)}
-    order = [*ALL_KINDS, UNKNOWN]
+    order = [*ALL_KINDS, VIEW_OP, UNKNOWN]
     return sorted(rows, key=lambda row: (order.index(row.kind), row.name, row.provider.distribution))
 
 
@@ -131,6 +133,9 @@ def _rows_of(plugin: Plugin, finder: Finder) -> Iterable[Listed]:
         yield Listed(UNKNOWN, plugin.name, plugin.provider, plugin.module, "broken", plugin.error)
     if plugin.events:
         yield Listed(TRACKER, plugin.name, plugin.provider, plugin.module, summary=plugin.summary)
+    for op in plugin.view_ops:
+        name, summary = str(op.model_fields["op"].default), (op.__doc__ or "").strip().split("\n", 1)[0]
+        yield Listed(VIEW_OP, name, plugin.provider, plugin.module, summary=summary)
     for method in plugin.methods:
         claims = finder.claims(method.kind, method.name)
         rivals = [str(claim.provider) for claim in claims if claim.method is not method]

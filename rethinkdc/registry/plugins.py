@@ -29,6 +29,7 @@ from rethinkdc.registry.process_state import left_as_it_was
 from rethinkdc.registry.providers import OWN, Offer, Provider, installed_offers, offers_of
 from rethinkdc.registry.stamps import is_in_memory
 from rethinkdc.registry.verdict import LIMIT, explain
+from rethinkdc.views import ViewOp
 
 _TRIES = 3
 """How often a plugin is judged whose files change meanwhile."""
@@ -83,6 +84,11 @@ class Plugin:
     def protocols(self) -> list[Path]:
         """Protocol files, and folders of them."""
         return self.answers.protocols
+
+    @property
+    def view_ops(self) -> list[type[ViewOp]]:
+        """View ops that protocols may name."""
+        return self.answers.view_ops
 
     @property
     def events(self) -> Mapping[str, pluggy.HookCaller]:
@@ -225,7 +231,9 @@ def _import(plugin: Plugin, patches: Sequence[str] = ()) -> None:
         try:
             plugin.answers = ask(plugin.entry_point)
             # What changes on disk from here on is not what this process does.
-            _ = plugin.code
+            code = plugin.code
+            for op in plugin.view_ops:
+                op.code = code.digest
         except KeyboardInterrupt:
             raise
         except BaseException as error:

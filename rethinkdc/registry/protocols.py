@@ -15,6 +15,7 @@ from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.reading import load_protocol, protocol_files
 from rethinkdc.registry.plugins import Plugin, Plugins
 from rethinkdc.registry.providers import OWN, Provider
+from rethinkdc.registry.view_ops import ViewOps
 
 _SHIPPED = f"{OWN}/protocols"
 """The plugin of the framework's own protocols."""
@@ -23,8 +24,9 @@ _SHIPPED = f"{OWN}/protocols"
 class Protocols:
     """Reads protocol files; third parties' only where the framework's own do not answer."""
 
-    def __init__(self, plugins: Plugins) -> None:
+    def __init__(self, plugins: Plugins, view_ops: ViewOps) -> None:
         self._plugins = plugins
+        self._view_ops = view_ops
 
     def all(self) -> dict[str, Protocol]:
         """Every registered protocol by id; a third party's unreadable file, or one with a taken id, only warns.
@@ -36,7 +38,7 @@ class Protocols:
         for plugin in self._plugins.load_all():
             for file in _files_of(plugin):
                 try:
-                    protocol = load_protocol(file)
+                    protocol = load_protocol(file, self._view_ops.find)
                     if protocol.id in found:
                         raise PluginError(f"The protocol id {protocol.id!r} is taken already; {file} needs another.")
                 except RequestError as error:
@@ -60,7 +62,7 @@ class Protocols:
             RequestError: there is none, or its file cannot be read; names the nearest.
         """
         if name.endswith(".toml"):
-            return load_protocol(Path(name).expanduser())
+            return load_protocol(Path(name).expanduser(), self._view_ops.find)
         if name in DERIVED:
             raise RequestError(
                 f"The protocol {name} is derived from a dataset: name one with --dataset, as in "

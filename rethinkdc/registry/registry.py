@@ -19,6 +19,7 @@ from rethinkdc.registry.plugins import Plugins
 from rethinkdc.registry.protocols import Protocols
 from rethinkdc.registry.spelling import Spelling
 from rethinkdc.registry.trackers import Trackers
+from rethinkdc.registry.view_ops import ViewOps
 
 M = TypeVar("M", bound=Method)
 
@@ -28,6 +29,7 @@ class Registry:
 
     Attributes:
         plugins: the entry points, and what of them is loaded.
+        view_ops: the view ops that packages bring.
         protocols: the protocols that they ship.
         trackers: the plugins that hear of runs.
     """
@@ -40,7 +42,8 @@ class Registry:
             cache_folder: remembers how third parties' plugins were judged; None = the default one.
         """
         self.plugins = Plugins(points, cache_folder)
-        self.protocols = Protocols(self.plugins)
+        self.view_ops = ViewOps(self.plugins)
+        self.protocols = Protocols(self.plugins, self.view_ops)
         self._finder = Finder(self.plugins)
         self._spelling = Spelling(self._finder)
         self._builder = Builder(self._finder, self._spelling)

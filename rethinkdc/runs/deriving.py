@@ -96,7 +96,7 @@ def write_new_protocol(
         if not begun.fits(schema):
             own |= {"data": schema, "status": "untuned"}
     write_atomic(out, write_toml(begun.model_copy(update=own)).encode())
-    return load_protocol(out)
+    return load_protocol(out, registry.view_ops.find)
 
 
 def _facts(dataset: Dataset, fingerprint: str, cache_folder: Path | None) -> DataFacts:

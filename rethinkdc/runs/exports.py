@@ -173,7 +173,7 @@ def _surroundings(
         seeds=wanted.seeds,
         backing=wanted.backing,
     )
-    ground = replace(ground, protocol=ground.protocol.override(changes))
+    ground = replace(ground, protocol=ground.protocol.override(changes, runner.registry.view_ops.find))
     splits = load_splits(ground, runner.cache)
     with runner.surroundings(ground, splits) as context:
 

@@ -200,7 +200,7 @@ def _take_rows(images: Images, rows: Tensor) -> Images:
 
 
 def _check_track(protocol: Protocol, overrides: Mapping[str, Any] | None, labeler: Labeler, registry: Registry) -> None:
-    if protocol.override(overrides or {}).admits(labeler.track):
+    if protocol.override(overrides or {}, registry.view_ops.find).admits(labeler.track):
         return
     # Protocols that state no sizes are alike where they are for one dataset.
     fitting = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from rethinkdc.compressed import CompressedSet
 from rethinkdc.context.run import RunContext
 from rethinkdc.contracts.declared import check_evaluation
 from rethinkdc.measurement import Evaluation
+from rethinkdc.method import Method
 from rethinkdc.notes import MethodCode
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.counting import count_cost
@@ -57,7 +59,7 @@ class Recording:
     def record(self, run: Run, **values: Any) -> Record:
         """A record of a run; ``values`` are what it has beside that which follows from the run and this machine."""
         if "code" not in values:
-            values["code"] = self.registry.codes(run.methods)
+            values["code"] = self._others(run, run.methods)
         return Record(
             key=run.key,
             created=now(),
@@ -70,7 +72,7 @@ class Recording:
             track=run.labeler.track,
             metrics=run.evaluator.metrics,
             environment={**describe_environment(self.device), "threads": self.threads, "ranks": ranks.world()},
-            plugins=self.registry.used(run.methods),
+            plugins={**self.registry.used(run.methods), **self.registry.view_ops.used(run.protocol.foreign_ops)},
             **values,
         )
 
@@ -126,8 +128,12 @@ class Recording:
 
     def _codes(self, run: Run, compressed: CompressedSet) -> tuple[MethodCode, ...]:
         """By which code a run was carried out: its set may have been made by an earlier one."""
-        others = self.registry.codes([method for method in run.methods if method is not run.compressor])
+        others = self._others(run, [method for method in run.methods if method is not run.compressor])
         return (*compressed.card.code, *(one for one in others if one not in compressed.card.code))
+
+    def _others(self, run: Run, methods: Iterable[Method]) -> tuple[MethodCode, ...]:
+        """The code of methods, and of the protocol's view ops that packages bring."""
+        return (*self.registry.codes(methods), *self.registry.view_ops.codes(run.protocol.foreign_ops))
 
 
 def _assumed(run: Run) -> dict[str, Any]:

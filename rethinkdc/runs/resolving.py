@@ -153,7 +153,7 @@ def resolve_run(
         trains=trains,
         overrides=request.changes,
     )
-    protocol = original.protocol.override(request.changes)
+    protocol = original.protocol.override(request.changes, registry.view_ops.find)
     _check_methods(protocol, registry)
     student = _student(request, registry, protocol)
     model = registry.build(Model, student.model)

@@ -9,6 +9,7 @@ from rethinkdc.views.fixed import FixedViews
 from rethinkdc.views.matrix import matrix_crops
 from rethinkdc.views.normalise import Normaliser
 from rethinkdc.views.op import (
+    VIEW_OPS,
     Affine,
     AnyViewOp,
     CropOp,
@@ -16,6 +17,7 @@ from rethinkdc.views.op import (
     CutMix,
     DifferentiableOp,
     Dsa,
+    FindOps,
     Flip,
     MixOp,
     MixUp,
@@ -25,6 +27,7 @@ from rethinkdc.views.op import (
     Roll,
     ShufflePatches,
     ViewOp,
+    foreign_names,
 )
 from rethinkdc.views.pipeline import VIEWS_REVISION, Views, views_per_image
 from rethinkdc.views.render import render_crops
@@ -33,6 +36,7 @@ from rethinkdc.views.uniforms import uniforms
 __all__ = [
     "STRATEGIES",
     "VIEWS_REVISION",
+    "VIEW_OPS",
     "Affine",
     "AnyViewOp",
     "ChangedViews",
@@ -42,6 +46,7 @@ __all__ = [
     "DifferentiableOp",
     "DifferentiableViews",
     "Dsa",
+    "FindOps",
     "FixedViews",
     "Flip",
     "MixOp",
@@ -55,6 +60,7 @@ __all__ = [
     "Strategy",
     "ViewOp",
     "Views",
+    "foreign_names",
     "matrix_crops",
     "render_crops",
     "uniforms",

@@ -10,19 +10,30 @@ from torch import Tensor
 
 from rethinkdc.types import Interpolation
 
+CODE = "code"
+"""What the dump of a package's op tells beside its parameters."""
+
 
 class ViewOp(BaseModel, ABC):
     """One step of a view, named in protocol files by its field ``op``; the other fields are its parameters.
 
     ``view_uniforms`` and ``batch_uniforms`` are the number of uniforms that the op takes for each view and for each
-    batch, fixed by its parameters: what one op draws never shifts what another one sees.
+    batch, fixed by its parameters: what one op draws never shifts what another one sees. ``code`` is the digest of the
+    code of an op that a package registers, which belongs to every key: what is changed never meets what it made before.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
     batch_uniforms: ClassVar[int] = 0
+    code: ClassVar[str] = ""
 
     op: str
+
+    @model_serializer(mode="wrap")
+    def with_code(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The parameters, and the code where it is a package's."""
+        dumped: dict[str, Any] = dump(self)
+        return {**dumped, CODE: self.code} if self.code else dumped
 
     @property
     def view_uniforms(self) -> int:
@@ -110,9 +121,10 @@ class BetaMixOp(MixOp):
     p: float = Field(default=1.0, gt=0.0, le=1.0, description="share of the batches that are mixed")
 
     @model_serializer(mode="wrap")
-    def _leave_out_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def with_code(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # It came after version 1: protocols without it keep their digest.
-        return {key: value for key, value in dump(self).items() if key != "p" or value != 1.0}
+        dumped = {key: value for key, value in dump(self).items() if key != "p" or value != 1.0}
+        return {**dumped, CODE: self.code} if self.code else dumped
 
     def kept(self, uniform: float) -> float:
         """The kept share in 0..1 at a quantile: Beta's inverse distribution function, above ``p`` of them 1."""

@@ -16,7 +16,7 @@ from rethinkdc.data.splits import Schema
 from rethinkdc.protocol.protocol import FullTraining, Network, Protocol, Proxy, SoftLabels, StoreSpec, Teachers
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.recipe import Optimizer, Recipe, Schedule
-from rethinkdc.views import AnyViewOp
+from rethinkdc.views.op import OwnViewOp
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocols.md"
 CLAIMS = "Protocols of the claims"
@@ -67,7 +67,7 @@ def test_a_table_has_the_fields_of_its_model(section: str) -> None:
 
 def test_the_views_are_listed_with_their_fields() -> None:
     listed = {(row[0].strip("`"), row[1].strip("`")) for row in rows()["Views"]}
-    ops = get_args(get_args(AnyViewOp)[0])
+    ops = get_args(get_args(OwnViewOp)[0])
     known = {(op.model_fields["op"].default, name) for op in ops for name in op.model_fields if name != "op"}
     assert listed == known
 
