@@ -21,6 +21,7 @@ KindName = Literal[
     "protocol",
     "tracker",
     "engine",
+    "view-op",
 ]
 
 

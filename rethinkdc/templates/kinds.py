@@ -112,6 +112,14 @@ _KINDS = (
         ("rethinkdc show $name", "rethinkdc sweep digits-small --jobs 2 --engine $name:nice=15"),
         place="Its fields are its parameters; it starts processes, and tells which go on.",
     ),
+    Kind(
+        "view-op",
+        "view op",
+        "Shows some views in shades of grey.",
+        ("rethinkdc list-plugins --kind view-op", "rethinkdc run --compressor random --protocol $name/$name.toml"),
+        place="Its fields are its parameters, which protocols state; `$name.toml` is one that names it.",
+        further=(("$name.toml", "protocol.toml"),),
+    ),
 )
 
 KINDS = {kind.name: kind for kind in _KINDS}

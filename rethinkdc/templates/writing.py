@@ -72,13 +72,13 @@ def _commands(naming: Naming, kind: Kind) -> list[str]:
 
 def _files(naming: Naming, kind: Kind, author: str) -> dict[str, str]:
     """The texts of all files by their places."""
-    data = ['"py.typed"', *(['"**/*.toml"'] if kind.further else [])]
+    data = ['"py.typed"', *(['"**/*.toml"'] if any(place.startswith("$package/") for place, _ in kind.further) else [])]
     values = {
         **asdict(naming),
         "Method": naming.method,
         "kind": kind.noun,
         "summary": kind.summary,
-        "place": kind.place,
+        "place": Template(kind.place).substitute(name=naming.name),
         "commands": "\n".join(f"$ {line}" for line in ("pip install -e '.[dev]'", "pytest", *_commands(naming, kind))),
         "data": ", ".join(data),
         "author": author,
