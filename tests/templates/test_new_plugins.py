@@ -80,7 +80,7 @@ def test_types_are_strict_without_any_plugin_of_the_type_checker(packages: list[
 def test_no_place_for_a_name_is_left_and_all_that_publishing_needs_is_there(packages: list[Path]) -> None:
     for folder in packages:
         texts = {file.relative_to(folder).as_posix(): file.read_text() for file in folder.rglob("*") if file.is_file()}
-        package = f"rethinkdc_my_{folder.name}"
+        package = f"rethinkdc_my_{folder.name.replace('-', '_')}"
         wanted = {"pyproject.toml", "README.md", "LICENSE", ".gitignore", ".github/workflows/test.yml"}
         assert {*wanted, f"{package}/py.typed", f"{package}/__init__.py"} <= set(texts)
         assert not [place for place, text in texts.items() if "$name" in text or "$Method" in text]
