@@ -18,15 +18,17 @@ from typing import Any
 import pytest
 import typer
 
+from docs.generating.packages import package
 from rethinkdc.cli.main import app, main
 from rethinkdc.registry import Registry
 from rethinkdc.studies.reading import load_study
+from rethinkdc.templates import KINDS
 from tests.docs.blocks import DOCS, ROOT, Block, all_blocks, blocks_of, pages
 
 RUN = [page for page in pages() if DOCS in page.parents]
 IDS = [page.relative_to(DOCS).as_posix() for page in RUN]
 TOLD = {"console", "python", "toml", "text"}
-MARKED = {"not run": 14, "slow": 6}
+MARKED = {"not run": 27, "slow": 6}
 """How many blocks are marked: whoever marks another says so here."""
 
 
@@ -160,3 +162,17 @@ def test_files_that_a_page_names_exist(page: Path) -> None:
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     paths = re.findall(r"`((?:docs|protocols|plugins|tests|rethinkdc)/[\w./-]+\.(?:py|md|toml|json|xz))`", text)
     assert not [path for path in paths if not (ROOT / path).exists()]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_a_page_that_begins_with_a_package_and_shows_it(kind: str) -> None:
+    page = DOCS / "plugins" / f"{kind}.md"
+    first = blocks_of(page)[0]
+    ((_, _, name, option, of),) = [command.split() for command in first.commands]
+    assert (first.mark, option, of) == ("", "--kind", kind)
+    text = page.read_text(encoding="utf-8")
+    assert f"<!-- made: package {kind} {name} -->" in text
+    shown = package(kind, name)
+    assert f'\n{name} = "' in shown
+    assert "def test_" in shown
+    assert f"({kind}.md)" in (DOCS / "plugins" / "index.md").read_text(encoding="utf-8")
