@@ -56,12 +56,14 @@ def find_page(folder: Path, wanted: str) -> str:
         )
     pages = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.html")} - {"404"}
     name = wanted.removesuffix(".html").removesuffix(".md").strip("/")
+    named = json.loads((folder / "names.json").read_text(encoding="utf-8"))
+    # A page on a method has the method's name too; its path with .md says that the page is meant.
+    if wanted in named:
+        return str(named[wanted])
     if name in pages:
         return f"{name}.html"
-    named = json.loads((folder / "names.json").read_text(encoding="utf-8"))
-    below = sorted(page for page in pages if page.rpartition("/")[2] == name)
-    if name in named or below:
-        return str(named.get(name) or f"{below[0]}.html")
+    if below := sorted(page for page in pages if page.rpartition("/")[2] == name):
+        return f"{below[0]}.html"
     raise RequestError(f"No page and no name of the documentation is {wanted!r}. {nearest(name, pages | set(named))}")
 
 

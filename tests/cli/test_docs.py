@@ -17,7 +17,7 @@ from rethinkdc.errors import RequestError
 
 @pytest.fixture
 def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("index", "faq", "how-to/my-data", "reference/compressors", "404"):
+    for name in ("index", "faq", "pca", "how-to/my-data", "reference/compressors", "404"):
         path = tmp_path / f"{name}.html"
         path.parent.mkdir(exist_ok=True)
         path.write_text("<p>")
@@ -41,6 +41,7 @@ def call(*words: str) -> int:
         ("how-to/my-data", "how-to/my-data.html"),
         ("my-data", "how-to/my-data.html"),
         ("pca", "reference/compressors.html#pca"),
+        ("pca.md", "pca.html"),
     ],
 )
 def test_a_page_is_found_by_its_path_its_last_word_or_a_name(pages: Path, wanted: str, found: str) -> None:
