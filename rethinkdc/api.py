@@ -68,9 +68,10 @@ def run(call: RunCall) -> Record:
     Raises:
         RequestError: the request is wrong; nothing was written.
         DivergedError: training diverged; recorded as failed.
+        MethodError: a method raised, or broke its contract; recorded as failed.
     """
     seen = preview_to(call.preview) if call.preview else None
-    return runner_of(call).run(part_of(call, Request), force=call.force, seen=seen)[0]
+    return runner_of(call).run(part_of(call, Request), force=call.forced, seen=seen)[0]
 
 
 @takes(EvaluateCall)

@@ -7,6 +7,8 @@ Codec = Literal["jpeg", "png"]
 """What images are written as that are made smaller."""
 DecoderName = Literal["pillow", "torchcodec"]
 """What decodes ordinary images."""
+Force = Literal["all", "student"]
+"""What a run makes anew although it is there: all that its methods make, or the student alone."""
 LabelForm = Literal["logits", "probabilities"]
 Precision = Literal["float32", "tf32", "tf32-conv", "bf16"]
 """Numbers that networks compute in: IEEE single precision, TF32 of tensor cores, autocast to bfloat16; or TF32 in

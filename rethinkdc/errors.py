@@ -127,6 +127,19 @@ class DivergedImagesError(DivergedError):
         super().__init__(message, epoch=0, step=iteration)
 
 
+class MethodError(RethinkError):
+    """A method raised what is no error of the framework; its run is recorded as failed, and says whose method it is."""
+
+    # What it made before stays whole: a mended one goes on from there.
+    keeps_work = True
+
+
+class ContractError(MethodError):
+    """A method returned, or left behind, what its contract does not allow; nothing that it made meanwhile is kept."""
+
+    keeps_work = False
+
+
 class ExitError(RethinkError):
     """What was called would have ended the process, as if all was well."""
 

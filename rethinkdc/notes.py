@@ -155,6 +155,7 @@ class Notes(_Note):
         setting: of which family of protocols, and which, the run was made as; other families may share it.
         derived_protocol: one that was derived from the data, and no file holds.
         proxy: where the proxy's training comes from.
+        remade: what a forced run made anew: kinds of artefacts, and the student.
     """
 
     teachers: dict[str, TeacherNote] = {}
@@ -173,6 +174,7 @@ class Notes(_Note):
     setting: str = ""
     derived_protocol: ProtocolNote | None = None
     proxy: str = ""
+    remade: tuple[str, ...] = ()
 
     @property
     def reading(self) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ ROOMS = (
     "offline",
     "cores",
     "code",
+    "process_state",
     "completion",
     "ranks",
     "statistics",

@@ -42,7 +42,7 @@ def command_of_random(command: SeveralSeeds, missing: list[Record], runner: Runn
         keep=None if definition.images is None else _share(command, definition.images, runner),
         seeds_text=f"{axis}={seeds}" if axis else seeds,
         preview=None,
-        force=False,
+        force=None,
     )
     return spell_command("run", random)
 

@@ -21,7 +21,9 @@ def spell_command(name: str, command: Options) -> str:
 def _spell(one: OptionField, value: Any) -> Iterator[str]:
     if value is None or value == one.default:
         return
-    if isinstance(value, bool):
+    if one.option.bare:
+        yield one.flag if value == one.option.bare else f"{one.flag}={value}"
+    elif isinstance(value, bool):
         yield one.flag
     elif isinstance(value, Mapping):
         for key, inner in value.items():

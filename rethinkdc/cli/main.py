@@ -28,6 +28,7 @@ from rethinkdc.cli.leaderboard import leaderboard
 from rethinkdc.cli.listing import list_plugins, list_protocols, list_studies
 from rethinkdc.cli.new_plugin import new_plugin
 from rethinkdc.cli.new_protocol import new_protocol
+from rethinkdc.cli.options import BareFlags
 from rethinkdc.cli.output import finish_output, is_of_output, silence_output, spell_strange_letters
 from rethinkdc.cli.parity import parity
 from rethinkdc.cli.plot import plot
@@ -43,7 +44,7 @@ from rethinkdc.cli.sweep import sweep
 from rethinkdc.cli.trace import trace
 from rethinkdc.cli.verify import verify
 from rethinkdc.doctor.installation import check_installation
-from rethinkdc.errors import RequestError, RethinkError, refusing_exit
+from rethinkdc.errors import MethodError, RequestError, RethinkError, refusing_exit
 from rethinkdc.storage import fault_of_machine, show_path
 
 COMMANDS = {
@@ -86,7 +87,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _name, _command in COMMANDS.items():
-    app.command(_name)(refusing_exit()(_command))
+    app.command(_name, cls=BareFlags)(refusing_exit()(_command))
 app.add_typer(cache, name="cache")
 
 _TOGETHER = ("run", "compress", "evaluate", "rows", "score", "trace", "sweep")
@@ -164,9 +165,15 @@ def _carry_out() -> int:
         told = error if isinstance(error, RethinkError) else _tell_refusal(error)
         if told is None or _state["debug"]:
             raise
-        _say_error(str(told))
+        _say_error(f"{told}{_where(told)}")
         return told.exit_code
     return 0
+
+
+def _where(error: RethinkError) -> str:
+    """How to see where a method failed, which the framework cannot know."""
+    shown = isinstance(error, MethodError) and error.__cause__ is not None
+    return " The option --debug, before the command, shows where." if shown else ""
 
 
 def _say_interrupted() -> int:

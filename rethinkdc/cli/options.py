@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional, TypeVar
 
 import typer
+from typer.core import TyperCommand
 
 from rethinkdc import ranks
 from rethinkdc.cli.json_output import stdout_kept_for_document
@@ -80,6 +81,7 @@ def takes_options(command: type[C]) -> Callable[[Callable[[C], None]], Callable[
             with connection(getattr(made, "offline", False)), printing:
                 function(made)
 
+        invoked.bare = {one.flag: one.option.bare for one in listed if one.option.bare}  # type: ignore[attr-defined]
         invoked.__name__, invoked.__doc__ = function.__name__, function.__doc__
         invoked.__annotations__ = {one.name: one.annotation for one in parameters}
         invoked.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
@@ -87,6 +89,17 @@ def takes_options(command: type[C]) -> Callable[[Callable[[C], None]], Callable[
         return invoked
 
     return decorate
+
+
+class BareFlags(TyperCommand):
+    """A command some of whose options take a value that may be left out: a flag alone stands for one of them.
+
+    ``--flag VALUE`` gives none, since the word after a flag may be an argument; ``--flag=VALUE`` does.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        bare = getattr(self.callback, "bare", {})
+        return super().parse_args(ctx, [f"{word}={bare[word]}" if word in bare else word for word in args])
 
 
 def with_bars(command: M) -> M:
@@ -105,6 +118,8 @@ def _parameter(one: OptionField) -> inspect.Parameter:
     if option.argument:
         info = typer.Argument(metavar=option.argument, help=option.help, **bounds)
     else:
+        if option.bare:
+            bounds |= {"metavar": f"[={'|'.join(one.choices)}]"}
         info = typer.Option(*filter(None, (one.flag, option.short)), help=option.help, **bounds)
     # What is no word of the command line, such as an empty table, has nothing to show in help.
     default = one.default if isinstance(one.default, str | int) or required else None
@@ -118,4 +133,4 @@ def _read(one: OptionField, word: Any) -> Any:
     return one.option.read(word) if one.option.read else word
 
 
-__all__ = ["NewFiles", "Printed", "SeveralSeeds", "takes_options", "with_bars"]
+__all__ = ["BareFlags", "NewFiles", "Printed", "SeveralSeeds", "takes_options", "with_bars"]

@@ -30,5 +30,5 @@ def run(command: RunCommand) -> None:
     requests = [replace(part_of(command, Request), seed=seeds) for seeds in command.all_seeds]
     # Of several seeds the picture is of the first.
     pictures = iter([preview_to(command.preview)] if command.preview else [])
-    runs = (runner.run(request, force=command.force, seen=next(pictures, None)) for request in requests)
+    runs = (runner.run(request, force=command.forced, seen=next(pictures, None)) for request in requests)
     print_runs(runs, command, runner, as_json=command.as_json)

@@ -5,31 +5,38 @@ from __future__ import annotations
 import math
 
 from rethinkdc.compressed.set import CompressedSet
-from rethinkdc.errors import RequestError
+from rethinkdc.errors import ContractError
 from rethinkdc.types import Budget
 
 
 def check_budget(compressed: CompressedSet, name: str, budget: Budget, *, budgeted: bool, balanced: bool) -> None:
     """Checks what a compressor returned.
 
+    Args:
+        compressed: what came back.
+        name: names the method, at the beginning of a sentence.
+        budget: that it was given.
+        budgeted: whether it declares to keep it.
+        balanced: whether it declares to keep it in each class.
+
     Raises:
-        RequestError: names the method, what the budget asks for, and what came back.
+        ContractError: names the method, what the budget asks for, and what came back.
     """
     if compressed.size is not None and compressed.size != budget.size:
-        raise RequestError(f"{name} returned canvases of {compressed.size} px; the protocol stores {budget.size} px.")
+        raise ContractError(f"{name} returned canvases of {compressed.size} px; the protocol stores {budget.size} px.")
     if not len(compressed):
-        raise RequestError(f"{name} returned no canvas at all; the budget is {budget.total}.")
+        raise ContractError(f"{name} returned no canvas at all; the budget is {budget.total}.")
     if int(compressed.targets.min()) < 0 or int(compressed.targets.max()) >= budget.classes:
-        raise RequestError(f"{name} returned targets outside 0..{budget.classes - 1}.")
+        raise ContractError(f"{name} returned targets outside 0..{budget.classes - 1}.")
     if not budgeted:
         return
     if len(compressed) != budget.total:
-        raise RequestError(
+        raise ContractError(
             f"{name} returned {len(compressed)} canvases; the budget is {budget.total} ({_spell(budget)} per class)."
         )
     histogram = compressed.histogram()
     if balanced and tuple(histogram) != budget.per_class:
-        raise RequestError(
+        raise ContractError(
             f"{name} declares balance but returned {min(histogram)} to {max(histogram)} canvases per class, "
             f"not {_spell(budget)}."
         )

@@ -10,6 +10,7 @@ from typing import Any
 from rethinkdc import interruption, ranks
 from rethinkdc.context.books import read_books
 from rethinkdc.context.cache import Cache
+from rethinkdc.context.remaking import Remaking
 from rethinkdc.context.work import Purpose, Work
 from rethinkdc.errors import IncompleteError
 from rethinkdc.storage import digest
@@ -29,6 +30,7 @@ def make_artefact(
     *,
     files: Sequence[str],
     purpose: Purpose | None,
+    remaking: Remaking | None = None,
 ) -> Path:
     """Finds or makes an artefact; its books, with those of the artefacts that it used, become part of the outer work's.
 
@@ -41,6 +43,7 @@ def make_artefact(
         build: is called with a piece of work of its own, and the folder to fill.
         files: names of the files that it will hold.
         purpose: what teachers are asked for while it is made.
+        remaking: of a run that makes it again, although it is there.
 
     Returns:
         The folder, whole and checked against its checksums.
@@ -69,7 +72,10 @@ def make_artefact(
 
     begun, counted = time.perf_counter(), outer.counter.total
     with outer.paused():
-        folder = cache.make(kind, name, make)
+        anew = remaking is not None and remaking.wants(kind, name)
+        folder = cache.make(kind, name, make, anew=anew)
+        if remaking and anew:
+            remaking.keep(kind, name)
     outer.books.add(read_books(folder))
     outer.books.nested += time.perf_counter() - begun
     outer.books.nested_images += outer.counter.total - counted

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from rethinkdc import interruption, ranks
 from rethinkdc.context.cache_folders import LOCKS, WORK, CacheFolders
+from rethinkdc.context.replacing import REPLACED, begin_anew, give_way, remove_folder
 from rethinkdc.errors import DamagedError, RequestError, RethinkError
 from rethinkdc.storage import (
     Lease,
@@ -77,6 +78,7 @@ class Cache:
         self.root = Path(os.path.realpath(expand_home(root or default_cache_folder())))
         self.folders = CacheFolders(self.root)
         self._verified: set[Path] = set()
+        self._anew: dict[tuple[str, str], Path] = {}
         if ranks.world() > 1:
             for name in (LOCKS, WORK):
                 if self.folders.home(name) != self.root / name:
@@ -85,7 +87,9 @@ class Cache:
 
     def find(self, kind: str, key: str) -> Path | None:
         """The verified folder of an artefact, or None; a damaged one is reported, moved away and not used."""
-        for folder in self.folders.places(kind, key):
+        # What this process made again, it may not have been able to put in the place of what was there.
+        made = [self._anew[kind, key]] if (kind, key) in self._anew else []
+        for folder in [*made, *self.folders.places(kind, key)]:
             if not os.path.isdir(folder):  # noqa: PTH112 - does not raise where this user may not look
                 continue
             if folder in self._verified:
@@ -96,7 +100,7 @@ class Cache:
             except DamagedError as error:
                 warnings.warn(f"{error} It is rebuilt.", stacklevel=2)
                 if self.folders.home(kind) in folder.parents:
-                    _remove(folder)
+                    remove_folder(folder)
                 continue
             except OSError as error:
                 warnings.warn(
@@ -113,7 +117,7 @@ class Cache:
         """The folder of an artefact, not verified: enough for a plan."""
         return next((folder for folder in self.folders.places(kind, key) if os.path.isdir(folder)), None)  # noqa: PTH112
 
-    def make(self, kind: str, key: str, build: Callable[[Path, Path], None]) -> Path:
+    def make(self, kind: str, key: str, build: Callable[[Path, Path], None], *, anew: bool = False) -> Path:
         """Returns the artefact's folder, building it if need be.
 
         Ranks that work together all call ``build``. The first finds the artefact or holds its lock; what the others
@@ -123,12 +127,14 @@ class Cache:
             kind: what it is, as a folder name: ``traces``, ``scores``, ``sets``.
             key: digest of all that it depends on.
             build: called with the working folder (survives a kill) and the folder to fill.
+            anew: build it although it is there. What is there stays where it holds the same files, and is set aside
+                among those of the kind ``replaced`` where it holds others: nothing that records rest on is removed.
         """
-        if found := self._told_place(kind, key):
+        if not anew and (found := self._told_place(kind, key)):
             if ranks.writes():
                 self._clear_leftover(kind, key)
             return found
-        while (made := self._try_make(kind, key, build)) is None:
+        while (made := self._try_make(kind, key, build, anew=anew)) is None:
             # Another process has taken the work over: it is waited for.
             pass
         return made
@@ -189,13 +195,15 @@ class Cache:
         make_folder(folder)
         return folder
 
-    def _try_make(self, kind: str, key: str, build: Callable[[Path, Path], None]) -> Path | None:
+    def _try_make(self, kind: str, key: str, build: Callable[[Path, Path], None], *, anew: bool) -> Path | None:
         """As :meth:`make`; None where another process took the work over from this one."""
         with self.hold_together(kind, key) as (work, lease):
-            if found := self._told_place(kind, key):
+            if not anew and (found := self._told_place(kind, key)):
                 return found
             make_folder(work)
-            final = self.folders.place(kind, key)
+            if anew:
+                ranks.decided(lambda: begin_anew(work), f"the work of {kind} {key}, anew")
+            final = self.folders.home(kind) / key if anew else self.folders.place(kind, key)
             made = _begin_making(final, lease) if ranks.writes() else _begin_unused(work)
             try:
                 build(work, made)
@@ -203,7 +211,8 @@ class Cache:
                     shutil.rmtree(made, ignore_errors=True)
                 # Then nobody is at the work any more, which goes.
                 ranks.meet(f"the end of {kind} {key}")
-                kept = Path(ranks.decided(lambda: _commit(made, final), f"{kind} {key}, made"))
+                replaced = self._replaced(kind, key) if anew else None
+                kept = Path(ranks.decided(lambda: _commit(made, final, replaced), f"{kind} {key}, made"))
             except Exception as error:
                 # What ranks told each other cannot be told again: with them the loss is an error.
                 if not ranks.together() and is_anothers(lease, error):
@@ -222,6 +231,8 @@ class Cache:
                 shutil.rmtree(work, ignore_errors=True)
         interruption.finished(kind)
         self._verified.add(kept)
+        if anew:
+            self._anew[kind, key] = kept
         return kept
 
     def is_left(self, kind: str, key: str) -> bool:
@@ -239,6 +250,10 @@ class Cache:
         with self.try_hold(kind, key) as work:
             if work:
                 shutil.rmtree(work, ignore_errors=True)
+
+    def _replaced(self, kind: str, key: str) -> Path:
+        """The place of what an artefact was before it was made again, less the end of its name."""
+        return self.folders.home(REPLACED) / f"{kind}-{key}"
 
     def _told_place(self, kind: str, key: str) -> Path | None:
         """The verified folder of an artefact, or None: of ranks that work together the first looks."""
@@ -279,19 +294,12 @@ def _begin_unused(work: Path) -> Path:
     return unused
 
 
-def _commit(made: Path, final: Path) -> str:
+def _commit(made: Path, final: Path, replaced: Path | None) -> str:
+    """Puts what was made into its place; ``replaced``: the place of what it is made again of, None = of nothing."""
     fence()
-    commit_folder(made, final)
+    if replaced is None or give_way(final, made, replaced):
+        commit_folder(made, final)
     return str(final)
-
-
-def _remove(folder: Path) -> None:
-    """Removes a folder that other processes may be removing as well: whoever moves it away first does."""
-    with suppress(OSError):  # another user's stays, and is passed by
-        away = temporary_folder(folder.parent, ".damaged")
-        with suppress(OSError):
-            folder.rename(away / folder.name)
-        shutil.rmtree(away, ignore_errors=True)
 
 
 def _unshared(folder: Path) -> RequestError:

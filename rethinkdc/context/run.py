@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, overload
@@ -17,10 +18,12 @@ from rethinkdc.context.artefacts import make_artefact
 from rethinkdc.context.asking import ask_teacher, untrained_network
 from rethinkdc.context.books import Books
 from rethinkdc.context.cache import Cache
+from rethinkdc.context.calling import called, require
 from rethinkdc.context.chunks import make_chunks
 from rethinkdc.context.networks import trained_network
 from rethinkdc.context.parts import make_parts, part_paths
 from rethinkdc.context.proxies import frozen_proxy, proxy_folder, proxy_predictions
+from rethinkdc.context.remaking import Remaking
 from rethinkdc.context.sets import (
     SCORE_FILES,
     SET_FILES,
@@ -72,6 +75,10 @@ class Methods(Protocol):
         """The compressor with the references in place that it leaves open and its paper names."""
         ...
 
+    def whose(self, method: Method) -> str:
+        """Names a method, and the package of a third party's, at the beginning of a sentence."""
+        ...
+
     def codes(self, methods: Iterable[Method]) -> tuple[MethodCode, ...]:
         """The code of methods, and of the ones nested in them."""
         ...
@@ -86,8 +93,10 @@ class RunContext(Context):
         cache: where shared artefacts lie.
         test: the run's test images: only to tell how good a teacher is, never to choose by.
         tuning: whether both parts of the data are splits of a training set that others may have seen whole.
+        followed: whether trackers follow what goes on.
         on_epoch: is told of each epoch of the student.
         work: what goes on.
+        remaking: of a run that makes what its methods made again; None = what is in the cache is taken.
         check_unchanged: raises where the data changed since it was loaded, so that nothing made of it is kept.
         keeps_every: seconds between two times that chunks of a pass are written; see :meth:`chunks`.
     """
@@ -96,8 +105,10 @@ class RunContext(Context):
     cache: Cache
     test: Images | None = None
     tuning: bool = False
+    followed: bool = False
     on_epoch: Callable[[int, float], None] | None = None
     work: Work = field(default_factory=Work)
+    remaking: Remaking | None = None
     check_unchanged: Callable[[], None] = always_the_same
     keeps_every: float = EVERY
 
@@ -198,7 +209,9 @@ class RunContext(Context):
             self.check_unchanged()
             return seconds
 
-        return make_artefact(self.cache, self.work, kind, key, stage, fill, files=files, purpose=purpose)
+        return make_artefact(
+            self.cache, self.work, kind, key, stage, fill, files=files, purpose=purpose, remaking=self.remaking
+        )
 
     def trace(self, repeat: int = 0) -> Trace:
         return Trace(proxy_folder(self, repeat))
@@ -216,9 +229,9 @@ class RunContext(Context):
         key = score_key(self.define(method), self.protocol, self.seeds, fingerprint, self._teachers_key(teachers))
 
         def build(inner: RunContext, out: Path) -> None:
-            with interruption.going(method.name):
+            with interruption.going(method.name), inner.calling(method, inner.data):
                 scores = method.score(inner.data, inner)
-            write_scores(scores, method, len(inner.data), out)
+            write_scores(scores, method, self.methods.whose(method), len(inner.data), out)
 
         folder = self.kept("scores", key, "selection", build, files=SCORE_FILES, purpose="set" if teachers else None)
         return read_scores(folder)
@@ -237,6 +250,10 @@ class RunContext(Context):
     def untrained_teacher(self, reference: Reference | str | None = None) -> nn.Module | None:
         return untrained_network(self, reference)
 
+    def calling(self, method: Method, images: Images) -> AbstractContextManager[None]:
+        """Around a call of a method, which must leave the images, and what other results depend on, as they are."""
+        return called(method, self.methods.whose, images, followed=self.followed)
+
     def compress(self, reference: Reference | str, data: Images, budget: Budget) -> CompressedSet:
         method = self.methods.complete(self.method(Compressor, reference), budget.size, budget.classes)
         definition, teachers = self.define(method), self._teachers_of(method)
@@ -245,11 +262,13 @@ class RunContext(Context):
         key = set_key(definition, budget, self.protocol, self.seeds, fingerprints, asked)
 
         def build(inner: RunContext, out: Path) -> None:
-            with interruption.going(method.name):
+            with interruption.going(method.name), inner.calling(method, data):
                 compressed = method.compress(data, budget, inner)
+            who = self.methods.whose(method)
+            require(compressed, CompressedSet, who, "a CompressedSet, as CompressedSet.of_rows and of_canvases make it")
             if ranks.writes():
                 codes = self.methods.codes([method])
-                write_set(compressed, method, definition, codes, budget, inner, inner.books.notes, out)
+                write_set(compressed, method, who, definition, codes, budget, inner, inner.books.notes, out)
 
         stage = "selection" if method.rows_per_canvas() else "synthesis"
         purpose: Purpose | None = "set" if teachers else None

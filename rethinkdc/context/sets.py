@@ -13,9 +13,10 @@ from torch import Tensor
 from rethinkdc.compressed import Card, CompressedSet, check_budget, load_working, save_working
 from rethinkdc.compressed.working import SET_FILES
 from rethinkdc.context.books import read_books
+from rethinkdc.context.calling import describe, require
 from rethinkdc.contracts.context import Context
 from rethinkdc.contracts.kinds import Compressor, Score
-from rethinkdc.errors import RequestError
+from rethinkdc.errors import ContractError
 from rethinkdc.notes import MethodCode
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.proxy import TRACE_SEMANTICS
@@ -71,17 +72,27 @@ def _asked(teachers: Mapping[str, Any] | None) -> dict[str, Any]:
     return {} if teachers is None else {"teachers": dict(teachers)}
 
 
-def write_scores(scores: Tensor, method: Score, rows: int, out: Path) -> None:
+def write_scores(scores: Tensor, method: Score, who: str, rows: int, out: Path) -> None:
     """Writes scores float [N] where they are one number per row of the method's pool.
 
+    Args:
+        scores: what the method returned.
+        method: that did.
+        who: names it, at the beginning of a sentence.
+        rows: of the training set.
+        out: folder of the artefact.
+
     Raises:
-        RequestError: another shape, or another number of NaN.
+        ContractError: another kind, dtype or shape, or another number of NaN.
     """
-    scores = scores.to(torch.float32)
+    require(scores, Tensor, who, f"a float32 tensor [{rows}]")
+    if scores.dtype == torch.bool or scores.is_complex() or scores.device.type == "meta":
+        raise ContractError(f"{who} returned {describe(scores)}; it must return a float32 tensor [{rows}].")
+    scores = scores.to("cpu", torch.float32)
     missing = int(torch.isnan(scores).sum())
     if scores.shape != (rows,) or missing != rows - method.pooled(rows):
-        raise RequestError(
-            f"The score {method.name} must give {method.pooled(rows):,} numbers for {rows:,} rows; found shape "
+        raise ContractError(
+            f"{who} must give {method.pooled(rows):,} numbers for {rows:,} rows; found shape "
             f"{list(scores.shape)} with {missing:,} NaN."
         )
     write_tensors(out / SCORE_FILES[0], {"scores": scores.contiguous()})
@@ -95,6 +106,7 @@ def read_scores(folder: Path) -> Tensor:
 def write_set(
     compressed: CompressedSet,
     method: Compressor,
+    who: str,
     definition: Mapping[str, Any],
     codes: tuple[MethodCode, ...],
     budget: Budget,
@@ -107,6 +119,7 @@ def write_set(
     Args:
         compressed: what the method returned; its card's own entries stay.
         method: that made it.
+        who: names it, at the beginning of a sentence.
         definition: of the method.
         codes: by which it was made.
         budget: that was asked for.
@@ -115,11 +128,9 @@ def write_set(
         out: folder of the artefact.
 
     Raises:
-        RequestError: another number of canvases, another size, or wrong targets.
+        ContractError: another number of canvases, another size, or wrong targets.
     """
-    check_budget(
-        compressed, method.name, budget, budgeted=method.budgeted, balanced=method.balanced and not method.listed
-    )
+    check_budget(compressed, who, budget, budgeted=method.budgeted, balanced=method.balanced and not method.listed)
     known = {
         "method": method.name,
         "definition": dict(definition),

@@ -20,12 +20,12 @@ import pluggy
 from rethinkdc.code import Code, read_code
 from rethinkdc.errors import PluginError
 from rethinkdc.method import Method
+from rethinkdc.process_state import left_as_it_was
 from rethinkdc.registry.answers import Answers, ask
 from rethinkdc.registry.guard import Guard, Judged, limit
 from rethinkdc.registry.guarded import GUARDED
 from rethinkdc.registry.importing import unheard
 from rethinkdc.registry.patches import put_back
-from rethinkdc.registry.process_state import left_as_it_was
 from rethinkdc.registry.providers import OWN, Offer, Provider, installed_offers, offers_of
 from rethinkdc.registry.stamps import is_in_memory
 from rethinkdc.registry.verdict import LIMIT, explain

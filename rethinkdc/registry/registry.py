@@ -17,6 +17,7 @@ from rethinkdc.registry.describing import Listed, codes_of, define, list_install
 from rethinkdc.registry.finding import Finder
 from rethinkdc.registry.plugins import Plugins
 from rethinkdc.registry.protocols import Protocols
+from rethinkdc.registry.providers import OWN
 from rethinkdc.registry.spelling import Spelling
 from rethinkdc.registry.trackers import Trackers
 from rethinkdc.registry.view_ops import ViewOps
@@ -112,6 +113,11 @@ class Registry:
     def label(self, method: Method) -> str:
         """The canonical printed form: it reads as the same method."""
         return print_reference(self.reference(method))
+
+    def whose(self, method: Method) -> str:
+        """Names a method, and the package of a third party's, at the beginning of a sentence."""
+        provider, name = self._finder.provider(method), f"The {method.kind} {method.name}"
+        return name if provider is None or provider.distribution == OWN else f"{name} of {provider}"
 
     def definition(self, method: Method) -> dict[str, Any]:
         """All that a method's result depends on, as JSON data: name, revision, changed parameters, nested methods.

@@ -11,6 +11,7 @@ from typing import Any
 from rethinkdc.contracts.hooks import RUN_EVENTS
 from rethinkdc.contracts.kinds import Tracker
 from rethinkdc.errors import PluginError, nearest
+from rethinkdc.process_state import results_left_as_they_are
 from rethinkdc.reference import parse_reference
 from rethinkdc.registry.building import Builder
 from rethinkdc.registry.plugins import Plugin, Plugins
@@ -109,7 +110,8 @@ class Trackers:
                 continue
             try:
                 # A copy for each: a run must be the same whoever listens.
-                follower.events[event](**copy.deepcopy(told))
+                with results_left_as_they_are():
+                    follower.events[event](**copy.deepcopy(told))
             except (Exception, SystemExit) as error:
                 self._warn(follower.plugin, event, error)
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-from rethinkdc.choices import FileKind, LabelForm
+from rethinkdc.choices import FileKind, Force, LabelForm
 from rethinkdc.cores import read_count
 from rethinkdc.errors import RequestError
 from rethinkdc.runs.options import Option, Options
@@ -119,9 +119,26 @@ class Keeping(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Recording(Keeping):
-    """As :class:`Keeping`, and whether to a result that is there another is added."""
+    """As :class:`Keeping`, and whether to a result that is there another is added, and of what."""
 
-    force: Annotated[bool, Option("Run again although an ok record exists.")] = False
+    force: Annotated[
+        bool | Force | None,
+        Option(
+            "Run again although an ok record exists, and make set, scores and labels anew; --force=student takes those "
+            "of the cache.",
+            bare="all",
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.force, bool):
+            object.__setattr__(self, "force", "all" if self.force else None)
+        super().__post_init__()
+
+    @property
+    def forced(self) -> Force | None:
+        """What is made anew; None = what is on record stands."""
+        return None if isinstance(self.force, bool) else self.force
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def evaluate_set(call: EvaluateCall) -> tuple[Record, bool]:
     compressed = open_set(call, runner.cache.root)
     if call.preview and ranks.leads():
         write_preview(compressed, call.preview)
-    return runner.evaluate(request_of(call), compressed, force=call.force)
+    return runner.evaluate(request_of(call), compressed, force=call.forced)
 
 
 def request_of(call: EvaluateCall) -> FinishedRequest:

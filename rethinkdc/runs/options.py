@@ -24,6 +24,7 @@ class Option:
         help: one sentence, for the command line and the Python functions alike.
         short: short flag of the command line, such as ``-c``.
         flag: long flag, where it is not the field's name.
+        bare: the value that the flag alone stands for, where it need not be given one (``--flag=VALUE`` gives it).
         argument: what help calls a value that the command line takes without a flag; empty = it takes a flag.
         minimum: the least whole number.
         typed: what the command line takes, where the field's own type is several; None = the field's.
@@ -34,6 +35,7 @@ class Option:
     help: str
     short: str = ""
     flag: str = ""
+    bare: str = ""
     argument: str = ""
     minimum: int | None = None
     typed: Any = None

@@ -5,19 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 
 from rethinkdc import interruption, ranks
+from rethinkdc.choices import Force
 from rethinkdc.compressed import CompressedSet
 from rethinkdc.context.cache import Cache
+from rethinkdc.context.calling import called, require
+from rethinkdc.context.remaking import Remaking
 from rethinkdc.context.run import RunContext
 from rethinkdc.context.work import Work
 from rethinkdc.contracts.context import Silent
+from rethinkdc.contracts.declared import check_supervision
 from rethinkdc.data.splits import Splits
-from rethinkdc.errors import DivergedError, RethinkError, UnsupportedError, refusing_exit
+from rethinkdc.errors import DivergedError, MethodError, RethinkError, UnsupportedError, refusing_exit
 from rethinkdc.measurement import Evaluation
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.calls import AnyRequest, FinishedRequest
@@ -39,6 +43,9 @@ from rethinkdc.runs.working import RunFolder, clear_recorded, hold_run
 from rethinkdc.storage import fault_of_machine, fence, is_anothers
 from rethinkdc.training.precision import require_precision
 from rethinkdc.types import Progress
+
+_FAILURES = (DivergedError, MethodError)
+"""What ends a run, and is put on record by the run itself."""
 
 
 @dataclass
@@ -73,13 +80,13 @@ class Runner:
 
     @refusing_exit()
     def run(
-        self, request: Request, *, force: bool = False, seen: Callable[[CompressedSet, Run], None] | None = None
+        self, request: Request, *, force: Force | None = None, seen: Callable[[CompressedSet, Run], None] | None = None
     ) -> tuple[Record, bool]:
         """Runs a request and writes its record.
 
         Args:
             request: what to run.
-            force: add an attempt although an ok record exists.
+            force: add an attempt although an ok record exists, and make so much of it anew.
             seen: called with the compressed set, before a student is trained; also when a record exists.
 
         Returns:
@@ -88,6 +95,7 @@ class Runner:
         Raises:
             RequestError: the request is wrong; nothing was written.
             DivergedError: the student's loss was not finite; recorded as failed.
+            MethodError: a method raised, or broke its contract; recorded as failed.
         """
         run = resolve_run(request, self.registry, self.cache)
 
@@ -122,12 +130,12 @@ class Runner:
         try:
             with refusing_exit():
                 if isinstance(asked, Request):
-                    return self._recorded(run, False, lambda context, splits: self._compressed(run, context, splits))
+                    return self._recorded(run, None, lambda context, splits: self._compressed(run, context, splits))
                 compressed = open_and_remember(asked.finished, self.cache.root)
                 # What was fetched has a key only now.
                 run = resolve(asked, self.registry, self.cache, identity=identity_of(compressed))
-                return self._evaluated(run, compressed, False)
-        except DivergedError:
+                return self._evaluated(run, compressed, None)
+        except _FAILURES:
             # On record already.
             return self.records.attempts(run.key)[-1], False
         except KeyboardInterrupt:
@@ -147,7 +155,7 @@ class Runner:
 
     @refusing_exit()
     def evaluate(
-        self, asked: FinishedRequest, compressed: CompressedSet, *, force: bool = False
+        self, asked: FinishedRequest, compressed: CompressedSet, *, force: Force | None = None
     ) -> tuple[Record, bool]:
         """Evaluates a finished set, which is open already, as it is asked for; as :meth:`run` otherwise."""
         run = resolve(asked, self.registry, self.cache, identity=identity_of(compressed))
@@ -194,6 +202,7 @@ class Runner:
             work=Work(folder=folder),
             progress=self.progress,
             workers=self.workers,
+            followed=bool(self.registry.trackers.added),
             on_epoch=self.registry.trackers.epoch_ended,
             check_unchanged=splits.check_unchanged,
         )
@@ -223,7 +232,7 @@ class Runner:
         with self.surroundings(run, splits) as context:
             return self._compressed(run, context, splits)
 
-    def _evaluated(self, run: Run, compressed: CompressedSet, force: bool) -> tuple[Record, bool]:
+    def _evaluated(self, run: Run, compressed: CompressedSet, force: Force | None) -> tuple[Record, bool]:
         def fitted(context: RunContext, splits: Splits) -> CompressedSet:
             fitting = fit_to_run(compressed, run, splits)
             # What its making used was not left behind because it was made before.
@@ -233,7 +242,7 @@ class Runner:
         return self._recorded(run, force, fitted)
 
     def _recorded(
-        self, run: Run, force: bool, make: Callable[[RunContext, Splits], CompressedSet]
+        self, run: Run, force: Force | None, make: Callable[[RunContext, Splits], CompressedSet]
     ) -> tuple[Record, bool]:
         ranks.require_alike("the run", run.key, "Give all the same options, and the same data.")
         if not force and (known := self._known(run)):
@@ -242,7 +251,7 @@ class Runner:
             return known, True
         ranks.decided(lambda: self._check_keeping(run), "the place of the record")
         while True:
-            with hold_run(self.cache, self.records, run.key) as folder:
+            with hold_run(self.cache, self.records, run.key, force=force) as folder:
                 # Another process may have made it while we waited.
                 if not force and (known := self._known(run)):
                     return known, True
@@ -254,26 +263,25 @@ class Runner:
                         raise
 
     def _carried_out(self, run: Run, folder: RunFolder, make: Callable[[RunContext, Splits], CompressedSet]) -> Record:
-        splits = load_splits(run, self.cache)
+        with self._failing(run), called(run.dataset, self.registry.whose):
+            splits = load_splits(run, self.cache)
         check_request(run, splits)
         if ranks.writes():
             self.registry.trackers.run_started(run.definition.model_dump(mode="json"), run.names.model_dump(), run.key)
         context = self.context(run, splits, folder.begin())
+        if folder.force == "all":
+            context = replace(context, remaking=Remaking(folder.path))
         if splits.facts.tell():
             context.note(files=splits.facts.model_dump(mode="json"))
         try:
-            with deterministic(self.device, self.threads):
-                measured = self._measured(run, context, splits, make)
+            with self._failing(run, context), deterministic(self.device, self.threads):
+                measured = self._measured(run, context, splits, make, folder.force)
                 splits.check_unchanged()
         except RethinkError as error:
             fence()
             # Diverged or refused: the same work would end the same way, so nothing is kept for going on.
             if not error.keeps_work:
                 folder.clear()
-            if isinstance(error, DivergedError) and ranks.writes():
-                failed = self._recording.record(run, status="failed", reason=str(error), notes=context.books.notes)
-                failed = self.records.add(failed)
-                self.registry.trackers.run_finished(failed.model_dump(mode="json"))
             raise
         # What is done stays resumable until its record is written.
         record = _told(lambda: self._add(measured))
@@ -283,24 +291,51 @@ class Runner:
             self.registry.trackers.run_finished(record.model_dump(mode="json"))
         return record
 
+    @contextmanager
+    def _failing(self, run: Run, context: RunContext | None = None) -> Iterator[None]:
+        """Records a run as failed that ends inside by what a method did, or by a loss that is not finite."""
+        try:
+            yield
+        except _FAILURES as error:
+            fence()
+            if ranks.writes():
+                notes = context.books.notes if context else {}
+                failed = self.records.add(self._recording.record(run, status="failed", reason=str(error), notes=notes))
+                self.registry.trackers.run_broke(failed.model_dump(mode="json"))
+            raise
+
     def _measured(
-        self, run: Run, context: RunContext, splits: Splits, make: Callable[[RunContext, Splits], CompressedSet]
+        self,
+        run: Run,
+        context: RunContext,
+        splits: Splits,
+        make: Callable[[RunContext, Splits], CompressedSet],
+        force: Force | None,
     ) -> Record:
         compressed = make(context, splits)
         before, nested = time.perf_counter(), context.books.nested
         if learned := tell_learned(compressed, run.labeler, run.protocol):
             context.note(learned=learned)
-        supervision = run.labeler.prepare(compressed, context)
+        with context.calling(run.labeler, splits.train):
+            supervision = run.labeler.prepare(compressed, context)
+        check_supervision(supervision, self.registry.whose(run.labeler))
         # What was made now or long ago tells its own seconds.
         label_seconds = time.perf_counter() - before - (context.books.nested - nested)
         # Before the student trains: what teachers are asked meanwhile follows from its views, also after a kill.
         label_images = context.work.images
-        evaluation: Evaluation | None = None
-        if run.evaluator.together:
-            evaluation = run.evaluator.evaluate(compressed, supervision, splits.test, context)
+
+        def evaluate() -> Evaluation:
+            with context.calling(run.evaluator, splits.test):
+                evaluation = run.evaluator.evaluate(compressed, supervision, splits.test, context)
+            require(evaluation, Evaluation, self.registry.whose(run.evaluator), "an Evaluation")
+            return evaluation
+
+        together = evaluate() if run.evaluator.together else None
 
         def finish() -> Record:
-            measured = evaluation or run.evaluator.evaluate(compressed, supervision, splits.test, context)
+            measured = together or evaluate()
+            if force:
+                context.note(remade=[*(context.remaking.kinds if context.remaking else []), "student"])
             labels = Given(supervision, label_seconds, label_images)
             return self._recording.of_evaluation(run, context, splits.test, compressed, labels, measured)
 

@@ -11,8 +11,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rethinkdc import ranks
+from rethinkdc.choices import Force
 from rethinkdc.context.cache import Cache
 from rethinkdc.errors import DamagedError
 from rethinkdc.runs.records import Records
@@ -27,8 +29,11 @@ _BEGUN = "begun.sealed"
 class RunFolder:
     """The working folder of one run; only made by whoever holds its lock, see :func:`hold_run`."""
 
-    def __init__(self, path: Path, records: Records, key: str, lease: Lease | None = None) -> None:
-        self.path, self.lease = path, lease
+    def __init__(
+        self, path: Path, records: Records, key: str, lease: Lease | None = None, *, force: Force | None = None
+    ) -> None:
+        """Names one; ``force``: what of the run is made anew."""
+        self.path, self.lease, self.force = path, lease, force
         self._records, self._key = records, key
 
     def begin(self) -> Path:
@@ -43,17 +48,23 @@ class RunFolder:
 
     def is_recorded(self) -> bool:
         """Whether the work in the folder came to its record, but was killed before it removed the folder."""
-        try:
-            begun = json.loads(read_sealed(self.path / _BEGUN))
-        except (OSError, DamagedError):
-            return False
-        here = self._place()
-        return bool(begun["records"] == here["records"] and begun["ok"] < here["ok"])
+        begun, here = self._begun(), self._place()
+        return bool(begun and begun["records"] == here["records"] and begun["ok"] < here["ok"])
 
     def _begin(self) -> None:
-        if self.is_recorded():
+        # What is forced goes on from nothing that was not, which may be what was wrong.
+        if self.is_recorded() or (self.force and self._begun().get("force") != self.force):
             self.clear()
-        write_sealed(self.path / _BEGUN, json.dumps(self._place()).encode())
+        begun = {**self._place(), "force": self.force or self._begun().get("force")}
+        write_sealed(self.path / _BEGUN, json.dumps(begun).encode())
+
+    def _begun(self) -> dict[str, Any]:
+        """What the last try said of itself; nothing where there was none."""
+        try:
+            found: dict[str, Any] = json.loads(read_sealed(self.path / _BEGUN))
+        except (OSError, DamagedError):
+            return {}
+        return found
 
     def _place(self) -> dict[str, str | int]:
         attempts = self._records.attempts(self._key)
@@ -62,13 +73,13 @@ class RunFolder:
 
 
 @contextmanager
-def hold_run(cache: Cache, records: Records, key: str) -> Iterator[RunFolder]:
+def hold_run(cache: Cache, records: Records, key: str, *, force: Force | None = None) -> Iterator[RunFolder]:
     """Holds a run's lock, waiting for whoever does; inside, the run's folder is ours.
 
     Of ranks that work together the first holds it, makes the folder and removes it.
     """
     with cache.hold_together(_KIND, key) as (path, lease):
-        yield RunFolder(path, records, key, lease)
+        yield RunFolder(path, records, key, lease, force=force)
 
 
 def is_run_held(cache: Cache, key: str) -> bool:

@@ -85,7 +85,9 @@ class OddCompressor(Compressor):
 def register_methods():
     return [LeavingCompressor, LeavingLabeler, LeavingEvaluator, LeavingModel, LeavingTracker, OddCompressor]
 """
-SAID = "A plugin that was called ended the process with sys.exit({}) instead of raising an error."
+SAID = (
+    "The {0} leaving-{0} of some-leaving 1.0 tried to end the process with sys.exit({1}) instead of raising an error."
+)
 
 
 @pytest.fixture
@@ -106,29 +108,29 @@ def swept(cli: Callable[..., Any], tmp_path: Path, text: str, *words: str) -> tu
 
 
 @pytest.mark.parametrize(
-    ("study", "ends", "code"),
+    ("kind", "study", "ends", "code"),
     [
-        ('compressors = ["leaving-compressor", "random"]', {"leaving-compressor"}, "0"),
-        ('compressors = ["random", "full"]\nlabelers = ["leaving-labeler"]', {"random", "full"}, ""),
-        ('compressors = ["random"]\nevaluator = "leaving-evaluator"', {"random"}, "'that was all'"),
-        ('compressors = ["random"]\nstudents = ["leaving-model"]', {"random"}, "3"),
+        ("compressor", 'compressors = ["leaving-compressor", "random"]', {"leaving-compressor"}, "0"),
+        ("labeler", 'compressors = ["random", "full"]\nlabelers = ["leaving-labeler"]', {"random", "full"}, ""),
+        ("evaluator", 'compressors = ["random"]\nevaluator = "leaving-evaluator"', {"random"}, "'that was all'"),
+        ("model", 'compressors = ["random"]\nstudents = ["leaving-model"]', {"random"}, "3"),
     ],
-    ids=["compressor", "labeler", "evaluator", "model"],
 )
 def test_a_method_that_leaves_fails_its_run_and_the_sweep_goes_on(
-    study: str, ends: set[str], code: str, cli: Callable[..., Any], leaving: None, tmp_path: Path
+    kind: str, study: str, ends: set[str], code: str, cli: Callable[..., Any], leaving: None, tmp_path: Path
 ) -> None:
     done, ended = swept(cli, tmp_path, study)
     assert done.code == 1
     for compressor, (status, reason) in ended.items():
         assert status == ("failed" if compressor in ends else "ok"), reason
-        assert (SAID.format(code) in reason) == (compressor in ends)
+        assert (SAID.format(kind, code) in reason) == (compressor in ends)
 
 
 def test_what_is_no_exception_is_a_failure_too(cli: Callable[..., Any], leaving: None, tmp_path: Path) -> None:
     done, ended = swept(cli, tmp_path, 'compressors = ["odd-compressor", "random"]')
     assert done.code == 1
-    assert ended == {"odd-compressor": ("failed", "Odd: neither here nor there"), "random": ("ok", "")}
+    said = "The compressor odd-compressor of some-leaving 1.0 raised Odd: neither here nor there."
+    assert ended == {"odd-compressor": ("failed", said), "random": ("ok", "")}
 
 
 def test_a_tracker_that_leaves_loses_no_run(cli: Callable[..., Any], leaving: None, tmp_path: Path) -> None:
@@ -140,8 +142,13 @@ def test_a_tracker_that_leaves_loses_no_run(cli: Callable[..., Any], leaving: No
 def test_a_run_that_leaves_is_an_error_of_the_command(cli: Callable[..., Any], leaving: None, tmp_path: Path) -> None:
     done = cli("run", "-d", "digits", "-c", "leaving-compressor")
     assert (done.code, done.out) == (1, "")
-    assert SAID.format(0) in done.err
-    assert not list((tmp_path / "records").rglob("*.json"))
+    assert SAID.format("compressor", 0) in done.err
+    assert "The option --debug, before the command, shows where." in done.err
+    (record,) = map(json.loads, map(Path.read_text, (tmp_path / "records").rglob("*.json")))
+    assert (record["status"], record["reason"]) == ("failed", SAID.format("compressor", 0))
+    # It is no result: the same command tries again.
+    assert cli("run", "-d", "digits", "-c", "leaving-compressor").code == 1
+    assert len(list((tmp_path / "records").rglob("*.json"))) == 2
 
 
 def test_debug_shows_where_it_left(cli: Callable[..., Any], leaving: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,52 @@ def test_an_artefact_is_made_once_and_found_by_the_next_process(tmp_path: Path) 
     assert again.find("things", "other") is None
 
 
+def test_what_is_made_anew_takes_the_place_of_what_is_set_aside(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    folder = cache.make("things", "key", writes("one"))
+    assert cache.make("things", "key", writes("two"), anew=True) == folder
+    assert (folder / "file").read_text() == "two"
+    verify_folder(folder)
+    (aside,) = (tmp_path / "replaced").iterdir()
+    assert aside.name.startswith("things-key-")
+    assert (aside / "file").read_text() == "one"
+    verify_folder(aside)
+    # The same once more needs no second place.
+    cache.make("things", "key", writes("one"), anew=True)
+    cache.make("things", "key", writes("two"), anew=True)
+    assert len(list((tmp_path / "replaced").iterdir())) == 2
+
+
+def test_what_is_made_anew_and_holds_the_same_changes_nothing(tmp_path: Path) -> None:
+    def telling(seconds: str) -> Build:
+        def build(work: Path, out: Path) -> None:
+            (out / "file").write_text("one")
+            (out / "about.json").write_text(seconds)
+
+        return build
+
+    cache = Cache(tmp_path)
+    folder = cache.make("things", "key", telling("1"))
+    assert cache.make("things", "key", telling("2"), anew=True) == folder
+    # The books stay those of the making that records tell of.
+    assert (folder / "about.json").read_text() == "1"
+    assert not list((tmp_path / "replaced").iterdir())
+
+
+def test_what_is_made_anew_goes_on_from_no_older_work_but_from_its_own(tmp_path: Path) -> None:
+    cache, seen = Cache(tmp_path), list[list[str]]()
+
+    def killed(work: Path, out: Path) -> None:
+        seen.append(sorted(path.name for path in work.iterdir() if path.name.startswith("part")))
+        (work / f"part-{len(seen)}").touch()
+        raise ZeroDivisionError
+
+    for anew in (False, True, True):
+        with pytest.raises(ZeroDivisionError):
+            cache.make("things", "key", killed, anew=anew)
+    assert seen == [[], [], ["part-2"]]
+
+
 def test_two_processes_make_an_artefact_once(tmp_path: Path) -> None:
     # Forked, since a spawned process could not import a test module.
     forked = multiprocessing.get_context("fork")

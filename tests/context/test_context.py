@@ -14,7 +14,7 @@ from torch import Tensor
 from rethinkdc.compressed import CompressedSet, check_budget
 from rethinkdc.context.run import RunContext
 from rethinkdc.context.work import Work
-from rethinkdc.errors import RequestError
+from rethinkdc.errors import ContractError
 from rethinkdc.method import Method
 from rethinkdc.plugins.pruning.el2n import EL2N
 from rethinkdc.plugins.random.random import RandomScore, RandomSubset
@@ -194,7 +194,7 @@ def test_a_score_that_is_no_number_per_row_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: Tensor
 ) -> None:
     monkeypatch.setattr(RandomScore, "score", lambda *_: wrong)
-    with pytest.raises(RequestError, match="must give 80 numbers for 80 rows"):
+    with pytest.raises(ContractError, match="The score random must give 80 numbers for 80 rows"):
         context(tmp_path).score("random")
 
 
@@ -218,7 +218,7 @@ def test_a_set_that_misses_its_budget_never_reaches_the_cache(tmp_path: Path, mo
 
     monkeypatch.setattr(RandomSubset, "compress", compress)
     here = context(tmp_path)
-    with pytest.raises(RequestError, match="random declares balance but returned 0 to 8 canvases per class, not 2"):
+    with pytest.raises(ContractError, match="random declares balance but returned 0 to 8 canvases per class, not 2"):
         here.compress("random", here.data, BUDGET)
     assert list((tmp_path / "cache" / "sets").glob("*")) == []
 
@@ -239,14 +239,14 @@ def canvas_set(count: int, size: int = 8, first: int = 0) -> CompressedSet:
     ],
 )
 def test_a_wrong_set_is_refused_with_what_came_back(made: CompressedSet, message: str) -> None:
-    with pytest.raises(RequestError, match=message):
+    with pytest.raises(ContractError, match=message):
         check_budget(made, "mine", BUDGET, budgeted=True, balanced=False)
 
 
 def test_a_set_of_the_right_total_needs_balance_only_where_it_is_declared() -> None:
     made = replace(canvas_set(8), targets=torch.tensor([0, 0, 0, 0, 1, 1, 2, 2]))
     check_budget(made, "mine", BUDGET, budgeted=True, balanced=False)
-    with pytest.raises(RequestError, match="0 to 4 canvases per class, not 2"):
+    with pytest.raises(ContractError, match="0 to 4 canvases per class, not 2"):
         check_budget(made, "mine", BUDGET, budgeted=True, balanced=True)
     check_budget(canvas_set(3), "full", BUDGET, budgeted=False, balanced=False)
 

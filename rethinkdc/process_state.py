@@ -1,4 +1,4 @@
-"""What an import must leave as it was: the state of the process on which results, and other code, depend."""
+"""What imports and methods must leave as it was: the state of the process on which results, and other code, depend."""
 
 from __future__ import annotations
 
@@ -21,6 +21,13 @@ import torch
 
 _OURS = ("RETHINKDC_", "CUDA_", "CUBLAS_", "OMP_", "MKL_", "PYTORCH_", "PYTHON")
 """How variables begin that the framework, or what it computes with, reads: an import must not set them either."""
+
+
+_UNKNOWN = object()
+"""What is read of state that there is not yet."""
+
+
+_OF_PYTHON = "Python's random state"
 
 
 class Trait(NamedTuple):
@@ -48,23 +55,43 @@ def left_as_it_was() -> Iterator[Changes]:
     framework's results may depend on. Changes that libraries often make, of the filters of warnings and of the root
     logger, are put back without a word. What the body warns of reaches the user as ever, after it.
     """
-    changes = Changes()
-    before = [(trait, trait.read()) for trait in _traits()]
     variables = dict(os.environ)
-    with warnings.catch_warnings(record=True) as issued:
+    with warnings.catch_warnings(record=True) as issued, _left(_traits()) as changes:
         try:
             yield changes
         finally:
-            for trait, value in before:
-                _restore(trait, value, changes)
             changes.names += [f"the environment variable {name}" for name in _put_back_variables(variables)]
     for one in issued:
         warnings.warn_explicit(one.message, one.category, one.filename, one.lineno, source=one.source)
 
 
+@contextmanager
+def results_left_as_they_are(*, followed: bool = False) -> Iterator[Changes]:
+    """Puts back what a method changes of what other results depend on; afterwards tells what that was.
+
+    Args:
+        followed: whether others may draw from Python's generator meanwhile: it is not looked at.
+    """
+    # Precision and cuDNN's flags are the framework's to set while a network trains, and are spelled in several ways.
+    owed = [trait for trait in _modes() + _draws() if not (followed and trait.name == _OF_PYTHON)]
+    with _left([trait._replace(quiet=False) for trait in owed]) as changes:
+        yield changes
+
+
+@contextmanager
+def _left(traits: list[Trait]) -> Iterator[Changes]:
+    changes = Changes()
+    before = [(trait, trait.read()) for trait in traits]
+    try:
+        yield changes
+    finally:
+        for trait, value in before:
+            _restore(trait, value, changes)
+
+
 def _restore(trait: Trait, value: Any, changes: Changes) -> None:
     try:
-        if trait.read() == value:
+        if value is _UNKNOWN or trait.read() == value:
             return
         trait.put_back(value)
         if not trait.quiet:
@@ -83,25 +110,36 @@ def _put_back_variables(before: dict[str, str]) -> list[str]:
     return sorted(lost | new)
 
 
-def _traits() -> list[Trait]:
-    numbers = [
+def _modes() -> list[Trait]:
+    return [
         Trait("torch's default dtype", torch.get_default_dtype, torch.set_default_dtype),
         Trait("torch's default device", torch.get_default_device, _set_device),
         Trait("torch's grad mode", torch.is_grad_enabled, torch.set_grad_enabled),
         Trait("torch's inference mode", torch.is_inference_mode_enabled, _leave_inference_mode),
         Trait("torch's number of threads", torch.get_num_threads, torch.set_num_threads),
         Trait("torch's deterministic mode", _deterministic, _set_deterministic),
+        Trait("how the processor treats the smallest numbers", _keeps_denormals, _set_denormals),
+        Trait("the current folder", _folder, _set_folder),
+    ]
+
+
+def _draws() -> list[Trait]:
+    return [
+        Trait("torch's random state", _torch_state, _set_torch_state),
+        Trait("the random state of GPUs", _gpu_states, _set_gpu_states),
+        Trait("numpy's random state", _numpy_state, _set_numpy_state),
+        # Libraries draw from it for names of files.
+        Trait(_OF_PYTHON, random.getstate, random.setstate, quiet=True),
+    ]
+
+
+def _traits() -> list[Trait]:
+    numbers = [
         Trait("torch's autocast", _autocast, _set_autocast),
         Trait("torch's float32 precision", _precision, _set_precision),
         Trait("cuDNN's flags", _cudnn, _set_cudnn),
-        Trait("how the processor treats the smallest numbers", _keeps_denormals, _set_denormals),
-        Trait("torch's random state", _torch_state, _set_torch_state),
-        Trait("numpy's random state", _numpy_state, _set_numpy_state),
-        # Libraries draw from it for names of files.
-        Trait("Python's random state", random.getstate, random.setstate, quiet=True),
     ]
     manners = [
-        Trait("the current folder", _folder, _set_folder),
         Trait("the locale", lambda: locale.setlocale(locale.LC_ALL), lambda it: locale.setlocale(locale.LC_ALL, it)),
         Trait("the handlers of signals", _handlers, _set_handlers),
         Trait("the timer of signals", lambda: signal.getitimer(signal.ITIMER_REAL)[0] > 0, _stop_timer),
@@ -110,7 +148,7 @@ def _traits() -> list[Trait]:
         Trait("the limit of recursion", sys.getrecursionlimit, sys.setrecursionlimit),
         Trait("the root logger", _root_logger, _set_root_logger, quiet=True),
     ]
-    return numbers + manners
+    return [*_modes(), *numbers, *_draws(), *manners]
 
 
 def _set_device(device: torch.device) -> None:
@@ -188,17 +226,24 @@ def _set_denormals(kept: bool) -> None:
     torch.set_flush_denormal(not kept)
 
 
-def _torch_state() -> tuple[bytes, ...]:
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    states = [torch.get_rng_state(), *(torch.cuda.get_rng_state(device) for device in devices)]
-    return tuple(state.numpy().tobytes() for state in states)
+def _torch_state() -> bytes:
+    return torch.get_rng_state().numpy().tobytes()
 
 
-def _set_torch_state(states: tuple[bytes, ...]) -> None:
-    first, *others = (torch.frombuffer(bytearray(state), dtype=torch.uint8) for state in states)
-    torch.set_rng_state(first)
-    for device, state in enumerate(others):
-        torch.cuda.set_rng_state(state, device)
+def _set_torch_state(state: bytes) -> None:
+    torch.set_rng_state(torch.frombuffer(bytearray(state), dtype=torch.uint8))
+
+
+def _gpu_states() -> Any:
+    # Whoever uses a GPU first makes its generators: nothing was drawn from them before.
+    if not torch.cuda.is_initialized():
+        return _UNKNOWN
+    return tuple(torch.cuda.get_rng_state(index).numpy().tobytes() for index in range(torch.cuda.device_count()))
+
+
+def _set_gpu_states(states: tuple[bytes, ...]) -> None:
+    for index, state in enumerate(states):
+        torch.cuda.set_rng_state(torch.frombuffer(bytearray(state), dtype=torch.uint8), index)
 
 
 def _numpy_state() -> tuple[Any, ...]:
