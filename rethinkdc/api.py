@@ -203,7 +203,7 @@ def sweep(call: SweepCall) -> list[Record]:
     """Makes the runs of a study that are not on record yet; one that fails is recorded, and the others go on.
 
     The study is a file, the name of a shipped one, or a :class:`~rethinkdc.studies.study.Study`. With more than one
-    job a script must call this below ``if __name__ == "__main__":``.
+    job, or a time limit, a script must call this below ``if __name__ == "__main__":``.
 
     Example: ``sweep("digits-small", jobs=2)``
 

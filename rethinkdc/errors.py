@@ -140,6 +140,12 @@ class ContractError(MethodError):
     keeps_work = False
 
 
+class TimeLimitError(RethinkError):
+    """A run took longer than it may."""
+
+    keeps_work = True
+
+
 class ExitError(RethinkError):
     """What was called would have ended the process, as if all was well."""
 

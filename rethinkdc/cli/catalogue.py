@@ -38,6 +38,7 @@ def print_plugins(registry: Registry, *, kind: str | None, family: str | None, a
                     "parameters": list(row.method.fields()) if row.method else [],
                     "distribution": row.provider.distribution,
                     "version": row.provider.version,
+                    "editable": row.provider.editable,
                     "module": row.module,
                     "status": row.status,
                     "reason": row.reason,
@@ -112,16 +113,22 @@ def _described(row: Listed, checked: Extent | None) -> str:
     """Summary, then what a reader of a table wants to know; or why the plugin cannot be used."""
     method = row.method
     lines = [escape(row.summary)] if row.summary else []
-    if row.status != "ok":
+    if row.status == "disabled":
+        lines.append(f"disabled: {escape(row.reason)}")
+    elif row.status != "ok":
         lines.append(f"[red]{row.status}: {escape(row.reason)}[/red]")
     if method:
         facts = [method.family, method.paper, ", ".join(method.fields())]
         mark = {None: "", "whole": "checked", "quick": "checked in its quick part"}[checked]
-        lines.append(f"[dim]{escape('; '.join(fact for fact in [*facts, str(row.provider), mark] if fact))}[/dim]")
+        lines.append(f"[dim]{escape('; '.join(fact for fact in [*facts, _owner(row), mark] if fact))}[/dim]")
     else:
         module = f", module {row.module}" if row.status == "broken" else ""
-        lines.append(f"[dim]{escape(f'{row.provider}{module}')}[/dim]")
+        lines.append(f"[dim]{escape(f'{_owner(row)}{module}')}[/dim]")
     return "\n".join(lines)
+
+
+def _owner(row: Listed) -> str:
+    return f"{row.provider} (editable)" if row.provider.editable else str(row.provider)
 
 
 _TITLES = {
@@ -134,5 +141,5 @@ _TITLES = {
     "model": "Models (and any timm/NAME, torchvision/NAME)",
     "tracker": "Trackers (run --tracker NAME, sweep too)",
     "engine": "Engines (sweep --engine NAME)",
-    "?": "Broken",
+    "?": "Not used",
 }

@@ -115,12 +115,23 @@ def _version(wanted: bool) -> None:
 def options(
     context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the stack trace of an error.")] = False,
+    plugins: Annotated[
+        str | None,
+        typer.Option(
+            "--plugins",
+            help="Third parties' distributions whose plugins are used, separated by commas; empty: none. Default: "
+            "RETHINKDC_PLUGINS or all.",
+        ),
+    ] = None,
     version: Annotated[  # noqa: ARG001 - handled by its callback
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Options of every command."""
     _state["debug"] = debug
+    if plugins is not None:
+        # Processes that this one starts heed it too.
+        os.environ["RETHINKDC_PLUGINS"] = plugins
     # Of ranks that torchrun starts, all do what trains or makes something; all else is one process's work.
     if context.invoked_subcommand not in _TOGETHER:
         if not ranks.leads():

@@ -5,6 +5,12 @@ hooks with :data:`hookimpl`; one that is not on this page makes the plugin broke
 points are read from the metadata of the installed distributions, so that a command imports only the plugins that it
 names: give each method an entry point of its own name.
 
+What this page and ``rethinkdc.contracts`` hold has the version of the distribution, by semantic versioning: a package
+says which it is made for as its requirement, ``rethinkdc>=1.0`` or ``rethinkdc>=1.2,<2``. Where the installed version
+is none of these, its plugins are not imported: ``rethinkdc list-plugins`` shows them as incompatible, and a command
+that names one ends with exit code 2. ``rethinkdc --plugins DISTRIBUTION,...`` and ``RETHINKDC_PLUGINS`` let in those of
+the named distributions alone, and none where they are empty; the framework's own are always there.
+
 The ``register_`` hooks are called once in every process (every rank under ``torchrun``) that imports the plugin, right
 after the import; before that in a process of their own, which is ended where they hang. What they raise, as what the
 import raises, makes the plugin broken, and so does whatever ends that process: ``rethinkdc list-plugins`` shows it with

@@ -19,7 +19,9 @@ def look_at_plugins(registry: Registry) -> Iterator[Finding]:
     yield Finding("plugins", "fine", f"Installed: {told}.")
     for row in listed:
         provider = row.provider
-        if row.status == "broken":
+        if row.status == "disabled":
+            yield Finding("plugins", "fine", f"The plugin {row.name} of {provider} is disabled: {row.reason}.")
+        elif row.status in ("broken", "incompatible"):
             mend = f"python -m pip install --upgrade {provider.distribution}"
             whose = f"The plugin {row.name} of {provider} cannot be used: {row.reason}"
             yield Finding("plugins", "fault", whose, f"{mend}; or uninstall it")

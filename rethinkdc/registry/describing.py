@@ -31,13 +31,16 @@ class Listed:
 
     Attributes:
         module: what the entry point imports.
+        status: ``ok``; or its name is another's too (``clash``), it cannot be imported or breaks the contract
+            (``broken``), its package asks for another version of the framework (``incompatible``), or the user did not
+            name its package (``disabled``).
     """
 
     kind: str
     name: str
     provider: Provider
     module: str = ""
-    status: Literal["ok", "clash", "broken"] = "ok"
+    status: Literal["ok", "clash", "broken", "incompatible", "disabled"] = "ok"
     reason: str = ""
     summary: str = ""
     method: type[Method] | None = None
@@ -130,7 +133,7 @@ def list_installed(plugins: Plugins, finder: Finder) -> list[Listed]:
 
 def _rows_of(plugin: Plugin, finder: Finder) -> Iterable[Listed]:
     if plugin.error:
-        yield Listed(UNKNOWN, plugin.name, plugin.provider, plugin.module, "broken", plugin.error)
+        yield Listed(UNKNOWN, plugin.name, plugin.provider, plugin.module, plugin.refused or "broken", plugin.error)
     if plugin.events:
         yield Listed(TRACKER, plugin.name, plugin.provider, plugin.module, summary=plugin.summary)
     for op in plugin.view_ops:

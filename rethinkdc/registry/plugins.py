@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Literal
 
 import pluggy
 
@@ -26,6 +27,7 @@ from rethinkdc.registry.guard import Guard, Judged, limit
 from rethinkdc.registry.guarded import GUARDED
 from rethinkdc.registry.importing import unheard
 from rethinkdc.registry.patches import put_back
+from rethinkdc.registry.permitted import Permission
 from rethinkdc.registry.providers import OWN, Offer, Provider, installed_offers, offers_of
 from rethinkdc.registry.stamps import is_in_memory
 from rethinkdc.registry.verdict import LIMIT, explain
@@ -37,13 +39,18 @@ _TRIES = 3
 
 @dataclass
 class Plugin:
-    """One entry point, and once it is loaded what it registered or what is wrong with it."""
+    """One entry point, and once it is loaded what it registered or what is wrong with it.
+
+    Attributes:
+        refused: why it is not even imported, where somebody does not want it to be.
+    """
 
     offer: Offer
     error: str | None = None
     answers: Answers = field(default_factory=Answers)
     loaded: bool = False
     remembered: bool = False
+    refused: Literal["", "disabled", "incompatible"] = ""
 
     @property
     def provider(self) -> Provider:
@@ -108,6 +115,13 @@ class Plugin:
     def broken(self, name: str) -> PluginError:
         """The error of a command that asks for a plugin which is broken."""
         reason = f"{self.error}".rstrip(".")
+        if self.refused == "disabled":
+            return PluginError(f"The plugin {name!r} of {self.provider} is disabled: {reason}. Name its package there.")
+        if self.refused == "incompatible":
+            return PluginError(
+                f"The plugin {name!r} of {self.provider} is not made for this version: {reason}. Look for another "
+                f"version of it: `pip install --upgrade {self.provider.distribution}`."
+            )
         said = f"The plugin {name!r} of {self.provider} is broken: {reason}."
         if self.is_own:
             return PluginError(said)
@@ -122,9 +136,9 @@ class Plugins:
 
     def __init__(self, points: Iterable[EntryPoint] | None = None, cache_folder: Path | None = None) -> None:
         offers = installed_offers() if points is None else offers_of(list(points))
-        self.installed = [Plugin(offer, _fault(offer)) for offer in offers]
-        for plugin in self.installed:
-            plugin.loaded = plugin.error is not None
+        permission = Permission()
+        self.installed = [_found(offer, permission) for offer in offers]
+        permission.warn_of_strangers(plugin.provider.distribution for plugin in self.installed)
         # So that listings and look-ups do not depend on the order of installation.
         self.installed.sort(key=lambda plugin: (plugin.provider.distribution != OWN, plugin.provider.distribution))
         self._cache_folder = cache_folder
@@ -173,12 +187,24 @@ class Plugins:
 
     def _warn_of_clashes(self) -> None:
         for name, rivals in self._by_name.items():
-            if len(rivals) > 1 and "/" not in name:
-                claims = ", ".join(str(plugin.provider) for plugin in rivals)
+            claiming = [str(plugin.provider) for plugin in rivals if not plugin.refused]
+            if len(claiming) > 1 and "/" not in name:
+                claims = ", ".join(claiming)
                 warnings.warn(
                     f"The plugin name {name!r} is provided by {claims}; write distribution/{name} to use one of them.",
                     stacklevel=4,
                 )
+
+
+def _found(offer: Offer, permission: Permission) -> Plugin:
+    """A plugin of which nothing is imported yet; one that is refused, or cannot be imported, counts as loaded."""
+    if reason := permission.refusal(offer.provider.distribution):
+        return Plugin(offer, reason, loaded=True, refused="disabled")
+    if fault := _fault(offer):
+        return Plugin(offer, fault, loaded=True)
+    if reason := offer.provider.unmet:
+        return Plugin(offer, reason, loaded=True, refused="incompatible")
+    return Plugin(offer)
 
 
 def _fault(offer: Offer) -> str | None:

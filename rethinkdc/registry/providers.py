@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from rethinkdc.contracts.hooks import GROUP
+from rethinkdc.registry.permitted import OWN, unmet
 from rethinkdc.storage import show_path
 from rethinkdc.texts import visible
-
-OWN = "rethinkdc"
-"""The distribution of the framework itself."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +25,14 @@ class Provider:
         version: its version; "unknown" where the metadata have none.
         fault: what is wrong with its metadata.
         editable: whether it is a checkout, whose code changes without its version.
+        unmet: what it requires of the framework that the installed one is not.
     """
 
     distribution: str
     version: str
     fault: str = ""
     editable: bool = False
+    unmet: str = ""
 
     def __str__(self) -> str:
         return f"{self.distribution} {self.version}"
@@ -94,7 +94,16 @@ def _provider(distribution: Distribution | None) -> Provider:
     missing = [word for word, found in (("name", name), ("version", version)) if not found]
     fault = f"its metadata tell no {' and no '.join(missing)}" if missing else ""
     known = name or _folder_name(distribution).partition("-")[0]
-    return Provider(known, version or "unknown", fault, _is_editable(distribution))
+    needs = "" if known == OWN else unmet(_requirements(distribution))
+    return Provider(known, version or "unknown", fault, _is_editable(distribution), needs)
+
+
+def _requirements(distribution: Distribution) -> list[str]:
+    try:
+        return list(distribution.requires or ())
+    except Exception:
+        # Missing, or not even text.
+        return []
 
 
 def _is_editable(distribution: Distribution) -> bool:
@@ -130,3 +139,6 @@ def _speaks_of_us(distribution: Distribution) -> bool:
         return folder is not None and GROUP.encode() in (folder / "entry_points.txt").read_bytes()
     except OSError:
         return False
+
+
+__all__ = ["OWN", "Offer", "Provider", "has_plugins", "installed_offers", "offers_of"]

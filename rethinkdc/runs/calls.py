@@ -3,6 +3,7 @@
 Imports nothing heavy. Quoted types are of values that only Python hands over.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -100,7 +101,7 @@ class Machine(Networked):
 
 @dataclass(frozen=True, kw_only=True)
 class Keeping(Options):
-    """Where results go, what of them is kept, and who hears of them."""
+    """Where results go, what of them is kept, who hears of them, and how long a run may take."""
 
     records: RecordsFolder = None
     no_predictions: Annotated[
@@ -115,6 +116,15 @@ class Keeping(Options):
             read=tuple,
         ),
     ] = ()
+    time_limit: Annotated[
+        float | None,
+        Option("Seconds that each run may take, waiting for what others make included; then it is recorded as failed."),
+    ] = None
+
+    def __post_init__(self) -> None:
+        if self.time_limit is not None and not 0 < self.time_limit < math.inf:
+            raise RequestError(f"--time-limit {self.time_limit:g}: a number of seconds above 0 is needed.")
+        super().__post_init__()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,6 +54,7 @@ def make_runner(machine: Machine, keeping: Keeping | None = None, *, here: bool 
         device=device,
         workers=machine.workers if machine.workers is not None else 4 if device.type == "cuda" else 0,
         threads=machine.threads,
+        time_limit=keeping.time_limit,
         progress=machine.progress or Silent(),
     )
 

@@ -13,6 +13,7 @@ import torch
 from rethinkdc import interruption, ranks
 from rethinkdc.choices import Force
 from rethinkdc.compressed import CompressedSet
+from rethinkdc.context.books import Books
 from rethinkdc.context.cache import Cache
 from rethinkdc.context.calling import called, require
 from rethinkdc.context.remaking import Remaking
@@ -21,7 +22,7 @@ from rethinkdc.context.work import Work
 from rethinkdc.contracts.context import Silent
 from rethinkdc.contracts.declared import check_supervision
 from rethinkdc.data.splits import Splits
-from rethinkdc.errors import DivergedError, MethodError, RethinkError, UnsupportedError, refusing_exit
+from rethinkdc.errors import DivergedError, MethodError, RethinkError, TimeLimitError, UnsupportedError, refusing_exit
 from rethinkdc.measurement import Evaluation
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.calls import AnyRequest, FinishedRequest
@@ -39,12 +40,13 @@ from rethinkdc.runs.request import Request
 from rethinkdc.runs.resolving import Run, resolve_run
 from rethinkdc.runs.serving import check_request
 from rethinkdc.runs.sheets import check_sheets
+from rethinkdc.runs.time_limit import within
 from rethinkdc.runs.working import RunFolder, clear_recorded, hold_run
 from rethinkdc.storage import fault_of_machine, fence, is_anothers
 from rethinkdc.training.precision import require_precision
 from rethinkdc.types import Progress
 
-_FAILURES = (DivergedError, MethodError)
+_FAILURES = (DivergedError, MethodError, TimeLimitError)
 """What ends a run, and is put on record by the run itself."""
 
 
@@ -62,6 +64,7 @@ class Runner:
         threads: that compute on a CPU. One by default: the bits of a result depend on it, two runs side by side use
             two cores best, and small networks gain nothing from more.
         progress: where long work reports to.
+        time_limit: seconds that a run may take; None = any.
     """
 
     registry: Registry = field(default_factory=Registry)
@@ -72,6 +75,7 @@ class Runner:
     workers: int = 0
     threads: int = 1
     progress: Progress = field(default_factory=Silent)
+    time_limit: float | None = None
 
     @property
     def machine(self) -> str:
@@ -175,13 +179,14 @@ class Runner:
         with refusing_exit(), deterministic(self.device, self.threads):
             yield self.context(ground, splits, None)
 
-    def context(self, ground: Ground, splits: Splits, folder: Path | None) -> RunContext:
+    def context(self, ground: Ground, splits: Splits, folder: Path | None, books: Books | None = None) -> RunContext:
         """What methods are given beside the data.
 
         Args:
             ground: what they work on; a run's ipc and student count too.
             splits: its images.
             folder: the run's working folder; None for work that is no run.
+            books: what the work is told and counted in; None = new ones.
 
         Raises:
             RequestError: the device has not the protocol's precision.
@@ -199,7 +204,7 @@ class Runner:
             ipc=run.ipc if run else None,
             student=run.student if run else None,
             tuning=ground.tune,
-            work=Work(folder=folder),
+            work=Work(folder=folder, books=books or Books()),
             progress=self.progress,
             workers=self.workers,
             followed=bool(self.registry.trackers.added),
@@ -263,18 +268,29 @@ class Runner:
                         raise
 
     def _carried_out(self, run: Run, folder: RunFolder, make: Callable[[RunContext, Splits], CompressedSet]) -> Record:
-        with self._failing(run), called(run.dataset, self.registry.whose):
+        books = Books()
+        with self._failing(run, books), within(self.time_limit):
+            record = self._carry_out(run, folder, make, books)
+        folder.clear()
+        if ranks.writes():
+            self.registry.trackers.run_finished(record.model_dump(mode="json"))
+        return record
+
+    def _carry_out(
+        self, run: Run, folder: RunFolder, make: Callable[[RunContext, Splits], CompressedSet], books: Books
+    ) -> Record:
+        with called(run.dataset, self.registry.whose):
             splits = load_splits(run, self.cache)
         check_request(run, splits)
         if ranks.writes():
             self.registry.trackers.run_started(run.definition.model_dump(mode="json"), run.names.model_dump(), run.key)
-        context = self.context(run, splits, folder.begin())
+        context = self.context(run, splits, folder.begin(), books)
         if folder.force == "all":
             context = replace(context, remaking=Remaking(folder.path))
         if splits.facts.tell():
             context.note(files=splits.facts.model_dump(mode="json"))
         try:
-            with self._failing(run, context), deterministic(self.device, self.threads):
+            with deterministic(self.device, self.threads):
                 measured = self._measured(run, context, splits, make, folder.force)
                 splits.check_unchanged()
         except RethinkError as error:
@@ -286,21 +302,18 @@ class Runner:
         # What is done stays resumable until its record is written.
         record = _told(lambda: self._add(measured))
         assert record is not None
-        folder.clear()
-        if ranks.writes():
-            self.registry.trackers.run_finished(record.model_dump(mode="json"))
         return record
 
     @contextmanager
-    def _failing(self, run: Run, context: RunContext | None = None) -> Iterator[None]:
+    def _failing(self, run: Run, books: Books) -> Iterator[None]:
         """Records a run as failed that ends inside by what a method did, or by a loss that is not finite."""
         try:
             yield
         except _FAILURES as error:
             fence()
             if ranks.writes():
-                notes = context.books.notes if context else {}
-                failed = self.records.add(self._recording.record(run, status="failed", reason=str(error), notes=notes))
+                failed = self._recording.record(run, status="failed", reason=str(error), notes=books.notes)
+                failed = self.records.add(failed)
                 self.registry.trackers.run_broke(failed.model_dump(mode="json"))
             raise
 

@@ -94,7 +94,11 @@ def system_error(error: BaseException) -> OSError | None:
     """The error of the operating system that another one is, or tells of as libraries in Rust do; None = of none."""
     if isinstance(error, OSError):
         return error
-    told = _TOLD.search(str(error))
+    try:
+        told = _TOLD.search(str(error))
+    except BaseException:
+        # What others raise may raise again when it is asked what it is.
+        return None
     return OSError(int(told[1]), os.strerror(int(told[1]))) if told else None
 
 

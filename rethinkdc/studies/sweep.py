@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -29,8 +30,8 @@ def carry_out(
 ) -> None:
     """Carries runs out; each ends on record whatever happens in it, and the others go on.
 
-    Results do not depend on ``jobs``, on the engine nor on the order. With ``jobs`` > 1 a script must call this below
-    ``if __name__ == "__main__":``, since worker processes import it.
+    Results do not depend on ``jobs``, on the engine nor on the order. With ``jobs`` > 1, or a time limit, a script must
+    call this below ``if __name__ == "__main__":``, since worker processes import it.
 
     Args:
         standings: what to run.
@@ -55,7 +56,8 @@ def carry_out(
             view.expect(_expected(standings, runner))
         if elsewhere:
             carry_out_elsewhere(standings, runner, report, view, elsewhere)
-        elif jobs > 1:
+        elif jobs > 1 or runner.time_limit is not None:
+            # What never comes back to Python can be ended in a process of its own alone.
             _in_processes(list(standings), runner, report, view, jobs)
         else:
             _in_this_process(standings, runner, report, view)
@@ -113,7 +115,11 @@ def _in_processes(waiting: list[Standing], runner: Runner, report: Report, view:
     try:
         crew.hire(jobs)
         while crew.workers:
-            ready = wait([worker.connection for worker in crew.workers])
+            soonest = min(worker.deadline for worker in crew.workers) - time.perf_counter()
+            patience = None if soonest == math.inf else max(0.0, soonest)
+            ready = wait([worker.connection for worker in crew.workers], patience)
+            for worker in crew.workers:
+                worker.end_overdue()
             for worker in [worker for worker in crew.workers if worker.connection in ready]:
                 crew.hear(worker)
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -27,6 +28,7 @@ from rethinkdc.runs.calls import AnyRequest
 from rethinkdc.runs.kept_files import Beside
 from rethinkdc.runs.records import Records
 from rethinkdc.runs.runner import Runner
+from rethinkdc.runs.time_limit import tell_limit
 from rethinkdc.storage import WaitingWarning
 from rethinkdc.studies.standing import Ended, Standing
 from rethinkdc.studies.watching import Stage, StageProgress
@@ -53,6 +55,7 @@ class _Machine:
     device: torch.device
     workers: int
     threads: int
+    time_limit: float | None
     trackers: tuple[str, ...]
     tells: bool
 
@@ -68,6 +71,7 @@ class _Machine:
             device=self.device,
             workers=self.workers,
             threads=self.threads,
+            time_limit=self.time_limit,
         )
 
 
@@ -82,6 +86,7 @@ class Worker:
         """Starts one like ``runner``; ``tells``: that answers with stages too, while a run goes on."""
         self.runner = runner
         self.standing: Standing | None = None
+        self.overdue = False
         machine = _Machine(
             cache=runner.cache.root,
             records=runner.records.folder,
@@ -89,6 +94,7 @@ class Worker:
             device=runner.device,
             workers=runner.workers,
             threads=runner.threads,
+            time_limit=runner.time_limit,
             trackers=tuple(runner.registry.trackers.added),
             tells=tells,
         )
@@ -97,6 +103,18 @@ class Worker:
         self.process = spawned.Process(target=_serve, args=(theirs, machine))
         self.process.start()
         theirs.close()
+
+    @property
+    def deadline(self) -> float:
+        """When its run, which should have ended itself, is ended from outside; infinite where that is never."""
+        limit = self.runner.time_limit
+        return math.inf if limit is None or self.standing is None else self.since + limit + STOPS
+
+    def end_overdue(self) -> None:
+        """Ends the process, if its run is past its deadline: it does not come back to Python."""
+        if time.perf_counter() > self.deadline:
+            self.overdue = True
+            self.process.kill()
 
     def begin(self, standing: Standing) -> None:
         """Sends it a run."""
@@ -139,7 +157,9 @@ class Worker:
         how = _name_end(self.process.exitcode)
         if standing is None:
             raise StartError(how, by_signal=(self.process.exitcode or 0) < 0)
-        record = self.runner.record_end(standing.run, "failed", f"Its process {how}; was there enough memory?")
+        limit = self.runner.time_limit
+        reason = tell_limit(limit) if self.overdue and limit else f"Its process {how}; was there enough memory?"
+        record = self.runner.record_end(standing.run, "failed", reason)
         return Ended(record, time.perf_counter() - self.since)
 
     def dismiss(self) -> None:
@@ -169,8 +189,8 @@ class StartError(RethinkError):
 
     def __init__(self, how: str, *, by_signal: bool) -> None:
         super().__init__(
-            f"A worker process could not be started: it {how}. Run without --jobs; in a script, call the sweep below "
-            '`if __name__ == "__main__":`.'
+            f"A worker process could not be started: it {how}. Run without --jobs and --time-limit; in a script, call "
+            'the sweep below `if __name__ == "__main__":`.'
         )
         self.how, self.by_signal = how, by_signal
 

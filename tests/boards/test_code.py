@@ -67,3 +67,10 @@ def test_code_that_kept_all_rules_is_told_as_long_as_it_is_what_ran(desk: Any) -
     assert f"{told}compressor pca, score el2n (its quick part)." in notes(desk)
     note_checked("compressor", "pca", "b" * 64, Checked(method="pca", extent="whole", broken=("budget",)))
     assert f"{told}score el2n (its quick part)." in notes(desk)
+
+
+def test_rows_of_what_is_not_installed_any_more_stand_as_all_others(desk: Any) -> None:
+    desk.record("gone", 0.5, code=(code("c" * 64, "compressor gone", "gone-for-ever"),), plugins={"gone-for-ever": "3"})
+    desk.record("random", 0.4)
+    (board,) = rank_folder(desk.records).boards
+    assert [row.compressor for row in board.rows] == ["gone", "random"]
