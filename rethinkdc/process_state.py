@@ -27,9 +27,6 @@ _UNKNOWN = object()
 """What is read of state that there is not yet."""
 
 
-_OF_PYTHON = "Python's random state"
-
-
 class Trait(NamedTuple):
     """One piece of state: what it is, how it is read (as a value that can be compared) and how it is put back."""
 
@@ -66,15 +63,14 @@ def left_as_it_was() -> Iterator[Changes]:
 
 
 @contextmanager
-def results_left_as_they_are(*, followed: bool = False) -> Iterator[Changes]:
+def results_left_as_they_are() -> Iterator[Changes]:
     """Puts back what a method changes of what other results depend on; afterwards tells what that was.
 
-    Args:
-        followed: whether others may draw from Python's generator meanwhile: it is not looked at.
+    Python's own generator is put back without a word: libraries draw from it when they are first imported, for names of
+    files. Precision and cuDNN's flags are the framework's to set while a network trains, and are spelled in several
+    ways: they are not looked at.
     """
-    # Precision and cuDNN's flags are the framework's to set while a network trains, and are spelled in several ways.
-    owed = [trait for trait in _modes() + _draws() if not (followed and trait.name == _OF_PYTHON)]
-    with _left([trait._replace(quiet=False) for trait in owed]) as changes:
+    with _left(_modes() + _draws()) as changes:
         yield changes
 
 
@@ -129,7 +125,7 @@ def _draws() -> list[Trait]:
         Trait("the random state of GPUs", _gpu_states, _set_gpu_states),
         Trait("numpy's random state", _numpy_state, _set_numpy_state),
         # Libraries draw from it for names of files.
-        Trait(_OF_PYTHON, random.getstate, random.setstate, quiet=True),
+        Trait("Python's random state", random.getstate, random.setstate, quiet=True),
     ]
 
 

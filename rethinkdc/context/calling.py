@@ -30,9 +30,7 @@ _MOST_TEXT = 2_000
 
 
 @contextmanager
-def called(
-    method: Method, name: Callable[[Method], str], images: Images | None = None, *, followed: bool = False
-) -> Iterator[None]:
+def called(method: Method, name: Callable[[Method], str], images: Images | None = None) -> Iterator[None]:
     """Inside, a method is called.
 
     What it changes of the process is put back.
@@ -41,7 +39,6 @@ def called(
         method: that is called.
         name: names a method and its package.
         images: what it is given and must leave as it is.
-        followed: whether a tracker may draw from Python's generator meanwhile, which is not the method's doing.
 
     Raises:
         MethodError: it raised what is no error of the framework, or tried to end the process.
@@ -49,7 +46,7 @@ def called(
     """
     before = _sample(images)
     try:
-        with warnings.catch_warnings(), results_left_as_they_are(followed=followed) as changes:
+        with warnings.catch_warnings(), results_left_as_they_are() as changes:
             yield
     except (KeyboardInterrupt, RethinkError):
         raise

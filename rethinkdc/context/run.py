@@ -93,7 +93,6 @@ class RunContext(Context):
         cache: where shared artefacts lie.
         test: the run's test images: only to tell how good a teacher is, never to choose by.
         tuning: whether both parts of the data are splits of a training set that others may have seen whole.
-        followed: whether trackers follow what goes on.
         on_epoch: is told of each epoch of the student.
         work: what goes on.
         remaking: of a run that makes what its methods made again; None = what is in the cache is taken.
@@ -105,7 +104,6 @@ class RunContext(Context):
     cache: Cache
     test: Images | None = None
     tuning: bool = False
-    followed: bool = False
     on_epoch: Callable[[int, float], None] | None = None
     work: Work = field(default_factory=Work)
     remaking: Remaking | None = None
@@ -252,7 +250,7 @@ class RunContext(Context):
 
     def calling(self, method: Method, images: Images) -> AbstractContextManager[None]:
         """Around a call of a method, which must leave the images, and what other results depend on, as they are."""
-        return called(method, self.methods.whose, images, followed=self.followed)
+        return called(method, self.methods.whose, images)
 
     def compress(self, reference: Reference | str, data: Images, budget: Budget) -> CompressedSet:
         method = self.methods.complete(self.method(Compressor, reference), budget.size, budget.classes)

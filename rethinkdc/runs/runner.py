@@ -207,7 +207,6 @@ class Runner:
             work=Work(folder=folder, books=books or Books()),
             progress=self.progress,
             workers=self.workers,
-            followed=bool(self.registry.trackers.added),
             on_epoch=self.registry.trackers.epoch_ended,
             check_unchanged=splits.check_unchanged,
         )

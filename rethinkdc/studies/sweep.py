@@ -119,7 +119,8 @@ def _in_processes(waiting: list[Standing], runner: Runner, report: Report, view:
             patience = None if soonest == math.inf else max(0.0, soonest)
             ready = wait([worker.connection for worker in crew.workers], patience)
             for worker in crew.workers:
-                worker.end_overdue()
+                if worker.deadline <= time.perf_counter():
+                    worker.end_overdue()
             for worker in [worker for worker in crew.workers if worker.connection in ready]:
                 crew.hear(worker)
     except KeyboardInterrupt:

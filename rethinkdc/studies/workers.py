@@ -82,11 +82,13 @@ class Worker:
     process is seen, and whose run it was.
     """
 
+    overdue = False
+    """Whether it was ended since its run took too long."""
+
     def __init__(self, runner: Runner, *, tells: bool = False) -> None:
         """Starts one like ``runner``; ``tells``: that answers with stages too, while a run goes on."""
         self.runner = runner
         self.standing: Standing | None = None
-        self.overdue = False
         machine = _Machine(
             cache=runner.cache.root,
             records=runner.records.folder,
@@ -111,10 +113,9 @@ class Worker:
         return math.inf if limit is None or self.standing is None else self.since + limit + STOPS
 
     def end_overdue(self) -> None:
-        """Ends the process, if its run is past its deadline: it does not come back to Python."""
-        if time.perf_counter() > self.deadline:
-            self.overdue = True
-            self.process.kill()
+        """Ends the process: its run is past its deadline, and does not come back to Python."""
+        self.overdue = True
+        self.process.kill()
 
     def begin(self, standing: Standing) -> None:
         """Sends it a run."""
@@ -157,8 +158,9 @@ class Worker:
         how = _name_end(self.process.exitcode)
         if standing is None:
             raise StartError(how, by_signal=(self.process.exitcode or 0) < 0)
-        limit = self.runner.time_limit
-        reason = tell_limit(limit) if self.overdue and limit else f"Its process {how}; was there enough memory?"
+        reason = f"Its process {how}; was there enough memory?"
+        if self.overdue and self.runner.time_limit is not None:
+            reason = tell_limit(self.runner.time_limit)
         record = self.runner.record_end(standing.run, "failed", reason)
         return Ended(record, time.perf_counter() - self.since)
 

@@ -154,7 +154,10 @@ def test_failures_are_recorded_with_their_reason_and_the_sweep_goes_on(
     assert done.code == 1
     ended = {record["names"]["compressor"]: (record["status"], record["reason"]) for record in json.loads(done.out)}
     assert ended == {
-        "fickle": ("failed", "ZeroDivisionError: nothing to divide"),
+        "fickle": (
+            "failed",
+            "The compressor fickle of some-fickle 1.0 raised ZeroDivisionError: nothing to divide.",
+        ),
         "fickle:how=refuse": ("failed", "not like this"),
         "fickle:how=diverge": ("failed", "the loss is not finite"),
         "fickle:how=cannot": ("unsupported", "not with these data"),

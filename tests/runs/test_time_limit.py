@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_a_run_ends_at_its_limit_as_a_failed_record(how: str, tmp_path: Path) ->
 
 
 def test_a_run_within_its_limit_is_as_any_other(tmp_path: Path) -> None:
-    kept = {"cache_dir": tmp_path / "cache", "records": tmp_path / "records", "device": "cpu"}
+    kept: dict[str, Any] = {"cache_dir": tmp_path / "cache", "records": tmp_path / "records", "device": "cpu"}
     record = rdc.run("random", dataset="digits", ipc=1, overrides={"training.steps": 2}, time_limit=1000.0, **kept)
     assert record.status == "ok"
 

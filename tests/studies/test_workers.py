@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -38,6 +39,7 @@ class Scripted:
     """A worker that ends while it starts where its turn says so, and else answers each run at once."""
 
     turns: Iterator[int | None]
+    deadline = math.inf
 
     def __init__(self, runner: Recorder, *, tells: bool) -> None:
         self.connection, self._theirs = Pipe()
@@ -57,6 +59,9 @@ class Scripted:
     def begin(self, standing: Any) -> None:
         self.standing = standing
         self._theirs.send("ended")
+
+    def end_overdue(self) -> None:
+        raise AssertionError("it has no deadline")
 
     def dismiss(self) -> None:
         self.connection.close()
@@ -101,7 +106,9 @@ def test_a_worker_that_never_starts_again_costs_a_run_and_not_the_sweep(carry_ou
 
 def test_where_no_worker_can_start_at_all_the_sweep_says_so_at_once(carry_out: Callable[..., Any]) -> None:
     """As in a script that starts a sweep whenever it is imported."""
-    with pytest.raises(StartError, match=r"it ended \(1\)\. Run without --jobs; in a script.*__main__"):
+    with pytest.raises(
+        StartError, match=r"it ended \(1\)\. Run without --jobs and --time-limit; in a script.*__main__"
+    ):
         carry_out("abcd", 1, 1)
     with pytest.raises(StartError, match="it was ended by signal 9"):
         carry_out("abcd", -9, -9, -9, -9)
