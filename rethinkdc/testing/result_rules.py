@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rethinkdc.compressed import CompressedSet, check_budget
 from rethinkdc.contracts.kinds import Compressor, Evaluator, Score
-from rethinkdc.errors import RequestError
+from rethinkdc.errors import ContractError
 from rethinkdc.measurement import Evaluation
 from rethinkdc.models import weights_digest
 from rethinkdc.testing.case import Case
@@ -34,7 +34,7 @@ def _budget(case: Case) -> str:
     balanced = method.balanced and not method.listed
     try:
         check_budget(made, method.name, budget, budgeted=method.budgeted, balanced=balanced)
-    except RequestError as error:
+    except ContractError as error:
         raise BrokenError(str(error), differs="canvases") from None
     return f"{len(made)} canvases, {'each class alike' if balanced else 'as the method divides them'}"
 

@@ -18,7 +18,7 @@ import torch
 from torch.nn.modules import module as modules
 
 from rethinkdc.compressed import CompressedSet
-from rethinkdc.registry.process_state import left_as_it_was
+from rethinkdc.process_state import left_as_it_was
 from rethinkdc.testing.comparing import same
 from rethinkdc.types import Images
 
