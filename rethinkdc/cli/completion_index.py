@@ -28,6 +28,7 @@ from rethinkdc.method import Method
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.options import OptionField
 from rethinkdc.storage import make_folder, write_atomic
+from rethinkdc.studies.packaged import packaged_studies
 from rethinkdc.studies.shipped import shipped_studies
 
 _NAMED = {
@@ -61,7 +62,7 @@ def make_index() -> Index:
     registry = Registry()
     names: dict[str, dict[str, Named]] = {
         PROTOCOL: {name: Named(protocol.summary) for name, protocol in registry.protocols.all().items()},
-        STUDY: {name: Named() for name in shipped_studies()},
+        STUDY: {name: Named() for name in [*shipped_studies(), *packaged_studies(registry)]},
     }
     for row in registry.listing():
         if row.status != "broken":
@@ -97,7 +98,9 @@ def _value(command: str, one: OptionField) -> Value:
     names = "" if one.name in _FREE_NAMES.get(command, ()) else _NAMED.get(one.name, "")
     if not names and taken is Path:
         names = PATH
-    return Value(one.option.help, names, one.choices, flag=taken is bool, many=get_origin(taken) is list)
+    # Of an option whose value may be left out no word follows.
+    alone = taken is bool or bool(one.option.bare)
+    return Value(one.option.help, names, one.choices, flag=alone, many=get_origin(taken) is list)
 
 
 def _parameters(method: type[Method]) -> dict[str, Value]:

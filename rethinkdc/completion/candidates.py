@@ -58,12 +58,11 @@ def _help_of(index: Index, begun: str, name: str) -> str:
 
 
 def _command_of(index: Index, typed: list[str]) -> tuple[Command | None, list[str]]:
-    """The command that is named, and the words behind it."""
-    words = [word for word in typed if not word.startswith("-")]
-    for count in (2, 1):
-        name = " ".join(words[:count])
-        if len(words) >= count and name in index.commands:
-            return index.commands[name], typed[typed.index(words[count - 1]) + 1 :]
+    """The command that is named, behind options of every command, and the words behind it."""
+    for place in range(len(typed)):
+        for end in (place + 2, place + 1):
+            if command := index.commands.get(" ".join(typed[place:end])):
+                return command, typed[end:]
     return None, []
 
 

@@ -42,6 +42,9 @@ def test_it_completes_what_users_type(index: Index) -> None:
     assert found(index, "rethinkdc sweep cifar10-small-fam") == ["cifar10-small-families"]
     assert "gvbsm:teachers=[" in found(index, "rethinkdc run -c gvbsm:teachers=")
     assert found(index, "rethinkdc completion z") == ["zsh"]
+    assert found(index, "rethinkdc run --force=s") == ["--force=student"]
+    assert found(index, "rethinkdc run --force -l har") == ["hard"]
+    assert "compressor" in found(index, "rethinkdc new-plugin mine --kind comp")
 
 
 def test_the_program_writes_it_into_the_cache(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

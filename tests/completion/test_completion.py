@@ -98,6 +98,7 @@ def test_a_line_is_split_as_a_shell_would(text: str, words: tuple[str, ...], wor
         ("run --force --f", []),
         ("run --tracker jsonl --tr", ["--tracker"]),
         ("run -c p", ["pca", "plain"]),
+        ("--plugins mine --debug run -c pl", ["plain"]),
         ("run --compressor=pl", ["--compressor=plain"]),
         ("run --force -c pl", ["plain"]),
         ("run --backing ", ["auto", "decoded", "encoded"]),
