@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +15,7 @@ from rethinkdc.contracts.engines import Engine
 from rethinkdc.contracts.kinds import Tracker
 from rethinkdc.errors import RequestError
 from rethinkdc.testing.case import Case
+from rethinkdc.testing.events import make_told_run
 from rethinkdc.testing.rule import Rule
 from rethinkdc.testing.verdicts import NotApplicableError, require
 
@@ -30,15 +34,27 @@ def _checked(case: Case) -> None:
 
 def _hears(case: Case) -> None:
     tracker = cast(Tracker, case.method)
-    told: dict[str, Any] = {"kind": "compressor", "name": "random", "parameters": {}}
-    names, record = {"compressor": "random", "dataset": "digits"}, {"status": "ok", "evaluation": {"metrics": {}}}
-    before = copy.deepcopy((told, names, record))
-    tracker.run_started(told, names, "0" * 64)
-    tracker.epoch_ended(0, 2.5)
-    # A student whose loss is no number ends its epochs too.
-    tracker.epoch_ended(1, float("nan"))
-    tracker.run_finished(record)
-    require((told, names, record) == before, f"{case.label} changes what it is told", differs="arguments")
+    told, folder = make_told_run(), case.bench.new_folder()
+    before = copy.deepcopy(told)
+    folder.mkdir(parents=True)
+    # What it writes to the current folder, as trackers do, is not left in the user's.
+    with _inside(folder):
+        tracker.run_started(told.definition, told.names, told.key)
+        tracker.epoch_ended(0, 2.5)
+        # A student whose loss is no number ends its epochs too.
+        tracker.epoch_ended(1, float("nan"))
+        tracker.run_finished(told.record)
+    require(told == before, f"{case.label} changes what it is told", differs="arguments")
+
+
+@contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def _starts(case: Case) -> str:
