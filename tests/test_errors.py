@@ -9,6 +9,7 @@ import pytest
 
 from rethinkdc import errors
 from rethinkdc.errors import (
+    ContractError,
     DamagedError,
     DataError,
     DivergedError,
@@ -16,11 +17,13 @@ from rethinkdc.errors import (
     ExitError,
     IncompleteError,
     LeaseLostError,
+    MethodError,
     PluginError,
     RecordError,
     RequestError,
     RethinkError,
     StorageError,
+    TimeLimitError,
     UnsupportedError,
 )
 from rethinkdc.ranks import RankError
@@ -38,6 +41,9 @@ ERRORS = [
             DamagedError,
             IncompleteError,
             ExitError,
+            MethodError,
+            ContractError,
+            TimeLimitError,
             RankError,
             StorageError,
         )

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rethinkdc import interruption
 from rethinkdc.data.decoded import DecodedImages
+from rethinkdc.data.splits import always_the_same
 from rethinkdc.errors import ContractError, MethodError, RethinkError
 from rethinkdc.method import Method
 from rethinkdc.process_state import results_left_as_they_are
@@ -30,7 +31,12 @@ _MOST_TEXT = 2_000
 
 
 @contextmanager
-def called(method: Method, name: Callable[[Method], str], images: Images | None = None) -> Iterator[None]:
+def called(
+    method: Method,
+    name: Callable[[Method], str],
+    images: Images | None = None,
+    check_unchanged: Callable[[], None] = always_the_same,
+) -> Iterator[None]:
     """Inside, a method is called.
 
     What it changes of the process is put back.
@@ -39,6 +45,7 @@ def called(method: Method, name: Callable[[Method], str], images: Images | None 
         method: that is called.
         name: names a method and its package.
         images: what it is given and must leave as it is.
+        check_unchanged: raises where their files changed meanwhile, which is nobody's doing here.
 
     Raises:
         MethodError: it raised what is no error of the framework, or tried to end the process.
@@ -61,6 +68,7 @@ def called(method: Method, name: Callable[[Method], str], images: Images | None 
             "context.generator(...); what else it needs it must put back before it returns."
         )
     if _sample(images) != before:
+        check_unchanged()
         raise ContractError(
             f"{name(method)} changed the images that it was given, which all methods share. Copy what is to change, "
             "as in images.clone()."

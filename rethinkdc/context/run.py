@@ -250,7 +250,7 @@ class RunContext(Context):
 
     def calling(self, method: Method, images: Images) -> AbstractContextManager[None]:
         """Around a call of a method, which must leave the images, and what other results depend on, as they are."""
-        return called(method, self.methods.whose, images)
+        return called(method, self.methods.whose, images, self.check_unchanged)
 
     def compress(self, reference: Reference | str, data: Images, budget: Budget) -> CompressedSet:
         method = self.methods.complete(self.method(Compressor, reference), budget.size, budget.classes)

@@ -122,7 +122,9 @@ def test_what_was_measured_must_be_what_was_declared(
     done = cli("run", "-d", "digits", "-c", "random", "--evaluator", "farthest")
     assert done.code == 1
     assert said in done.err.replace("\n", " ")
-    assert not list((tmp_path / "records").rglob("*.json"))
+    (record,) = (json.loads(file.read_text()) for file in (tmp_path / "records").rglob("*.json"))
+    assert record["status"] == "failed"
+    assert said in record["reason"]
 
 
 def test_an_evaluator_without_metrics_is_refused_before_any_work(

@@ -42,7 +42,7 @@ from rethinkdc.runs import machine  # noqa: F401 - so that no child has to
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT))
 
-from tests.faults.shims import shorten  # noqa: E402
+from tests.faults.shims import keep_chunks, shorten  # noqa: E402
 from tests.ranks.launching import free_port  # noqa: E402
 from tests.small import write_digits, write_short_protocol  # noqa: E402
 
@@ -236,8 +236,7 @@ def _hasten(every: float | None) -> None:
     # So that labels as few as these take two shards.
     shorten(every, 4000)
     if every is not None:
-        passing: Any = importlib.import_module("rethinkdc.context.chunks").make_chunks
-        passing.__kwdefaults__["every"] = every
+        keep_chunks(every)
         resumable: Any = importlib.import_module("rethinkdc.training.checkpoint").Resumable
         original_init = resumable.__init__
         resumable.__init__ = lambda self, folder, definition, _, *rest: original_init(

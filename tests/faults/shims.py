@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import rethinkdc.context.chunks
+import rethinkdc.context.run
 import rethinkdc.labels.shards
 import rethinkdc.training.loop
 from tests.faults.writing import Quota, Sites, watch
@@ -58,7 +58,14 @@ def shorten(checkpoint_every: float | None, shard_bytes: int) -> None:
 
 def keep_chunks_at_once() -> None:
     """Passes over rows keep each chunk when it is made."""
-    rethinkdc.context.chunks.make_chunks.__kwdefaults__["every"] = 0.0  # type: ignore[index]
+    keep_chunks(every=0.0)
+
+
+def keep_chunks(every: float) -> None:
+    """Passes over rows keep what is done so many seconds after the last time."""
+    place: Any = rethinkdc.context.run
+    original = place.make_chunks
+    place.make_chunks = lambda *given, **named: original(*given, **{**named, "every": every})
 
 
 def settle_at_once() -> None:

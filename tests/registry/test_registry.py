@@ -365,7 +365,7 @@ def test_a_clashing_score_is_selected_with_its_distribution(install: Install) ->
         ),
         (
             compressor("third") + "@hookimpl\ndef run_ended(record):\n    pass",
-            "Known: epoch_ended, register_methods, register_protocols, run_finished, run_started.",
+            "Known: epoch_ended, register_methods, register_protocols, register_view_ops, run_finished, run_started.",
         ),
         (compressor("a b"), "must be a plain name"),
         (compressor("3"), "must be a plain name"),
