@@ -51,6 +51,7 @@ def test_whatever_is_damaged_is_one_kind_of_error(tmp_path: Path) -> None:
             assert "a.mat" in str(error)  # noqa: PT017 - most are refused, some damage is in a text
 
 
+@pytest.mark.slow
 def test_what_is_packed_a_thousand_times_is_refused(tmp_path: Path) -> None:
     packed = zlib.compress(bytes(65 << 20))
     content = bytes(124) + b"\0\1IM" + struct.pack("<II", 15, len(packed)) + packed
