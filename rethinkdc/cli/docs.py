@@ -64,7 +64,10 @@ def find_page(folder: Path, wanted: str) -> str:
         return f"{name}.html"
     if below := sorted(page for page in pages if page.rpartition("/")[2] == name):
         return f"{below[0]}.html"
-    raise RequestError(f"No page and no name of the documentation is {wanted!r}. {nearest(name, pages | set(named))}")
+    raise RequestError(
+        f"No page and no name of the documentation is {wanted!r}. {nearest(name, pages | set(named))} The pages are of "
+        f"the framework alone; `rethinkdc show {wanted}` tells of what a package brings."
+    )
 
 
 def _opened(address: str) -> bool:

@@ -75,7 +75,7 @@ def _write_pairs(pairs: list[float], metric: Metric) -> str:
     found = compare_pairs(pairs)
     if found.half_width is None:
         unit = " points" if metric.unit == "fraction" else ""
-        why = "n = 1" if found.n == 1 else f"{found.n} equal differences"
+        why = "n = 1" if found.n == 1 else f"equal differences: n = {found.n}"
         return f"{write_signed(found.mean, metric)}{unit} against random; no interval of {why}"
     between = write_interval(found.mean, found.half_width, metric)
     mean = write_signed(found.mean, metric)

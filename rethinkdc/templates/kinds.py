@@ -57,7 +57,7 @@ _KINDS = (
         "compressor",
         "Images whose gradient, in networks of random weights, points where that of real images points.",
         (
-            "rethinkdc check-plugin $name",
+            "rethinkdc check-plugin $name:iterations=3",
             "rethinkdc show $name",
             "rethinkdc run --dataset digits --compressor $name:iterations=20",
         ),

@@ -33,7 +33,8 @@ def _kills(case: Case) -> str:
         raise NotApplicableError("no work was kept while it was tried")
     places = ", ".join(str(kill + 1) for kill in answer.kills)
     told = f"killed at the moments {places} of {answer.moments} and begun again"
-    require(not answer.differs, f"{told}, it gives another {', '.join(answer.differs)}", differs=_names(answer))
+    said = f"it differs in {', '.join(answer.differs)}; a state holds all that the next step needs, optimisers too"
+    require(not answer.differs, f"{told}, {said}", differs=_names(answer))
     return told
 
 
