@@ -129,6 +129,7 @@ def test_a_third_partys_method_is_listed_with_its_distribution_and_version(liste
     assert (row["status"], row["parameters"]) == ("ok", ["n"])
 
 
+@pytest.mark.slow
 def test_a_third_partys_engine_makes_the_runs_of_a_sweep(stranger: Environment, listed: list[dict[str, Any]]) -> None:
     (row,) = [row for row in listed if row["name"] == "acme-processes"]
     assert (row["kind"], row["distribution"], row["parameters"]) == ("engine", "acme-processes", ["nice"])
@@ -183,6 +184,7 @@ def test_a_third_partys_method_runs_under_the_same_protocol_as_a_builtin(strange
 TRAJECTORIES = "acme-trajectories:experts=1,epochs=1,steps=2,iterations=1"
 
 
+@pytest.mark.slow
 def test_a_third_partys_method_trains_networks_of_its_own_and_learns_labels_and_a_rate(
     stranger: Environment, tmp_path: Path
 ) -> None:

@@ -136,6 +136,7 @@ def tensors_of(cache: Path) -> dict[str, bytes]:
 COMPRESS = ("compress", "-d", "digits", "-c", "tiny-parts", "--device", "cpu", "--out")
 
 
+@pytest.mark.slow
 def test_two_ranks_make_the_set_of_one_process_and_each_half_of_its_parts(
     tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:

@@ -86,7 +86,8 @@ def test_what_keeps_its_work_comes_through_kills(tried: TriedBy) -> None:
     assert "of 16 and begun again" in verdict.told
 
 
-@pytest.mark.parametrize("fault", [pytest.param("order", marks=pytest.mark.slow), "state"])
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["order", "state"])
 def test_what_loses_something_in_a_kill_is_found_out(fault: str, tried: TriedBy) -> None:
     verdict = tried(f"painting:fault={fault}", KILLS)
     assert (verdict.outcome, verdict.differs) == ("broken", "canvases")
