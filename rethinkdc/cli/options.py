@@ -81,11 +81,10 @@ def takes_options(command: type[C]) -> Callable[[Callable[[C], None]], Callable[
             with connection(getattr(made, "offline", False)), printing:
                 function(made)
 
-        invoked.bare = {one.flag: one.option.bare for one in listed if one.option.bare}  # type: ignore[attr-defined]
         invoked.__name__, invoked.__doc__ = function.__name__, function.__doc__
         invoked.__annotations__ = {one.name: one.annotation for one in parameters}
         invoked.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
-        invoked.__dict__["options"] = listed  # what completion reads
+        invoked.__dict__["options"] = listed  # what completion and BareFlags read
         return invoked
 
     return decorate
@@ -98,8 +97,9 @@ class BareFlags(TyperCommand):
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        bare = getattr(self.callback, "bare", {})
-        return super().parse_args(ctx, [f"{word}={bare[word]}" if word in bare else word for word in args])
+        listed: list[OptionField] = getattr(self.callback, "options", [])
+        bare = {one.flag: one.option.bare for one in listed}
+        return super().parse_args(ctx, [f"{word}={bare[word]}" if bare.get(word) else word for word in args])
 
 
 def with_bars(command: M) -> M:

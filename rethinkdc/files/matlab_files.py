@@ -6,6 +6,7 @@ SciPy's reader takes the sizes in a file at their word, which ends the process w
 from __future__ import annotations
 
 import math
+import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,14 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from rethinkdc.errors import DataError
-from rethinkdc.files.unpacking import check_unpacked
 from rethinkdc.storage import read_regular
 
 Value = tuple[float, ...] | str | None
 """What a field holds: numbers, a text, or something else."""
 
 _MOST_BYTES = 64 << 20
-"""Of a file: that of ImageNet's kit has a thousandth."""
+"""Of a file, and of what an array in it unpacks to: that of ImageNet's kit has a thousandth."""
 _HEADER = 128
 _NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 """Types of elements, by their codes."""
@@ -38,7 +38,7 @@ def read_structs(path: Path, name: str, fields: Sequence[str]) -> list[tuple[Val
     """
     try:
         content = read_regular(path, _MOST_BYTES)
-        reader = _Reader("<" if content[126:128] == b"IM" else ">", len(content))
+        reader = _Reader("<" if content[126:128] == b"IM" else ">")
         for matrix in reader.matrices(content[_HEADER:]):
             found = reader.structs(matrix, name, fields)
             if found is not None:
@@ -49,9 +49,8 @@ def read_structs(path: Path, name: str, fields: Sequence[str]) -> list[tuple[Val
 
 
 class _Reader:
-    def __init__(self, order: str, size: int) -> None:
+    def __init__(self, order: str) -> None:
         self.order = order
-        self.size = size
 
     def matrices(self, content: bytes) -> Iterator[bytes]:
         """The arrays at the top, out of what they are packed in."""
@@ -59,10 +58,13 @@ class _Reader:
             if kind == _COMPRESSED:
                 unpack = zlib.decompressobj()
                 plain = unpack.decompress(part, _MOST_BYTES)
-                check_unpacked(len(plain) + len(unpack.unconsumed_tail), self.size)
+                if unpack.unconsumed_tail:
+                    raise ValueError(f"an array that unpacks to more than {_MOST_BYTES:,} bytes")
                 yield from self.matrices(plain)
             elif kind == _MATRIX:
                 yield part
+            else:
+                raise ValueError(f"a part of the type {kind} where arrays lie")
 
     def structs(self, matrix: bytes, name: str, fields: Sequence[str]) -> list[tuple[Value, ...]] | None:
         """The fields of an array of structures of this name; None = it is another."""
@@ -103,7 +105,7 @@ class _Reader:
         """The parts of an array, or of the file: the code of each one's type, and its bytes."""
         at = 0
         while at + 8 <= len(content):
-            kind, size = (int(one) for one in self._numbers(6, content[at : at + 8]))
+            kind, size = struct.unpack_from(f"{self.order}II", content, at)
             if kind >> 16:
                 # Up to four bytes lie in the place of their number.
                 kind, size, at = kind & 0xFFFF, kind >> 16, at + 4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +15,10 @@ from rethinkdc.testing.case import Case
 from rethinkdc.testing.contract import check_case, open_case
 from rethinkdc.testing.kit import rules_of
 from rethinkdc.testing.protocol_rules import PROTOCOL, ProtocolCase
-from rethinkdc.testing.rule import judge
+from rethinkdc.testing.rule import Tell, judge
 from rethinkdc.testing.verdicts import Report, Verdict
 
 PROTOCOL_KIND = "protocol"
-
-Tell = Callable[[Verdict], None]
 
 
 @dataclass(frozen=True)
@@ -114,12 +111,9 @@ def _told_whose(report: Report, case: Case) -> Report:
 def _check_protocol(subject: Subject, registry: Registry, folder: Path, *, quick: bool, tell: Tell) -> Report:
     protocol = registry.protocols.find(subject.reference)
     rules = [rule for rule in PROTOCOL if not (quick and rule.long)]
-    found = []
-    for verdict in judge(ProtocolCase(protocol, registry, folder), rules):
-        tell(verdict)
-        found.append(verdict)
+    verdicts = judge(ProtocolCase(protocol, registry, folder), rules, tell)
     label = f"{protocol.id} v{protocol.version}"
-    return Report(kind=PROTOCOL_KIND, method=label, name=protocol.id, quick=quick, verdicts=tuple(found))
+    return Report(kind=PROTOCOL_KIND, method=label, name=protocol.id, quick=quick, verdicts=verdicts)
 
 
 def _not_built(subject: Subject, why: str, *, quick: bool, tell: Tell) -> Report:

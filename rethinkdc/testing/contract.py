@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from rethinkdc.contracts.kinds import Labeler
@@ -15,9 +15,9 @@ from rethinkdc.seeds import Axis
 from rethinkdc.testing.bench import Bench
 from rethinkdc.testing.case import Case
 from rethinkdc.testing.kit import rules_of
-from rethinkdc.testing.rule import judge
+from rethinkdc.testing.rule import Tell, judge
 from rethinkdc.testing.surroundings import registry_with
-from rethinkdc.testing.verdicts import ESSENTIAL, Report, Verdict
+from rethinkdc.testing.verdicts import ESSENTIAL, Report
 
 
 def check_method(
@@ -106,13 +106,10 @@ def open_case(
     return Case(built, Bench(registry, folder, data, protocol, ipc, device), varies_with)
 
 
-def check_case(case: Case, *, quick: bool, tell: Callable[[Verdict], None] = lambda _: None) -> Report:
+def check_case(case: Case, *, quick: bool, tell: Tell = lambda _: None) -> Report:
     """The verdicts on a method; each is told as soon as it is known."""
-    found = []
-    for verdict in judge(case, rules_of(case.kind, quick=quick)):
-        tell(verdict)
-        found.append(verdict)
-    return Report(kind=case.kind, method=case.label, name=case.method.name, quick=quick, verdicts=tuple(found))
+    verdicts = judge(case, rules_of(case.kind, quick=quick), tell)
+    return Report(kind=case.kind, method=case.label, name=case.method.name, quick=quick, verdicts=verdicts)
 
 
 def _find_registry(method: str | Method) -> Registry:

@@ -11,6 +11,8 @@ from rethinkdc.errors import RethinkError, UnsupportedError
 from rethinkdc.testing.verdicts import BrokenError, NotApplicableError, Outcome, Verdict
 
 C = TypeVar("C")
+Tell = Callable[[Verdict], None]
+"""Is told of a verdict."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,16 @@ class Rule(Generic[C]):
     long: bool = False
 
 
-def judge(case: C, rules: Sequence[Rule[C]]) -> Iterator[Verdict]:
-    """The verdict on each rule, one after another: as soon as it is known."""
+def judge(case: C, rules: Sequence[Rule[C]], tell: Tell = lambda _: None) -> tuple[Verdict, ...]:
+    """The verdict on each rule; each is told as soon as it is known."""
+    found = []
+    for verdict in _judged(case, rules):
+        tell(verdict)
+        found.append(verdict)
+    return tuple(found)
+
+
+def _judged(case: C, rules: Sequence[Rule[C]]) -> Iterator[Verdict]:
     found: dict[str, Outcome] = {}
     for rule in rules:
         begun = time.perf_counter()

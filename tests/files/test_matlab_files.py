@@ -51,10 +51,17 @@ def test_whatever_is_damaged_is_one_kind_of_error(tmp_path: Path) -> None:
             assert "a.mat" in str(error)  # noqa: PT017 - most are refused, some damage is in a text
 
 
-@pytest.mark.slow
 def test_what_is_packed_a_thousand_times_is_refused(tmp_path: Path) -> None:
     packed = zlib.compress(bytes(65 << 20))
     content = bytes(124) + b"\0\1IM" + struct.pack("<II", 15, len(packed)) + packed
     (tmp_path / "a.mat").write_bytes(content)
-    with pytest.raises(DataError, match=r"a\.mat"):
+    with pytest.raises(DataError, match=r"a\.mat.* unpacks to more than"):
+        read_structs(tmp_path / "a.mat", "synsets", ("ID",))
+
+
+def test_parts_that_are_no_arrays_are_refused_at_the_first(tmp_path: Path) -> None:
+    packed = zlib.compress(bytes(60 << 20))
+    content = bytes(124) + b"\0\1IM" + struct.pack("<II", 15, len(packed)) + packed
+    (tmp_path / "a.mat").write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.mat.* a part of the type 0 where arrays lie"):
         read_structs(tmp_path / "a.mat", "synsets", ("ID",))
