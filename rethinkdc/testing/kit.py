@@ -9,12 +9,12 @@ from rethinkdc.testing.kill_rules import KILLS, RANKS
 from rethinkdc.testing.manner_rules import DATA, MANNERS
 from rethinkdc.testing.model_rules import MODEL
 from rethinkdc.testing.outside_rules import ENGINE, TRACKER
-from rethinkdc.testing.repeat_rules import CACHED, REPEATS
+from rethinkdc.testing.repeat_rules import CACHED, KEYS, REPEATS
 from rethinkdc.testing.result_rules import BY_KIND, WORKS
 from rethinkdc.testing.rule import Rule
 from rethinkdc.testing.word_rules import WORDS
 
-_OF_SETS: tuple[Rule[Case], ...] = (CACHED, KILLS, RANKS)
+_OF_SETS: tuple[Rule[Case], ...] = (CACHED, KEYS, KILLS, RANKS)
 
 
 def _on_data(kind: str) -> tuple[Rule[Case], ...]:

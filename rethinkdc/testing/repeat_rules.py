@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+from rethinkdc.context.remaking import SHARED
+from rethinkdc.data.decoded import DecodedImages
+from rethinkdc.runs.device import deterministic
 from rethinkdc.seeds import AXES, Axis, Seeds
 from rethinkdc.testing.case import Case, Try
 from rethinkdc.testing.comparing import difference, fields_that_differ, same
-from rethinkdc.testing.making import fields_of_set
+from rethinkdc.testing.making import comparable, fields_of_set
 from rethinkdc.testing.rule import Rule
 from rethinkdc.testing.surroundings import encoded
 from rethinkdc.testing.verdicts import NotApplicableError, require
@@ -72,18 +78,41 @@ def _backings(case: Case) -> None:
 
 def _cached(case: Case) -> None:
     """That what is read from the cache is what was made."""
-    asked = case.ask(case.first.folder, case.data, Seeds())
-    context, registry = asked.context, case.bench.registry
     for time in ("when it is made by way of the cache", "when it is read from the cache"):
-        if case.kind == "score":
-            scores = context.score(registry.reference(case.method))
-            found = {"scores": scores[~scores.isnan()], "rows": (~scores.isnan()).nonzero().flatten()}
-        else:
-            budget = case.bench.budget(len(case.data.class_names), context.ipc)
-            made = context.compress(registry.reference(case.method), asked.data, budget)
-            found = fields_of_set(made, case.bench.size)
+        found = _by_way_of_the_cache(case, case.first.folder, case.data, Seeds())
         told = f"{case.label} is another {time}: {difference(case.first.fields, found)}"
         require(same(case.first.fields, found), told, differs=fields_that_differ(case.first.fields, found))
+
+
+def _keys(case: Case) -> str:
+    """That what it keeps in the cache is not taken for what it would keep of other seeds, or of other images."""
+    own = sorted(case.first.watch.artefacts - SHARED)
+    if not own:
+        raise NotApplicableError("it keeps nothing of its own in the cache")
+    held = case.data
+    others = DecodedImages(255 - held.pixels, held.targets, held.class_names)
+    tries = (("seeds", held, Seeds(**dict.fromkeys(AXES, 1))), ("images", others, Seeds()))
+    for what, data, seeds in tries:
+        alone, beside = (
+            _by_way_of_the_cache(case, folder, data, seeds) for folder in (case.bench.new_folder(), case.first.folder)
+        )
+        told = (
+            f"under other {what} {case.label} takes from the cache ({', '.join(own)}) what it kept under the first "
+            f"ones: {difference(alone, beside)}; the key of context.artefact must tell them apart"
+        )
+        require(same(alone, beside), told, differs=what)
+    return ", ".join(own)
+
+
+def _by_way_of_the_cache(case: Case, folder: Path, data: DecodedImages, seeds: Seeds) -> dict[str, Any]:
+    """What a run would get of the method, with the cache of a try."""
+    asked = case.ask(folder, data, seeds)
+    context, reference = asked.context, case.bench.registry.reference(case.method)
+    with deterministic(case.bench.torch_device):
+        if case.kind == "score":
+            return comparable(context.score(reference), asked)
+        budget = case.bench.budget(len(data.class_names), context.ipc)
+        return fields_of_set(context.compress(reference, data, budget), case.bench.size)
 
 
 def _require_same(one: Try, other: Try, told: str) -> None:
@@ -100,3 +129,10 @@ REPEATS: tuple[Rule[Case], ...] = (
     Rule("backings", "Decoded and encoded images give the same result.", _backings, _REPEATS),
 )  # fmt: skip
 CACHED: Rule[Case] = Rule("cached", "What is read from the cache is what was made.", _cached, _REPEATS, long=True)
+KEYS: Rule[Case] = Rule(
+    "keys",
+    "What it keeps in the cache is found again under the same seeds and images alone.",
+    _keys,
+    (*_REPEATS, "cached"),
+    long=True,
+)

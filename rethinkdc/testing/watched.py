@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from rethinkdc.context.run import RunContext
+from rethinkdc.contracts.context import Context
 from rethinkdc.models import weights_digest
 from rethinkdc.protocol.proxy import FrozenProxy
 from rethinkdc.reference import Reference
@@ -23,11 +25,13 @@ class Watch:
 
     Attributes:
         asked: names of what keeps work over kills: ``parts``, ``chunks``, ``resumable``.
+        artefacts: kinds of what was kept in the cache.
         networks: those that were handed out, each with its hooks and its weights at that time.
         moment: is called whenever a piece of work begins or is kept.
     """
 
     asked: set[str] = field(default_factory=set)
+    artefacts: set[str] = field(default_factory=set)
     networks: list[tuple[nn.Module, int, str]] = field(default_factory=list)
     moment: Callable[[], None] = lambda: None
 
@@ -58,6 +62,12 @@ class WatchedContext(RunContext):
 
     watch: Watch = field(default_factory=Watch)
     keeps_every: float = 0.0
+
+    def artefact(
+        self, kind: str, key: Any, stage: str, build: Callable[[Context, Path], float | None], *, files: Sequence[str]
+    ) -> Path:
+        self.watch.artefacts.add(kind)
+        return super().artefact(kind, key, stage, build, files=files)
 
     def parts(self, count: int, make: PartsMaker, *, files: Sequence[str] | None = None) -> Sequence[dict[str, Tensor]]:
         self.watch.asked.add("parts")

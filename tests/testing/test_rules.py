@@ -92,7 +92,7 @@ def test_a_method_without_fault_keeps_every_rule(judge: Judge) -> None:
     outcomes = {verdict.rule: verdict.outcome for verdict in report.verdicts}
     assert list(outcomes) == [rule.name for rule in KITS["compressor"]]
     assert {name for name, outcome in outcomes.items() if outcome == "does not apply"} == {
-        "paper", "device", "kills", "ranks", *(rule.name for rule in COMMANDS)
+        "paper", "device", "keys", "kills", "ranks", *(rule.name for rule in COMMANDS)
     }  # fmt: skip
     assert all(verdict.told for verdict in report.verdicts if verdict.outcome == "does not apply")
 
@@ -177,6 +177,39 @@ def rounded_by_the_cache(rows: Tensor, _: Images, context: Context) -> Tensor:
 
     context.artefact("notes", {"of": "rounded"}, "selection", build, files=("note",))
     return rows if made else another(rows)
+
+
+def by_seed(key: Callable[[Images, Context], Any]) -> Fault:
+    """Takes its last row by a number of the seed and the images, kept in the cache under the given key."""
+
+    def fault(rows: Tensor, data: Images, context: Context) -> Tensor:
+        def build(inner: Context, out: Path) -> None:
+            write_file(out / "number", str(inner.seeds.set + int(data.native(torch.tensor([0]))[0][0, 0, 0])).encode())
+
+        folder = context.artefact("numbers", key(data, context), "selection", build, files=("number",))
+        return another(rows, int((folder / "number").read_text()) % 2)
+
+    return fault
+
+
+@pytest.mark.parametrize(
+    ("key", "differs"),
+    [
+        (lambda data, context: [data.fingerprint, context.seeds.set], ""),
+        (lambda data, _: [data.fingerprint], "seeds"),
+        (lambda _, context: [context.seeds.set], "images"),
+    ],
+    ids=["whole", "without the seed", "without the images"],
+)
+def test_what_a_key_leaves_out_is_found(key: Callable[[Images, Context], Any], differs: str, judge: Judge) -> None:
+    report = judge(with_rows(by_seed(key)), varies_with=("set",), quick=False)
+    if differs:
+        verdict = only(report)
+        assert (verdict.rule, verdict.differs) == ("keys", differs)
+        assert "(numbers) what it kept under the first ones" in verdict.told
+    else:
+        assert report.kept, report.sentences()
+        assert next(one.told for one in report.verdicts if one.rule == "keys") == "numbers"
 
 
 _CALLS: list[int] = []
