@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 Axis = Literal["set", "proxy", "teacher", "labels", "student"]
-
+"""One axis of randomness: what draws by the seed of one stays the same when another one moves."""
 
 AXES: tuple[Axis, ...] = ("set", "proxy", "teacher", "labels", "student")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from docs.generating.faithful import authors, deviations
-from docs.generating.packages import package
+from docs.generating.packages import package, source
 from docs.generating.pages import own_registry
 
 MARK = re.compile(r"^<!-- made: (.+?) -->$", re.MULTILINE)
@@ -15,6 +15,7 @@ MAKERS: dict[str, Callable[..., str]] = {
     "authors": authors,
     "deviations": lambda: deviations(own_registry()),
     "package": package,
+    "source": source,
 }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rethinkdc.templates import KINDS, name_package, write_package
 
+ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = {".py": "python", ".toml": "toml"}
 """Of the files that are shown: the module, its tests, the project and what lies beside them."""
 
@@ -22,3 +23,9 @@ def package(kind: str, name: str) -> str:
             for file in shown
             if Path(file).suffix in LANGUAGES
         )
+
+
+def source(place: str) -> str:
+    """A file of the repository as a block."""
+    path = ROOT / place
+    return f'```{LANGUAGES[path.suffix]} title="{path.name}"\n{path.read_text(encoding="utf-8")}```\n'

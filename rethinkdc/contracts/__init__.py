@@ -27,9 +27,9 @@ from rethinkdc.measurement import Evaluation, Metric
 from rethinkdc.method import Content, Method, OfKind
 from rethinkdc.models.model import Model
 from rethinkdc.protocol.full_training import TrainedNetwork
-from rethinkdc.protocol.protocol import FullTraining, Network, Protocol
+from rethinkdc.protocol.protocol import FullTraining, Network, Protocol, Proxy
 from rethinkdc.reference import Reference
-from rethinkdc.seeds import Seeds, generator
+from rethinkdc.seeds import Axis, Seeds, generator
 from rethinkdc.training.checkpoint import Resumable
 from rethinkdc.training.predict import TestView
 from rethinkdc.training.recipe import Optimizer, Recipe, Schedule
@@ -53,6 +53,7 @@ from rethinkdc.views import CropOp, DifferentiableOp, MixOp, PixelOp, ViewOp
 __all__ = [
     "STOPS",
     "Adjustable",
+    "Axis",
     "Backing",
     "Budget",
     "Command",
@@ -88,6 +89,7 @@ __all__ = [
     "Predictions",
     "Preset",
     "Protocol",
+    "Proxy",
     "ProxyNetwork",
     "Recipe",
     "Reference",

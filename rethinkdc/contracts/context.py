@@ -185,7 +185,7 @@ class Context(ABC):
                 ``context.protocol.proxy_recipe()``.
             *names: tell it from other networks of the same recipe: ``context.train(recipe, "expert", 3)``.
             model: architecture in place of the recipe's.
-            axis: whose seed it depends on.
+            axis: whose seed it depends on; under ``teacher`` sets of several seeds share the network.
             stage: what its seconds are counted as.
             keep_epochs: epochs after which the weights are kept too; 0 = the initial ones.
             whitened: show it images of :meth:`whitening` in place of normalised ones; views are then floats that
@@ -208,7 +208,10 @@ class Context(ABC):
 
         Args:
             kind: what it is, as a folder name of the cache: ``statistics``.
-            key: JSON data that holds all that it depends on.
+            key: JSON data that holds all that it depends on: the images (``data.fingerprint``), the seeds by which it
+                draws (``seeds.set``), the methods that it computes with (:meth:`define`), networks (the name of a
+                ``TrainedNetwork.folder`` is the digest of all that one depends on), and every value of the protocol, or
+                of the method's own, that is read for it. Nothing is added to it: what it leaves out is not told apart.
             stage: what its seconds are counted as: proxy, teacher, selection, synthesis, labels, or a new name.
             build: is called with a context of its own and the folder to fill. It may return its seconds over all
                 tries, where it knows them better than the clock of this process.

@@ -132,7 +132,7 @@ class TrainedNetwork:
     """A network that was trained on the whole training set, as its weights on disk.
 
     Attributes:
-        folder: of the artefact.
+        folder: of the artefact; its name is the digest of all that the network depends on.
         model: the architecture.
         recipe: what it was trained by; it holds the normalisation of the network's input.
         classes: number of classes.
