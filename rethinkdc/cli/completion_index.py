@@ -49,11 +49,10 @@ _NAMED = {
     "origin": PROTOCOL,
     "study": STUDY,
     "requirements": RECORD,
-    "name": ANY,
 }
 """What fields of options name, by the fields' names."""
-_FREE_NAMES = {"evaluate": {"name"}, "export": {"name"}, "new-plugin": {"name"}, "new-protocol": {"name"}}
-"""Fields of commands that give a name to something new."""
+_OF_COMMANDS = {("show", "name"): ANY, ("check-plugin", "name"): ANY, ("verify", "place"): RECORD}
+"""What fields name in one command alone: elsewhere a name is that of something new."""
 
 
 def make_index() -> Index:
@@ -95,7 +94,7 @@ def _command(name: str | None, callback: Any) -> tuple[str, Command]:
 
 def _value(command: str, one: OptionField) -> Value:
     taken = one.typed
-    names = "" if one.name in _FREE_NAMES.get(command, ()) else _NAMED.get(one.name, "")
+    names = _OF_COMMANDS.get((command, one.name)) or _NAMED.get(one.name, "")
     if not names and taken is Path:
         names = PATH
     # Of an option whose value may be left out no word follows.

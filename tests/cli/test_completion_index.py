@@ -9,7 +9,7 @@ import pytest
 from rethinkdc.cli import completion_index
 from rethinkdc.cli.main import COMMANDS
 from rethinkdc.completion.candidates import find_candidates
-from rethinkdc.completion.index import PATH, Index, read_index
+from rethinkdc.completion.index import PATH, RECORD, Index, read_index
 from rethinkdc.completion.line import split_line
 
 
@@ -45,6 +45,9 @@ def test_it_completes_what_users_type(index: Index) -> None:
     assert found(index, "rethinkdc run --force=s") == ["--force=student"]
     assert found(index, "rethinkdc run --force -l har") == ["hard"]
     assert "compressor" in found(index, "rethinkdc new-plugin mine --kind comp")
+    assert "el2n" in found(index, "rethinkdc check-plugin el")
+    assert not found(index, "rethinkdc new-plugin el")
+    assert index.commands["verify"].arguments[0].names == RECORD
 
 
 def test_the_program_writes_it_into_the_cache(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
