@@ -23,10 +23,14 @@ LONG = {
     "rethinkdc run --compressor pca --labeler hard",
     "rethinkdc run --compressor pca --seeds 0,1,2,3,4",
     "rethinkdc run --compressor el2n:direction=easy --seeds 0,1,2 --dataset digits",
+    "rethinkdc run --compressor pca:score=random,grid=2 --ipc 10 --dataset digits",
+    "rethinkdc run --compressor random --labeler soft-stored --dataset digits",
     "rethinkdc run --compressor random --keep 0.3 --dataset digits",
     "rethinkdc run --compressor rded --labeler soft --dataset digits",
     "rethinkdc run --compressor noise --labeler soft-pruned:ratio=40 --dataset digits",
     "rethinkdc sweep digits-small",
+    "rethinkdc compare pca:grid=1 --ipc 1 --seeds 3 --dataset digits",
+    "rethinkdc explain random --ipc 1 --seeds 1 --dataset digits",
 }
 """Trainings that no later command needs, of methods that have tests of their own, and the first command, which
 `.ci/run` runs as it stands: among the slow tests."""

@@ -167,8 +167,8 @@ def test_asking_for_a_broken_plugin_says_what_is_wrong_with_it(stranger: Environ
 
 
 def test_a_third_partys_method_runs_under_the_same_protocol_as_a_builtin(stranger: Environment) -> None:
-    (theirs,) = stranger.json("run", "-d", "digits", "--compressor", "every-nth:n=3")
-    (random,) = stranger.json("run", "-d", "digits", "--compressor", "random")
+    (theirs,) = stranger.json("run", "-d", "digits", "--compressor", "every-nth:n=3", *SHORT)
+    (random,) = stranger.json("run", "-d", "digits", "--compressor", "random", *SHORT)
     assert theirs["status"] == random["status"] == "ok"
     assert theirs["protocol_digest"] == random["protocol_digest"]
     assert theirs["dataset_fingerprint"] == random["dataset_fingerprint"]

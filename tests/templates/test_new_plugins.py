@@ -59,6 +59,7 @@ LONGER = "contract or runs_under"
 """What trains something, among the tests that are written."""
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_maths_pass_as_they_are_written(packages: list[Path]) -> None:
     said = call(*PYTEST, "-k", f"not ({LONGER})", *packages, folders=packages)
     assert "22 passed" in said
