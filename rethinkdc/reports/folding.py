@@ -6,6 +6,8 @@ import re
 import textwrap
 
 _LINES = 3
+WIDTH = 24
+"""Letters of a line, unless another number is asked for."""
 
 
 def part(name: str) -> list[str]:
@@ -13,7 +15,7 @@ def part(name: str) -> list[str]:
     return re.findall(r"[^\s,:+=]*[\s,:+=]+|[^\s,:+=]+$", name)
 
 
-def fold(name: str, width: int = 24) -> list[str]:
+def fold(name: str, width: int = WIDTH) -> list[str]:
     """The name in at most three lines of about ``width`` letters, broken behind what parts its words."""
     lines = [""]
     for word in part(name):

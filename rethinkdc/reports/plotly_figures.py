@@ -12,14 +12,17 @@ from functools import singledispatch
 from typing import Any
 
 from rethinkdc.reports.figures import Axis, Bars, Boxes, Chart, Figure, Level, Matrix, Series, Style, Unit
-from rethinkdc.reports.folding import fold
+from rethinkdc.reports.folding import WIDTH, fold, part
 from rethinkdc.reports.palette import MARKERS
 from rethinkdc.reports.texts import NOTHING, write_number
 
 _Json = dict[str, Any]
 _INK, _PAPER, _GRID, _MUTED = "var(--ink)", "var(--paper)", "var(--grid)", "var(--muted)"
+_FONT = 13
 _ROW = 34
 """Pixels of a bar or a box, its gap among them."""
+_LINE = 18
+"""Pixels of one line of a name beside it."""
 _AROUND = 90
 _HEIGHT = 380
 
@@ -34,11 +37,12 @@ def draw(figure: Figure) -> _Json:
 def _(chart: Chart) -> _Json:
     lying = bool(chart.y.ticks) and chart.errors == "x"
     traces = [_trace(series, chart) for series in chart.series]
-    layout = _layout(_axis(chart.x), _axis(chart.y), height=_height(len(chart.y.ticks)) if lying else _HEIGHT)
+    height = _height([text for _, text in chart.y.ticks]) if lying else _HEIGHT
+    layout = _layout(_axis(chart.x, folded=True), _axis(chart.y), height=height)
     layout["shapes"] = [_line(level, chart) for level in chart.levels]
     named = {text for _, text in chart.y.ticks}
     legend = [_entry(series, trace) for trace, series in enumerate(chart.series) if series.name not in named]
-    legend += [{"name": level.name, "colour": _MUTED, "mark": "dash"} for level in chart.levels]
+    legend += [_key(level.name, _MUTED, "dash") for level in chart.levels]
     return {"data": traces, "layout": layout, "legend": legend}
 
 
@@ -50,22 +54,19 @@ def _(bars: Bars) -> _Json:
             "type": "bar",
             "orientation": "h",
             "y": places,
-            "x": [_scaled(length, bars.x.unit) for length in part.lengths],
-            "marker": {"color": _colour(part.style), "line": {"color": _PAPER, "width": 1}},
+            "x": [_scaled(length, bars.x.unit) for length in one.lengths],
+            "marker": {"color": _colour(one.style), "line": {"color": _PAPER, "width": 1}},
             "hoverinfo": "text",
             "hovertext": [
-                escape(f"{name}, {part.name}: {write_number(length, bars.x.unit)}")
-                for name, length in zip(bars.names, part.lengths, strict=True)
+                escape(f"{name}, {one.name}: {write_number(length, bars.x.unit)}")
+                for name, length in zip(bars.names, one.lengths, strict=True)
             ],
         }
-        for part in bars.parts
+        for one in bars.parts
     ]
-    layout = _layout(_axis(bars.x), _names_axis(bars.names), height=_height(len(bars.names)))
+    layout = _layout(_axis(bars.x, folded=True), _names_axis(bars.names), height=_height(bars.names))
     layout |= {"barmode": "stack", "bargap": 0.35}
-    legend = [
-        {"name": part.name, "colour": _colour(part.style), "mark": "square", "trace": trace}
-        for trace, part in enumerate(bars.parts)
-    ]
+    legend = [_key(one.name, _colour(one.style), "square", trace) for trace, one in enumerate(bars.parts)]
     return {"data": traces, "layout": layout, "legend": legend}
 
 
@@ -97,7 +98,7 @@ def _(matrix: Matrix) -> _Json:
     }
     x = {"tickvals": heat["x"], "ticktext": [_fold(name, 16) for name in matrix.columns], "side": "top", "tickangle": 0}
     layout = _layout(
-        x | {"showgrid": False, "zeroline": False}, _names_axis(matrix.rows), height=_height(len(matrix.rows)) + 50
+        x | {"showgrid": False, "zeroline": False}, _names_axis(matrix.rows), height=_height(matrix.rows) + 50
     )
     layout["annotations"] = [
         {"x": column, "y": row, "text": text, "showarrow": False, "font": {"color": _INK}}
@@ -129,7 +130,7 @@ def _(boxes: Boxes) -> _Json:
         }
         for place, (box, style) in enumerate(zip(boxes.boxes, boxes.styles, strict=True))
     ]
-    layout = _layout(_axis(boxes.x), _names_axis(boxes.names), height=_height(len(boxes.names)))
+    layout = _layout(_axis(boxes.x, folded=True), _names_axis(boxes.names), height=_height(boxes.names))
     return {"data": traces, "layout": layout, "legend": []}
 
 
@@ -168,8 +169,10 @@ def _trace(series: Series, chart: Chart) -> _Json:
     return trace
 
 
-def _axis(axis: Axis) -> _Json:
-    drawn: _Json = {"title": {"text": escape(axis.title)}, "type": "log" if axis.log else "linear"}
+def _axis(axis: Axis, *, folded: bool = False) -> _Json:
+    # One line would stick out of a phone's window, where names take half of it.
+    title = _fold(axis.title) if folded else escape(axis.title)
+    drawn: _Json = {"title": {"text": title, "font": {"size": _FONT}}, "type": "log" if axis.log else "linear"}
     if axis.ticks:
         drawn |= {
             "tickvals": [_scaled(at, axis.unit) for at, _ in axis.ticks],
@@ -196,7 +199,7 @@ def _layout(x: _Json, y: _Json, *, height: int) -> _Json:
         "margin": {"l": 8, "r": 12, "t": 12, "b": 8},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": _INK, "family": "var(--font)", "size": 13},
+        "font": {"color": _INK, "family": "var(--font)", "size": _FONT},
         "hoverlabel": {"align": "left", "bgcolor": _PAPER, "bordercolor": _MUTED, "font": {"color": _INK}},
         "hovermode": "closest",
         "showlegend": False,
@@ -223,9 +226,15 @@ def _line(level: Level, chart: Chart) -> _Json:
 def _entry(series: Series, trace: int) -> _Json:
     """A line of the legend, which shows and hides the trace of this number."""
     if series.joined == "steps":
-        return {"name": series.name, "colour": _MUTED, "mark": "dash", "trace": trace}
+        return _key(series.name, _MUTED, "dash", trace)
     mark = MARKERS[series.style.marker] if series.marked else "line"
-    return {"name": series.name, "colour": _colour(series.style), "mark": mark, "trace": trace}
+    return _key(series.name, _colour(series.style), mark, trace)
+
+
+def _key(name: str, colour: str, mark: str, trace: int | None = None) -> _Json:
+    """What a mark means; the name in pieces between which a line may break."""
+    key = {"pieces": part(name), "colour": colour, "mark": mark}
+    return key if trace is None else key | {"trace": trace}
 
 
 def _colour(style: Style) -> str:
@@ -237,9 +246,10 @@ def _scaled(value: float, unit: Unit) -> float:
     return float(f"{100 * value if unit == 'fraction' else value:.6g}")
 
 
-def _height(rows: int) -> int:
-    return _AROUND + _ROW * max(rows, 2)
+def _height(names: Sequence[str]) -> int:
+    lines = max((len(fold(name)) for name in names), default=1)
+    return _AROUND + max(_ROW, _LINE * lines + 4) * max(len(names), 2)
 
 
-def _fold(name: str, width: int = 24) -> str:
+def _fold(name: str, width: int = WIDTH) -> str:
     return "<br>".join(map(escape, fold(name, width)))

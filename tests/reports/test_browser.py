@@ -275,7 +275,7 @@ def test_a_phone_scrolls_down_and_never_aside(view: Chrome, page: Path) -> None:
     width, wide = view.execute_script("return [innerWidth, document.documentElement.scrollWidth]")
     assert (width, wide) == (360, 360)
     ends = "return [...document.querySelectorAll(arguments[0])].map((one) => one.getBoundingClientRect().right)"
-    assert max(view.execute_script(ends, "figure, .main-svg, .facets *")) <= 360
+    assert max(view.execute_script(ends, "figure, .main-svg, .xtitle, .legend *, .facets *")) <= 360
 
 
 def test_paper_has_every_figure(view: Chrome) -> None:

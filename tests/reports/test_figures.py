@@ -22,6 +22,7 @@ from rethinkdc.reports.explanations import draw_explanations
 from rethinkdc.reports.figures import Chart, Point, Series
 from rethinkdc.reports.insides import draw_classes, draw_curves
 from rethinkdc.reports.material import Material
+from rethinkdc.reports.plotly_figures import draw
 from rethinkdc.reports.published import draw_published
 from rethinkdc.reports.sections import KINDS, draw_sections
 from rethinkdc.reports.tracks import draw_tracks
@@ -32,6 +33,8 @@ from rethinkdc.runs.records import Records
 T_4 = 2.776445
 """The 97.5 % point of Student's t with four degrees of freedom, from a printed table."""
 
+LINE = 17
+"""Pixels of a line of names of 13 pixels."""
 Make = Callable[..., Record]
 Collect = Callable[..., Material]
 
@@ -292,3 +295,11 @@ def test_a_method_has_one_style_in_all_figures(studied: Path) -> None:
 def test_names_tell_the_labeler_only_where_there_are_several(make: Make, material: Collect) -> None:
     board: Board = material(make("pca"), make("pca", labeler="other")).boards[0]
     assert sorted(map(name_rows([board]), board.rows)) == ["pca + hard", "pca + other"]
+
+
+def test_rows_are_as_high_as_the_lines_of_their_names(make: Make, material: Collect) -> None:
+    names = [f"dm:iterations={number}000,batch=128,network=[convnet:width=32,norm=batch]" for number in range(1, 7)]
+    (figure,) = draw_stages(material(*(make(name) for name in names)))
+    drawn = draw(figure)
+    assert {name.count("<br>") for name in drawn["layout"]["yaxis"]["ticktext"]} == {2}
+    assert drawn["layout"]["height"] > 3 * LINE * len(names)

@@ -47,7 +47,7 @@
     list.replaceChildren(...entries.map((entry) => {
       const item = document.createElement("li");
       const name = document.createElement("bdi");
-      name.textContent = entry.name;
+      name.append(...entry.pieces.flatMap((piece) => [piece, document.createElement("wbr")]));
       if (entry.trace === undefined) {
         item.append(swatch(entry, style), name);
         return item;
