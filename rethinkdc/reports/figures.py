@@ -15,10 +15,14 @@ Unit = Literal["fraction", "number", "bytes", "seconds", "images"]
 
 @dataclass(frozen=True)
 class Style:
-    """Which colour and which marker of the palette: what differs in colour differs in shape too."""
+    """Which colour and which marker of the palette: what differs in colour differs in shape too.
+
+    What has no marker, such as a bar, is hatched where its colour comes again.
+    """
 
     colour: int
     marker: int
+    hatched: bool = False
 
 
 @dataclass(frozen=True)

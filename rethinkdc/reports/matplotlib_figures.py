@@ -41,8 +41,8 @@ _SETTINGS: dict[str, Any] = {
 }
 """A dollar in a name is a dollar. The salt makes the ids of an SVG the same each time."""
 _INK, _MUTED, _BELOW, _EVEN, _ABOVE = "#1a1a1a", "#5d6670", "#f2b48c", "#f5f6f8", "#8fc4e8"
-_WIDTH, _HEIGHT, _ROW = 6.4, 4.4, 0.36
-"""In inches: of a picture, and of a row of bars or boxes."""
+_WIDTH, _HEIGHT, _ROW, _NAME = 6.4, 4.4, 0.36, 0.15
+"""In inches: of a picture, of a row of bars or boxes, and of a line of its name."""
 _LETTERS, _LINE = 95, 0.13
 """Of a line of small text: about how many letters it holds, and its inches."""
 
@@ -111,7 +111,9 @@ def _(bars: Bars, axes: _Axes) -> None:
     for part in bars.parts:
         lengths = [_scaled(length, bars.x.unit) for length in part.lengths]
         colour = LIGHT[part.style.colour]
-        axes.barh(places, lengths, 0.65, left=begun, color=colour, edgecolor="white", lw=0.5, label=part.name)
+        hatch = "////" if part.style.hatched else None
+        drawn = {"color": colour, "edgecolor": "white", "lw": 0.5, "hatch": hatch, "label": part.name}
+        axes.barh(places, lengths, 0.65, left=begun, **drawn)
         begun = [start + length for start, length in zip(begun, lengths, strict=True)]
     _set_axis(axes, "x", bars.x)
     _set_names(axes, bars.names)
@@ -196,9 +198,11 @@ def _set_names(axes: _Axes, names: Sequence[str]) -> None:
 
 def _height(figure: Figure) -> float:
     rows = {Bars: "names", Boxes: "names", Matrix: "rows"}.get(type(figure))
+    names: Sequence[str] = getattr(figure, rows) if rows else ()
     if isinstance(figure, Chart) and figure.errors == "x":
-        return 1.8 + _ROW * len(figure.y.ticks)
-    return 1.8 + _ROW * len(getattr(figure, rows)) if rows else _HEIGHT
+        names = [text for _, text in figure.y.ticks]
+    lines = max((len(fold(name)) for name in names), default=1)
+    return 1.8 + max(_ROW, _NAME * lines + 0.04) * len(names) if names else _HEIGHT
 
 
 def _scaled(value: float, unit: Unit) -> float:

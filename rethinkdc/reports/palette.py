@@ -41,4 +41,5 @@ class Styles:
     @staticmethod
     def nth(place: int) -> Style:
         """The style of a part that is no method, such as a stage."""
-        return Style(1 + place % (len(LIGHT) - 1), (1 + place) % len(MARKERS))
+        again, colour = divmod(place, len(LIGHT) - 1)
+        return Style(1 + colour, (1 + place) % len(MARKERS), hatched=again % 2 == 1)

@@ -55,7 +55,11 @@ def _(bars: Bars) -> _Json:
             "orientation": "h",
             "y": places,
             "x": [_scaled(length, bars.x.unit) for length in one.lengths],
-            "marker": {"color": _colour(one.style), "line": {"color": _PAPER, "width": 1}},
+            "marker": {
+                "color": _colour(one.style),
+                "line": {"color": _PAPER, "width": 1},
+                "pattern": {"shape": "/" if one.style.hatched else "", "solidity": 0.35, "bgcolor": _PAPER},
+            },
             "hoverinfo": "text",
             "hovertext": [
                 escape(f"{name}, {one.name}: {write_number(length, bars.x.unit)}")
@@ -66,7 +70,10 @@ def _(bars: Bars) -> _Json:
     ]
     layout = _layout(_axis(bars.x, folded=True), _names_axis(bars.names), height=_height(bars.names))
     layout |= {"barmode": "stack", "bargap": 0.35}
-    legend = [_key(one.name, _colour(one.style), "square", trace) for trace, one in enumerate(bars.parts)]
+    legend = [
+        _key(one.name, _colour(one.style), "hatched" if one.style.hatched else "square", trace)
+        for trace, one in enumerate(bars.parts)
+    ]
     return {"data": traces, "layout": layout, "legend": legend}
 
 

@@ -303,3 +303,13 @@ def test_rows_are_as_high_as_the_lines_of_their_names(make: Make, material: Coll
     drawn = draw(figure)
     assert {name.count("<br>") for name in drawn["layout"]["yaxis"]["ticktext"]} == {2}
     assert drawn["layout"]["height"] > 3 * LINE * len(names)
+
+
+def test_stages_of_one_colour_differ_in_their_filling(make: Make, material: Collect) -> None:
+    stages = ("proxy", "teacher", "selection", "synthesis", "experts", "networks", "labels", "training")
+    (figure,) = draw_stages(material(make("pca", cost=Cost(seconds=dict.fromkeys(stages, 1.0)))))
+    looks = {(part.style.colour, part.style.hatched) for part in figure.parts}
+    assert len(looks) == len(figure.parts) == len(stages)
+    drawn = draw(figure)
+    filled = {(one["marker"]["color"], one["marker"]["pattern"]["shape"]) for one in drawn["data"]}
+    assert len(filled) == len({(key["colour"], key["mark"]) for key in drawn["legend"]}) == len(stages)

@@ -21,6 +21,7 @@
   const OUTLINES = {
     "circle": "M8 3a5 5 0 1 0 .01 0z",
     "square": "M3.5 3.5h9v9h-9z",
+    "hatched": "M3 7.500L7.500 3h3L3 10.500zM3.500 13L13 3.500v3L6.500 13zM9.500 13L13 9.500V13z",
     "diamond": "M8 2l6 6-6 6-6-6z",
     "triangle-up": "M8 2l6 11H2z",
     "triangle-down": "M8 14L2 3h12z",
