@@ -36,6 +36,7 @@ def called(
     name: Callable[[Method], str],
     images: Images | None = None,
     check_unchanged: Callable[[], None] = always_the_same,
+    made: tuple[object, Method] | None = None,
 ) -> Iterator[None]:
     """Inside, a method is called.
 
@@ -46,6 +47,7 @@ def called(
         name: names a method and its package.
         images: what it is given and must leave as it is.
         check_unchanged: raises where their files changed meanwhile, which is nobody's doing here.
+        made: what it is given of another method's making, and that method: it is told of what is raised in there.
 
     Raises:
         MethodError: it raised what is no error of the framework, or tried to end the process.
@@ -61,7 +63,7 @@ def called(
         interruption.persist()
         if fault_of_machine(error) or is_short_of_memory(error):
             raise
-        raise MethodError(f"{name(_innermost(error, method))} {_tell(error)}.") from error
+        raise MethodError(f"{name(_innermost(error, method, made))} {_tell(error)}.") from error
     if changed := [*changes.names, *changes.lasting]:
         raise ContractError(
             f"{name(method)} changed {' and '.join(changed)}, on which other results depend. A random draw comes from "
@@ -101,12 +103,15 @@ def is_short_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError)
 
 
-def _innermost(error: BaseException, called: Method) -> Method:
+def _innermost(error: BaseException, called: Method, made: tuple[object, Method] | None) -> Method:
     """The method of those that called each other in whose code an error was raised."""
     trace, found = error.__traceback__, called
     while trace is not None:
         holder: Any = trace.tb_frame.f_locals.get("self")
-        found = holder if isinstance(holder, Method) else found
+        if isinstance(holder, Method):
+            found = holder
+        elif made is not None and holder is made[0]:
+            found = made[1]
         trace = trace.tb_next
     return found
 

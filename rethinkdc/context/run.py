@@ -248,9 +248,11 @@ class RunContext(Context):
     def untrained_teacher(self, reference: Reference | str | None = None) -> nn.Module | None:
         return untrained_network(self, reference)
 
-    def calling(self, method: Method, images: Images) -> AbstractContextManager[None]:
+    def calling(
+        self, method: Method, images: Images, made: tuple[object, Method] | None = None
+    ) -> AbstractContextManager[None]:
         """Around a call of a method, which must leave the images, and what other results depend on, as they are."""
-        return called(method, self.methods.whose, images, self.check_unchanged)
+        return called(method, self.methods.whose, images, self.check_unchanged, made)
 
     def compress(self, reference: Reference | str, data: Images, budget: Budget) -> CompressedSet:
         method = self.methods.complete(self.method(Compressor, reference), budget.size, budget.classes)

@@ -337,7 +337,7 @@ class Runner:
         label_images = context.work.images
 
         def evaluate() -> Evaluation:
-            with context.calling(run.evaluator, splits.test):
+            with context.calling(run.evaluator, splits.test, (supervision, run.labeler)):
                 evaluation = run.evaluator.evaluate(compressed, supervision, splits.test, context)
             require(evaluation, Evaluation, self.registry.whose(run.evaluator), "an Evaluation")
             return evaluation

@@ -117,6 +117,23 @@ def test_an_exception_is_told_of_the_innermost_method() -> None:
     assert raised.value.keeps_work
 
 
+class Labels:
+    """What a labeler made for a training."""
+
+    def loss(self) -> Tensor:
+        raise IndexError("no such row")
+
+
+def test_what_is_raised_in_a_loss_is_told_of_the_labeler_that_made_it() -> None:
+    labels = Labels()
+    for made, blamed in (((labels, Inner()), "score inner"), (None, "compressor outer")):
+        with (
+            pytest.raises(MethodError, match=rf"^The {blamed} of acme 1\.0 raised IndexError: no such row\.$"),
+            called(Outer(), whose, made=made),
+        ):
+            labels.loss()
+
+
 def leave(error: BaseException) -> None:
     raise error
 
