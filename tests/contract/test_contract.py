@@ -249,6 +249,16 @@ def variants(kind: str | None = None) -> list[tuple[str, str]]:
     ]
 
 
+def tried() -> list[Any]:
+    """Methods that need no download; of several variants of one the first by default, the others as slow ones."""
+    first = {VARIANTS.get((row.kind, row.name), (row.name,))[0] for row in LISTED}
+    return [
+        pytest.param(kind, text, marks=() if text in first else pytest.mark.slow)
+        for kind, text in variants()
+        if not needs_download(kind, text)
+    ]
+
+
 def axes_of(kind: str, text: str) -> tuple[Axis, ...]:
     named = Registry().build(kind, text)
     if isinstance(named, Labeler):
@@ -275,7 +285,7 @@ def test_the_tables_above_name_only_what_exists() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "text"),
-    [pair for pair in variants() if not needs_download(*pair)],
+    tried(),
     ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_a_method_keeps_the_contract(kind: str, text: str, tmp_path: Path) -> None:

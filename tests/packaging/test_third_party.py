@@ -257,6 +257,7 @@ def test_a_name_with_its_distribution_means_one_of_the_two(contested: Environmen
     assert set(theirs["plugins"]) == {"acme-random", "rethinkdc"}
 
 
+@pytest.mark.slow
 def test_the_worked_example_for_contributors_works(stranger: Environment, tmp_path: Path) -> None:
     """The files and the commands of CONTRIBUTING.md, as they stand there."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
