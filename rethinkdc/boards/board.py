@@ -52,6 +52,7 @@ class Board:
         metric: what ranks.
         better: which end of it is good.
         unit: whether it is a fraction or another number.
+        others: metrics that its records have beside what ranks.
         machine: what computed all rows; None where machines are pooled.
         rows: best first; then full sets, then what has no result.
         unmeasured: published values of methods that have no row.
@@ -74,6 +75,7 @@ class Board:
     metric: str
     better: Literal["higher", "lower"]
     unit: Literal["fraction", "number"]
+    others: tuple[Metric, ...]
     machine: Machine | None
     rows: tuple[Row, ...]
     unmeasured: tuple[Unmeasured, ...]
@@ -183,11 +185,19 @@ def make_board(
         metric=metric.name,
         better=metric.better,
         unit=metric.unit,
+        others=_others(entries, metric),
         machine=place.machine,
         rows=rank_rows(_judge(drafts), metric),
         unmeasured=(),
         lacking=lacking,
     )
+
+
+def _others(entries: Sequence[Entry], metric: Metric) -> tuple[Metric, ...]:
+    """As the newest record declares each of them."""
+    names = dict.fromkeys(one.name for entry in entries for one in entry.metrics if one.name != metric.name)
+    found = (ranking_metric(entries, name) for name in names)
+    return tuple(one for one in found if one)
 
 
 def _overrides(entries: Sequence[Entry]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from rethinkdc.boards.results import (
 )
 from rethinkdc.runs.cost import order_stages
 from rethinkdc.runs.record import Status
-from rethinkdc.seeds import Seeds
+from rethinkdc.seeds import Axis, Seeds
 from rethinkdc.statistics import Components, Difference, Spread, compare_pairs, describe, mean_of, part_variance
 
 
@@ -46,6 +46,7 @@ class Row:
         result: the metric over the n; None when no run is ok.
         difference: to ``random`` with equal labels and seeds, its family all methods of the board; None for ``random``
             itself and without a pair.
+        others: means of the other metrics that all of its runs have, over the n.
         components: the spread over sets and over students apart; None where no set has two students.
         image_error: of the difference, from kept predictions; None where it was not asked for.
         robustness: HLR and its like; None where the metric is no accuracy.
@@ -84,6 +85,7 @@ class Row:
     n_counts: Literal["sets", "students"]
     result: Spread | None
     difference: Difference | None
+    others: dict[str, float]
     components: Components | None
     image_error: ImageError | None
     robustness: Robustness | None
@@ -139,6 +141,7 @@ def make_row(entries: Sequence[Entry], baseline: Baseline, compressor: str, metr
         n_counts="students" if first.fixed else "sets",
         result=describe(list(values.values())) if values else None,
         difference=compare_pairs(list(differences.values())) if differences else None,
+        others=_others(runs, metric, axis),
         components=part_variance(list(groups.values())) if groups and not first.fixed else None,
         image_error=None,
         robustness=None,
@@ -168,6 +171,15 @@ def make_row(entries: Sequence[Entry], baseline: Baseline, compressor: str, metr
         code_here={},
         checked={},
     )
+
+
+def _others(runs: Sequence[Entry], metric: str, axis: Axis) -> dict[str, float]:
+    names = [name for name in (runs[0].results if runs else ()) if name != metric]
+    return {
+        name: mean_of(means_by_seed(groups_by_seed(runs, name, axis)).values())
+        for name in names
+        if all(name in run.results for run in runs)
+    }
 
 
 def _codes(runs: Sequence[Entry]) -> dict[str, tuple[str, ...]]:

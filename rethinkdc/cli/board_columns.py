@@ -10,6 +10,8 @@ from rich.filesize import decimal
 from rethinkdc.boards import Board, Row
 from rethinkdc.boards.beside import Published, Robustness
 from rethinkdc.boards.notes import name_method
+from rethinkdc.cli.metric_text import Unit
+from rethinkdc.measurement import Metric
 from rethinkdc.runs.cost import order_stages
 
 NOTHING = "-"
@@ -48,7 +50,7 @@ def result_columns(board: Board) -> Columns:
         "rank": lambda row: str(row.rank or NOTHING),
         "band": lambda row: str(row.band or NOTHING),
         "method": lambda row: name_method(row, board),
-        f"{board.metric}{_unit(board)}": lambda row: number(row.result.mean if row.result else None),
+        f"{board.metric}{_unit(board.unit)}": lambda row: number(row.result.mean if row.result else None),
         "sd": lambda row: number(row.result.deviation if row.result else None),
         "n": lambda row: str(row.result.n) if row.result else "0",
         "attempts": lambda row: str(row.attempts) if row.attempts > row.runs + len(row.missing) else NOTHING,
@@ -91,6 +93,7 @@ def further_columns(board: Board) -> Columns:
 
     return {
         **choice_columns(board),
+        **{f"{one.name}{_unit(one.unit)}": _other(one) for one in board.others},
         **{f"{stage} s": _seconds(stage) for stage in _stages(row.seconds for row in board.rows)},
         "teacher top1 %": lambda row: NOTHING if row.teacher_top1 is None else f"{100 * row.teacher_top1:.2f}",
         **{f"{stage} memory": _memory(stage) for stage in _stages(row.memory for row in board.rows)},
@@ -107,21 +110,25 @@ def further_columns(board: Board) -> Columns:
     }
 
 
-def _unit(board: Board) -> str:
-    return " %" if board.unit == "fraction" else ""
+def _unit(unit: Unit) -> str:
+    return " %" if unit == "fraction" else ""
 
 
 def _reported_head(board: Board) -> str:
-    return f"reported{_unit(board)}"
+    return f"reported{_unit(board.unit)}"
 
 
 def _number(board: Board) -> Callable[..., str]:
-    return partial(write_number, board=board)
+    return partial(write_number, unit=board.unit)
 
 
-def write_number(value: float | None, sign: str = "", *, board: Board) -> str:
-    """A number of a board's metric: fractions in percent."""
-    scale, digits = (100, 2) if board.unit == "fraction" else (1, 4)
+def _other(metric: Metric) -> Callable[[Row], str]:
+    return lambda row: write_number(row.others.get(metric.name), unit=metric.unit)
+
+
+def write_number(value: float | None, sign: str = "", *, unit: Unit) -> str:
+    """A number of a metric: fractions in percent."""
+    scale, digits = (100, 2) if unit == "fraction" else (1, 4)
     return NOTHING if value is None else f"{scale * value:{sign}.{digits}f}"
 
 

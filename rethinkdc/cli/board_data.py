@@ -34,13 +34,14 @@ def print_csv(boards: Sequence[Board]) -> None:
         "memory": order_stages(stage for row in rows for stage in row.memory),
         "images": order_stages(stage for row in rows for stage in row.images_seen),
     }
-    for number, line in enumerate(_flatten(board, row, stages) for board in boards for row in board.rows):
+    others = list(dict.fromkeys(one.name for board in boards for one in board.others))
+    for number, line in enumerate(_flatten(board, row, stages, others) for board in boards for row in board.rows):
         if not number:
             writer.writerow(map(escape_cell, line))
         writer.writerow(as_cells(line.values()))
 
 
-def _flatten(board: Board, row: Row, stages: dict[str, list[str]]) -> dict[str, Any]:
+def _flatten(board: Board, row: Row, stages: dict[str, list[str]], others: list[str]) -> dict[str, Any]:
     result, random, spread = row.result, row.difference, row.components
     image_error = row.image_error.interval if row.image_error else None
     scores = asdict(row.robustness) if row.robustness else dict.fromkeys(("hlr", "ior", "lrs", "ars"))
@@ -55,6 +56,7 @@ def _flatten(board: Board, row: Row, stages: dict[str, list[str]]) -> dict[str, 
         "mean": result.mean if result else None,
         "sd": result.deviation if result else None,
         "n": result.n if result else 0,
+        **{f"mean_{name}": row.others.get(name) for name in others},
         "n_counts": row.n_counts,
         "runs": row.runs,
         "attempts": row.attempts,

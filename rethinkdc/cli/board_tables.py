@@ -62,6 +62,8 @@ def _sheets(boards: Sequence[Board], wide: bool) -> Iterator[str]:
         yield "\n".join([styled(wrap(caption(board), width), BOLD), *table, *own])
     common = [wrap(note, width) for note, count in told.items() if count > 1]
     common += [f"{wrap(note, width)}\n  {command}" for command, note in wanted.items()]
+    if others := list(dict.fromkeys(one.name for board in boards for one in board.others)):
+        common.append(styled(wrap(f"Also on record; --metric NAME ranks by it: {', '.join(others)}.", width), DIM))
     if left:
         common.append(styled(wrap(f"More columns with --wide: {', '.join(left)}.", width), DIM))
     if common:

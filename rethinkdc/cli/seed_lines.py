@@ -52,10 +52,8 @@ def print_comparison(measured: Sequence[Record], beside: Sequence[BesideRandom |
     """
     metric = measured[0].main_metric
     print_files_read(measured[0].told)
-    spread = describe([record.results[metric.name] for record in measured])
-    around = f" ± {write_value(spread.deviation, metric.unit)}" if spread.deviation is not None else ""
-    value = f"{name_metric(metric.name)} {write_value(spread.mean, metric.unit)}{around}"
-    say(f"{_title(measured[0])}: {value} (mean, standard deviation)")
+    values = ", ".join(_write_spread(measured, one) for one in measured[0].metrics)
+    say(f"{_title(measured[0])}: {values} (mean, standard deviation)")
     pairs = [one.difference for one in beside if one is not None]
     if pairs:
         say(f"{_write_pairs(pairs, metric)} {_counted(measured)}")
@@ -69,6 +67,12 @@ def print_comparison(measured: Sequence[Record], beside: Sequence[BesideRandom |
 def _title(record: Record) -> str:
     names = record.names
     return f"{names.methods} on {names.dataset} ({names.protocol}, ipc {names.ipc})"
+
+
+def _write_spread(measured: Sequence[Record], metric: Metric) -> str:
+    spread = describe([record.results[metric.name] for record in measured])
+    around = f" ± {write_value(spread.deviation, metric.unit)}" if spread.deviation is not None else ""
+    return f"{name_metric(metric.name)} {write_value(spread.mean, metric.unit)}{around}"
 
 
 def _write_pairs(pairs: list[float], metric: Metric) -> str:

@@ -62,8 +62,8 @@ def _columns(matrix: StudentMatrix) -> dict[str, list[str]]:
 def _cell(row: Row | None, board: Board) -> str:
     if row is None or row.result is None:
         return NOTHING
-    spread = "" if row.result.deviation is None else f" ± {write_number(row.result.deviation, board=board)}"
-    return f"{write_number(row.result.mean, board=board)}{spread} ({row.result.n})"
+    spread = "" if row.result.deviation is None else f" ± {write_number(row.result.deviation, unit=board.unit)}"
+    return f"{write_number(row.result.mean, unit=board.unit)}{spread} ({row.result.n})"
 
 
 def _plain(matrix: StudentMatrix) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from rethinkdc.texts import visible
 
 _DIGEST = 12
 _TELLING = 6
-_NOT_CONDITIONS = ("rows", "unmeasured", "lacking", "keep", "overrides")
+_NOT_CONDITIONS = ("rows", "unmeasured", "lacking", "others", "keep", "overrides")
 """Fields of a board that say what was measured under its conditions, or say its images or its protocol again."""
 
 

@@ -10,6 +10,7 @@ from rethinkdc.boards import Board, Row
 from rethinkdc.boards.beside import Published, Robustness, Unmeasured
 from rethinkdc.boards.notes import lacking_notes, notes_on
 from rethinkdc.boards.ranking import LEAST
+from rethinkdc.measurement import Metric
 from rethinkdc.reports.conditions import describe, describe_digests, entitle, facets_of, name_rows
 from rethinkdc.reports.figures import Facets, Unit
 from rethinkdc.reports.texts import NOTHING, write_metric, write_number, write_p
@@ -115,6 +116,7 @@ def _columns(board: Board, call: Callable[[Row], str]) -> list[tuple[Column, _Fi
         ),
         ("LRS", "label robust score; neutral at 0.2689", _number(_of(_scores, lambda one: one.lrs))),
         ("ARS", "augmentation robust score; neutral at 0.2689", _number(_of(_scores, lambda one: one.ars))),
+        *(_other(one) for one in board.others),
         ("teacher %", "top-1 of the teacher on the test images", _number(lambda row: row.teacher_top1, "fraction")),
         ("± images", "the test set's own error of the difference, at 95 %", _number(_image_error, unit)),
         ("receiver", "bytes of images as JPEG, labels, and a teacher that is asked", _number(_receiver, "bytes")),
@@ -123,6 +125,12 @@ def _columns(board: Board, call: Callable[[Row], str]) -> list[tuple[Column, _Fi
         ("seconds", "of all stages", _number(lambda row: sum(row.seconds.values()) or None, "seconds")),
     ]
     return [(Column(head, meaning, numeric=head != _METHOD), fill) for head, meaning, fill in filled]
+
+
+def _other(metric: Metric) -> tuple[str, str, _Fill]:
+    percent = " %" if metric.unit == "fraction" else ""
+    fill = _number(lambda row: row.others.get(metric.name), metric.unit)
+    return f"{write_metric(metric.name)}{percent}", f"mean; {metric.better} is better", fill
 
 
 def _of(whole: Callable[[Row], T | None], part: Callable[[T], N | None]) -> Callable[[Row], N | None]:

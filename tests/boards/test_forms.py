@@ -98,6 +98,23 @@ def test_names_are_folded_where_the_window_is_narrow() -> None:
     assert table.draw(80)[-1].split() == ["y", "5.67"]
 
 
+def test_every_metric_on_record_has_a_column_and_is_told_of_where_the_window_is_narrow(
+    desk: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed, top1 in enumerate((0.6, 0.7)):
+        desk.record("pca", top1, seed)
+        desk.record("random", 0.5, seed)
+    (board,) = desk.boards()
+    assert [one.name for one in board.others] == ["top5", "loss"]
+    assert board.rows[0].others == {"top5": 1.0, "loss": pytest.approx(0.35)}
+    assert [one.name for one in desk.only(metric="loss").others] == ["top1", "top5"]
+    narrow = printed(desk.records, "rich", capsys)
+    assert "Also on record; --metric NAME ranks by it: top5, loss." in narrow
+    assert " 0.3500" in printed(desk.records, "rich", capsys, wide=True)
+    first, *_ = csv.DictReader(io.StringIO(printed(desk.records, "csv", capsys)))
+    assert float(first["mean_loss"]) == pytest.approx(0.35)
+
+
 def test_students_stand_side_by_side(desk: Any) -> None:
     desk.seeds("pca", [0.6, 0.62])
     desk.seeds("random", [0.5, 0.5])

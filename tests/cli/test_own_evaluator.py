@@ -80,6 +80,7 @@ def test_it_goes_through_every_command_and_less_is_better(
     best = board["rows"][0]
     assert f" {100 * best['result']['mean']:.2f} " in cli("leaderboard", "--format", "md").out
     assert "gap" in cli("leaderboard").out
+    assert "--metric NAME ranks by it: rows." in cli("leaderboard").out
     lines = list(csv.DictReader(io.StringIO(cli("leaderboard", "--format", "csv").out)))
     assert [line["compressor"] for line in lines] == [row["compressor"] for row in board["rows"]]
     (others,) = json.loads(cli("leaderboard", "--json", "--metric", "rows").out)
@@ -90,6 +91,7 @@ def test_it_goes_through_every_command_and_less_is_better(
         ran = cli("run", "-d", "digits", "-c", name, "--evaluator", "farthest", "--seeds", "0,1,2,3,4", *short)
         assert ran.code == 0, ran.err
         assert f"{means[name]:.2%}" in ran.out
+        assert ", rows 10 ± 0 (mean, standard deviation)" in ran.out
         assert "top-1" not in ran.out
         (between,) = [line for line in ran.out.splitlines() if "against random" in line]
         assert "points (lower is better) against random under the same conditions" in between

@@ -11,6 +11,7 @@ from rethinkdc.boards import Board
 from rethinkdc.boards.beside import Published, Unmeasured
 from rethinkdc.reports.material import Material
 from rethinkdc.reports.tables import Cell, Table, make_table
+from rethinkdc.reports.texts import write_metric
 from rethinkdc.runs.record import Record
 
 Make = Callable[..., Record]
@@ -37,6 +38,14 @@ def test_numbers_are_those_of_the_board_and_sort_unrounded(board: Board) -> None
     (pca, random) = cells(table, "Holm p")
     assert pca.value == board.rows[0].difference.holm_p if board.rows[0].difference else False
     assert random == Cell("\u2013", None)
+
+
+def test_each_metric_beside_the_one_that_ranks_has_a_column(board: Board) -> None:
+    table = make_table(board)
+    for one in board.others:
+        unit = " %" if one.unit == "fraction" else ""
+        head = f"{write_metric(one.name)}{unit}"
+        assert [cell.value for cell in cells(table, head)] == [row.others[one.name] for row in board.rows]
 
 
 def test_a_column_that_says_nothing_is_left_out(board: Board) -> None:
