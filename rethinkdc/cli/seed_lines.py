@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rethinkdc.cli.metric_text import name_metric, write_interval, write_signed, write_value
 from rethinkdc.cli.saying import say
-from rethinkdc.cli.tables import print_files_read
+from rethinkdc.cli.tables import call_record, print_files_read, write_seconds
 from rethinkdc.measurement import Metric
 from rethinkdc.runs.comparison import BesideRandom
 from rethinkdc.runs.record import Record
@@ -15,13 +15,14 @@ from rethinkdc.seeds import write_seeds
 from rethinkdc.statistics import compare_pairs, describe
 
 
-def write_seed(record: Record, records: Records, beside: BesideRandom | None) -> str:
-    """One line: seed, main metric, difference to ``random``, seconds of all stages, where the record is.
+def write_seed(record: Record, records: Records, beside: BesideRandom | None, *, spent: float | None) -> str:
+    """One line: seed, main metric, difference to ``random``, what it cost and took now, where the record is.
 
     Args:
         record: an ok one.
         records: where it lies.
         beside: it and ``random``; None = nothing to compare with.
+        spent: seconds that it took now; None = it existed before.
     """
     metric = record.main_metric
     parts = [
@@ -29,15 +30,15 @@ def write_seed(record: Record, records: Records, beside: BesideRandom | None) ->
         write_value(record.results[metric.name], metric.unit),
         "" if beside is None else f"{write_signed(beside.difference, metric)} to random",
         beside.mixed if beside else "",
-        f"{sum(record.cost.seconds.values()):.1f} s" if record.cost else "",
-        f"record {records.path(record.key, record.attempt)}",
+        f"cost {write_seconds(record.cost, spent)}" if record.cost else "",
+        f"{call_record(spent)} {records.path(record.key, record.attempt)}",
     ]
     return "  ".join(part for part in parts if part)
 
 
-def print_seed(record: Record, records: Records, beside: BesideRandom | None) -> None:
+def print_seed(record: Record, records: Records, beside: BesideRandom | None, *, spent: float | None) -> None:
     """The line of a seed, and below it what makes its result doubtful."""
-    say(write_seed(record, records, beside))
+    say(write_seed(record, records, beside, spent=spent))
     for doubt in record.told.doubts:
         say(f"  doubtful: {doubt}")
 

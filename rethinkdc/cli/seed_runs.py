@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 
 from rethinkdc import ranks
 from rethinkdc.cli import seed_lines, tables
@@ -28,21 +29,29 @@ def print_runs(runs: Iterable[tuple[Record, bool]], command: SeveralSeeds, runne
             pass
         return
     records, differences = [], []
-    for record, existed in runs:
+    for record, spent in _timed(runs):
         records.append(record)
         if as_json:
             continue
         if len(command.all_seeds) == 1:
-            tables.print_run(record, runner.records, existed=existed)
+            tables.print_run(record, runner.records, spent=spent)
             tables.print_beside_random(record, runner.records, runner.registry)
             continue
         differences.append(difference_to_random(record, runner.records, runner.registry))
-        seed_lines.print_seed(record, runner.records, differences[-1])
+        seed_lines.print_seed(record, runner.records, differences[-1], spent=spent)
     if as_json:
         tables.print_json([record.model_dump(mode="json") for record in records])
     elif len(records) > 1:
         missing = [record for record, difference in zip(records, differences, strict=True) if difference is None]
         seed_lines.print_comparison(records, differences, command_of_random(command, missing, runner))
+
+
+def _timed(runs: Iterable[tuple[Record, bool]]) -> Iterator[tuple[Record, float | None]]:
+    """Each record with the seconds that its run took now; None for one that existed before."""
+    begun = time.perf_counter()
+    for record, existed in runs:
+        yield record, None if existed else time.perf_counter() - begun
+        begun = time.perf_counter()
 
 
 __all__ = ["print_runs"]

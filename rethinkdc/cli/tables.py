@@ -33,25 +33,32 @@ def print_json(value: Any) -> None:
 def print_record(record: Record, records: Records) -> None:
     """A record as its run was printed; one without a result with the reason."""
     if record.results:
-        print_run(record, records, existed=True)
+        print_run(record, records, spent=None)
         return
     names = record.names
     title = f"{names.methods} on {names.dataset} ({names.protocol}, ipc {names.ipc})"
     say(f"{title}: {record.status}: {record.reason}")
 
 
-def print_run(record: Record, records: Records, *, existed: bool) -> None:
-    """The result of one run: its metrics, seconds of each stage, bytes, where the record is."""
+def print_run(record: Record, records: Records, *, spent: float | None) -> None:
+    """The result of one run: its metrics, what each stage cost, bytes, where the record is.
+
+    Args:
+        record: of the run.
+        records: where it lies.
+        spent: seconds that it took now; None = it existed before.
+    """
     cost, names, notes = record.cost, record.names, record.told
     if not record.results or cost is None:
         return
-    title = f"{names.methods} on {names.dataset} ({names.protocol}, ipc {names.ipc})"
-    table = Table(title=escape(title), title_justify="left", show_header=False)
+    # Above the table, whose width would fold it.
+    say(f"{names.methods} on {names.dataset} ({names.protocol}, ipc {names.ipc})")
+    table = Table(show_header=False)
     marks = [mark for mark, on in (("modified protocol", record.modified), ("tuning split", record.tune)) if on]
     for name, value in [
         *((name_metric(one.name), write_value(record.results[one.name], one.unit)) for one in record.metrics),
         ("seeds", write_seeds(record.definition.seeds)),
-        ("seconds", _seconds(cost)),
+        ("cost", _by_stage(cost, spent)),
         ("image bytes", _image_bytes(cost)),
         ("label bytes", _label_bytes(cost, record.track)),
         ("teacher", _teacher(cost, notes)),
@@ -82,7 +89,7 @@ def print_run(record: Record, records: Records, *, existed: bool) -> None:
     for doubt in notes.doubts:
         say(f"Doubtful: {doubt}")
     # Outside the table, where no column cuts it short.
-    say(f"{'existing record' if existed else 'record'}: {records.path(record.key, record.attempt)}")
+    say(f"{call_record(spent)}: {records.path(record.key, record.attempt)}")
 
 
 def print_files_read(notes: Notes) -> None:
@@ -102,10 +109,22 @@ def print_beside_random(record: Record, records: Records, registry: Registry) ->
         _console.print(f"{told} than random under the same conditions{mixed}")
 
 
-def _seconds(cost: Cost) -> str:
-    return ", ".join(
-        f"{stage} {cost.seconds[stage]:.1f}" for stage in order_stages(cost.seconds) if cost.seconds[stage] >= 0.05
-    )
+def write_seconds(cost: Cost, spent: float | None) -> str:
+    """``41.0 s (12.0 s now)``: shared parts cost what their making took, whenever that was."""
+    now = "" if spent is None else f" ({spent:.1f} s now)"
+    return f"{sum(cost.seconds.values()):.1f} s{now}"
+
+
+def call_record(spent: float | None) -> str:
+    """What the place of a record is headed by."""
+    return "existing record" if spent is None else "record"
+
+
+def _by_stage(cost: Cost, spent: float | None) -> str:
+    """``41.0 s (12.0 s now): teacher 30.0, training 11.0``."""
+    stages = [stage for stage in order_stages(cost.seconds) if cost.seconds[stage] >= 0.05]
+    told = ", ".join(f"{stage} {cost.seconds[stage]:.1f}" for stage in stages)
+    return write_seconds(cost, spent) + (f": {told}" if told else "")
 
 
 def _image_bytes(cost: Cost) -> str:

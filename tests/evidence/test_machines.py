@@ -47,7 +47,7 @@ def test_random_of_the_same_machine_counts_and_another_is_marked(
     assert found is not None
     assert found.difference == pytest.approx(noise.results["top1"] - 0.9)
     assert found.mixed == "random on cuda (1 thread); this on cpu (1 thread)"
-    assert found.mixed in write_seed(noise, only, found)
+    assert found.mixed in write_seed(noise, only, found, spent=None)
     print_comparison([noise], [found], "")
     assert f"Machines are mixed, so that differences are not of the methods alone: {found.mixed}." in (
         capsys.readouterr().out
