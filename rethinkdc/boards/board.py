@@ -7,7 +7,7 @@ boards.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,6 +27,8 @@ from rethinkdc.storage import canonical_json
 
 MARK = " #"
 """Before the beginning of a digest, where several definitions share one printed form."""
+CODE = 8
+"""Hex digits of a code's digest that are shown."""
 _MARK = 6
 """Hex digits of a definition's digest that tell methods of one printed form apart."""
 
@@ -80,6 +82,11 @@ class Board:
     rows: tuple[Row, ...]
     unmeasured: tuple[Unmeasured, ...]
     lacking: tuple[Lacking, ...]
+
+    @property
+    def shown(self) -> tuple[Row, ...]:
+        """The rows of a table: those without a result and beside nothing published are notes, unless all are such."""
+        return tuple(row for row in self.rows if row.runs or row.published) or self.rows
 
     @cached_property
     def labelers(self) -> int:
@@ -216,19 +223,38 @@ def _draft(entries: Sequence[Entry], metric: Metric) -> list[Draft]:
     for entry in entries:
         methods[entry.method].append(entry)
     baselines = _baselines(methods)
-    alike = Counter(group[0].names.methods for group in methods.values())
+    marks = _marks(methods)
     nothing = Baseline({})
     drafts = []
     for key, group in methods.items():
         first = group[0]
         baseline = nothing if first.full else baselines.get(first.labels, nothing)
-        mark = f"{MARK}{key[:_MARK]}" if alike[first.names.methods] > 1 else ""
         # Another revision of random is compared with the newest as little as random with itself.
         beside = nothing if first.random is not None else baseline
-        row = make_row(group, beside, first.names.compressor + mark, metric.name)
+        row = make_row(group, beside, first.names.compressor + marks[key], metric.name)
         runs = tuple(run for run in first_ok(group) if metric.name in run.results)
         drafts.append(Draft(row, runs, baseline))
     return drafts
+
+
+def _marks(methods: dict[str, list[Entry]]) -> dict[str, str]:
+    """What parts methods of one printed form: their code where that does, as notes tell it, or else their definition."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for key, group in methods.items():
+        alike[group[0].names.methods].append(key)
+    marks = dict.fromkeys(methods, "")
+    for keys in (keys for keys in alike.values() if len(keys) > 1):
+        codes = {key: _codes(methods[key]) for key in keys}
+        shared = frozenset.intersection(*codes.values())
+        own = {key: "+".join(sorted({code[:CODE] for _, code in found - shared})) for key, found in codes.items()}
+        told = own if all(own.values()) and len({*own.values()}) == len(keys) else {key: key[:_MARK] for key in keys}
+        marks |= {key: f"{MARK}{mark}" for key, mark in told.items()}
+    return marks
+
+
+def _codes(entries: Sequence[Entry]) -> frozenset[tuple[str, str]]:
+    """The code of every method by which any of the attempts was carried out."""
+    return frozenset(code for entry in entries for code in entry.code.items())
 
 
 def _baselines(methods: dict[str, list[Entry]]) -> dict[str, Baseline]:

@@ -6,14 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from rethinkdc.boards.beside import Machine
-from rethinkdc.boards.board import MARK, Board
+from rethinkdc.boards.board import CODE, MARK, Board
 from rethinkdc.boards.ranking import LEAST
 from rethinkdc.boards.row import Row
 from rethinkdc.metrics import NEUTRAL
 from rethinkdc.seeds import write_seeds
-
-_CODE = 8
-"""Digits of a code's digest that are shown."""
 
 
 def caption(board: Board) -> str:
@@ -108,8 +105,8 @@ def _on_columns(board: Board) -> Iterator[str]:
     measured = [row for row in board.rows if row.result]
     if any(MARK in row.compressor for row in board.rows):
         yield (
-            f"{MARK.strip()} parts what has one name and is not the same: sets that were evaluated from files, other "
-            "revisions or other files."
+            f"{MARK.strip()} parts what has one name and is not the same: other code (the mark is its digest), sets that "
+            "were evaluated from files, other revisions or other files."
         )
     if any(row.receiver_bytes for row in measured):
         yield "receiver: images as JPEG q75, labels, and the teacher where it is asked while training."
@@ -143,11 +140,11 @@ def _on_code(board: Board) -> Iterator[str]:
     for row in board.rows:
         name = name_method(row, board)
         for method, codes in row.code.items():
-            shown = " and ".join(code[:_CODE] for code in codes)
+            shown = " and ".join(code[:CODE] for code in codes)
             if len(codes) > 1:
                 yield f"{name}: its runs were carried out by different code of {method} ({shown})."
             elif row.code_here.get(method, codes[0]) not in codes:
-                yield f"{name}: carried out by code {shown} of {method}; installed is {row.code_here[method][:_CODE]}."
+                yield f"{name}: carried out by code {shown} of {method}; installed is {row.code_here[method][:CODE]}."
 
 
 def _on_checks(board: Board) -> Iterator[str]:

@@ -30,7 +30,7 @@ def fill_columns(board: Board, columns: Columns) -> Fields:
 
     Published values without a measured row are lines of their own, behind the others.
     """
-    shown = {name: [show(row) for row in board.rows] for name, show in columns.items()}
+    shown = {name: [show(row) for row in board.shown] for name, show in columns.items()}
     for one in board.unmeasured:
         said = {
             "method": f"{one.compressor} + {one.labeler}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import textwrap
@@ -16,6 +17,8 @@ GAP = 2
 """Columns of the window between two of a table."""
 _LEAST_NAME = 12
 """Columns that a name gets, however narrow the window is."""
+_WORD = re.compile(r"[^ :,+]*[ :,+]+|[^ :,+]+")
+"""A part of a name behind which a line may end: ``pca:``, ``images=10000,``, ``random + ``."""
 
 
 def window_width() -> int:
@@ -82,10 +85,13 @@ class TextTable:
 
 
 def _fold(text: str, width: int) -> list[str]:
-    """Pieces that are no wider than ``width``."""
+    """Pieces that are no wider than ``width``, broken behind a word where that helps; together they are the text."""
     pieces = [""]
-    for character in text:
-        if cell_len(pieces[-1]) + cell_len(character) > width:
+    for word in _WORD.findall(text):
+        if pieces[-1] and cell_len(pieces[-1]) + cell_len(word.rstrip()) > width:
             pieces.append("")
-        pieces[-1] += character
-    return pieces
+        for character in word:
+            if cell_len(pieces[-1]) + cell_len(character) > width and not character.isspace():
+                pieces.append("")
+            pieces[-1] += character
+    return [piece.rstrip() for piece in pieces]

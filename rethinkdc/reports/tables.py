@@ -69,7 +69,7 @@ _Fill = Callable[[Row], Cell]
 def make_table(board: Board) -> Table:
     """The table of a board; published values of methods without a row have lines of their own at its end."""
     call = name_rows([board])
-    columns = [(column, [fill(row) for row in board.rows]) for column, fill in _columns(board, call)]
+    columns = [(column, [fill(row) for row in board.shown]) for column, fill in _columns(board, call)]
     told = [
         (column, cells)
         for column, cells in columns
@@ -84,7 +84,7 @@ def make_table(board: Board) -> Table:
         rows=(
             *(
                 (f"{call(row)} {visible(row.labeler)}".lower(), tuple(cells[place] for _, cells in told))
-                for place, row in enumerate(board.rows)
+                for place, row in enumerate(board.shown)
             ),
             *(_only_reported(one, board, [column for column, _ in told]) for one in board.unmeasured),
         ),

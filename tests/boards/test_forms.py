@@ -98,6 +98,12 @@ def test_names_are_folded_where_the_window_is_narrow() -> None:
     assert table.draw(80)[-1].split() == ["y", "5.67"]
 
 
+def test_a_name_is_folded_behind_a_word() -> None:
+    table = TextTable({"method": ["el2n:direction=easy,share=0.5 + my-labeler"], "top1 %": ["12.34"]}, named="method")
+    pieces = [line.split("  ")[0].strip() for line in table.draw(34)[3:]]
+    assert pieces == ["el2n:direction=easy,", "share=0.5 + my-labeler"]
+
+
 def test_every_metric_on_record_has_a_column_and_is_told_of_where_the_window_is_narrow(
     desk: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
