@@ -55,6 +55,7 @@ class Board:
         better: which end of it is good.
         unit: whether it is a fraction or another number.
         others: metrics that its records have beside what ranks.
+        against: the labeler under which the same sets are what differences are to; None = they are to ``random``.
         machine: what computed all rows; None where machines are pooled.
         rows: best first; then full sets, then what has no result.
         unmeasured: published values of methods that have no row.
@@ -78,10 +79,16 @@ class Board:
     better: Literal["higher", "lower"]
     unit: Literal["fraction", "number"]
     others: tuple[Metric, ...]
+    against: str | None
     machine: Machine | None
     rows: tuple[Row, ...]
     unmeasured: tuple[Unmeasured, ...]
     lacking: tuple[Lacking, ...]
+
+    @property
+    def reference(self) -> str:
+        """What differences are to, in words."""
+        return f"the same sets under {self.against} labels" if self.against else "random"
 
     @property
     def shown(self) -> tuple[Row, ...]:
@@ -160,6 +167,7 @@ def make_board(
     entries: Sequence[Entry],
     metric: Metric,
     accuracies: Accuracies,
+    against: str | None = None,
     predictions: PredictionFiles | None = None,
 ) -> Board:
     """The board of one place.
@@ -169,9 +177,10 @@ def make_board(
         entries: all attempts at all of its runs.
         metric: what ranks.
         accuracies: of all records, for scores that need those of other boards.
+        against: the labeler under which the same sets are what differences are to; None = they are to ``random``.
         predictions: where the test set's own error is measured from; None = it is not.
     """
-    drafts, lacking = score_drafts(_draft(entries, metric), metric.name, accuracies)
+    drafts, lacking = score_drafts(_draft(entries, metric, against), metric.name, accuracies)
     if predictions:
         drafts = [measure_image_error(draft, metric.name, predictions) for draft in drafts]
     first = entries[0]
@@ -193,6 +202,7 @@ def make_board(
         better=metric.better,
         unit=metric.unit,
         others=_others(entries, metric),
+        against=against,
         machine=place.machine,
         rows=rank_rows(_judge(drafts), metric),
         unmeasured=(),
@@ -217,28 +227,32 @@ def _write_value(value: Any) -> str:
     return value if isinstance(value, str) else canonical_json(value)
 
 
-def _draft(entries: Sequence[Entry], metric: Metric) -> list[Draft]:
-    """One row a method, beside ``random`` under the same labels."""
+def _draft(entries: Sequence[Entry], metric: Metric, against: str | None) -> list[Draft]:
+    """One row a method, beside ``random`` under the same labels, or the same set under those that it is against."""
     methods: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         methods[entry.method].append(entry)
     baselines = _baselines(methods)
     marks = _marks(methods)
-    nothing = Baseline({})
+    nothing = Baseline.of_random(())
+    labelled = _labelled(entries, against)
     drafts = []
     for key, group in methods.items():
         first = group[0]
         baseline = nothing if first.full else baselines.get(first.labels, nothing)
-        # Another revision of random is compared with the newest as little as random with itself.
-        beside = nothing if first.random is not None else baseline
+        # Another revision of random is compared with the newest as little as random with itself; so are labels.
+        if against:
+            beside = nothing if first.names.labeler == against else labelled
+        else:
+            beside = nothing if first.random is not None else baseline
         row = make_row(group, beside, first.names.compressor + marks[key], metric.name)
         runs = tuple(run for run in first_ok(group) if metric.name in run.results)
-        drafts.append(Draft(row, runs, baseline))
+        drafts.append(Draft(row, runs, baseline, beside))
     return drafts
 
 
 def _marks(methods: dict[str, list[Entry]]) -> dict[str, str]:
-    """What parts methods of one printed form: their code where that does, as notes tell it, or else their definition."""
+    """What parts methods of one printed form: their code where that does, as in notes, or else their definition."""
     alike: dict[str, list[str]] = defaultdict(list)
     for key, group in methods.items():
         alike[group[0].names.methods].append(key)
@@ -264,11 +278,18 @@ def _baselines(methods: dict[str, list[Entry]]) -> dict[str, Baseline]:
         revision, labels = group[0].random, group[0].labels
         if revision is not None and (labels not in newest or revision > (newest[labels][0].random or 0)):
             newest[labels] = group
-    return {labels: Baseline.of(group) for labels, group in newest.items()}
+    return {labels: Baseline.of_random(group) for labels, group in newest.items()}
+
+
+def _labelled(entries: Sequence[Entry], labeler: str | None) -> Baseline:
+    """All runs under a labeler, of its newest definition on record."""
+    under = [entry for entry in entries if entry.names.labeler == labeler and entry.status == "ok"]
+    newest = max(under, key=lambda entry: (entry.created, entry.key), default=None)
+    return Baseline.of_labels(entry for entry in under if newest and entry.labels == newest.labels)
 
 
 def _judge(drafts: Sequence[Draft]) -> list[Draft]:
-    """The same with their differences to random as one family: of all methods of the board."""
+    """The same with their differences as one family: of all methods of the board."""
     family = [draft.row.difference for draft in drafts if draft.row.difference]
     judged = iter(judge_family(family))
     return [

@@ -49,23 +49,24 @@ class PredictionFiles:
 
 
 def measure_image_error(draft: Draft, metric: str, predictions: PredictionFiles) -> Draft:
-    """The same with the error that another draw of test images would make in its difference to random.
+    """The same with the error that another draw of test images would make in its difference.
 
-    Each image counts what the method's students and random's differ by on it, a mean over the pairs of runs, weighed as
-    in the row's difference. What no pair has predictions of is named.
+    Each image counts what the method's students and those that it is compared with differ by on it, a mean over the
+    pairs of runs, weighed as in the row's difference. What no pair has predictions of is named.
     """
     if not draft.row.difference:
         return draft
     axis = counted_axis(draft.runs[0])
     apart: list[tuple[int, NDArray[np.float64]]] = []
     missing: dict[str, None] = {}
-    for run, beside in draft.baseline.pairs(draft.runs):
-        ours, random = predictions.of(run, metric), predictions.of(beside, metric)
-        for values, whose in ((ours, "its"), (random, "random's")):
+    for run, other in draft.beside.pairs(draft.runs):
+        ours, theirs = predictions.of(run, metric), predictions.of(other, metric)
+        name = other.names.labeler if other.compressor == run.compressor else other.names.compressor
+        for values, whose in ((ours, "its"), (theirs, f"{name}'s")):
             if isinstance(values, str):
                 missing[f"{whose} seed {write_seeds(run.seeds)}: {values}"] = None
-        if not isinstance(ours, str) and not isinstance(random, str):
-            apart.append((int(getattr(run.seeds, axis)), ours - random))
+        if not isinstance(ours, str) and not isinstance(theirs, str):
+            apart.append((int(getattr(run.seeds, axis)), ours - theirs))
     interval = None
     if apart:
         students = Counter(seed for seed, _ in apart)

@@ -44,6 +44,7 @@ def rank_folder(
     dataset: str | None = None,
     pool_devices: bool = False,
     test_error: bool = False,
+    against: str | None = None,
     study: StudyRuns | None = None,
 ) -> Ranking:
     """The boards of all records in a folder, and what is left out.
@@ -56,6 +57,7 @@ def rank_folder(
         dataset: only boards of this dataset: its name, or the beginning of its fingerprint.
         pool_devices: compare runs whatever computed them; rows of several machines tell so.
         test_error: also the test set's own error, for which predictions are read.
+        against: differences to the same sets under this labeler, in place of ``random``; only boards that have it.
         study: only its runs, and the published values that it has beside them.
 
     Raises:
@@ -74,13 +76,22 @@ def rank_folder(
     groups = {place: group for place, group in group_by_place(chosen).items() if ipc in (None, place.ipc)}
     if not groups:
         raise RequestError(explain_nothing(entries))
+    if against:
+        labelers = {entry.names.labeler for group in groups.values() for entry in group}
+        if against not in labelers:
+            raise RequestError(f"No record is labelled by {against!r}. {nearest(against, labelers)}")
+        groups = {
+            place: group for place, group in groups.items() if any(entry.names.labeler == against for entry in group)
+        }
     ranked = [(place, group, ranking_metric(group, metric)) for place, group in groups.items()]
     if not any(ranks for *_, ranks in ranked):
         declared = {one.name for group in groups.values() for entry in group for one in entry.metrics}
         raise RequestError(f"No record has the metric {metric!r}. {nearest(str(metric), declared)}")
     accuracies = Accuracies(known)
     predictions = PredictionFiles(records) if test_error else None
-    boards = [make_board(place, group, ranks, accuracies, predictions) for place, group, ranks in ranked if ranks]
+    boards = [
+        make_board(place, group, ranks, accuracies, against, predictions) for place, group, ranks in ranked if ranks
+    ]
     boards.sort(key=order_of)
     return Ranking(mark_code(_beside_reported(boards, study) if study else boards), left_out)
 
@@ -115,6 +126,7 @@ def rank_records(call: LeaderboardCall, runs: StudyRuns | None = None) -> Rankin
         dataset=call.dataset,
         pool_devices=call.pool_devices,
         test_error=call.test_error,
+        against=call.against,
         study=runs or (None if call.study is None else _open(call.study)),
     )
 

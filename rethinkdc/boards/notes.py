@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from rethinkdc.boards.accuracies import HARD
 from rethinkdc.boards.beside import Machine
 from rethinkdc.boards.board import CODE, MARK, Board
 from rethinkdc.boards.ranking import LEAST
@@ -36,7 +38,7 @@ def name_method(row: Row, board: Board) -> str:
 
 def notes_on(board: Board) -> list[str]:
     """What a reader must know beside the numbers: what n counts, what was tested, what is missing."""
-    told = (_on_counts, _on_tests, _on_columns, _on_code, _on_checks, _on_published, _on_missing)
+    told = (_on_counts, _on_tests, _on_labelers, _on_columns, _on_code, _on_checks, _on_published, _on_missing)
     return [note for tell in told for note in tell(board)]
 
 
@@ -79,7 +81,7 @@ def _on_counts(board: Board) -> Iterator[str]:
         told = [f"{name_method(row, board)} ({', '.join(map(_call_machine, row.machines))})" for row in measured]
         yield f"Pooled over devices: {'; '.join(told)}."
     if across := [f"{name_method(row, board)} ({row.pairs_across})" for row in measured if row.pairs_across]:
-        yield f"Pairs with random of which different devices computed the two runs: {', '.join(across)}."
+        yield f"Pairs with {board.reference} of which different devices computed the two runs: {', '.join(across)}."
 
 
 def _call_machine(machine: Machine) -> str:
@@ -90,7 +92,10 @@ def _on_tests(board: Board) -> Iterator[str]:
     claims = sum(row.difference is not None and row.difference.holm_p is not None for row in board.rows)
     if claims:
         family = f", after Holm over the {claims} methods of this board" if claims > 1 else ""
-        yield f"± 95%: paired t interval of the difference to random, by itself; p: of the paired t test{family}."
+        yield (
+            f"± 95%: paired t interval of the difference to {board.reference}, by itself; p: of the paired t "
+            f"test{family}."
+        )
     ranked = [row for row in board.rows if row.band]
     if len(ranked) > 1:
         yield (
@@ -101,12 +106,27 @@ def _on_tests(board: Board) -> Iterator[str]:
         yield f"In its band for want of common seeds: {', '.join(few)}."
 
 
+def _on_labelers(board: Board) -> Iterator[str]:
+    """What tells what labels do, where one set is on the board under several."""
+    under: dict[str, list[str]] = defaultdict(list)
+    for row in board.rows:
+        if row.result:
+            under[row.compressor].append(row.labeler)
+    shared = [labeler for labelers in under.values() if len({*labelers}) > 1 for labeler in labelers]
+    if shared and board.against is None:
+        usual = HARD if HARD in shared else Counter(sorted(shared)).most_common(1)[0][0]
+        yield (
+            "Differences are to random under the same labels; to the same sets under other ones: "
+            f"rethinkdc leaderboard --against {shlex.quote(usual)}"
+        )
+
+
 def _on_columns(board: Board) -> Iterator[str]:
     measured = [row for row in board.rows if row.result]
     if any(MARK in row.compressor for row in board.rows):
         yield (
-            f"{MARK.strip()} parts what has one name and is not the same: other code (the mark is its digest), sets that "
-            "were evaluated from files, other revisions or other files."
+            f"{MARK.strip()} parts what has one name and is not the same: other code (its digest is the mark), sets "
+            "that were evaluated from files, other revisions or other files."
         )
     if any(row.receiver_bytes for row in measured):
         yield "receiver: images as JPEG q75, labels, and the teacher where it is asked while training."
@@ -122,8 +142,8 @@ def _on_columns(board: Board) -> Iterator[str]:
     asked = [row for row in measured if row.image_error]
     if any(row.image_error.interval for row in asked if row.image_error):
         yield (
-            "± images: the test set's own error of the difference to random at 95 %, by the paired bootstrap over test "
-            "images, with these sets and students."
+            f"± images: the test set's own error of the difference to {board.reference} at 95 %, by the paired "
+            "bootstrap over test images, with these sets and students."
         )
     for row in asked:
         assert row.image_error is not None

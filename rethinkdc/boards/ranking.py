@@ -29,11 +29,13 @@ class Draft:
         row: what is known of the method by itself, and beside random.
         runs: that it is made of, the first ok attempt of each; empty without a result.
         baseline: ``random`` under the same labels.
+        beside: what the row's difference is to.
     """
 
     row: Row
     runs: tuple[Entry, ...]
     baseline: Baseline
+    beside: Baseline
 
 
 def rank_rows(drafts: Sequence[Draft], metric: Metric) -> tuple[Row, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 
 from rethinkdc.boards.entry import Entry
@@ -37,23 +37,35 @@ def means_by_seed(groups: dict[int, list[float]]) -> dict[int, float]:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The runs of ``random`` under one labelling, by their condition."""
+    """What runs are paired with, by all that is equal of a pair: ``random`` or other labels."""
 
-    by_condition: dict[str, Entry]
+    runs: dict[Hashable, Entry]
+    shared: Callable[[Entry], Hashable]
 
     @classmethod
-    def of(cls, entries: Iterable[Entry]) -> Baseline:
-        """Of all attempts at them."""
-        return cls({run.condition: run for run in first_ok(entries)})
+    def of_random(cls, entries: Iterable[Entry]) -> Baseline:
+        """All attempts at runs of ``random`` under one labelling: pairs differ in the compressor alone."""
+        return cls._of(entries, lambda run: run.condition)
+
+    @classmethod
+    def of_labels(cls, entries: Iterable[Entry]) -> Baseline:
+        """All attempts at runs of one labeler on one board: pairs differ in the labels alone."""
+        return cls._of(entries, lambda run: (run.compressor, run.seeds))
+
+    @classmethod
+    def _of(cls, entries: Iterable[Entry], shared: Callable[[Entry], Hashable]) -> Baseline:
+        # Of runs that only versions tell apart the newest counts.
+        runs = sorted(first_ok(entries), key=lambda run: (run.created, run.key))
+        return cls({shared(run): run for run in runs}, shared)
 
     @property
     def any(self) -> Entry | None:
         """One of them; None where there is none."""
-        return next(iter(self.by_condition.values()), None)
+        return next(iter(self.runs.values()), None)
 
     def pairs(self, runs: Iterable[Entry]) -> list[tuple[Entry, Entry]]:
-        """Runs with those of the baseline under the same condition, all seeds included."""
-        return [(run, self.by_condition[run.condition]) for run in runs if run.condition in self.by_condition]
+        """Runs with those of the baseline that share all else, all seeds included."""
+        return [(run, self.runs[self.shared(run)]) for run in runs if self.shared(run) in self.runs]
 
 
 def pair_results(pairs: Iterable[tuple[Entry, Entry]], metric: str, axis: Axis) -> dict[int, float]:

@@ -44,15 +44,15 @@ class Row:
         labeler: printed form.
         n_counts: what n counts. Runs that differ in other seeds only are averaged first.
         result: the metric over the n; None when no run is ok.
-        difference: to ``random`` with equal labels and seeds, its family all methods of the board; None for ``random``
-            itself and without a pair.
+        difference: to ``random`` with equal labels and seeds, or to the same sets under the labels that the board is
+            against; its family all methods of the board; None for what is compared with, and without a pair.
         others: means of the other metrics that all of its runs have, over the n.
         components: the spread over sets and over students apart; None where no set has two students.
         image_error: of the difference, from kept predictions; None where it was not asked for.
         robustness: HLR and its like; None where the metric is no accuracy.
         published: values of papers for this method.
         machines: what computed the runs; several only where a board pools them.
-        pairs_across: pairs with ``random`` of which different machines computed the two runs.
+        pairs_across: pairs of which different machines computed the two runs.
         values: seed -> metric, of the n.
         runs: number of runs that are ok.
         keys: of these runs, by which their records are found.
@@ -119,7 +119,7 @@ def make_row(entries: Sequence[Entry], baseline: Baseline, compressor: str, metr
 
     Args:
         entries: all attempts at all of its runs.
-        baseline: ``random`` under the same labels; an empty one for no difference.
+        baseline: what its difference is to; an empty one for no difference.
         compressor: its printed form.
         metric: what ranks.
     """

@@ -54,7 +54,7 @@ def result_columns(board: Board) -> Columns:
         "sd": lambda row: number(row.result.deviation if row.result else None),
         "n": lambda row: str(row.result.n) if row.result else "0",
         "attempts": lambda row: str(row.attempts) if row.attempts > row.runs + len(row.missing) else NOTHING,
-        "minus random": lambda row: number(row.difference.mean if row.difference else None, "+"),
+        f"minus {board.against or 'random'}": lambda row: number(row.difference.mean if row.difference else None, "+"),
         "± 95%": lambda row: number(row.difference.half_width if row.difference else None),
         "p": lambda row: _write_p(row.difference.holm_p if row.difference else None),
         "pairs": lambda row: str(row.difference.n) if row.difference else NOTHING,

@@ -42,7 +42,7 @@ def print_csv(boards: Sequence[Board]) -> None:
 
 
 def _flatten(board: Board, row: Row, stages: dict[str, list[str]], others: list[str]) -> dict[str, Any]:
-    result, random, spread = row.result, row.difference, row.components
+    result, apart, spread = row.result, row.difference, row.components
     image_error = row.image_error.interval if row.image_error else None
     scores = asdict(row.robustness) if row.robustness else dict.fromkeys(("hlr", "ior", "lrs", "ars"))
     published = row.published[0] if row.published else None
@@ -60,13 +60,14 @@ def _flatten(board: Board, row: Row, stages: dict[str, list[str]], others: list[
         "n_counts": row.n_counts,
         "runs": row.runs,
         "attempts": row.attempts,
-        "difference": random.mean if random else None,
-        "difference_sd": random.deviation if random else None,
-        "difference_half_width_95": random.half_width if random else None,
-        "difference_simultaneous_95": random.simultaneous if random else None,
-        "p": random.p if random else None,
-        "holm_p": random.holm_p if random else None,
-        "pairs": random.n if random else 0,
+        "against": board.against or "random",
+        "difference": apart.mean if apart else None,
+        "difference_sd": apart.deviation if apart else None,
+        "difference_half_width_95": apart.half_width if apart else None,
+        "difference_simultaneous_95": apart.simultaneous if apart else None,
+        "p": apart.p if apart else None,
+        "holm_p": apart.holm_p if apart else None,
+        "pairs": apart.n if apart else 0,
         "sd_over_sets": spread.over_sets if spread else None,
         "sd_over_students": spread.over_students if spread else None,
         "images_low_95": image_error.low if image_error else None,

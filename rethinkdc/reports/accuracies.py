@@ -37,7 +37,7 @@ class _Place:
 
 
 def draw_differences(material: Material) -> list[Chart]:
-    """One chart per board: each method's paired difference to random, the best on top."""
+    """One chart per board: each method's paired difference, the best on top."""
     charts = []
     for board in material.boards:
         call = name_rows([board])
@@ -57,8 +57,11 @@ def draw_differences(material: Material) -> list[Chart]:
             Chart(
                 label=label("difference", [board]),
                 caption=f"Bars are 95 % intervals of the paired difference (Student's t), each taken alone.{told_of}",
-                alt=f"Differences to random of {len(pairs)} methods; the best is {call(pairs[-1][0])} with {told[-1]}.",
-                x=Axis(f"{write_metric(board.metric)} minus random{points}", board.unit),
+                alt=(
+                    f"Differences to {visible(board.reference)} of {len(pairs)} methods; "
+                    f"the best is {call(pairs[-1][0])} with {told[-1]}."
+                ),
+                x=Axis(f"{write_metric(board.metric)} minus {visible(board.against or 'random')}{points}", board.unit),
                 y=Axis("", ticks=tuple((float(place), call(row)) for place, (row, _) in enumerate(pairs))),
                 series=tuple(
                     Series(
@@ -68,7 +71,7 @@ def draw_differences(material: Material) -> list[Chart]:
                     )
                     for place, (row, found) in enumerate(pairs)
                 ),
-                levels=(Level("random", "x", 0.0),),
+                levels=(Level(visible(board.against or "random"), "x", 0.0),),
                 errors="x",
             )
         )

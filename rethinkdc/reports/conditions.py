@@ -16,7 +16,7 @@ from rethinkdc.texts import visible
 
 _DIGEST = 12
 _TELLING = 6
-_NOT_CONDITIONS = ("rows", "unmeasured", "lacking", "others", "keep", "overrides")
+_NOT_CONDITIONS = ("rows", "unmeasured", "lacking", "others", "against", "keep", "overrides")
 """Fields of a board that say what was measured under its conditions, or say its images or its protocol again."""
 
 
@@ -76,15 +76,17 @@ def label(kind: str, boards: Sequence[Board], about: str = "") -> Label:
         boards: that it rests on.
         about: what it shows of them, where one board has several figures of the kind.
     """
-    conditions = [
-        {field.name: str(getattr(board, field.name)) for field in fields(board) if field.name not in _NOT_CONDITIONS}
-        for board in boards
-    ]
+    conditions = [_conditions(board) for board in boards]
     title = entitle(boards)
     words = [kind, *([about] if about else []), title.replace(" labels", "")]
     name = f"{'-'.join(map(slug, words))}-{digest([about, conditions])[:_TELLING]}"
     whole = f"{about[0].upper()}{about[1:]}: {title}" if about else title
     return Label(kind, name, whole, describe(boards), describe_digests(boards), facets_of(boards))
+
+
+def _conditions(board: Board) -> dict[str, str]:
+    told = {field.name: str(getattr(board, field.name)) for field in fields(board) if field.name not in _NOT_CONDITIONS}
+    return {**told, "against": board.against} if board.against else told
 
 
 def name_rows(boards: Sequence[Board]) -> Callable[[Row], str]:

@@ -103,7 +103,11 @@ def _columns(board: Board, call: Callable[[Row], str]) -> list[tuple[Column, _Fi
         (f"{write_metric(board.metric)}{percent}", f"mean; {board.better} is better", _number(_mean, unit)),
         ("sd", "standard deviation over the n", _number(_of(_result, lambda one: one.deviation), unit)),
         ("n", "sets, or students where there is one set", _whole(_of(_result, lambda one: one.n))),
-        ("minus random", "mean paired difference", _number(_of(_beside, lambda one: one.mean), unit, sign=True)),
+        (
+            f"minus {board.against or 'random'}",
+            f"mean paired difference to {board.reference}",
+            _number(_of(_beside, lambda one: one.mean), unit, sign=True),
+        ),
         ("± 95 %", "half width of the difference's interval, taken alone (Student's t)", _number(_half, unit)),
         ("Holm p", "of the paired t test, adjusted for all methods of the board", _chance(_holm)),
         (_REPORTED, "by a paper; the notes tell its source, * that conditions differ", _reported(board)),

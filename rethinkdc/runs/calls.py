@@ -350,9 +350,13 @@ class LeaderboardCall(Options):
     pool_devices: Annotated[
         bool, Option("Compare runs of several devices and numbers of threads; without it they part boards.")
     ] = field(default=False, kw_only=True)
-    test_error: Annotated[
-        bool, Option("Also the test set's own error of each difference to random, from kept predictions.")
-    ] = field(default=False, kw_only=True)
+    test_error: Annotated[bool, Option("Also the test set's own error of each difference, from kept predictions.")] = (
+        field(default=False, kw_only=True)
+    )
+    against: Annotated[
+        str | None,
+        Option("Differences to the same sets under this labeler, such as hard, in place of random; only its boards."),
+    ] = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
