@@ -1,5 +1,6 @@
 """``rethinkdc check-plugin``. Imports nothing heavy before the command is called."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,7 +57,8 @@ def check_plugin(command: CheckPluginCommand) -> None:
     """Hold a method to the rules of its kind, on small images: a verdict for each rule.
 
     Exit code 1 where one is broken, or where nothing could be tried. That it kept all is noted with the digest of its
-    code, and told by list-plugins and boards until the code changes. Example: rethinkdc check-plugin nearest-mean
+    code, and told by list-plugins and boards until the code changes. stderr tells which rule is being tried.
+    Example: rethinkdc check-plugin nearest-mean
     """
     import tempfile
     from pathlib import Path
@@ -79,7 +81,7 @@ def check_plugin(command: CheckPluginCommand) -> None:
                 quick=command.quick,
                 device=device,
                 varies_with=axes,
-                tell=(lambda _: None) if command.as_json else _tell,
+                listener=_Shown(as_json=command.as_json),
                 cache_folder=cache_folder,
             )
         reports.append(report)
@@ -92,6 +94,22 @@ def check_plugin(command: CheckPluginCommand) -> None:
         say(_sum_up(len(reports), faulty))
     if faulty:
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """Shows which rule is tried, on stderr, and its verdict, which a document holds already."""
+
+    as_json: bool
+
+    def trying(self, rule: str) -> AbstractContextManager[object]:
+        from rethinkdc.cli.progress import waiting
+
+        return waiting(f"trying {rule}")
+
+    def hear(self, verdict: "Verdict") -> None:
+        if not self.as_json:
+            _tell(verdict)
 
 
 def _tell(verdict: "Verdict") -> None:

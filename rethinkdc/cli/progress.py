@@ -1,4 +1,4 @@
-"""What a terminal shows of long work: bars of one run, the runs of a sweep. On a terminal only."""
+"""What a terminal shows of long work: bars of one run, the runs of a sweep, what is being tried."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    SpinnerColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -22,6 +23,7 @@ from rich.progress import (
 
 from rethinkdc.cli.saying import say
 from rethinkdc.errors import StorageError
+from rethinkdc.texts import visible_lines
 
 if TYPE_CHECKING:
     from rethinkdc.studies.standing import Standing
@@ -29,6 +31,20 @@ if TYPE_CHECKING:
 
 _PER_SECOND = 2
 """How often a sweep is drawn."""
+
+
+@contextmanager
+def waiting(description: str) -> Iterator[None]:
+    """Tells on stderr what the body is at: on a terminal how long it has been, else in one line when it begins."""
+    console = Console(stderr=True)
+    if not _redraws(console):
+        say(description, err=True)
+        yield
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as shown:
+        shown.add_task(visible_lines(description), total=None)
+        yield
 
 
 class Bars:
@@ -97,7 +113,7 @@ class Bars:
 
     @property
     def _redraws(self) -> bool:
-        return self._console.is_terminal and not self._console.is_dumb_terminal
+        return _redraws(self._console)
 
     def _shown(self, bars: Progress, description: str, total: int) -> Iterator[Callable[[int], None]]:
         task = _Task(bars.add_task(description, total=total), total)
@@ -120,6 +136,10 @@ class Bars:
             shown = min(task.done + within, float(task.total))
             bars.update(task.number, completed=shown)
             within = min(shown / task.total, 1.0) if task.total else 0.0
+
+
+def _redraws(console: Console) -> bool:
+    return console.is_terminal and not console.is_dumb_terminal
 
 
 @dataclass

@@ -15,7 +15,7 @@ from rethinkdc.testing.case import Case
 from rethinkdc.testing.contract import check_case, open_case
 from rethinkdc.testing.kit import rules_of
 from rethinkdc.testing.protocol_rules import PROTOCOL, ProtocolCase
-from rethinkdc.testing.rule import Tell, judge
+from rethinkdc.testing.rule import Listener, judge
 from rethinkdc.testing.verdicts import Report, Verdict
 
 PROTOCOL_KIND = "protocol"
@@ -62,7 +62,7 @@ def check_subject(
     quick: bool,
     device: str,
     varies_with: tuple[Axis, ...] | None,
-    tell: Tell,
+    listener: Listener,
     cache_folder: Path | None,
 ) -> Report:
     """The verdicts on one method, which are noted in the cache by the digest of its code.
@@ -74,11 +74,11 @@ def check_subject(
         quick: whether the rules that take long are left out.
         device: where networks run.
         varies_with: the seed axes that its result depends on; None = nobody says.
-        tell: is told of each verdict as soon as it is known.
+        listener: hears which rule is tried, and each verdict.
         cache_folder: None = the default one.
     """
     if subject.kind == PROTOCOL_KIND:
-        return _check_protocol(subject, registry, folder, quick=quick, tell=tell)
+        return _check_protocol(subject, registry, folder, quick=quick, listener=listener)
     try:
         case = open_case(
             subject.reference,
@@ -91,8 +91,8 @@ def check_subject(
     except PluginError:
         raise
     except RequestError as error:
-        return _not_built(subject, str(error), quick=quick, tell=tell)
-    report = _told_whose(check_case(case, quick=quick, tell=tell), case)
+        return _not_built(subject, str(error), quick=quick, listener=listener)
+    report = _told_whose(check_case(case, quick=quick, listener=listener), case)
     if report.code and report.tried:
         names = tuple(verdict.rule for verdict in report.broken)
         noted = Checked(method=report.method, extent="quick" if quick else "whole", broken=names)
@@ -108,19 +108,19 @@ def _told_whose(report: Report, case: Case) -> Report:
     return report.model_copy(update=known)
 
 
-def _check_protocol(subject: Subject, registry: Registry, folder: Path, *, quick: bool, tell: Tell) -> Report:
+def _check_protocol(subject: Subject, registry: Registry, folder: Path, *, quick: bool, listener: Listener) -> Report:
     protocol = registry.protocols.find(subject.reference)
     rules = [rule for rule in PROTOCOL if not (quick and rule.long)]
-    verdicts = judge(ProtocolCase(protocol, registry, folder), rules, tell)
+    verdicts = judge(ProtocolCase(protocol, registry, folder), rules, listener)
     label = f"{protocol.id} v{protocol.version}"
     return Report(kind=PROTOCOL_KIND, method=label, name=protocol.id, quick=quick, verdicts=verdicts)
 
 
-def _not_built(subject: Subject, why: str, *, quick: bool, tell: Tell) -> Report:
+def _not_built(subject: Subject, why: str, *, quick: bool, listener: Listener) -> Report:
     """The report on a method that needs parameters which nobody gave."""
     works = next(rule for rule in rules_of(subject.kind, quick=quick) if rule.name == "works")
     verdict = Verdict(rule="works", demands=works.demands, outcome="does not apply", told=why)
-    tell(verdict)
+    listener.hear(verdict)
     name = subject.reference.partition(":")[0].rpartition("/")[2]
     return Report(kind=subject.kind, method=subject.reference, name=name, quick=quick, verdicts=(verdict,))
 

@@ -15,7 +15,7 @@ from rethinkdc.seeds import Axis
 from rethinkdc.testing.bench import Bench
 from rethinkdc.testing.case import Case
 from rethinkdc.testing.kit import rules_of
-from rethinkdc.testing.rule import Tell, judge
+from rethinkdc.testing.rule import NOBODY, Listener, judge
 from rethinkdc.testing.surroundings import registry_with
 from rethinkdc.testing.verdicts import ESSENTIAL, Report
 
@@ -106,9 +106,9 @@ def open_case(
     return Case(built, Bench(registry, folder, data, protocol, ipc, device), varies_with)
 
 
-def check_case(case: Case, *, quick: bool, tell: Tell = lambda _: None) -> Report:
-    """The verdicts on a method; each is told as soon as it is known."""
-    verdicts = judge(case, rules_of(case.kind, quick=quick), tell)
+def check_case(case: Case, *, quick: bool, listener: Listener = NOBODY) -> Report:
+    """The verdicts on a method."""
+    verdicts = judge(case, rules_of(case.kind, quick=quick), listener)
     return Report(kind=case.kind, method=case.label, name=case.method.name, quick=quick, verdicts=verdicts)
 
 

@@ -4,15 +4,40 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from rethinkdc.errors import RethinkError, UnsupportedError
 from rethinkdc.testing.verdicts import BrokenError, NotApplicableError, Outcome, Verdict
 
 C = TypeVar("C")
-Tell = Callable[[Verdict], None]
-"""Is told of a verdict."""
+
+
+class Listener(Protocol):
+    """Hears how a check goes."""
+
+    def trying(self, rule: str) -> AbstractContextManager[object]:
+        """What is open while a rule is tried."""
+        ...
+
+    def hear(self, verdict: Verdict) -> None:
+        """Is told of a verdict as soon as it is known."""
+        ...
+
+
+class _Nobody:
+    """Lets pass what it hears."""
+
+    def trying(self, rule: str) -> AbstractContextManager[object]:  # noqa: ARG002
+        return nullcontext()
+
+    def hear(self, verdict: Verdict) -> None:
+        pass
+
+
+NOBODY: Listener = _Nobody()
+"""For whoever waits for the whole report."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +59,16 @@ class Rule(Generic[C]):
     long: bool = False
 
 
-def judge(case: C, rules: Sequence[Rule[C]], tell: Tell = lambda _: None) -> tuple[Verdict, ...]:
-    """The verdict on each rule; each is told as soon as it is known."""
+def judge(case: C, rules: Sequence[Rule[C]], listener: Listener = NOBODY) -> tuple[Verdict, ...]:
+    """The verdict on each rule."""
     found = []
-    for verdict in _judged(case, rules):
-        tell(verdict)
+    for verdict in _judged(case, rules, listener):
+        listener.hear(verdict)
         found.append(verdict)
     return tuple(found)
 
 
-def _judged(case: C, rules: Sequence[Rule[C]]) -> Iterator[Verdict]:
+def _judged(case: C, rules: Sequence[Rule[C]], listener: Listener) -> Iterator[Verdict]:
     found: dict[str, Outcome] = {}
     for rule in rules:
         begun = time.perf_counter()
@@ -51,7 +76,8 @@ def _judged(case: C, rules: Sequence[Rule[C]]) -> Iterator[Verdict]:
             why = "is broken" if found[lost[0]] == "broken" else "does not apply"
             outcome, differs, told = _not_tried(f"not tried: the rule {lost[0]} {why}")
         else:
-            outcome, differs, told = _try(rule, case)
+            with listener.trying(rule.name):
+                outcome, differs, told = _try(rule, case)
         found[rule.name] = outcome
         seconds = time.perf_counter() - begun
         yield Verdict(

@@ -20,6 +20,7 @@ def test_a_method_is_checked_and_marked(cli: Callable[..., Any]) -> None:
     assert not [row for row in json.loads(cli("list-plugins", "--kind", "score", "--json").out) if row["checked"]]
     done = cli("check-plugin", "random", "--kind", "score", "--quick")
     assert done.code == 0, done.err
+    assert "trying repeats" in done.err.splitlines()
     lines = done.out.splitlines()
     assert lines[0] == "score random"
     assert any(line.split()[:2] == ["kept", "repeats"] and " s" in line for line in lines)

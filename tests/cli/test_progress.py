@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+import time
+
 import pytest
 from rich.progress import Progress
 
-from rethinkdc.cli.progress import Bars
+from rethinkdc.cli import progress
+from rethinkdc.cli.progress import Bars, waiting
 
 
 def test_an_outer_bar_moves_with_those_within(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,3 +34,24 @@ def test_an_outer_bar_moves_with_those_within(monkeypatch: pytest.MonkeyPatch) -
         look()
     assert shown == [[1.5, 50.0], [1.505, 50.5, 5.0], [2.0, 100.0], [2.0]]
     assert bars._open == []
+
+
+def test_what_is_waited_for_is_one_line_where_nothing_redraws(capsys: pytest.CaptureFixture[str]) -> None:
+    with waiting("trying kills"):
+        assert capsys.readouterr().err == "trying kills\n"
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_terminal_shows_how_long_it_has_been(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_redraws", lambda _: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with waiting("trying kills"):
+        time.sleep(0.2)
+        print("42")
+    shown = capsys.readouterr()
+    assert shown.out == "42\n"
+    assert "trying kills" in shown.err
+    assert "0:00:00" in shown.err
+    assert sys.stdout.isatty() is False

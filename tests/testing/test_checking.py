@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,24 @@ from rethinkdc.context.checked import Checked, find_checked, is_empty, kept_exte
 from rethinkdc.errors import PluginError, RequestError
 from rethinkdc.registry.registry import Registry
 from rethinkdc.testing.checking import Subject, check_subject, find_subjects
+from rethinkdc.testing.verdicts import Verdict
 
 REGISTRY = Registry()
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Notes what it hears."""
+
+    tried: list[str]
+    told: list[str]
+
+    def trying(self, rule: str) -> AbstractContextManager[object]:
+        self.tried.append(rule)
+        return nullcontext()
+
+    def hear(self, verdict: Verdict) -> None:
+        self.told.append(verdict.rule)
 
 
 def test_a_name_means_the_method_of_each_kind_that_has_it() -> None:
@@ -42,7 +60,7 @@ def test_what_nobody_has_gets_the_nearest() -> None:
 
 def test_a_check_is_noted_by_the_code(tmp_path: Path) -> None:
     (subject,) = find_subjects(REGISTRY, "random", "score")
-    told: list[str] = []
+    tried, told = list[str](), list[str]()
     report = check_subject(
         subject,
         REGISTRY,
@@ -50,11 +68,12 @@ def test_a_check_is_noted_by_the_code(tmp_path: Path) -> None:
         quick=True,
         device="cpu",
         varies_with=None,
-        tell=lambda verdict: told.append(verdict.rule),
+        listener=Heard(tried, told),
         cache_folder=tmp_path / "cache",
     )
     assert report.kept
     assert told == [verdict.rule for verdict in report.verdicts]
+    assert tried == [verdict.rule for verdict in report.verdicts if not verdict.told.startswith("not tried")]
     assert find_checked("score", "random", report.code, tmp_path / "cache") == Checked(method="random", extent="quick")
     assert kept_extent("score", "random", report.code, tmp_path / "cache") == "quick"
     assert kept_extent("score", "random", "0" * 64, tmp_path / "cache") is None
@@ -68,7 +87,7 @@ def test_a_method_that_needs_a_parameter_is_not_checked(tmp_path: Path) -> None:
         quick=True,
         device="cpu",
         varies_with=None,
-        tell=lambda _: None,
+        listener=Heard([], []),
         cache_folder=tmp_path / "cache",
     )
     assert not report.kept

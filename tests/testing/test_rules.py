@@ -267,6 +267,25 @@ def test_a_fault_of_odd_surroundings_breaks_its_rule_alone(fault: Fault, rule: s
     assert said in verdict.told
 
 
+class Moving(FirstRows):
+    """The first images of each class, after so many iterations."""
+
+    name: ClassVar[str] = "moving"
+    iterations: int = Field(default=50, ge=1, description="Counted.")
+    moved: ClassVar[list[int]] = []
+
+    def rows(self, data: Images, budget: Budget, context: Context) -> Tensor:
+        if budget.classes == 1000:
+            self.moved.append(self.iterations)
+        return first(data, budget)
+
+
+def test_a_thousand_classes_are_moved_twice(judge: Judge) -> None:
+    (verdict,) = (one for one in judge(Moving(), quick=False).verdicts if one.rule == "1,000 classes")
+    assert (verdict.outcome, verdict.told) == ("kept", "2,000 images, by moving:iterations=2")
+    assert Moving.moved == [2]
+
+
 def test_what_is_said_to_vary_must(judge: Judge) -> None:
     verdict = only(judge(FirstRows(), varies_with=("set",)))
     assert (verdict.rule, verdict.differs) == ("declared seeds", "set")
