@@ -16,6 +16,8 @@ from rethinkdc.views import FindOps, ViewOp, foreign_names
 
 STUDIES = "studies"
 """The folder beside protocols that holds studies, which are TOML files too."""
+_AS_A_PATH = (".", "/", "~")
+"""How a dataset begins that is a path for certain; others with a slash may be ids of the hub."""
 _LOOKED_AT = 50
 """Keys of a file that may be misspelled."""
 STUDY_KEYS = ("compressors", "runs", "include")
@@ -41,7 +43,20 @@ def load_protocol(path: Path, find_ops: FindOps | None = None) -> Protocol:
     """
     chain = read_chain(path)
     names = _foreign_names(chain)
-    return _read_protocol(chain, tuple(sorted(find_ops(names).items())) if names and find_ops else ())
+    return _located(_read_protocol(chain, tuple(sorted(find_ops(names).items())) if names and find_ops else ()), chain)
+
+
+def _located(protocol: Protocol, chain: tuple[TomlFile, ...]) -> Protocol:
+    """The protocol with the path of its dataset, if it names one, taken from the file that says it."""
+    named = protocol.default_dataset
+    said = next((file.path for file in chain if "default_dataset" in file.content), None)
+    if (
+        named is None
+        or said is None
+        or not (named.startswith(_AS_A_PATH) or ("/" in named and (said.parent / named).exists()))
+    ):
+        return protocol
+    return protocol.model_copy(update={"default_dataset": str((said.parent / Path(named).expanduser()).resolve())})
 
 
 @lru_cache(maxsize=256)

@@ -20,6 +20,7 @@ from rethinkdc.data.stratified import stratified_split
 from rethinkdc.errors import DataError, RequestError
 from rethinkdc.protocol.derived import DERIVED
 from rethinkdc.protocol.protocol import Protocol
+from rethinkdc.reference import parse_reference
 from rethinkdc.registry.registry import Registry
 from rethinkdc.runs.deriving import default_protocol, derived_protocol
 from rethinkdc.runs.request import DEFAULT_DATASET
@@ -94,7 +95,10 @@ def resolve_ground(
     if dataset:
         registry.check_unambiguous("dataset", dataset)
     chosen = registry.protocols.find(protocol) if protocol and protocol not in DERIVED else None
-    source = registry.build(Dataset, dataset or (chosen and chosen.default_dataset) or DEFAULT_DATASET)
+    if chosen and protocol and chosen.default_dataset and not dataset:
+        source = _default_dataset(registry, chosen.default_dataset, protocol)
+    else:
+        source = registry.build(Dataset, dataset or DEFAULT_DATASET)
     if labeler and trains and chosen:
         _check_track(chosen, overrides, labeler, registry)
     if chosen and source.schema and not chosen.fits(source.schema):
@@ -121,6 +125,19 @@ def resolve_ground(
         tune=tune,
         backing=backing,
     )
+
+
+def _default_dataset(registry: Registry, named: str, protocol: str) -> Dataset:
+    """The dataset that a protocol names: a path is one from its file, and a bare word never a folder of those here."""
+    try:
+        if "/" not in named:
+            registry.find(Dataset.kind, parse_reference(named).name)
+        return registry.build(Dataset, named)
+    except RequestError as error:
+        raise RequestError(
+            f"{protocol}: default_dataset = {named!r}: {error} In a file a folder is a path from it, as in './images'; "
+            "--dataset takes its place."
+        ) from None
 
 
 class Grounds:
