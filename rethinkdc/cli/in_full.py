@@ -14,6 +14,7 @@ from rethinkdc.method import Method
 from rethinkdc.protocol.derived import DERIVED
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.unused import leave_out_unused
+from rethinkdc.protocol.writing import spelled
 from rethinkdc.reference import parse_reference, print_value
 from rethinkdc.registry import Listed, Registry
 from rethinkdc.registry.networks import check_networks
@@ -131,17 +132,18 @@ def _print_method(row: Listed, given: Method | None) -> None:
 
 
 def _print_protocol(protocol: Protocol) -> None:
-    content = leave_out_unused(protocol.model_dump(mode="json", exclude={"overrides", "sources"}))
+    content = spelled(leave_out_unused(protocol.model_dump(mode="json", exclude={"overrides", "sources"})))
     sources = protocol.sources
     title = f"{protocol.id} v{protocol.version}, digest {protocol.digest[:12]}"
     table = Table(title=title, title_justify="left")
     # Names are broken at their dots alone: one that is cut within a word cannot be typed after --set.
     table.add_column("value", overflow="fold")
     table.add_column("is", overflow="fold")
-    table.add_column("source")
+    table.add_column("source", overflow="fold")
     before = ""
     for key, value in _flat(content):
-        source = max((name for name in sources if key == name or key.startswith(f"{name}.")), key=len, default="")
+        holding = (name for name in sources if key == name or key.startswith((f"{name}.", f"{name}[")))
+        source = max(holding, key=len, default="")
         # What many values share is said at the first of them.
         table.add_row(
             "\n".join(_broken(key)), escape(str(value)), escape(sources.get(source, "")) if source != before else ""
@@ -163,9 +165,7 @@ def _broken(key: str) -> list[str]:
 def _flat(content: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     rows: list[tuple[str, Any]] = []
     for key, value in content.items():
-        if isinstance(value, dict) and value and set(value) == {"name", "values"}:
-            rows.append((prefix + key, value["name"] + (f" {value['values']}" if value["values"] else "")))
-        elif isinstance(value, dict) and value:
+        if isinstance(value, dict) and value:
             rows.extend(_flat(value, f"{prefix}{key}."))
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             for index, item in enumerate(value):

@@ -22,7 +22,7 @@ _HEAD = (
 
 def write_toml(protocol: Protocol) -> str:
     """The protocol as TOML, each value's source in a comment above it; what nothing uses is left out."""
-    content = _spelled(leave_out_unused(protocol.model_dump(mode="json", exclude={"overrides"})))
+    content = spelled(leave_out_unused(protocol.model_dump(mode="json", exclude={"overrides"})))
     sources = content.get("sources", {})
     lines = [*_comments(_HEAD), "", *_table(content, (), sources)]
     return "\n".join(lines).rstrip() + "\n"
@@ -57,16 +57,16 @@ def _is_table(value: Any) -> bool:
     return isinstance(value, dict) and not all(key.isdecimal() for key in value)
 
 
-def _spelled(value: Any) -> Any:
-    """The value with every reference in it as the text that people write."""
+def spelled(value: Any) -> Any:
+    """The value with every reference in it as the text that people write, and without what a package tells itself."""
     if isinstance(value, list):
-        return [_spelled(item) for item in value]
+        return [spelled(item) for item in value]
     if not isinstance(value, dict):
         return value
     if set(value) == {"name", "values"}:
         return print_reference(Reference(name=value["name"], values=value["values"]))
     # What code an op of a package has is told by the package.
-    return {key: _spelled(item) for key, item in value.items() if key != CODE or "op" not in value}
+    return {key: spelled(item) for key, item in value.items() if key != CODE or "op" not in value}
 
 
 def _source(place: tuple[str, ...], sources: Mapping[str, str]) -> Iterator[str]:

@@ -90,13 +90,22 @@ def write_new_protocol(
     if begun.status == "derived":
         # What people change follows from no rule any more, and nobody tuned it.
         own["status"] = "untuned"
+    elif dataset not in (None, begun.default_dataset):
+        own |= _for_other_data(begun, registry.build(Dataset, dataset).identify(cache.root)[1])
     if dataset is not None:
-        schema = registry.build(Dataset, dataset).identify(cache.root)[1]
         own["default_dataset"] = None
-        if not begun.fits(schema):
-            own |= {"data": schema, "status": "untuned"}
     write_atomic(out, write_toml(begun.model_copy(update=own)).encode())
     return load_protocol(out, registry.view_ops.find)
+
+
+def _for_other_data(begun: Protocol, schema: Schema) -> dict[str, Any]:
+    """What is said of a protocol whose values, and their sources, are those of another one's data."""
+    data = begun.data if begun.fits(schema) else schema
+    sources = {key: f"as in {begun.id}: {source}" for key, source in begun.sources.items()}
+    if data != begun.data:
+        sources["data"] = "this dataset"
+    summary = f"{begun.id} on other data, untuned."
+    return {"data": data, "sources": sources, "summary": summary, "status": "untuned"}
 
 
 def _facts(dataset: Dataset, fingerprint: str, cache_folder: Path | None) -> DataFacts:

@@ -9,6 +9,13 @@ from typing import Any
 
 import pytest
 
+from rethinkdc.context.cache import Cache
+from rethinkdc.errors import RequestError
+from rethinkdc.protocol.writing import write_toml
+from rethinkdc.registry.registry import Registry
+from rethinkdc.runs.request import Request
+from rethinkdc.runs.resolving import resolve_run
+
 SHORT = ("--set", "training.steps=5", "--set", "proxy.training.epochs=1", "--set", "proxy.scores.el2n.epochs=1")
 
 
@@ -58,7 +65,37 @@ def test_a_new_protocol_may_begin_as_another(cli: Callable[..., Any], folder: Pa
     different = {key for key in digits if digits[key] != listed["copy"][key]}
     assert different == {"id", "default", "digest"}
     assert listed["photos"]["data"] == {"classes": 3, "train": 24, "test": 6}
+    # What was said of the other data is said of them.
+    assert (listed["photos"]["status"], listed["photos"]["summary"]) == (
+        "untuned",
+        "digits-soft on other data, untuned.",
+    )
+    sources = listed["photos"]["sources"]
+    assert sources.pop("data") == "this dataset"
+    assert all(source.startswith("as in digits-soft: ") for source in sources.values())
     assert listed["photos"]["status"] == "untuned"
+
+
+def test_the_dataset_of_a_file_is_found_from_the_file_wherever_a_run_begins(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, elsewhere = tmp_path / "mine.toml", tmp_path / "elsewhere"
+    written = write_toml(Registry().protocols.find("digits-hard")).replace("classes = 10", "classes = 3")
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+
+    def dataset_of(named: str) -> str:
+        file.write_text(written.replace('default_dataset = "digits"', f'default_dataset = "{named}"'))
+        return resolve_run(Request("random", "hard", protocol=str(file)), Registry(), Cache(tmp_path)).names.dataset
+
+    assert dataset_of(f"./{folder.name}") == folder.name
+    for wrong, why in (("./nothing", "No such dataset folder"), ("digist", "Did you mean 'digits'")):
+        with pytest.raises(RequestError, match=f"{file}: default_dataset = .*{why}"):
+            dataset_of(wrong)
+    # A bare word is a name, although the current folder has a folder of this name.
+    Path("pictures").symlink_to(folder)
+    with pytest.raises(RequestError, match="Unknown dataset 'pictures'"):
+        dataset_of("pictures")
 
 
 def test_show_prints_a_shipped_protocol_as_its_file(cli: Callable[..., Any]) -> None:
@@ -140,6 +177,20 @@ def test_soft_labels_under_a_file_for_hard_ones_name_a_protocol_for_them(cli: Ca
     done = cli("run", "-c", "random", "-d", str(folder), "-p", "mine.toml", "-l", "soft-stored")
     assert done.code == 2
     assert "--protocol auto-soft" in done.err
+
+
+def test_sources_and_references_are_shown_in_full(cli: Callable[..., Any], monkeypatch: Any) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    cli("new-protocol", "mine", "--from", "digits-hard", "--out", "mine.toml")
+    file = Path("mine.toml")
+    long = "github.com/somebody/with-a-long-name/blob/main/and/a/path/that/is/wider/than/a/column/train.py"
+    file.write_text(file.read_text().replace("the images' own size", long).replace("shift 1 px, rotation", "turned"))
+    rows = [line.split("│")[1:4] for line in cli("show", "mine.toml").out.splitlines() if line.count("│") == 4]
+    sources = "".join(row[2].strip() for row in rows)
+    assert long in sources
+    # The source of a list, whose items are rows of their own.
+    assert "turned 10 degrees" in " ".join(row[2].strip() for row in rows)
+    assert "convnet:depth=1,width=64,norm=group" in "".join(row[1].strip() for row in rows)
 
 
 def test_names_of_values_are_broken_at_their_dots_alone(cli: Callable[..., Any], monkeypatch: Any) -> None:
