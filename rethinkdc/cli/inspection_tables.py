@@ -58,7 +58,8 @@ def print_inspection(found: Inspection) -> None:
         say("Which it is, the command that uses it says; --as KIND tells of one alone.")
     for kind, reason in found.refused.items():
         # Of tensors it is plain what they are not.
-        why = f"; --as {kind} says why" if kind in ("weights", "set") else f": {reason.removeprefix(f'{found.file}: ')}"
+        plain = found.parts and kind in ("weights", "set")
+        why = f"; --as {kind} says why" if plain else f": {reason.removeprefix(f'{found.file}: ')}"
         say(f"not {_TITLES[kind]}{why}")
     if found.preview:
         say(f"picture: {found.preview}")

@@ -16,7 +16,7 @@ from rethinkdc.inspection import texts
 from rethinkdc.inspection.companions import narrow, tell_companion
 from rethinkdc.inspection.contents import list_parts
 from rethinkdc.inspection.datasets import find_dataset, images_of_dataset
-from rethinkdc.inspection.findings import DatasetFinding, Finding, Inspection, Part
+from rethinkdc.inspection.findings import Finding, Inspection, Part
 from rethinkdc.inspection.rows import find_rows, find_scores, images_of_rows
 from rethinkdc.inspection.sets import find_set, opened
 from rethinkdc.inspection.surroundings import Surroundings
@@ -44,8 +44,6 @@ _FACTS: dict[str, tuple[FileKind, ...]] = {
 """What a user says -> what it can be said of."""
 _WEIGHTS = (".pt", ".pth", ".ckpt", ".safetensors")
 _SHOWN = 6
-_FEW = 5_000
-"""Training images up to which a folder with a test part of its own is tried as a finished set too."""
 
 
 def inspect_file(call: InspectCall) -> Inspection:
@@ -64,8 +62,8 @@ def inspect_file(call: InspectCall) -> Inspection:
     findings: list[Finding] = []
     refused: dict[str, str] = {}
     for kind in kinds:
-        if kind == "set" and _is_large_dataset(findings):
-            refused[kind] = "not tried, since it has a test part of its own: --as set"
+        if kind == "set" and _is_dataset_alone(findings, call):
+            refused[kind] = "it would be of another dataset, which --dataset or --protocol names"
             continue
         try:
             findings.append(_READERS[kind](around))
@@ -144,8 +142,10 @@ def _parts(path: Path) -> tuple[Part, ...]:
     return tuple(list_parts(read_arrays(path)))
 
 
-def _is_large_dataset(findings: list[Finding]) -> bool:
-    return any(isinstance(found, DatasetFinding) and found.train > _FEW and not found.taken for found in findings)
+def _is_dataset_alone(findings: list[Finding], call: InspectCall) -> bool:
+    """Whether a folder is read as a dataset, and nobody says of which other one it would be a finished set."""
+    named = call.dataset or call.protocol
+    return not named and any(each.kind == "dataset" and not each.refused for each in findings)
 
 
 def _tell_unknown(around: Surroundings, parts: tuple[Part, ...], refused: dict[str, str]) -> str:

@@ -283,6 +283,20 @@ def test_a_dataset_is_told_as_a_run_reads_it(tree: Path) -> None:
     assert found.sizes == {"12 x 14": 6, "12 x 12": 4}
 
 
+def test_a_tree_is_a_dataset_and_a_finished_set_only_of_one_that_is_named(tree: Path) -> None:
+    found = rdc.inspect(str(tree))
+    assert [each.kind for each in found.findings] == ["dataset"]
+    assert found.refused == {"set": "it would be of another dataset, which --dataset or --protocol names"}
+    for row in range(10):
+        pixels = torch.full((8, 8, 3), row, dtype=torch.uint8)
+        Path("even", str(row)).mkdir(parents=True)
+        for copy in range(5):
+            Image.fromarray(pixels.numpy()).save(Path("even", str(row), f"{copy}.png"))
+    asked = ({}, {"dataset": "digits"}, {"protocol": "digits-hard"}, {"kind": "set"})
+    found_sets = [rdc.inspect("even", **given).find(SetFinding) is not None for given in asked]
+    assert found_sets == [False, True, True, True]
+
+
 def test_a_folder_that_compress_wrote_is_a_finished_set_and_no_dataset(tree: Path) -> None:
     """Although its images lie in folders of classes."""
     made = rdc.compress("random", dataset=str(tree), ipc=2, out="made")
