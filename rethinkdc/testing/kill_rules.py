@@ -26,7 +26,12 @@ _NEVER = frozenset({"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_P
 
 
 def _kills(case: Case) -> str:
-    _require_kept_work(case)
+    if not case.first.watch.asked:
+        raise NotApplicableError("it keeps no work in parts, chunks or states: a kill begins it anew, alike")
+    if not hasattr(os, "fork"):
+        raise NotApplicableError("this system forks no processes")
+    if any(is_in_memory(plugin.entry_point) for plugin in case.bench.registry.plugins.installed if plugin.methods):
+        raise NotApplicableError("its module lies in no file, and no other process can import it")
     answer = _ask(case, ranks=False)
     require(not answer.error, f"after a kill it fails: {answer.error}", differs="resume")
     if not answer.moments:
@@ -39,7 +44,6 @@ def _kills(case: Case) -> str:
 
 
 def _ranks(case: Case) -> str:
-    _require_kept_work(case)
     answer = _ask(case, ranks=True)
     require(not answer.error, f"as {TWO} ranks it fails: {answer.error}", differs="ranks")
     require(
@@ -52,15 +56,6 @@ def _ranks(case: Case) -> str:
 
 def _names(answer: Answer) -> str:
     return ", ".join(answer.differs)
-
-
-def _require_kept_work(case: Case) -> None:
-    if not case.first.watch.asked:
-        raise NotApplicableError("it keeps no work in parts, chunks or states: a kill begins it anew, alike")
-    if not hasattr(os, "fork"):
-        raise NotApplicableError("this system forks no processes")
-    if any(is_in_memory(plugin.entry_point) for plugin in case.bench.registry.plugins.installed if plugin.methods):
-        raise NotApplicableError("its module lies in no file, and no other process can import it")
 
 
 def _ask(case: Case, *, ranks: bool) -> Answer:
@@ -116,4 +111,6 @@ KILLS: Rule[Case] = Rule(
     ("works", "repeats"),
     long=True,
 )
-RANKS: Rule[Case] = Rule("ranks", "Two ranks make what one process makes.", _ranks, ("works", "repeats"), long=True)
+RANKS: Rule[Case] = Rule(
+    "ranks", "Two ranks make what one process makes.", _ranks, ("works", "repeats", "kills"), long=True
+)

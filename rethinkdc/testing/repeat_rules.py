@@ -14,7 +14,7 @@ from rethinkdc.testing.comparing import difference, fields_that_differ, same
 from rethinkdc.testing.making import comparable, fields_of_set
 from rethinkdc.testing.rule import Rule
 from rethinkdc.testing.surroundings import encoded
-from rethinkdc.testing.verdicts import NotApplicableError, require
+from rethinkdc.testing.verdicts import BrokenError, NotApplicableError, require
 
 _MAY: dict[str, tuple[Axis, ...]] = {
     "compressor": ("set", "proxy", "teacher"),
@@ -30,38 +30,30 @@ def _repeats(case: Case) -> None:
     _require_same(case.first, case.again, f"{case.label} gives another result under the same seeds")
 
 
-def _declared_seeds(case: Case) -> str:
-    """That what is said to vary does."""
-    if case.varies_with is None:
-        raise NotApplicableError("nobody said with which seed axes it varies; the rule other seeds tells")
-    unknown = set(case.varies_with) - set(AXES)
-    require(not unknown, f"varies_with names unknown seed axes {sorted(unknown)}; known: {', '.join(AXES)}")
-    for axis in case.varies_with:
-        moved = same(case.first.fields, case.attempt(seeds=Seeds(**{axis: 1})).fields)
-        require(not moved, f"{case.label} gives the same result under another {axis} seed", differs=axis)
-    return f"another result for each of: {', '.join(case.varies_with)}" if case.varies_with else ""
-
-
-def _other_seeds(case: Case) -> str:
-    """That what is not said to vary does not; where nothing is said, what the kind may depend on."""
+def _seeds(case: Case) -> str:
+    """That what is said to vary does, and nothing else; where nothing is said, what the kind may depend on."""
     if case.varies_with is None:
         return _find_seeds(case)
     declared = case.varies_with
+    unknown = set(declared) - set(AXES)
+    require(not unknown, f"varies_with names unknown seed axes {sorted(unknown)}; known: {', '.join(AXES)}")
+    for axis in declared:
+        told = f"{case.label} gives the same result under another {axis} seed"
+        require(_moves(case, axis), told, differs=axis)
     others = [axis for axis in AXES if axis not in declared]
     told = f"declared: {', '.join(declared) or 'none'}"
-    if same(case.first.fields, case.attempt(seeds=Seeds(**dict.fromkeys(others, 1))).fields):
+    if not _moves(case, *others):
         return told
     # All at once is one try; which of them it is takes more.
-    guilty = [axis for axis in others if not same(case.first.fields, case.attempt(seeds=Seeds(**{axis: 1})).fields)]
+    guilty = [axis for axis in others if _moves(case, axis)]
     which = f": {', '.join(guilty)}" if guilty else ""
     told = f"{case.label} depends on a seed axis that it does not declare{which}; {told}"
-    require(held=False, otherwise=told, differs=", ".join(guilty))
-    return ""
+    raise BrokenError(told, differs=", ".join(guilty))
 
 
 def _find_seeds(case: Case) -> str:
     allowed = _MAY[case.kind]
-    moved = [axis for axis in AXES if not same(case.first.fields, case.attempt(seeds=Seeds(**{axis: 1})).fields)]
+    moved = [axis for axis in AXES if _moves(case, axis)]
     wrong = [axis for axis in moved if axis not in allowed]
     require(
         not wrong,
@@ -69,6 +61,11 @@ def _find_seeds(case: Case) -> str:
         differs=", ".join(wrong),
     )
     return f"depends on the seeds of: {', '.join(moved)}" if moved else "depends on no seed"
+
+
+def _moves(case: Case, *axes: Axis) -> bool:
+    """Whether the result is another under another seed on these axes."""
+    return not same(case.first.fields, case.attempt(seeds=Seeds(**dict.fromkeys(axes, 1))).fields)
 
 
 def _backings(case: Case) -> None:
@@ -123,9 +120,8 @@ def _require_same(one: Try, other: Try, told: str) -> None:
 _REPEATS = ("works", "repeats")
 REPEATS: tuple[Rule[Case], ...] = (
     Rule("repeats", "The same seeds give the same result, to the bit.", _repeats, ("works",)),
-    Rule("declared seeds", "Another seed gives another result on the axes that it is said to vary with.",
-         _declared_seeds, _REPEATS),
-    Rule("other seeds", "No other seed changes the result.", _other_seeds, _REPEATS),
+    Rule("seeds", "Another seed gives another result on the axes that it varies with, and on no other.", _seeds,
+         _REPEATS),
     Rule("backings", "Decoded and encoded images give the same result.", _backings, _REPEATS),
 )  # fmt: skip
 CACHED: Rule[Case] = Rule("cached", "What is read from the cache is what was made.", _cached, _REPEATS, long=True)
