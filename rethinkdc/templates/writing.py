@@ -53,7 +53,7 @@ def write_package(naming: Naming, kind: Kind, folder: Path, author: str) -> Writ
     """
     if folder.exists() or folder.is_symlink():
         raise RequestError(f"{show_path(folder)} exists already, and nothing is overwritten. Give another --out.")
-    commands = (f"pip install -e '{folder}[dev]'", f"pytest {folder}", *_commands(naming, kind))
+    commands = (f"pip install -e '{folder}[dev]'", f"pytest {folder}", *_commands(naming, kind, f"{folder}/"))
     files = _files(naming, kind, author)
     try:
         for place, text in files.items():
@@ -66,20 +66,22 @@ def write_package(naming: Naming, kind: Kind, folder: Path, author: str) -> Writ
     return Written(folder, tuple(sorted(files)), commands)
 
 
-def _commands(naming: Naming, kind: Kind) -> list[str]:
-    return [Template(command).substitute(name=naming.name) for command in kind.commands]
+def _commands(naming: Naming, kind: Kind, here: str) -> list[str]:
+    """What is typed after the tests; ``here``: how a path into the package begins."""
+    return [Template(command).substitute(name=naming.name, here=here) for command in kind.commands]
 
 
 def _files(naming: Naming, kind: Kind, author: str) -> dict[str, str]:
     """The texts of all files by their places."""
     data = ['"py.typed"', *(['"**/*.toml"'] if any(place.startswith("$package/") for place, _ in kind.further) else [])]
+    own_commands = ("pip install -e '.[dev]'", "pytest", *_commands(naming, kind, here=""))
     values = {
         **asdict(naming),
         "Method": naming.method,
         "kind": kind.noun,
-        "summary": kind.summary,
         "place": Template(kind.place).substitute(name=naming.name),
-        "commands": "\n".join(f"$ {line}" for line in ("pip install -e '.[dev]'", "pytest", *_commands(naming, kind))),
+        "changes": kind.changes,
+        "commands": "\n".join(f"$ {line}" for line in own_commands),
         "data": ", ".join(data),
         "author": author,
         "year": str(date.today().year),

@@ -90,6 +90,30 @@ def test_no_place_for_a_name_is_left_and_all_that_publishing_needs_is_there(pack
         assert "A. Author" in texts["LICENSE"]
 
 
+def test_what_is_told_of_a_package_stays_true_when_its_method_is_another(packages: list[Path]) -> None:
+    """What a method does is said where the method is, and nowhere else."""
+    for folder in packages:
+        module = (folder / f"rethinkdc_my_{folder.name.replace('-', '_')}" / "__init__.py").read_text()
+        does = module.split('"""')[1].split(".")[0].split(":")[0]
+        about = (folder / "README.md").read_text() + (folder / "pyproject.toml").read_text()
+        assert does not in about
+        assert f"my-{folder.name}, a plugin of rethinkdc" in about
+        assert ("raise `revision`" in about) == (folder.name not in ("protocol", "tracker", "engine", "view-op"))
+
+
+def test_commands_hold_where_they_are_typed(tmp_path: Path) -> None:
+    """Those of the README in the package, those that are printed where it was written."""
+    for kind in KINDS.values():
+        folder = tmp_path / kind.name
+        written = write_package(name_package("mine"), kind, folder, "A. Author")
+        typed = [line[2:] for line in (folder / "README.md").read_text().splitlines() if line.startswith("$ ")]
+        for here, commands in ((Path(), written.commands), (folder, typed)):
+            files = [word for line in commands for word in line.split() if word.endswith(".toml")]
+            assert all((here / file).is_file() for file in files)
+            runs = [line for line in commands if line.startswith("rethinkdc run")]
+            assert all("-d " in run or "--dataset digits" in run or "--protocol" in run for run in runs)
+
+
 def test_the_command_knows_every_kind() -> None:
     assert set(get_args(KindName)) == set(KINDS)
 
@@ -143,5 +167,5 @@ def test_the_command_tells_what_it_wrote_and_what_comes_next(
     assert {file.relative_to("mine").as_posix() for file in Path("mine").rglob("*") if file.is_file()} == set(
         told["files"]
     )
-    assert "rethinkdc run --compressor mine:direction=easy" in told["commands"]
+    assert "rethinkdc run --dataset digits --compressor mine:direction=easy" in told["commands"]
     assert NewPluginCommand(name="x", kind="score").out is None
