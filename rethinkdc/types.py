@@ -261,7 +261,20 @@ class TraceTable(Protocol):
         ...
 
     def column(self, name: str, first: int, last: int) -> Tensor:
-        """Column ``train.*`` or ``clean.*`` of 1-based epochs first..last: float32 [T, N], memory-mapped."""
+        """Column ``train.*`` or ``clean.*`` of 1-based epochs first..last: float32 [T, N], memory-mapped.
+
+        ``train.*`` was seen on the views that the proxy trained on, ``clean.*`` on the plain images after
+        :attr:`clean_epochs`. With p the probabilities of a row and y its class as one-hot:
+
+        - ``p``: probability of the true class;
+        - ``margin``: ``p`` minus the largest other probability; ``logit_margin``: the same of the logits;
+        - ``correct``: 1 or 0;
+        - ``error``: ||p - y||_2;
+        - ``entropy``: of the probabilities, in nats;
+        - ``top2``: largest minus second largest probability;
+        - ``grad``: norm of the last layer's gradient, ``error`` times sqrt(1 + ||h||_2^2) with features h;
+        - ``change``: sum over classes of |p_t log(p_t / p_{t-1})| against the row's previous epoch, of ``train`` alone.
+        """
         ...
 
 

@@ -50,12 +50,16 @@ def print_left_out(left_out: Sequence[LeftOut], form: Form) -> None:
 def _sheets(boards: Sequence[Board], wide: bool) -> Iterator[str]:
     """Each board for a terminal; what would be said below several is said once, at the end."""
     width = window_width()
-    notes = [notes_on(board) for board in boards]
+    tables = [_table(board, wide, width) for board in boards]
+    # A note on a column begins with its head, and stands below tables that show it.
+    notes = [
+        [note for note in notes_on(board) if note.partition(":")[0] not in hidden]
+        for board, (_, hidden) in zip(boards, tables, strict=True)
+    ]
     told = Counter(note for own in notes for note in own)
     wanted = dict[str, str]()
     left = dict[str, None]()
-    for board, said in zip(boards, notes, strict=True):
-        table, hidden = _table(board, wide, width)
+    for board, said, (table, hidden) in zip(boards, notes, tables, strict=True):
         left |= dict.fromkeys(hidden)
         wanted |= {command: note for note, command in lacking_notes(board, everything=wide) if command not in wanted}
         own = [wrap(note, width) for note in said if told[note] == 1]

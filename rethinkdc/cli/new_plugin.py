@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from rethinkdc.cli.options import Printed, takes_options
 from rethinkdc.cli.saying import say
@@ -30,7 +30,7 @@ class NewPluginCommand(Printed):
     """What the command takes."""
 
     name: Annotated[str, Option("Name of the new method, such as nearest-mean.", argument="name")]
-    kind: Annotated[KindName, Option("What it begins as.", short="-k")] = field(kw_only=True)
+    kind: Annotated[KindName, Option(f"What it begins as: {', '.join(get_args(KindName))}.", short="-k")] = field(kw_only=True)
     out: Annotated[Path | None, Option("Folder to write, which must not exist; default: NAME.", short="-o")] = field(
         default=None, kw_only=True
     )

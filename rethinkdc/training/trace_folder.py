@@ -56,8 +56,9 @@ def open_trace(folder: Path, data: Images) -> Trace:
     told = source.get("fingerprint")
     if trace.rows != len(data) or told not in (None, data.fingerprint):
         raise DataError(
-            f"The trace {show_path(folder)} is of {trace.rows:,} rows of the data {visible(str(told)[:12])}; the "
-            f"training set has {len(data):,} rows and the fingerprint {data.fingerprint[:12]}."
+            f"The trace {show_path(folder)} is of {trace.rows:,} rows of {visible(str(source.get('dataset', 'data')))} "
+            f"({visible(str(told)[:12])}); the training set has {len(data):,} rows and the fingerprint "
+            f"{data.fingerprint[:12]}. Name its dataset with --dataset."
         )
     return trace
 

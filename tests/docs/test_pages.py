@@ -23,6 +23,8 @@ from rethinkdc.cli.main import app, main
 from rethinkdc.registry import Registry
 from rethinkdc.studies.reading import load_study
 from rethinkdc.templates import KINDS
+from rethinkdc.training.columns import COLUMNS
+from rethinkdc.types import TraceTable
 from tests.docs.blocks import DOCS, ROOT, Block, all_blocks, blocks_of, pages
 
 RUN = [page for page in pages() if DOCS in page.parents]
@@ -176,3 +178,11 @@ def test_every_kind_has_a_page_that_begins_with_a_package_and_shows_it(kind: str
     assert f'\n{name} = "' in shown
     assert "def test_" in shown
     assert f"({kind}.md)" in (DOCS / "plugins" / "index.md").read_text(encoding="utf-8")
+
+
+def test_the_page_on_scores_names_every_column() -> None:
+    text = (DOCS / "plugins" / "score.md").read_text(encoding="utf-8")
+    told = TraceTable.column.__doc__ or ""
+    for column in COLUMNS:
+        assert re.search(rf"^\| [^|]*`{column}`", text, re.MULTILINE), column
+        assert f"``{column}``" in told

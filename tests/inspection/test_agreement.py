@@ -372,9 +372,12 @@ def test_a_trace_a_protocol_a_study_and_records_are_known(quick: Callable[[str],
     assert folder is not None
     assert (folder.kind, folder.about["attempts"]) == ("records", "1 ok")
     about = rdc.trace("traced", protocol=file)
-    trace = rdc.inspect("traced", dataset="digits").find(TraceFinding)
+    # It says itself which dataset it is of.
+    trace = rdc.inspect("traced").find(TraceFinding)
     assert trace is not None
     assert (trace.rows, trace.epochs) == (about["rows"], about["epochs"])
+    with pytest.raises(RequestError, match=r"of 1,437 rows of digits \(.*Name its dataset with --dataset"):
+        rdc.inspect("traced", dataset="mnist-5k")
 
 
 # -- files that are nothing, and the disk ----------------------------------------------------------------------------
