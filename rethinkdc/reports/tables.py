@@ -126,7 +126,7 @@ def _columns(board: Board, call: Callable[[Row], str]) -> list[tuple[Column, _Fi
         ("receiver", "bytes of images as JPEG, labels, and a teacher that is asked", _number(_receiver, "bytes")),
         ("labels", "bytes of the labels as stored", _number(_of(_result_of, lambda row: row.label_bytes), "bytes")),
         ("images seen", "by the networks of all stages", _number(lambda row: row.total_images_seen, "images")),
-        ("seconds", "cost of all stages, shared work included", _number(lambda row: sum(row.seconds.values()) or None, "seconds")),
+        ("seconds", "cost, shared work included", _number(lambda row: sum(row.seconds.values()) or None, "seconds")),
     ]
     return [(Column(head, meaning, numeric=head != _METHOD), fill) for head, meaning, fill in filled]
 
