@@ -30,8 +30,8 @@ class CheckPluginCommand(Printed):
     name: Annotated[
         str,
         Option(
-            "A method, also with parameters as in sre2l:iterations=3 or as distribution/name; a protocol or its .toml "
-            "file; or a distribution: all its methods.",
+            "A method or view op, also with parameters as in sre2l:iterations=3 or as distribution/name; a protocol or "
+            "its .toml file; or a distribution: all its methods.",
             argument="name",
         ),
     ]

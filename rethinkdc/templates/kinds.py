@@ -151,7 +151,11 @@ _KINDS = (
     Kind(
         "view-op",
         "view op",
-        ("rethinkdc list-plugins --kind view-op", "rethinkdc run --compressor random --protocol $here$name.toml"),
+        (
+            "rethinkdc check-plugin $name",
+            "rethinkdc list-plugins --kind view-op",
+            "rethinkdc run --compressor random --protocol $here$name.toml",
+        ),
         place="Its fields are its parameters, which protocols state; `$name.toml` is one that names it.",
         changes="The digest of its code is in the key of every run that it is a part of: a change makes records anew.",
         further=(("$name.toml", "protocol.toml"),),

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from rethinkdc.context.checked import Checked, note_checked
 from rethinkdc.errors import PluginError, RequestError, nearest
+from rethinkdc.reference import parse_reference
 from rethinkdc.registry.admission import ALL_KINDS
+from rethinkdc.registry.describing import VIEW_OP
 from rethinkdc.registry.plugins import Plugin
 from rethinkdc.registry.registry import Registry
 from rethinkdc.seeds import Axis
@@ -15,15 +21,17 @@ from rethinkdc.testing.case import Case
 from rethinkdc.testing.contract import check_case, open_case
 from rethinkdc.testing.kit import rules_of
 from rethinkdc.testing.protocol_rules import PROTOCOL, ProtocolCase
-from rethinkdc.testing.rule import Listener, judge
+from rethinkdc.testing.rule import Listener, Rule, judge
 from rethinkdc.testing.verdicts import Report, Verdict
+from rethinkdc.testing.view_op_rules import VIEW_OP_RULES, ViewOpCase
+from rethinkdc.views.op import OWN_OPS, ViewOp
 
 PROTOCOL_KIND = "protocol"
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One method, or protocol, that is to be checked.
+    """One method, view op or protocol, that is to be checked.
 
     Attributes:
         kind: of it.
@@ -40,12 +48,14 @@ def find_subjects(registry: Registry, name: str, kind: str | None) -> list[Subje
     Raises:
         RequestError: nobody has the name, or there is no such kind; names the nearest.
     """
-    kinds = (*ALL_KINDS, PROTOCOL_KIND)
+    kinds = (*ALL_KINDS, VIEW_OP, PROTOCOL_KIND)
     if kind is not None and kind not in kinds:
         raise RequestError(f"No plugin is of the kind {kind!r}. {nearest(kind, kinds)}")
     wanted = [one for one in ALL_KINDS if kind in (None, one)]
     bare = name.partition(":")[0]
     found = [Subject(one, name) for one in wanted if _is_registered(registry, one, bare)]
+    if not found and kind in (None, VIEW_OP) and _find_view_op(registry, bare):
+        found = [Subject(VIEW_OP, name)]
     if not found and kind in (None, PROTOCOL_KIND) and (bare.endswith(".toml") or bare in registry.protocols.all()):
         found = [Subject(PROTOCOL_KIND, name)]
     found = found or _of_distribution(registry, name, kind)
@@ -79,6 +89,8 @@ def check_subject(
     """
     if subject.kind == PROTOCOL_KIND:
         return _check_protocol(subject, registry, folder, quick=quick, listener=listener)
+    if subject.kind == VIEW_OP:
+        return _check_view_op(subject, registry, folder, quick=quick, listener=listener)
     try:
         case = open_case(
             subject.reference,
@@ -91,7 +103,8 @@ def check_subject(
     except PluginError:
         raise
     except RequestError as error:
-        return _not_built(subject, str(error), quick=quick, listener=listener)
+        rules = rules_of(subject.kind, quick=quick)
+        return _not_built(subject, str(error), rules, quick=quick, listener=listener)
     report = _told_whose(check_case(case, quick=quick, listener=listener), case)
     if report.code and report.tried:
         names = tuple(verdict.rule for verdict in report.broken)
@@ -116,9 +129,37 @@ def _check_protocol(subject: Subject, registry: Registry, folder: Path, *, quick
     return Report(kind=PROTOCOL_KIND, method=label, name=protocol.id, quick=quick, verdicts=verdicts)
 
 
-def _not_built(subject: Subject, why: str, *, quick: bool, listener: Listener) -> Report:
+def _check_view_op(subject: Subject, registry: Registry, folder: Path, *, quick: bool, listener: Listener) -> Report:
+    wanted = parse_reference(subject.reference)
+    kind = _find_view_op(registry, wanted.name)
+    assert kind is not None
+    try:
+        op = kind.model_validate(dict(wanted.values))
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        why = f"{faults}; name its parameters, as in {wanted.name}:p=0.5"
+        return _not_built(subject, why, VIEW_OP_RULES, quick=quick, listener=listener)
+    verdicts = judge(ViewOpCase(op, registry, folder), VIEW_OP_RULES, listener)
+    distribution = " ".join(f"{name} {version}" for name, version in registry.view_ops.used([op]).items())
+    return Report(
+        kind=VIEW_OP,
+        method=subject.reference,
+        name=op.op,
+        quick=quick,
+        verdicts=verdicts,
+        distribution=distribution,
+        code=op.code,
+    )
+
+
+def _find_view_op(registry: Registry, name: str) -> type[ViewOp] | None:
+    """The op of this name: the framework's, or one of a package."""
+    return OWN_OPS.get(name) or registry.view_ops.find([name]).get(name)
+
+
+def _not_built(subject: Subject, why: str, rules: Sequence[Rule[Any]], *, quick: bool, listener: Listener) -> Report:
     """The report on a method that needs parameters which nobody gave."""
-    works = next(rule for rule in rules_of(subject.kind, quick=quick) if rule.name == "works")
+    works = next(rule for rule in rules if rule.name == "works")
     verdict = Verdict(rule="works", demands=works.demands, outcome="does not apply", told=why)
     listener.hear(verdict)
     name = subject.reference.partition(":")[0].rpartition("/")[2]
@@ -150,7 +191,8 @@ def _of_distribution(registry: Registry, name: str, kind: str | None) -> list[Su
 
 
 def _methods(plugins: list[Plugin]) -> list[tuple[str, str]]:
-    return [(method.kind, method.name) for plugin in plugins for method in plugin.methods]
+    methods = [(method.kind, method.name) for plugin in plugins for method in plugin.methods]
+    return methods + [(VIEW_OP, str(op.model_fields["op"].default)) for plugin in plugins for op in plugin.view_ops]
 
 
 def _unknown(registry: Registry, name: str, kind: str | None) -> PluginError:
@@ -163,6 +205,6 @@ def _unknown(registry: Registry, name: str, kind: str | None) -> PluginError:
     if kind in (None, PROTOCOL_KIND):
         names |= set(registry.protocols.all())
     return PluginError(
-        f"Unknown {kind or 'method, protocol or distribution'} {name!r}. {nearest(name, names)} "
+        f"Unknown {kind or 'method, view op, protocol or distribution'} {name!r}. {nearest(name, names)} "
         "See `rethinkdc list-plugins`."
     )

@@ -292,7 +292,7 @@ def test_a_tree_is_a_dataset_and_a_finished_set_only_of_one_that_is_named(tree: 
         Path("even", str(row)).mkdir(parents=True)
         for copy in range(5):
             Image.fromarray(pixels.numpy()).save(Path("even", str(row), f"{copy}.png"))
-    asked = ({}, {"dataset": "digits"}, {"protocol": "digits-hard"}, {"kind": "set"})
+    asked: tuple[dict[str, Any], ...] = ({}, {"dataset": "digits"}, {"protocol": "digits-hard"}, {"kind": "set"})
     found_sets = [rdc.inspect("even", **given).find(SetFinding) is not None for given in asked]
     assert found_sets == [False, True, True, True]
 

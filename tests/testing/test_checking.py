@@ -38,6 +38,7 @@ def test_a_name_means_the_method_of_each_kind_that_has_it() -> None:
     assert find_subjects(REGISTRY, "random", "score") == [Subject("score", "random")]
     assert find_subjects(REGISTRY, "pca:grid=3", None) == [Subject("compressor", "pca:grid=3")]
     assert find_subjects(REGISTRY, "rethinkdc/pca", None) == [Subject("compressor", "rethinkdc/pca")]
+    assert find_subjects(REGISTRY, "crop-pad:pad=2", None) == [Subject("view-op", "crop-pad:pad=2")]
     assert find_subjects(REGISTRY, "digits-hard", None) == [Subject("protocol", "digits-hard")]
 
 
@@ -50,7 +51,9 @@ def test_a_distribution_means_all_its_methods() -> None:
 
 
 def test_what_nobody_has_gets_the_nearest() -> None:
-    with pytest.raises(PluginError, match=r"Unknown method, protocol or distribution 'rnadom'\. Did you mean 'random'"):
+    with pytest.raises(
+        PluginError, match=r"Unknown method, view op, protocol or distribution 'rnadom'\. Did you mean 'random'"
+    ):
         find_subjects(REGISTRY, "rnadom", None)
     with pytest.raises(PluginError, match="Unknown score 'pca'"):
         find_subjects(REGISTRY, "pca", "score")
