@@ -30,7 +30,9 @@ class NewPluginCommand(Printed):
     """What the command takes."""
 
     name: Annotated[str, Option("Name of the new method, such as nearest-mean.", argument="name")]
-    kind: Annotated[KindName, Option(f"What it begins as: {', '.join(get_args(KindName))}.", short="-k")] = field(kw_only=True)
+    kind: Annotated[KindName, Option(f"What it begins as: {', '.join(get_args(KindName))}.", short="-k")] = field(
+        kw_only=True
+    )
     out: Annotated[Path | None, Option("Folder to write, which must not exist; default: NAME.", short="-o")] = field(
         default=None, kw_only=True
     )
