@@ -66,6 +66,9 @@ def _on_counts(board: Board) -> Iterator[str]:
         tested = any(row.difference is not None and row.difference.holm_p is not None for row in few)
         counted = "; its p counts in the family of this board all the same" if tested else ""
         yield f"n counts sets; n below {LEAST} supports no claim and gets no rank{counted}."
+    several = [row for row in measured if row.result and row.n_counts == "sets" and row.runs > row.result.n]
+    if told := [f"{name_method(row, board)} ({row.runs} runs)" for row in several]:
+        yield f"Runs that share the seed of their set count once, as their mean: {', '.join(told)}."
     fixed = [row for row in measured if row.n_counts == "students"]
     if fixed:
         of_one_set = any(not row.full for row in fixed)

@@ -194,6 +194,8 @@ def test_students_are_averaged_inside_a_set(records: Records) -> None:
     assert found.result.deviation == pytest.approx(0.3 / math.sqrt(2))
     assert found.difference.mean == pytest.approx(0.25)
     assert found.difference.n == 2
+    told = "Runs that share the seed of their set count once, as their mean: pca (4 runs), random (4 runs)."
+    assert told in notes_on(only(records))
 
 
 def test_students_of_a_whole_or_a_finished_set_are_what_n_counts(records: Records) -> None:
