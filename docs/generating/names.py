@@ -5,9 +5,10 @@ from __future__ import annotations
 import enum
 import inspect
 import re
+from collections.abc import Callable
 from importlib import import_module
-from types import ModuleType
-from typing import Any, get_args
+from types import ModuleType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -81,11 +82,28 @@ def _plain_types(text: str) -> str:
     """Types without the modules that they lie in, and without quotes."""
     text = re.sub(r"<(?:function|object|factory)\b.*? at 0x[0-9a-f]+>|<factory>", "...", text)
     text = re.sub(r"\b(?:[a-z_]\w*\.)+(?=[A-Z])", "", text.replace("'", ""))
+    text = re.sub(r"\bNoneType\b", "None", text)
     return re.sub(r"\b(?:typing|pathlib|collections\.abc|torch)\.", "", text)
 
 
+def _type(kind: Any) -> str:
+    """A type as one writes it, without what checks its values."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _type(inner[0])
+    if origin in (Union, UnionType):
+        return " | ".join(map(_type, inner))
+    if kind in (None, type(None)):
+        return "None"
+    if kind is Ellipsis:
+        return "..."
+    if inner and origin is not Literal and origin is not Callable:
+        return f"{origin.__name__}[{', '.join(map(_type, inner))}]"
+    return _plain_types(inspect.formatannotation(kind))
+
+
 def _value(thing: Any) -> str:
-    text = _plain_types(repr(thing))
+    text = _type(thing) if get_origin(thing) else _plain_types(repr(thing))
     return text if len(text) <= 300 else f"{text[:297]}..."
 
 
@@ -112,10 +130,7 @@ def _members(thing: Any) -> str:
     if not inspect.isclass(thing) or issubclass(thing, BaseException):
         return ""
     fields = thing.model_fields if issubclass(thing, BaseModel) else {}
-    rows = [
-        [code(name), code(_plain_types(inspect.formatannotation(info.annotation))), plain(info.description or "")]
-        for name, info in fields.items()
-    ]
+    rows = [[code(name), code(_type(info.annotation)), plain(info.description or "")] for name, info in fields.items()]
     lines = [table(["field", "type", "what it is"], rows)] if rows else []
     for name, member in vars(thing).items():
         function = getattr(member, "__func__", member)

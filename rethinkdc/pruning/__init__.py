@@ -1,5 +1,6 @@
 """Pruning: rows of the training set chosen by scores, features and gradients; the bases and the maths."""
 
+from rethinkdc.protocol.protocol import Epoch
 from rethinkdc.protocol.proxy import as_epoch
 from rethinkdc.pruning.ascent import Ascent, pick_by_step
 from rethinkdc.pruning.boundary import boundary_distances
@@ -14,7 +15,7 @@ from rethinkdc.pruning.curves import (
     windowed_mean,
 )
 from rethinkdc.pruning.divergence import contrast, farthest_first, log_probabilities
-from rethinkdc.pruning.dynamics import Dynamics, Epoch, Observed, Planned, Snapshot, Span, Windowed
+from rethinkdc.pruning.dynamics import Dynamics, Epochs, Observed, Planned, Snapshot, Span, Windowed
 from rethinkdc.pruning.facility_location import assigned, cosine_similarity, distance_similarity, locate_facilities
 from rethinkdc.pruning.farthest import farthest_points
 from rethinkdc.pruning.foreign import OfCopy
@@ -44,6 +45,7 @@ __all__ = [
     "Dynamics",
     "Edges",
     "Epoch",
+    "Epochs",
     "LastLayer",
     "Observed",
     "OfCopy",

@@ -12,6 +12,7 @@ from torch import Tensor
 from rethinkdc.contracts.kinds import Score
 from rethinkdc.errors import RequestError
 from rethinkdc.method import Content
+from rethinkdc.protocol.protocol import Epoch
 from rethinkdc.protocol.proxy import epoch_range
 from rethinkdc.pruning.curves import epoch_mean
 from rethinkdc.training.trace_folder import open_trace
@@ -20,8 +21,8 @@ from rethinkdc.types import Images, TraceTable
 if TYPE_CHECKING:
     from rethinkdc.contracts.context import Context
 
-Epoch = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, le=1)]
 Epochs = Epoch | tuple[Epoch, Epoch]
+"""One epoch, or the first and the last of a span: whole numbers count from 1, fractions are shares of the run."""
 
 
 class Span(NamedTuple):

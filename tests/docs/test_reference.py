@@ -105,3 +105,11 @@ def test_an_anchor_is_what_the_pages_give_a_heading() -> None:
         "dual-beta",
         "a-and-b-c",
     ]
+
+
+def test_types_are_written_as_authors_write_them(pages: dict[str, str]) -> None:
+    assert (
+        "| `epochs` | `int \\| float \\| tuple[int \\| float, int \\| float] \\| None` |"
+        in pages["reference/pruning.md"]
+    )
+    assert not [name for name, text in pages.items() if "FieldInfo(" in text or "NoneType" in text]
