@@ -82,7 +82,7 @@ def _plain_types(text: str) -> str:
     """Types without the modules that they lie in, and without quotes."""
     text = re.sub(r"<(?:function|object|factory)\b.*? at 0x[0-9a-f]+>|<factory>", "...", text)
     text = re.sub(r"\b(?:[a-z_]\w*\.)+(?=[A-Z])", "", text.replace("'", ""))
-    text = re.sub(r"\bNoneType\b", "None", text)
+    text = re.sub(r"\bForwardRef\((.*?)\)", r"\1", re.sub(r"\bNoneType\b", "None", text))
     return re.sub(r"\b(?:typing|pathlib|collections\.abc|torch)\.", "", text)
 
 
