@@ -85,6 +85,10 @@ class SoftLabels(_Frozen):
     t_squared: bool = False
 
 
+_DIGESTS = ("digest", "teacher_digest", "proxy_digest", "making_digest")
+"""What a protocol works out once of its values."""
+
+
 class Protocol(_Frozen):
     """A fixed experiment; the digest covers every value that can change a result.
 
@@ -133,6 +137,13 @@ class Protocol(_Frozen):
             # Without the factor the gradient is about 1 / T^2 of the usual: AdamW does not mind, SGD stands still.
             raise ValueError("SGD under soft labels needs t_squared = true")
         return self
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Protocol:
+        """A copy with some values replaced, which are not validated; its digests are worked out anew."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in _DIGESTS:
+            copied.__dict__.pop(name, None)
+        return copied
 
     @property
     def modified(self) -> bool:

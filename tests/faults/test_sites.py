@@ -13,7 +13,7 @@ from tests.faults.matrix import State
 from tests.faults.rows import ERRORS
 
 MOST = 200
-SAMPLE = 10
+SAMPLE = 4
 
 
 @pytest.fixture(scope="module")

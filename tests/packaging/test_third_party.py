@@ -207,6 +207,7 @@ def test_a_parameter_of_a_third_partys_method_is_validated(stranger: Environment
     assert "n = 0" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_the_main_job_runs_from_the_wheel_in_an_empty_folder(stranger: Environment, tmp_path: Path) -> None:
     done = stranger.ok("rethinkdc", "run", "-d", "digits", "--compressor", "pca", "--labeler", "hard", cwd=tmp_path)
     assert "top-1" in done.stdout

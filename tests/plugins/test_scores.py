@@ -197,7 +197,7 @@ def test_a_trace_is_exported_and_read_for_the_same_data_only(tmp_path: Path) -> 
     assert elsewhere.books.notes["proxy"] == "imported"
 
     other = context(tmp_path / "other", data=images(seed=1))
-    with pytest.raises(DataError, match="is of 80 rows of the data"):
+    with pytest.raises(DataError, match="is of 80 rows of data"):
         other.score(f"el2n:trace={tmp_path / 'shared'}")
 
 

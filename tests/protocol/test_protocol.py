@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from rethinkdc.data.splits import Schema
 from rethinkdc.errors import RequestError
 from rethinkdc.protocol.protocol import Protocol
 from rethinkdc.protocol.reading import load_protocol
+from rethinkdc.registry.registry import Registry
 
 TEXT = """\
 id = "tiny-hard"
@@ -121,6 +123,16 @@ def test_whatever_can_change_a_result_is_part_of_the_digest(
     here, there = protocol(tmp_path), protocol(tmp_path, TEXT.replace(line, other))
     assert here.digest != there.digest
     assert (here.making_digest != there.making_digest) == makes_other_sets
+
+
+def test_a_copy_with_other_values_has_digests_of_its_own() -> None:
+    base = Registry().protocols.find("digits-hard")
+    names = [name for name, one in vars(Protocol).items() if isinstance(one, cached_property)]
+    before = {name: getattr(base, name) for name in names}
+    copied = base.model_copy(update={"store": base.store.model_copy(update={"size": 16})})
+    assert len(names) == 4
+    assert not [name for name in names if getattr(copied, name) == before[name]]
+    assert {name: getattr(base, name) for name in names} == before
 
 
 def test_the_digest_does_not_depend_on_the_order_of_keys(tmp_path: Path) -> None:

@@ -39,9 +39,11 @@ each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protoc
 FILES = {path.stem: parse_toml(path.read_text(), path).content for path in protocol_files(FOLDER)}
 EXTENDING = sorted(name for name, content in FILES.items() if "extends" in content)
 """Protocols that differ from another one in a few values: sizes, networks and proxies are mostly those of that one."""
-# Their networks, sizes and proxies are those of another protocol that is tried in every run.
+# Their networks, sizes and proxies are those of another protocol that is tried in every run; ImageNet's own take ten
+# seconds, and are tried in miniature.
 LIKE_ANOTHER = {
     *EXTENDING,
+    "imagenet1k-hard",
     "imagenet1k-hard-sgd",
     "imagenet1k-soft",
     "tiny-imagenet-hard",
