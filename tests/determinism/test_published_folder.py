@@ -15,7 +15,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("place")
 
 
-@pytest.mark.parametrize("compressor", [pytest.param("pca", marks=pytest.mark.slow), "random", "el2n:direction=hard"])
+@pytest.mark.parametrize(
+    "compressor", ["random", *(pytest.param(name, marks=pytest.mark.slow) for name in ("pca", "el2n:direction=hard"))]
+)
 def test_the_written_folder_loads_and_evaluates_to_the_same_result(
     runs: Any, place: Path, compressor: str, tmp_path: Path
 ) -> None:

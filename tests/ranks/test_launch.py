@@ -82,7 +82,7 @@ def killed(which: int) -> None:
     ranks.meet("the end")
 
 
-@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("which", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_killed_rank_ends_those_who_wait(which: int, tmp_path: Path) -> None:
     ended = launch(2, partial(killed, which), tmp_path)
     assert ended[which].code == -signal.SIGKILL

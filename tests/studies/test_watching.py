@@ -58,7 +58,7 @@ class Listening:
         self.told.append(("ended", standing.run.key))
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_watcher_and_trackers_are_told_of_every_run(tmp_path: Path, jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RETHINKDC_JSONL", str(tmp_path / "events.jsonl"))
     watcher = Listening(wants_stages=True)
