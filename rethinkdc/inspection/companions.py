@@ -7,8 +7,11 @@ from pathlib import Path
 
 from rethinkdc.choices import FileKind
 from rethinkdc.compressed.entries import LABEL_WORDS, words_of
+from rethinkdc.documents import parse_json
 from rethinkdc.inspection.findings import Part
 from rethinkdc.layouts.parquet_columns import IMAGE_COLUMNS
+from rethinkdc.storage import read_regular
+from rethinkdc.training.trace_folder import SOURCE
 
 _IMAGE_DIMENSIONS = 3
 
@@ -19,6 +22,20 @@ def narrow(kinds: Sequence[FileKind], parts: Sequence[Part]) -> list[FileKind]:
         return [kind for kind in kinds if kind not in ("rows", "scores")]
     matrices = any(len(part.shape) == _IMAGE_DIMENSIONS - 1 for part in parts)
     return [kind for kind in kinds if kind != "set" and (matrices or kind != "weights")] if parts else list(kinds)
+
+
+def tell_dataset(path: Path) -> str:
+    """The dataset of a trace, rows or scores, by the file beside them that tells what they were made of; or nothing."""
+    beside = path / SOURCE if path.is_dir() else path.with_suffix(".json")
+    if not path.is_dir() and path.suffix != ".safetensors":
+        return ""
+    try:
+        told = parse_json(read_regular(beside))
+    except (OSError, ValueError):
+        # Whoever reads the file says what is missing or wrong.
+        return ""
+    named = told.get("dataset") if isinstance(told, dict) else None
+    return named if isinstance(named, str) else ""
 
 
 def tell_companion(path: Path, parts: Sequence[Part]) -> str:

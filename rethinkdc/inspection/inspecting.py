@@ -56,6 +56,7 @@ def inspect_file(call: InspectCall) -> Inspection:
     if call.preview:
         check_preview(call.preview)
     kinds = _kinds(call, around.path)
+    around = around.of_own_dataset()
     parts = () if around.path.is_dir() or kinds[0] in ("protocol", "study", "record") else _parts(around.path)
     if not call.kind:
         kinds = narrow(kinds, parts) or kinds

@@ -7,8 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from rethinkdc.data.dataset import Dataset
 from rethinkdc.data.splits import Splits
 from rethinkdc.errors import RequestError
+from rethinkdc.inspection.companions import tell_dataset
 from rethinkdc.runs.calls import InspectCall
 from rethinkdc.runs.ground import Ground, resolve_ground
 from rethinkdc.runs.machine import make_runner
@@ -24,6 +26,17 @@ class Surroundings:
     """The call, and what follows from it once it is asked for."""
 
     call: InspectCall
+
+    def of_own_dataset(self) -> Surroundings:
+        """The same with the registered dataset that a trace, rows or scores say they are of, unless one is named."""
+        if self.call.dataset or self.call.protocol or not (named := tell_dataset(self.path)):
+            return self
+        try:
+            self.runner.registry.find(Dataset.kind, named)
+        except RequestError:
+            # A folder of somebody's: whoever reads the file says that it is of other data.
+            return self
+        return Surroundings(replace(self.call, dataset=named))
 
     @property
     def path(self) -> Path:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from rethinkdc.documents import parse_json
@@ -121,12 +119,7 @@ def find_records(around: Surroundings) -> TextFinding:
 
 
 def find_trace(around: Surroundings) -> TraceFinding:
-    """Opens a trace as ``el2n:trace=FOLDER`` does, for the dataset that it says it is of unless another is named."""
-    with suppress(OSError, ValueError):
-        # Whoever opens it says what is wrong with its source.
-        own = read_source(around.path).get("dataset")
-        if around.call.dataset is None and isinstance(own, str):
-            around = replace(around, call=replace(around.call, dataset=own))
+    """Opens a trace as ``el2n:trace=FOLDER`` does."""
     trace = open_trace(around.path, around.splits.train)
     source = read_source(around.path)
     return TraceFinding(

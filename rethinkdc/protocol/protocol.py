@@ -85,10 +85,6 @@ class SoftLabels(_Frozen):
     t_squared: bool = False
 
 
-_DIGESTS = ("digest", "teacher_digest", "proxy_digest", "making_digest")
-"""What a protocol works out once of its values."""
-
-
 class Protocol(_Frozen):
     """A fixed experiment; the digest covers every value that can change a result.
 
@@ -139,10 +135,10 @@ class Protocol(_Frozen):
         return self
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Protocol:
-        """A copy with some values replaced, which are not validated; its digests are worked out anew."""
+        """A copy with some values replaced, which are not validated; what follows from values is worked out anew."""
         copied = super().model_copy(update=update, deep=deep)
-        for name in _DIGESTS:
-            copied.__dict__.pop(name, None)
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
         return copied
 
     @property

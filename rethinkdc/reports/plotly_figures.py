@@ -7,7 +7,7 @@ a record goes through :func:`escape`, since plotly.js reads a few HTML tags in l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import singledispatch
 from typing import Any
 
@@ -38,7 +38,7 @@ def _(chart: Chart) -> _Json:
     lying = bool(chart.y.ticks) and chart.errors == "x"
     traces = [_trace(series, chart) for series in chart.series]
     height = _height([text for _, text in chart.y.ticks]) if lying else _HEIGHT
-    layout = _layout(_axis(chart.x, folded=True), _axis(chart.y), height=height)
+    layout = _layout(_axis(chart.x, _fold), _axis(chart.y), height=height)
     layout["shapes"] = [_line(level, chart) for level in chart.levels]
     named = {text for _, text in chart.y.ticks}
     legend = [_entry(series, trace) for trace, series in enumerate(chart.series) if series.name not in named]
@@ -68,7 +68,7 @@ def _(bars: Bars) -> _Json:
         }
         for one in bars.parts
     ]
-    layout = _layout(_axis(bars.x, folded=True), _names_axis(bars.names), height=_height(bars.names))
+    layout = _layout(_axis(bars.x, _fold), _names_axis(bars.names), height=_height(bars.names))
     layout |= {"barmode": "stack", "bargap": 0.35}
     legend = [
         _key(one.name, _colour(one.style), "hatched" if one.style.hatched else "square", trace)
@@ -137,7 +137,7 @@ def _(boxes: Boxes) -> _Json:
         }
         for place, (box, style) in enumerate(zip(boxes.boxes, boxes.styles, strict=True))
     ]
-    layout = _layout(_axis(boxes.x, folded=True), _names_axis(boxes.names), height=_height(boxes.names))
+    layout = _layout(_axis(boxes.x, _fold), _names_axis(boxes.names), height=_height(boxes.names))
     return {"data": traces, "layout": layout, "legend": []}
 
 
@@ -176,10 +176,12 @@ def _trace(series: Series, chart: Chart) -> _Json:
     return trace
 
 
-def _axis(axis: Axis, *, folded: bool = False) -> _Json:
-    # One line would stick out of a phone's window, where names take half of it.
-    title = _fold(axis.title) if folded else escape(axis.title)
-    drawn: _Json = {"title": {"text": title, "font": {"size": _FONT}}, "type": "log" if axis.log else "linear"}
+def _axis(axis: Axis, write: Callable[[str], str] = escape) -> _Json:
+    # Below an axis one line would stick out of a phone's window, where names take half of it: there it is folded.
+    drawn: _Json = {
+        "title": {"text": write(axis.title), "font": {"size": _FONT}},
+        "type": "log" if axis.log else "linear",
+    }
     if axis.ticks:
         drawn |= {
             "tickvals": [_scaled(at, axis.unit) for at, _ in axis.ticks],

@@ -72,6 +72,7 @@ def pick_rows(call: RowsCall) -> tuple[dict[str, Tensor], dict[str, Any]]:
     card["seconds"] = by_stage(compressed.card.seconds)
     card["images_seen"] = images_by_stage(compressed.card.images_seen, compressed.card.seconds)
     about = {"compressor": run.names.compressor, "fingerprint": card.pop("dataset_fingerprint"), **card}
+    about["dataset"] = run.dataset_name
     return tensors, about
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import time
+import re
 
 import pytest
 from rich.progress import Progress
@@ -48,10 +47,8 @@ def test_a_terminal_shows_how_long_it_has_been(
     monkeypatch.setattr(progress, "_redraws", lambda _: True)
     monkeypatch.setenv("FORCE_COLOR", "1")
     with waiting("trying kills"):
-        time.sleep(0.2)
         print("42")
     shown = capsys.readouterr()
     assert shown.out == "42\n"
     assert "trying kills" in shown.err
-    assert "0:00:00" in shown.err
-    assert sys.stdout.isatty() is False
+    assert re.search(r"\d:\d\d:\d\d", shown.err)

@@ -253,7 +253,7 @@ def tried() -> list[Any]:
     """Methods that need no download; of several variants of one the first by default, the others as slow ones."""
     first = {VARIANTS.get((row.kind, row.name), (row.name,))[0] for row in LISTED}
     return [
-        pytest.param(kind, text, marks=() if text in first else pytest.mark.slow)
+        pytest.param(kind, text, marks=() if text in first else (pytest.mark.slow, pytest.mark.promised))
         for kind, text in variants()
         if not needs_download(kind, text)
     ]

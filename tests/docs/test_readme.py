@@ -96,6 +96,7 @@ def test_the_long_commands_stand_in_the_readme() -> None:
     assert f"$ {INSTALLED}\n" in README
 
 
+@pytest.mark.promised
 @pytest.mark.slow
 @pytest.mark.parametrize("code", _blocks("python"))
 def test_python_of_the_readme_runs(code: str) -> None:

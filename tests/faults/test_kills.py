@@ -28,6 +28,7 @@ def assert_nothing_is_lost(entries: list[dict[str, Any]]) -> None:
     assert sum(kill["hit"] for entry in entries for kill in entry["kills"]) > len(entries) / 3
 
 
+@pytest.mark.promised
 @pytest.mark.slow
 def test_killed_commands_end_as_undisturbed_ones_when_they_are_run_again(tmp_path: Path) -> None:
     entries = series(tmp_path, 3, "--scenes", "dm,sweep,ranks")

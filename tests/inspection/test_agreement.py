@@ -28,6 +28,7 @@ from rethinkdc.inspection.findings import (
 from rethinkdc.models import Model, build_seeded
 from rethinkdc.protocol.writing import write_toml
 from rethinkdc.registry.registry import Registry
+from rethinkdc.row_files.files import write_row_file
 from rethinkdc.seeds import generator
 
 Pick = Callable[[int], tuple[Tensor, Tensor]]
@@ -376,6 +377,14 @@ def test_a_trace_a_protocol_a_study_and_records_are_known(quick: Callable[[str],
     trace = rdc.inspect("traced").find(TraceFinding)
     assert trace is not None
     assert (trace.rows, trace.epochs) == (about["rows"], about["epochs"])
+    scores, told = rdc.score("random", protocol=file)
+    for kind, tensors, made_of in (
+        ("rows", *rdc.rows("random", ipc=1, protocol=file)),
+        ("scores", {"scores": scores}, told),
+    ):
+        write_row_file(tensors, made_of, Path(kind))
+        assert made_of["dataset"] == "digits"
+        assert rdc.inspect(f"{kind}.safetensors").findings[0].kind == kind
     with pytest.raises(RequestError, match=r"of 1,437 rows of digits \(.*Name its dataset with --dataset"):
         rdc.inspect("traced", dataset="mnist-5k")
 

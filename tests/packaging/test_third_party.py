@@ -207,6 +207,7 @@ def test_a_parameter_of_a_third_partys_method_is_validated(stranger: Environment
     assert "n = 0" in wrong.stderr
 
 
+@pytest.mark.promised
 @pytest.mark.slow
 def test_the_main_job_runs_from_the_wheel_in_an_empty_folder(stranger: Environment, tmp_path: Path) -> None:
     done = stranger.ok("rethinkdc", "run", "-d", "digits", "--compressor", "pca", "--labeler", "hard", cwd=tmp_path)
@@ -258,6 +259,7 @@ def test_a_name_with_its_distribution_means_one_of_the_two(contested: Environmen
     assert set(theirs["plugins"]) == {"acme-random", "rethinkdc"}
 
 
+@pytest.mark.promised
 @pytest.mark.slow
 def test_the_worked_example_for_contributors_works(stranger: Environment, tmp_path: Path) -> None:
     """The files and the commands of CONTRIBUTING.md, as they stand there."""

@@ -78,6 +78,7 @@ def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TriedBy]:
     sys.modules.pop("painting", None)
 
 
+@pytest.mark.promised
 @pytest.mark.slow
 def test_what_keeps_its_work_comes_through_kills(tried: TriedBy) -> None:
     verdict = tried("painting", KILLS)
